@@ -1,0 +1,1 @@
+"""What a sweep is: domains, space, specification, plan, trials, events. Data only; nothing here decides or does."""

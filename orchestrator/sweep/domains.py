@@ -1,0 +1,226 @@
+"""The domain of one hyperparameter: which values it may take, how they are scaled, which one is the default.
+
+Every domain maps to and from the unit interval, so that a draw, a prior or a Sobol point is written once for all of
+them. Values are plain Python scalars; nothing here draws random numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+Scalar: TypeAlias = bool | int | float | str
+Config: TypeAlias = dict[str, Scalar]
+
+StrictInt = Annotated[int, Strict()]
+StrictFloat = Annotated[float, Strict()]
+StrictScalar = Annotated[bool, Strict()] | Annotated[int, Strict()] | Annotated[float, Strict()] | Annotated[str, Strict()]
+
+
+class Model(BaseModel):
+    """A frozen record of the sweep file: unknown keys are refused, field docstrings become the JSON Schema's text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class _Described(Model):
+    tier: StrictInt = Field(1, ge=1, le=9)
+    """Importance, 1 first: `stages: auto` opens one tier a stage."""
+    when: Mapping[str, tuple[StrictScalar, ...]] = Field(default_factory=dict)
+    """Active only where each named hyperparameter has one of these values, e.g. `{optimizer: [sgd]}`."""
+    unit: str | None = None
+    """What the number counts, e.g. `examples`; None for a pure number."""
+    source: str | None = None
+    """Where range and default come from."""
+    cautions: tuple[str, ...] = ()
+    """What goes wrong with it, one sentence each."""
+    provenance: Literal["catalogue", "user"] = "user"
+    """Whether the default is a catalogue's recommendation or the user's own guess; set by the parser."""
+
+
+class Float(_Described):
+    """A real number in [low, high], on a linear or a logarithmic scale, optionally on a grid of `step` from `low`."""
+
+    type: Literal["float"] = "float"
+    low: StrictFloat
+    """Smallest value, included."""
+    high: StrictFloat
+    """Largest value, included."""
+    scale: Literal["linear", "log"] = "linear"
+    """`log` draws each order of magnitude equally often and needs `low` above 0."""
+    step: StrictFloat | None = Field(None, gt=0)
+    """Grid width from `low`; linear scale only. None: any real number."""
+    default: StrictFloat
+    """The baseline's value, inside the range."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Float:
+        _check_range(self.low, self.high, self.scale, self.step, self.default)
+        return self
+
+    def from_unit(self, unit: float) -> float:
+        """Map `unit` in [0, 1] to a value."""
+        if self.scale == "log":
+            value = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
+        elif self.step is not None:
+            cells = round((self.high - self.low) / self.step) + 1
+            value = self.low + min(int(unit * cells), cells - 1) * self.step
+        else:
+            value = self.low + unit * (self.high - self.low)
+        return min(max(value, self.low), self.high)
+
+    def to_unit(self, value: Scalar) -> float:
+        """Map a value to [0, 1]; the inverse of `from_unit` up to the grid."""
+        number = float(value)
+        if self.scale == "log":
+            return _ratio(math.log(number) - math.log(self.low), math.log(self.high) - math.log(self.low))
+        if self.step is not None:
+            cells = round((self.high - self.low) / self.step) + 1
+            return (round((number - self.low) / self.step) + 0.5) / cells
+        return _ratio(number - self.low, self.high - self.low)
+
+    def contains(self, value: Any) -> bool:
+        """Say whether `value` lies in the range and on the grid."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        return self.step is None or _on_grid(value, self.low, self.step)
+
+
+class Int(_Described):
+    """A whole number in [low, high], on a linear or a logarithmic scale, optionally on a grid of `step` from `low`."""
+
+    type: Literal["int"] = "int"
+    low: StrictInt
+    """Smallest value, included."""
+    high: StrictInt
+    """Largest value, included."""
+    scale: Literal["linear", "log"] = "linear"
+    """`log` draws each order of magnitude equally often and needs `low` above 0."""
+    step: StrictInt = Field(1, ge=1)
+    """Grid width from `low`; linear scale only."""
+    default: StrictInt
+    """The baseline's value, inside the range."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Int:
+        step = None if self.step == 1 else self.step
+        _check_range(self.low, self.high, self.scale, step, self.default)
+        return self
+
+    def from_unit(self, unit: float) -> int:
+        """Map `unit` in [0, 1] to a value, each cell equally wide on the scale."""
+        if self.scale == "log":
+            lowest, highest = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return min(max(round(math.exp(lowest + unit * (highest - lowest))), self.low), self.high)
+        cells = (self.high - self.low) // self.step + 1
+        return self.low + min(int(unit * cells), cells - 1) * self.step
+
+    def to_unit(self, value: Scalar) -> float:
+        """Map a value to the middle of its cell in [0, 1]."""
+        number = int(value)
+        if self.scale == "log":
+            lowest, highest = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return (math.log(number) - lowest) / (highest - lowest)
+        cells = (self.high - self.low) // self.step + 1
+        return ((number - self.low) // self.step + 0.5) / cells
+
+    def contains(self, value: Any) -> bool:
+        """Say whether `value` lies in the range and on the grid."""
+        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
+            return False
+        return (value - self.low) % self.step == 0
+
+
+class Choice(_Described):
+    """One of several values without an order."""
+
+    type: Literal["choice"] = "choice"
+    choices: tuple[StrictScalar, ...] = Field(min_length=1)
+    """The values, all different."""
+    default: StrictScalar
+    """The baseline's value, one of the choices."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Choice:
+        if len({(type(value), value) for value in self.choices}) < len(self.choices):
+            raise ValueError(f"choices repeat a value: {list(self.choices)}; name each once")
+        if self.index(self.default) is None:
+            raise ValueError(f"default {self.default!r} is not a choice; choose one of {list(self.choices)}")
+        return self
+
+    def index(self, value: Any) -> int | None:
+        """Return the position of `value`, None where it is not a choice (True is not 1)."""
+        for position, choice in enumerate(self.choices):
+            if choice == value and isinstance(choice, bool) == isinstance(value, bool):
+                return position
+        return None
+
+    def from_unit(self, unit: float) -> Scalar:
+        """Map `unit` in [0, 1] to a choice, all equally wide."""
+        return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
+
+    def to_unit(self, value: Scalar) -> float:
+        """Map a choice to the middle of its cell in [0, 1]."""
+        position = self.index(value)
+        if position is None:
+            raise ValueError(f"{value!r} is not one of {list(self.choices)}")
+        return (position + 0.5) / len(self.choices)
+
+    def contains(self, value: Any) -> bool:
+        """Say whether `value` is one of the choices."""
+        return self.index(value) is not None
+
+
+class Constant(_Described):
+    """A value that every trial gets and nothing tunes."""
+
+    type: Literal["constant"] = "constant"
+    value: StrictScalar
+    """The value."""
+
+    @property
+    def default(self) -> Scalar:
+        """The value: a constant is its own default."""
+        return self.value
+
+    def from_unit(self, unit: float) -> Scalar:  # noqa: ARG002 - every domain answers the same call
+        """Return the value, wherever `unit` lies."""
+        return self.value
+
+    def to_unit(self, value: Scalar) -> float:  # noqa: ARG002 - every domain answers the same call
+        """Return the middle of the unit interval."""
+        return 0.5
+
+    def contains(self, value: Any) -> bool:
+        """Say whether `value` is the constant (True is not 1)."""
+        return bool(value == self.value) and isinstance(value, bool) == isinstance(self.value, bool)
+
+
+Hyperparameter: TypeAlias = Annotated[Float | Int | Choice | Constant, Field(discriminator="type")]
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.5
+
+
+def _on_grid(value: float, low: float, step: float) -> bool:
+    cells = (value - low) / step
+    return abs(cells - round(cells)) < 1e-6
+
+
+def _check_range(low: float, high: float, scale: str, step: float | None, default: float) -> None:
+    if low > high:
+        raise ValueError(f"low {low!r} is above high {high!r}; swap them")
+    if scale == "log" and low <= 0:
+        raise ValueError(f"scale log needs low above 0, not {low!r}; raise low, or choose scale: linear")
+    if scale == "log" and step is not None:
+        raise ValueError("step needs scale: linear; drop step, or choose scale: linear")
+    if not low <= default <= high:
+        raise ValueError(f"default {default!r} lies outside [{low!r}, {high!r}]; choose a default in the range")
+    if step is not None and not _on_grid(high, low, step):
+        raise ValueError(f"high {high!r} is not low {low!r} plus a multiple of step {step!r}")
+    if step is not None and not _on_grid(default, low, step):
+        raise ValueError(f"default {default!r} is not low {low!r} plus a multiple of step {step!r}")

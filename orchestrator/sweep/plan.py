@@ -1,0 +1,79 @@
+"""The plan: what a sweep file compiled to. Everything the controller needs, nothing it must look up."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+from orchestrator.sweep.domains import Model
+from orchestrator.sweep.space import Space
+from orchestrator.sweep.spec import SweepSpec
+
+
+class StagePlan(Model):
+    """One stage with its part of the trials."""
+
+    name: str
+    """What progress, tables and files call it."""
+    tune: tuple[str, ...]
+    """The block: the hyperparameters it opens."""
+    share: float
+    """Its part of all trials, 0 to 1; the shares of a plan sum to 1."""
+
+
+class Bracket(Model):
+    """One successive-halving ladder of rungs."""
+
+    rungs: tuple[float, ...]
+    """Fidelities at which its trials are compared, ascending, all below the full training."""
+    share: float
+    """Chance of a trial to be put into it; the chances of a plan sum to 1."""
+
+
+class Provenance(Model):
+    """Where a plan came from, for whoever must reproduce it."""
+
+    versions: dict[str, str]
+    """Distribution name to version: stepladder, python, ray, optuna, torch."""
+    git_commit: str | None
+    """Commit of the user's code, with `-dirty` where it has uncommitted changes; None outside a checkout."""
+    code_hash: str
+    """Hash over the Python files beside the training function."""
+
+
+class Plan(Model):
+    """A compiled sweep."""
+
+    sweep_id: str
+    """`<name>-<hash>`: the same content gives the same id."""
+    spec: SweepSpec
+    """What was asked, resolved."""
+    stages: tuple[StagePlan, ...]
+    """In order; the ladder's own ones (a screen, a refinement) included."""
+    brackets: tuple[Bracket, ...]
+    """The rungs."""
+    provenance: Provenance
+    """Versions and hashes at planning time."""
+
+    @cached_property
+    def space(self) -> Space:
+        """The search space."""
+        return Space(self.spec.search_space)
+
+    @property
+    def goal(self) -> Literal["maximize", "minimize"]:
+        """Which way is better."""
+        return self.spec.objective.goal
+
+    def stage_of(self, number: int) -> StagePlan:
+        """Return the stage of trial `number`: the trials are dealt to the stages by their shares, in order."""
+        position, passed = number / self.spec.budget.trials, 0.0
+        for stage in self.stages:
+            passed += stage.share
+            if position < passed - 1e-9:
+                return stage
+        return self.stages[-1]
+
+    def better(self, value: float, other: float) -> bool:
+        """Say whether `value` beats `other`."""
+        return value > other if self.goal == "maximize" else value < other

@@ -1,0 +1,167 @@
+"""The sweep file, typed: what a user asks for, before anything is computed from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
+
+from orchestrator.sweep.domains import Hyperparameter, Model, StrictFloat, StrictInt
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+IDENTIFIER_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip())
+        if match is None:
+            raise ValueError(f"{value!r} is not a duration; write a number and s, m, h or d, e.g. 8h")
+        return float(match[1]) * _SECONDS[match[2]]
+    return value
+
+
+Duration = Annotated[StrictFloat, BeforeValidator(_seconds)]
+"""Seconds; written as a number of seconds or as `90s`, `15m`, `8h`, `2d`."""
+
+
+class Objective(Model):
+    """What is optimised, measured on validation data."""
+
+    metric: Annotated[str, Strict()] = Field(min_length=1)
+    """Key of the number that the training function reports."""
+    goal: Literal["maximize", "minimize"]
+    """Which way is better."""
+
+
+class Fidelity(Model):
+    """How much training a report had, and where trials are compared."""
+
+    metric: Annotated[str, Strict()] = Field("epoch", min_length=1)
+    """Key under which the training function reports how far it is: epoch, step, tokens."""
+    min: StrictFloat | None = Field(None, gt=0)
+    """First rung: no trial is stopped for being weak before it. None: a tenth of `max`, on the grid of `every`."""
+    max: StrictFloat = Field(gt=0)
+    """A full training; a trial that reports it is complete."""
+    reduction_factor: StrictFloat = Field(3.0, gt=1)
+    """Each rung lies this many times further than the one before, and keeps one trial in this many (eta)."""
+    every: StrictFloat = Field(1.0, gt=0)
+    """Distance between two reports of the training function: rungs are put where reports fall."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Fidelity:
+        if self.min is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}; lower min")
+        if self.every > self.max:
+            raise ValueError(f"every {self.every:g} is above max {self.max:g}: no report would fall inside a training")
+        return self
+
+
+class Member(Model):
+    """One member of an open set with its options: `asha`, or `{name: asha, brackets: 2}`."""
+
+    name: Annotated[str, Strict()]
+    """Which member."""
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    """Its options; unset ones keep their defaults."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and "options" not in value:
+            return {"name": value.get("name"), "options": {k: v for k, v in value.items() if k != "name"}}
+        return value
+
+
+class Stage(Model):
+    """One step of the ladder, written out."""
+
+    name: Annotated[str, Strict()] = Field(pattern=NAME_PATTERN)
+    """What progress, tables and files call it."""
+    tune: tuple[Annotated[str, Strict()], ...] = Field(min_length=1)
+    """The hyperparameters it opens."""
+    share: StrictFloat | None = Field(None, gt=0, le=1)
+    """Its part of the staged budget; None: an equal part of what the others leave."""
+
+
+class Budget(Model):
+    """When to stop asking for more."""
+
+    trials: StrictInt = Field(ge=1, le=1_000_000)
+    """How many configurations are tried."""
+    gpu_hours: StrictFloat | None = Field(None, gt=0)
+    """Cap on GPUs times hours from placement to release, all attempts counted. None: no cap."""
+    cpu_hours: StrictFloat | None = Field(None, gt=0)
+    """Cap on CPUs times hours, likewise. None: no cap."""
+    wall: Duration | None = Field(None, gt=0)
+    """Seconds after which this `run` or `resume` stops with work left (exit code 75). None: no cap."""
+
+
+class Resources(Model):
+    """What one trial occupies."""
+
+    cpus: StrictFloat = Field(1.0, ge=0, le=4096)
+    """CPU cores of one trial."""
+    gpus: StrictFloat = Field(0.0, ge=0, le=4096)
+    """GPUs of one trial; below 1, several trials share one GPU."""
+    max_concurrent: StrictInt | None = Field(None, ge=1)
+    """Most trials at once. None: as many as the cluster holds."""
+    reuse_workers: Annotated[bool, Strict()] | None = None
+    """Let a worker process run one trial after another. None: yes without GPUs, no with them (a leak or an
+    out-of-memory must not reach the next trial)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Resources:
+        if self.cpus == 0 and self.gpus == 0:
+            raise ValueError("a trial needs some CPUs or GPUs; set cpus to 1, or gpus to 0.25, for example")
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise ValueError(f"gpus {self.gpus:g}: above one GPU only whole numbers can be placed; use {int(self.gpus) + 1}")
+        return self
+
+
+class SweepSpec(Model):
+    """A sweep file after `extends` and overrides, every value typed and in range on its own."""
+
+    name: Annotated[str, Strict()] = Field(pattern=NAME_PATTERN)
+    """Names the sweep and its folder: letters, digits, dot, dash and underscore."""
+    trainable: Annotated[str, Strict()]
+    """`file.py:function`, relative to the sweep file: an ordinary Ray Tune training function."""
+    objective: Objective
+    """What is optimised."""
+    fidelity: Fidelity
+    """How far a training goes and where trials are compared."""
+    search_space: Mapping[str, Hyperparameter] = Field(min_length=1)
+    """Hyperparameters by name."""
+    stages: Literal["auto"] | tuple[Stage, ...] = "auto"
+    """`auto`: one stage for each tier, in order; or the stages written out."""
+    search: Member = Member(name="soft-stages")
+    """The ladder: how the budget is spent over the stages."""
+    searcher: Member = Member(name="tpe")
+    """What proposes values."""
+    scheduler: Member = Member(name="asha")
+    """What stops weak trials early."""
+    budget: Budget
+    """When to stop asking for more."""
+    resources: Resources = Resources()  # type: ignore[call-arg]
+    """What one trial occupies."""
+    max_attempts: StrictInt = Field(4, ge=1, le=100)
+    """How often a trial is started when its machine is lost. Errors of the training function are not repeated."""
+    keep_checkpoints: Literal["last", "all"] = "last"
+    """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
+    storage: Annotated[str, Strict()] = Field("runs", min_length=1)
+    """Folder that takes the sweep's folder; relative to the sweep file, or absolute."""
+    seed: StrictInt = Field(0, ge=0, lt=2**32)
+    """Every draw follows from it and from the trial's number."""
+
+    @field_validator("search_space")
+    @classmethod
+    def _names(cls, value: Mapping[str, Hyperparameter]) -> Mapping[str, Hyperparameter]:
+        for name in value:
+            if re.fullmatch(IDENTIFIER_PATTERN, name) is None:
+                raise ValueError(f"{name!r} cannot name a hyperparameter; use letters, digits and _, a letter first")
+        return value

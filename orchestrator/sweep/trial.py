@@ -1,0 +1,178 @@
+"""A trial and its attempts, and the one table that says which state follows which.
+
+Trial and attempt are the fold's own records: they change only in `orchestrator.planning.fold`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.sweep.domains import Config
+
+
+class TrialState(StrEnum):
+    """Where a trial stands. The last four are final."""
+
+    RUNNING = "running"
+    """An attempt is being placed or executed."""
+    INTERRUPTED = "interrupted"
+    """Its attempt ended without its fault; it is offered again."""
+    COMPLETED = "completed"
+    """Trained to the full fidelity, or returned by itself."""
+    PRUNED = "pruned"
+    """Stopped by the scheduler for being weak."""
+    DIVERGED = "diverged"
+    """Reported a value that is not finite."""
+    FAILED = "failed"
+    """Raised an error, ran out of memory, reported nothing, or lost too many machines."""
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether nothing follows."""
+        return self not in {TrialState.RUNNING, TrialState.INTERRUPTED}
+
+
+class StopReason(StrEnum):
+    """Why a report was answered with STOP."""
+
+    WEAK = "weak"
+    """The scheduler judged it."""
+    NOT_FINITE = "not_finite"
+    """The objective was NaN or infinite."""
+    FULL_FIDELITY = "full_fidelity"
+    """The training is complete."""
+    BUDGET = "budget"
+    """A cap on hours is reached; the trial may go on if the cap is raised."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    RETURNED = "returned"
+    """The training function returned."""
+    STOPPED = "stopped"
+    """It obeyed a STOP."""
+    ERROR = "error"
+    """The training function raised: a bug, not repeated."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """GPU or host memory ran out: the configuration's fault, not repeated."""
+    LOST = "lost"
+    """Machine, process or connection died: nobody's fault, repeated."""
+    INTERRUPTED = "interrupted"
+    """The driver stopped or died under it: repeated, not counted as lost."""
+
+
+AFTER_STOP: dict[StopReason, TrialState] = {
+    StopReason.WEAK: TrialState.PRUNED,
+    StopReason.NOT_FINITE: TrialState.DIVERGED,
+    StopReason.FULL_FIDELITY: TrialState.COMPLETED,
+    StopReason.BUDGET: TrialState.INTERRUPTED,
+}
+"""State of a running trial whose report was answered with STOP."""
+
+AFTER_ATTEMPT: dict[Outcome, TrialState] = {
+    Outcome.RETURNED: TrialState.COMPLETED,
+    Outcome.STOPPED: TrialState.INTERRUPTED,
+    Outcome.ERROR: TrialState.FAILED,
+    Outcome.OUT_OF_MEMORY: TrialState.FAILED,
+    Outcome.LOST: TrialState.INTERRUPTED,
+    Outcome.INTERRUPTED: TrialState.INTERRUPTED,
+}
+"""State of a trial that was still running when its attempt ended so. A final state is never left; a trial that
+returned without any report failed, and one that was lost `max_attempts` times failed."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One execution of a trial."""
+
+    number: int
+    """0 first, counted within the trial."""
+    started_t: float
+    """When the decision to start was written, seconds since the epoch."""
+    placed_t: float | None = None
+    """When a worker took it; None until then. Spend runs from here."""
+    seen_t: float | None = None
+    """Last placement, report or heartbeat: what a crash is charged to."""
+    ended_t: float | None = None
+    """When it ended; None while it is open."""
+    outcome: Outcome | None = None
+    """How it ended; None while it is open."""
+    error: str | None = None
+    """The error's text, shortened; None without one."""
+    node: str | None = None
+    """Host that ran it."""
+    gpu_ids: str | None = None
+    """Comma-separated ids of its GPUs on that host; None without any."""
+    charged_s: float = 0.0
+    """Seconds charged to the budget once ended."""
+    resumed_from: float = 0.0
+    """Fidelity of the checkpoint it was started from; 0 from the start."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """One configuration being evaluated."""
+
+    number: int
+    """0 is the baseline; also the trial's place in every table."""
+    trial_id: str
+    """`<number>-<hash of the configuration>`."""
+    config: Config
+    """The active hyperparameters."""
+    stage: str
+    """Name of the stage that proposed it."""
+    move: str
+    """How it was proposed: baseline, prior, uniform, model, block-model, block-uniform, listed."""
+    block: tuple[str, ...]
+    """The hyperparameters that the proposal drew; the rest was held."""
+    parent: int | None
+    """Trial whose other values were held; None where nothing was."""
+    bracket: int
+    """Which bracket of rungs judges it."""
+    state: TrialState = TrialState.RUNNING
+    """Set by the tables above alone."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """In order; the last is the current one."""
+    values: dict[float, float] = field(default_factory=dict)
+    """Fidelity to the objective's value, finite ones only, the latest attempt's where reported twice."""
+    fidelity: float = 0.0
+    """Highest fidelity reported."""
+    checkpoint: str | None = None
+    """Newest acknowledged checkpoint; None without one."""
+    checkpoint_fidelity: float = 0.0
+    """Fidelity of that checkpoint; 0 without one."""
+    told: float | None = None
+    """What a searcher is told once the trial ended badly through its own fault: finite, worse than the worst seen."""
+    report_count: int = 0
+    """Reports acknowledged, all attempts."""
+
+    @property
+    def value(self) -> float | None:
+        """Objective at the highest fidelity with a finite value; None without one."""
+        return self.values[max(self.values)] if self.values else None
+
+    @property
+    def attempt(self) -> Attempt:
+        """The current attempt."""
+        return self.attempts[-1]
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether an attempt is being executed, wanted or not."""
+        return bool(self.attempts) and self.attempts[-1].ended_t is None
+
+
+def trial_id(number: int, config: Config) -> str:
+    """Name a trial by number and content: `0007-3fa2b1`."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return f"{number:04d}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def is_finite(value: float) -> bool:
+    """Say whether an objective value can be ranked."""
+    return math.isfinite(value)
