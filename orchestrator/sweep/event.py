@@ -36,7 +36,9 @@ class DriverStarted(_Event, tag="driver_started"):
     code_hash: str
     versions: dict[str, str]
     changes: list[str] = []
-    """What differs from the plan (code, versions), said to the user as well."""
+    """What differs from the driver before (budget, code, versions), said to the user as well."""
+    sealed: dict[str, int] = {}
+    """File of the journal to the byte up to which it counts: whatever an older driver wrote later is refused."""
 
 
 class SpecAmended(_Event, tag="amended"):
@@ -44,6 +46,8 @@ class SpecAmended(_Event, tag="amended"):
 
     spec: dict[str, Any]
     changes: list[str]
+    overrides: list[str] = []
+    """`key=value` overrides in force from now on."""
 
 
 class StageEntered(_Event, tag="stage_entered"):

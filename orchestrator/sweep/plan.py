@@ -39,6 +39,10 @@ class Provenance(Model):
     """Commit of the user's code, with `-dirty` where it has uncommitted changes; None outside a checkout."""
     code_hash: str
     """Hash over the Python files beside the training function."""
+    source: str | None = None
+    """Absolute path of the sweep file; None where the sweep was built in Python."""
+    overrides: tuple[str, ...] = ()
+    """`key=value` overrides in force; a resume applies them again."""
 
 
 class Plan(Model):

@@ -20,7 +20,7 @@ class TrialState(StrEnum):
     RUNNING = "running"
     """An attempt is being placed or executed."""
     INTERRUPTED = "interrupted"
-    """Its attempt ended without its fault; it is offered again."""
+    """Proposed and not begun, or its attempt ended without its fault: it is offered (again)."""
     COMPLETED = "completed"
     """Trained to the full fidelity, or returned by itself."""
     PRUNED = "pruned"
@@ -112,6 +112,8 @@ class Attempt:
     """Seconds charged to the budget once ended."""
     resumed_from: float = 0.0
     """Fidelity of the checkpoint it was started from; 0 from the start."""
+    fidelity: float = 0.0
+    """Highest fidelity it reported; 0 before its first report."""
 
 
 @dataclass(slots=True)
@@ -134,7 +136,7 @@ class Trial:
     """Trial whose other values were held; None where nothing was."""
     bracket: int
     """Which bracket of rungs judges it."""
-    state: TrialState = TrialState.RUNNING
+    state: TrialState = TrialState.INTERRUPTED
     """Set by the tables above alone."""
     attempts: list[Attempt] = field(default_factory=list)
     """In order; the last is the current one."""
@@ -154,7 +156,8 @@ class Trial:
     @property
     def value(self) -> float | None:
         """Objective at the highest fidelity with a finite value; None without one."""
-        return self.values[max(self.values)] if self.values else None
+        newest = self.values.get(self.fidelity)
+        return newest if newest is not None or not self.values else self.values[max(self.values)]
 
     @property
     def attempt(self) -> Attempt:

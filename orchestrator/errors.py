@@ -1,0 +1,66 @@
+"""Every error that a person is meant to read. Its text says what, where, what is allowed and what to do.
+
+    StepladderError                 exit 1
+    |-- UsageError                  exit 2   the command line asks for something impossible
+    |   |-- SweepExistsError                 `run` on a sweep that is there; says `resume`
+    |   `-- SweepNotFoundError               no sweep at this place; says what lies there
+    |-- SpecError                   exit 2   the sweep file is invalid; file, line and key path in front
+    |   `-- SpecChangedError                 resumed with a changed search space or objective; shows the difference
+    |-- StorageError                exit 1   disk full, permission, network: nothing acknowledged is lost
+    |   `-- JournalDamagedError              a record before the end is damaged; file and byte offset
+    |-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
+    |   `-- LeaseLostError                   this driver was replaced while it ran
+    `-- ClusterError                exit 1   the cluster cannot run what was asked
+"""
+
+from __future__ import annotations
+
+
+class StepladderError(Exception):
+    """Base of every error meant for a person; printed without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(StepladderError):
+    """The command line asks for something impossible."""
+
+    exit_code = 2
+
+
+class SweepExistsError(UsageError):
+    """A sweep of this name is there already."""
+
+
+class SweepNotFoundError(UsageError):
+    """There is no sweep at this place."""
+
+
+class SpecError(StepladderError):
+    """The sweep file is invalid."""
+
+    exit_code = 2
+
+
+class SpecChangedError(SpecError):
+    """A part of the sweep file that must not change between drivers has changed."""
+
+
+class StorageError(StepladderError):
+    """Storage refused a read or a write."""
+
+
+class JournalDamagedError(StorageError):
+    """A record before the end of the journal is damaged."""
+
+
+class LeaseHeldError(StepladderError):
+    """Another driver holds the sweep."""
+
+
+class LeaseLostError(LeaseHeldError):
+    """This driver was replaced while it ran."""
+
+
+class ClusterError(StepladderError):
+    """The cluster cannot run what was asked."""

@@ -1,0 +1,236 @@
+"""Ladders spend the budget over the stages. To add one is to add one file here.
+
+A ladder turns the trials so far into the next proposal. Every coin it throws is seeded by (sweep seed, trial number),
+so a proposal depends on the trials and on nothing that was drawn before a crash.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar
+
+from orchestrator.errors import SpecError
+from orchestrator.ladders._standings import Standings
+from orchestrator.searchers import Request, Searcher
+from orchestrator.sweep.domains import Config, Int, Model, Scalar
+from orchestrator.sweep.plan import Plan, StagePlan
+from orchestrator.sweep.space import Space
+from orchestrator.sweep.trial import Trial, TrialState
+
+REDRAWS = 10
+"""How often a proposal that was tried already is drawn again before the ladder looks for one that was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A configuration to try, and how it came about."""
+
+    config: Config
+    """Full configuration."""
+    stage: str
+    """Stage that proposes it."""
+    move: str
+    """One of the words of `orchestrator.sweep.trial.Trial.move`."""
+    block: tuple[str, ...]
+    """The hyperparameters that were drawn."""
+    parent: int | None = None
+    """Trial whose other values were held."""
+
+
+class Ladder(ABC):
+    """Decides what is tried next."""
+
+    class Options(Model):
+        """Options of the sweep file; a member overrides it."""
+
+    enumerable: ClassVar[bool] = False
+    """Whether it can serve a searcher that goes through a list (`enumerates`): it then adds no draw of its own."""
+
+    def __init__(self, plan: Plan, searcher: Searcher, options: Any) -> None:
+        self.plan = plan
+        self.space: Space = plan.space
+        self.searcher = searcher
+        self.options = options
+        self.standings = Standings(plan)
+        """The best trials and the counts, as of the proposal that is being made."""
+        self.tuned = union(plan.stages)
+        """Everything that some stage opens."""
+        self._tried: set[tuple[tuple[str, object], ...]] = set()
+        self._seen = 0
+
+    @classmethod
+    @abstractmethod
+    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:
+        """Return the plan's stages from the user's blocks, whose shares sum to 1; ladders add stages of their own.
+
+        Raises SpecError where a block has the name of a stage of the ladder's own.
+        """
+
+    @classmethod
+    def searcher_blocks(cls, stages: Sequence[StagePlan]) -> list[tuple[str, ...]]:
+        """Return the blocks that the searcher will be asked for."""
+        return [stage.tune for stage in stages]
+
+    @abstractmethod
+    def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Draw one proposal for trial `number`; None when the searcher's list is at its end."""
+
+    @abstractmethod
+    def model_probability(self, number: int, reported: int, finished: int) -> float:
+        """Chance that trial `number` follows a model, with so many trials reported and finished before it."""
+
+    def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Return the proposal for trial `number`, none that was tried already; None when nothing is left to propose.
+
+        Trial 0 is the baseline. `trials` holds the trials 0 to `number` - 1.
+        """
+        self._tried.update(_key(trial.config) for trial in trials[self._seen :])
+        self._seen = len(trials)
+        self.standings.update(trials)
+        if number == 0:
+            return Proposal(self.space.baseline, self.plan.stage_of(0).name, "baseline", ())
+        for repetition in range(REDRAWS):
+            proposal = self.draw(number, repetition, trials)
+            if proposal is None or not self.is_tried(proposal.config):
+                return proposal
+        return self.leftover(number, trials)
+
+    def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:  # noqa: ARG002 - for members to use
+        """Return some configuration that was not tried, after `REDRAWS` draws found none; None when there is none."""
+        return self.untried(number, self.tuned)
+
+    def is_tried(self, config: Config) -> bool:
+        """Say whether a trial has this configuration."""
+        return _key(config) in self._tried
+
+    def coin(self, number: int, repetition: int, purpose: str) -> Random:
+        """Return a generator for one purpose of one proposal, independent of every other."""
+        return Random(f"{self.plan.spec.seed}/{number}/{repetition}/{purpose}")
+
+    def request(self, number: int, repetition: int, block: tuple[str, ...], **details: Any) -> Request:
+        """Build a request to the searcher for this proposal."""
+        details.setdefault("position", self.standings.proposed[block] + repetition)
+        return Request(number, block, details.pop("held", {}), f"{self.plan.spec.seed}/{number}/{repetition}", **details)
+
+    def search(
+        self, number: int, repetition: int, history: Sequence[Trial], block: tuple[str, ...], *,
+        parent: Trial | None = None, correlated: bool = True,
+    ) -> Proposal | None:  # fmt: skip
+        """Let the searcher draw `block` from `history`, the rest held at the parent's values (None: the defaults).
+
+        The move says what happened: a searcher that has not seen enough finished trials yet draws uniformly. With a
+        searcher that goes through a list it is the next entry that was not tried; None at the end of the list.
+        """
+        if self.searcher.enumerates:
+            return self._next_listed(number, history, block, parent)
+        held = {} if parent is None else parent.config
+        request = self.request(number, repetition, block, held=held, correlated=correlated)
+        config = self.searcher.propose(request, history)
+        finished = sum(1 for trial in history if trial.state.is_final)
+        move = "model" if self.follows_model(finished) else "uniform"
+        return None if config is None else self.proposal(number, config, move, block, parent)
+
+    def follows_model(self, finished: int) -> bool:
+        """Say whether the searcher has a model once it has seen so many finished trials."""
+        return self.searcher.learns and finished >= self.searcher.startup_trials
+
+    def proposal(self, number: int, config: Config, move: str, block: tuple[str, ...], parent: Trial | None) -> Proposal:
+        """Label a draw of `model` or `uniform`, `block-` in front where the rest of the configuration was held."""
+        partial = move in {"model", "uniform"} and set(block) != set(self.tuned)
+        kind = f"block-{move}" if partial else move
+        return Proposal(config, self.plan.stage_of(number).name, kind, block, None if parent is None else parent.number)
+
+    def untried(self, number: int, block: tuple[str, ...], parent: Trial | None = None) -> Proposal | None:
+        """Walk through the values of `block`, from a random place, to a configuration that was not tried."""
+        held = {} if parent is None else parent.config
+        for config in _walk(self.space, block, held, self.coin(number, REDRAWS, "leftover")):
+            if not self.is_tried(config):
+                return self.proposal(number, config, "uniform", block, parent)
+        return None
+
+    def _next_listed(
+        self, number: int, trials: Sequence[Trial], block: tuple[str, ...], parent: Trial | None
+    ) -> Proposal | None:
+        held = {} if parent is None else parent.config
+        for position in itertools.count(self.standings.proposed[block]):
+            config = self.searcher.propose(self.request(number, 0, block, held=held, position=position), trials)
+            if config is None:
+                return None
+            if not self.is_tried(config):
+                return self.proposal(number, config, "listed", block, parent)
+        raise AssertionError  # count() has no end
+
+
+def leader(plan: Plan, trials: Sequence[Trial], *, finished: bool = False) -> Trial | None:
+    """Return the trial with the best current value; with `finished` among completed ones only. None without a value.
+
+    Trials that diverged or failed lead nothing, whatever they reported before.
+    """
+    best: Trial | None = None
+    for trial in trials:
+        if trial.value is None or trial.state in {TrialState.DIVERGED, TrialState.FAILED}:
+            continue
+        if finished and trial.state is not TrialState.COMPLETED:
+            continue
+        if best is None or best.value is None or plan.better(trial.value, best.value):
+            best = trial
+    return best
+
+
+def union(stages: Sequence[StagePlan]) -> tuple[str, ...]:
+    """Return everything that the stages open, each name once, in their order."""
+    return tuple(dict.fromkeys(name for stage in stages for name in stage.tune))
+
+
+def scaled(blocks: Sequence[StagePlan], share: float) -> tuple[StagePlan, ...]:
+    """Return the blocks with `share` of the budget in all, their proportions kept."""
+    return tuple(StagePlan(name=block.name, tune=block.tune, share=block.share * share) for block in blocks)
+
+
+def own_stage(name: str, blocks: Sequence[StagePlan], share: float) -> StagePlan:
+    """Return a stage of a ladder's own, which opens all blocks; raises SpecError where a block has its name."""
+    if any(block.name == name for block in blocks):
+        raise SpecError(f"stages: the ladder adds a stage {name!r} of its own; give yours another name")
+    return StagePlan(name=name, tune=union(blocks), share=share)
+
+
+def first_number(plan: Plan, stage: StagePlan) -> int:
+    """Return the number of the first trial of a stage."""
+    return next((n for n in range(plan.spec.budget.trials) if plan.stage_of(n) == stage), plan.spec.budget.trials)
+
+
+def _key(config: Config) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted((name, (type(value).__name__, value)) for name, value in config.items()))
+
+
+def _walk(space: Space, names: Sequence[str], held: Mapping[str, Scalar], random: Random) -> Iterator[Config]:
+    """Walk through the configurations of `names`, each once; a continuous one takes one drawn value at each visit."""
+    order, opened = list(space), frozenset(names)
+
+    def visit(depth: int, config: Config) -> Iterator[Config]:
+        if depth == len(order):
+            yield dict(config)
+            return
+        name = order[depth]
+        if not space.is_active(name, config):
+            yield from visit(depth + 1, config)
+            return
+        values = _values(space, name, random) if name in opened else iter([held.get(name, space[name].default)])
+        for value in values:
+            yield from visit(depth + 1, {**config, name: value})
+
+    return visit(0, {})
+
+
+def _values(space: Space, name: str, random: Random) -> Iterator[Scalar]:
+    domain, cells = space[name], space.size([name])
+    if cells is None:
+        yield domain.from_unit(random.random())
+        return
+    start = random.randrange(cells)
+    for cell in ((start + step) % cells for step in range(cells)):
+        yield domain.low + cell * domain.step if isinstance(domain, Int) else domain.from_unit((cell + 0.5) / cells)

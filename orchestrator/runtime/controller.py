@@ -1,0 +1,288 @@
+"""The controller answers whoever owns the loop: Ray Tune or the simulator.
+
+    next_step()                              -> StartTrial | ResumeTrial | Wait | Done
+    on_report(report)                        -> CONTINUE | STOP
+    on_attempt_end(trial, attempt, outcome)
+
+A decision that changes the world (start, stop, an outcome, a carry) leaves only after it and every earlier record are
+on disk. CONTINUE is answered from memory; its report is acknowledged when its frame is committed, `COMMIT_S` later at
+most, provided `tick` is called a few times a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+from typing import Protocol, TypeAlias
+
+from orchestrator.planning.carry import stage_entries
+from orchestrator.planning.decide import make_ladder
+from orchestrator.planning.fold import SweepState
+from orchestrator.planning.recover import HEARTBEAT_S
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.domains import Config
+from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState
+
+COMMIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    trial: int
+    """Number of the trial."""
+    trial_id: str
+    """Its id."""
+    attempt: int
+    """Number of the attempt, 0 first."""
+    config: Config
+    """The hyperparameters."""
+    seed: int
+    """Seeds the training; the trial's own."""
+    max_fidelity: float
+    """A full training."""
+    checkpoint: str | None
+    """Where to go on from; None: from the start."""
+    from_fidelity: float
+    """Fidelity of that checkpoint; 0 from the start."""
+
+
+class StartTrial(_Start):
+    """Begin a new trial."""
+
+
+class ResumeTrial(_Start):
+    """Begin another attempt of a trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to start now; ask again after the next report or end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing will be started any more."""
+
+    reason: str
+    """finished, exhausted, gpu_hours, cpu_hours, or what `request_stop` was told."""
+
+
+Step: TypeAlias = StartTrial | ResumeTrial | Wait | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a training function reported."""
+
+    trial: int
+    """Number of the trial."""
+    attempt: int
+    """Number of the attempt."""
+    fidelity: float
+    """How far the training is."""
+    metrics: Mapping[str, float]
+    """Every number it reported, the objective among them."""
+    checkpoint: str | None = None
+    """Where the checkpoint of this very report lies; None without one."""
+
+
+class Verdict(Enum):
+    """The answer to a report."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class Journal(Protocol):
+    """Where the controller writes: see `orchestrator.runtime.journal.JournalWriter`."""
+
+    def append(self, event: ev.Event) -> None:
+        """Take a record into the next frame."""
+
+    def commit(self) -> None:
+        """Make every record so far durable."""
+
+
+class Controller:
+    """Drives one sweep. One thread at a time may call it."""
+
+    def __init__(
+        self, state: SweepState, journal: Journal, clock: Callable[[], float], check_lease: Callable[[], None] = lambda: None
+    ) -> None:
+        self.state = state
+        self.stop_requested: str | None = None
+        self._journal = journal
+        self._clock = clock
+        self._check_lease = check_lease
+        self._ladder = make_ladder(state.plan)
+        self._exhausted = False
+        self._dirty_since: float | None = None
+        self._last_heartbeat = clock()
+        self._session_t = clock()
+
+    def next_step(self) -> Step:
+        """Say what to do with a free place."""
+        reason = self._closed()
+        if reason is None:
+            if self.state.waiting:
+                return self._resume(next(iter(self.state.waiting.values())))
+            started = self._start()
+            if started is not None:
+                return started
+            reason = "exhausted" if self._exhausted else "finished"
+        return Wait() if self.state.open else Done(reason)
+
+    def on_placed(self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None) -> None:
+        """Take note that a worker took the attempt: spend begins. May be called again to add the node."""
+        if self._is_current(trial, attempt):
+            self._write(ev.AttemptPlaced(self._clock(), trial, attempt, node, gpu_ids))
+
+    def on_report(self, report: Report) -> Verdict:
+        """Judge a report. A report of an attempt that is over, or of one that was told to stop, is answered STOP."""
+        if not self._is_current(report.trial, report.attempt):
+            return Verdict.STOP
+        trial = self.state.trials[report.trial]
+        if trial.state is not TrialState.RUNNING:
+            return Verdict.STOP
+        if report.fidelity <= trial.attempt.fidelity:
+            return Verdict.CONTINUE  # said twice; (trial, attempt, fidelity) is a key
+        now = self._clock()
+        event = ev.Reported(
+            now, report.trial, report.attempt, report.fidelity, _spelled(report.metrics), report.checkpoint
+        )
+        weak = self.state.take_report(event)
+        stop = self._stop_reason(report, weak, now)
+        if stop is None:
+            self._append(event, now)
+            return Verdict.CONTINUE
+        judged = ev.Reported(
+            now, report.trial, report.attempt, report.fidelity, event.metrics, report.checkpoint, stop
+        )
+        self.state.take_verdict(judged)
+        self._append(judged, now)
+        self.commit()
+        return Verdict.STOP
+
+    def on_attempt_end(self, trial: int, attempt: int, outcome: Outcome, error: str | None = None) -> None:
+        """Take note that an attempt is over. Telling it twice changes nothing."""
+        if self._is_current(trial, attempt):
+            self._write(ev.AttemptEnded(self._clock(), trial, attempt, outcome, error))
+            self.commit()
+
+    def tick(self) -> None:
+        """Do what is due: commit the waiting reports, write a heartbeat. Call it a few times a second."""
+        now = self._clock()
+        if now - self._last_heartbeat >= HEARTBEAT_S:
+            self._last_heartbeat = now
+            self._write(ev.Heartbeat(now, [(t.number, t.attempt.number) for t in self._placed()]))
+        if self._dirty_since is not None and now - self._dirty_since >= COMMIT_S:
+            self.commit()
+
+    def commit(self) -> None:
+        """Acknowledge everything so far. Raises LeaseLostError or StorageError; then nothing more may be answered."""
+        self._check_lease()
+        self._journal.commit()
+        self._dirty_since = None
+
+    def request_stop(self, reason: str) -> None:
+        """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""
+        self.stop_requested = self.stop_requested or reason
+
+    def overdue(self) -> list[tuple[int, int]]:
+        """Return (trial, attempt) of what must be ended now although it does not report: a cap is reached."""
+        return [(t.number, t.attempt.number) for t in self._placed()] if self._cap() else []
+
+    def close(self, reason: str) -> None:
+        """Write down why the driver leaves; open attempts are ended as interrupted."""
+        for trial in list(self.state.open.values()):
+            self._write(ev.AttemptEnded(self._clock(), trial.number, trial.attempt.number, Outcome.INTERRUPTED))
+        self._write(ev.DriverStopped(self._clock(), reason))
+        self.commit()
+
+    def _start(self) -> StartTrial | None:
+        state = self.state
+        number = len(state.trials)
+        if number >= state.plan.spec.budget.trials or self._exhausted:
+            return None
+        proposal = self._ladder.propose(number, state.trials)
+        if proposal is None:
+            self._exhausted = True
+            return None
+        now = self._clock()
+        for entry in stage_entries(state, proposal.stage, now):
+            self._write(entry)
+        bracket = state.scheduler.bracket_of(number)
+        self._write(
+            ev.TrialProposed(
+                now, number, proposal.config, proposal.stage, proposal.move, list(proposal.block), proposal.parent, bracket
+            )
+        )
+        self._write(ev.AttemptStarted(now, number, 0))
+        self.commit()
+        return StartTrial(*self._start_details(state.trials[number]))
+
+    def _resume(self, trial: Trial) -> ResumeTrial:
+        fidelity = trial.checkpoint_fidelity if trial.checkpoint else 0.0
+        self._write(ev.AttemptStarted(self._clock(), trial.number, len(trial.attempts), trial.checkpoint, fidelity))
+        self.commit()
+        return ResumeTrial(*self._start_details(trial))
+
+    def _start_details(self, trial: Trial) -> tuple[int, str, int, Config, int, float, str | None, float]:
+        spec = self.state.plan.spec
+        seed = Random(f"{spec.seed}/{trial.number}/training").getrandbits(31)
+        attempt = trial.attempt
+        checkpoint = trial.checkpoint if attempt.resumed_from else None
+        return (
+            trial.number, trial.trial_id, attempt.number, dict(trial.config), seed, spec.fidelity.max, checkpoint,
+            attempt.resumed_from,
+        )
+
+    def _stop_reason(self, report: Report, weak: bool, now: float) -> StopReason | None:  # noqa: FBT001
+        spec = self.state.plan.spec
+        if not math.isfinite(report.metrics[spec.objective.metric]):
+            return StopReason.NOT_FINITE
+        if report.fidelity >= spec.fidelity.max:
+            return StopReason.FULL_FIDELITY
+        if weak:
+            return StopReason.WEAK
+        return StopReason.BUDGET if self._closed(now) is not None else None
+
+    def _closed(self, now: float | None = None) -> str | None:
+        return self.stop_requested or self._cap(now)
+
+    def _cap(self, now: float | None = None) -> str | None:
+        budget = self.state.plan.spec.budget
+        now = self._clock() if now is None else now
+        if budget.wall is not None and now - self._session_t >= budget.wall:
+            return "wall"
+        if budget.gpu_hours is None and budget.cpu_hours is None:
+            return None
+        spend = self.state.spend_at(now)
+        if budget.gpu_hours is not None and spend.gpu_hours >= budget.gpu_hours:
+            return "gpu_hours"
+        return "cpu_hours" if budget.cpu_hours is not None and spend.cpu_hours >= budget.cpu_hours else None
+
+    def _is_current(self, trial: int, attempt: int) -> bool:
+        known = self.state.trials[trial]
+        return known.is_open and known.attempt.number == attempt
+
+    def _placed(self) -> list[Trial]:
+        return [trial for trial in self.state.open.values() if trial.attempt.placed_t is not None]
+
+    def _write(self, event: ev.Event) -> None:
+        self.state.apply(event)
+        self._append(event, event.t)
+
+    def _append(self, event: ev.Event, now: float) -> None:
+        self._journal.append(event)
+        if self._dirty_since is None:
+            self._dirty_since = now
+
+
+def _spelled(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    if all(map(math.isfinite, metrics.values())):
+        return dict(metrics)
+    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}

@@ -1,0 +1,70 @@
+"""Schedulers judge trials at rungs. To add one is to add one file here.
+
+A scheduler is a pure function of the reports it was shown, in their order: replaying them restores it exactly. Values
+are shown as reported; `maximize` says which way is better. Values that are not finite never reach a scheduler.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from random import Random
+from typing import Any
+
+from orchestrator.sweep.domains import Model
+from orchestrator.sweep.plan import Bracket
+from orchestrator.sweep.spec import Fidelity
+
+
+class Scheduler(ABC):
+    """Judges trials."""
+
+    class Options(Model):
+        """Options of the sweep file; a member overrides it."""
+
+    def __init__(self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int) -> None:  # noqa: FBT001
+        self.brackets = brackets
+        self.fidelity = fidelity
+        self.sign = 1.0 if maximize else -1.0
+        self.options = options
+        self.seed = seed
+
+    @classmethod
+    @abstractmethod
+    def plan(cls, fidelity: Fidelity, options: Model) -> tuple[Bracket, ...]:
+        """Return the brackets of rungs that a plan shows; rungs lie on the grid of reports, below the full training."""
+
+    @abstractmethod
+    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
+        """Take note of a report and say whether the trial is weak and should stop.
+
+        During replay the answer is ignored: the verdict of that time stands in the log.
+        """
+
+    @abstractmethod
+    def snapshot(self) -> Any:
+        """Return everything it took note of as plain comparable data: equal snapshots judge equally."""
+
+    def bracket_of(self, trial: int) -> int:
+        """Deal trial `trial` to a bracket by its share; depends on seed and trial alone."""
+        position = Random(f"{self.seed}/{trial}/bracket").random()
+        for index, bracket in enumerate(self.brackets):
+            position -= bracket.share
+            if position < 0:
+                return index
+        return len(self.brackets) - 1
+
+
+def rungs(fidelity: Fidelity, first: float | None = None) -> tuple[float, ...]:
+    """Return ascending rungs below `fidelity.max`: `first` times powers of the reduction factor, on the reports' grid.
+
+    `first` None: `fidelity.min`, else a tenth of the full training.
+    """
+    start = first or fidelity.min or fidelity.max / 10
+    placed: list[float] = []
+    while True:
+        rung = max(fidelity.every, round(start / fidelity.every + 1e-9) * fidelity.every)
+        if rung >= fidelity.max:
+            return tuple(placed)
+        if rung not in placed:
+            placed.append(rung)
+        start *= fidelity.reduction_factor

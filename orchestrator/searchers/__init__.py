@@ -1,0 +1,71 @@
+"""Searchers propose values for a block of hyperparameters. To add one is to add one file here.
+
+A proposal is a function of the request and of the trials alone: searchers may cache what they computed from the
+trials, never remember what they drew. That is what makes a resumed sweep propose what the killed one would have.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar, Literal
+
+from orchestrator.sweep.domains import Config, Model, Scalar
+from orchestrator.sweep.space import Space
+from orchestrator.sweep.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a ladder asks a searcher for."""
+
+    number: int
+    """Number of the trial that is being proposed."""
+    block: tuple[str, ...]
+    """The hyperparameters to draw; the rest is held."""
+    held: Mapping[str, Scalar]
+    """Values of the others; missing ones take their defaults."""
+    seed: str
+    """Seeds every draw of this proposal, e.g. `7/12/0`: sweep seed, trial number, repetition."""
+    position: int = 0
+    """How many proposals this block has had before; what a searcher that enumerates goes by."""
+    correlated: bool = True
+    """Model the hyperparameters of the block together, or each by itself."""
+
+    def random(self) -> Random:
+        """Return a fresh generator seeded by `seed`."""
+        return Random(self.seed)
+
+
+class Searcher(ABC):
+    """Proposes values for a block."""
+
+    class Options(Model):
+        """Options of the sweep file; a member overrides it."""
+
+    enumerates: ClassVar[bool] = False
+    """Whether it goes through a list (grid, manual) and so comes to an end."""
+    startup_trials: int = 0
+    """Finished trials it needs before its proposals follow a model; 0 for one without a model."""
+    learns: ClassVar[bool] = False
+    """Whether its proposals depend on results."""
+
+    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Model) -> None:
+        self.space = space
+        self.goal = goal
+        self.options = options
+
+    @abstractmethod
+    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
+        """Return a full configuration in which only the block differs from `held`; None when the list is at its end.
+
+        `trials` holds every trial of the sweep by number. Conditions are honoured: a hyperparameter that the new
+        values deactivate is missing, one that they activate has a value.
+        """
+
+    @classmethod
+    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Model) -> list[str]:  # noqa: ARG003
+        """List why this searcher cannot serve these blocks of this space; empty when it can. Called by `check`."""
+        return []
