@@ -1,17 +1,17 @@
 """Every error that a person is meant to read. Its text says what, where, what is allowed and what to do.
 
-    StepladderError                 exit 1
-    |-- UsageError                  exit 2   the command line asks for something impossible
-    |   |-- SweepExistsError                 `run` on a sweep that is there; says `resume`
-    |   `-- SweepNotFoundError               no sweep at this place; says what lies there
-    |-- SpecError                   exit 2   the sweep file is invalid; file, line and key path in front
-    |   `-- SpecChangedError                 resumed with a changed search space or objective; shows the difference
-    |-- StorageError                exit 1   disk full, permission, network: nothing acknowledged is lost
-    |   `-- JournalDamagedError              a record before the end is damaged; file and byte offset
-    |-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
-    |   `-- LeaseLostError                   this driver was replaced while it ran
-    `-- ClusterError                exit 1   the cluster cannot run what was asked
-"""
+StepladderError                 exit 1
+|-- UsageError                  exit 2   the command line asks for something impossible
+|   |-- SweepExistsError                 `run` on a sweep that is there; says `resume`
+|   `-- SweepNotFoundError               no sweep at this place; says what lies there
+|-- SpecError                   exit 2   the sweep file is invalid; file, line and key path in front
+|   `-- SpecChangedError                 resumed with a changed search space or objective; shows the difference
+|-- StorageError                exit 1   disk full, permission, network: nothing acknowledged is lost
+|   `-- JournalDamagedError              a record before the end is damaged; file and byte offset
+|-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
+|   `-- LeaseLostError                   this driver was replaced while it ran
+`-- ClusterError                exit 1   the cluster cannot run what was asked
+"""  # noqa: D208 - a tree is drawn with its indentation
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class LeaseHeldError(StepladderError):
 
 
 class LeaseLostError(LeaseHeldError):
-    """This driver was replaced while it ran."""
+    """The driver was replaced while it ran."""
 
 
 class ClusterError(StepladderError):

@@ -19,7 +19,5 @@ def ended_by_crash(state: SweepState, t: float) -> list[AttemptEnded]:
     for trial in state.open.values():
         seen = trial.attempt.seen_t
         until = min(t, seen + HEARTBEAT_S) if seen is not None else None
-        ends.append(
-            AttemptEnded(t, trial.number, trial.attempt.number, Outcome.INTERRUPTED, "the driver died", until)
-        )
+        ends.append(AttemptEnded(t, trial.number, trial.attempt.number, Outcome.INTERRUPTED, "the driver died", until))
     return ends

@@ -110,7 +110,11 @@ class Controller:
     """Drives one sweep. One thread at a time may call it."""
 
     def __init__(
-        self, state: SweepState, journal: Journal, clock: Callable[[], float], check_lease: Callable[[], None] = lambda: None
+        self,
+        state: SweepState,
+        journal: Journal,
+        clock: Callable[[], float],
+        check_lease: Callable[[], None] = lambda: None,
     ) -> None:
         self.state = state
         self.stop_requested: str | None = None
@@ -158,9 +162,7 @@ class Controller:
         if stop is None:
             self._append(event, now)
             return Verdict.CONTINUE
-        judged = ev.Reported(
-            now, report.trial, report.attempt, report.fidelity, event.metrics, report.checkpoint, stop
-        )
+        judged = ev.Reported(now, report.trial, report.attempt, report.fidelity, event.metrics, report.checkpoint, stop)
         self.state.take_verdict(judged)
         self._append(judged, now)
         self.commit()
@@ -217,7 +219,14 @@ class Controller:
         bracket = state.scheduler.bracket_of(number)
         self._write(
             ev.TrialProposed(
-                now, number, proposal.config, proposal.stage, proposal.move, list(proposal.block), proposal.parent, bracket
+                now,
+                number,
+                proposal.config,
+                proposal.stage,
+                proposal.move,
+                list(proposal.block),
+                proposal.parent,
+                bracket,
             )
         )
         self._write(ev.AttemptStarted(now, number, 0))
@@ -236,11 +245,17 @@ class Controller:
         attempt = trial.attempt
         checkpoint = trial.checkpoint if attempt.resumed_from else None
         return (
-            trial.number, trial.trial_id, attempt.number, dict(trial.config), seed, spec.fidelity.max, checkpoint,
+            trial.number,
+            trial.trial_id,
+            attempt.number,
+            dict(trial.config),
+            seed,
+            spec.fidelity.max,
+            checkpoint,
             attempt.resumed_from,
         )
 
-    def _stop_reason(self, report: Report, weak: bool, now: float) -> StopReason | None:  # noqa: FBT001
+    def _stop_reason(self, report: Report, weak: bool, now: float) -> StopReason | None:
         spec = self.state.plan.spec
         if not math.isfinite(report.metrics[spec.objective.metric]):
             return StopReason.NOT_FINITE

@@ -96,7 +96,9 @@ class JournalReader:
             position = self._positions.setdefault(name, _Position())
             end = self._sealed.get(name)
             if end is not None and position.offset > end:
-                raise JournalDamagedError(f"{FOLDER}/{name}: read past byte {end}, where a newer driver sealed it; read again")
+                raise JournalDamagedError(
+                    f"{FOLDER}/{name}: read past byte {end}, where a newer driver sealed it; read again"
+                )
             if end is None or position.offset < end:
                 yield from self._frames(name, position, end)
 

@@ -79,7 +79,9 @@ class Lease:
         if self._files.exists(self._next):
             newest = current(self._files)
             assert newest is not None
-            raise LeaseLostError(f"this driver was replaced: {_described(newest)}. It stops; nothing acknowledged is lost")
+            raise LeaseLostError(
+                f"this driver was replaced: {_described(newest)}. It stops; nothing acknowledged is lost"
+            )
 
     def renew(self) -> None:
         """Show that the holder lives; to be called every `RENEW_S`. Raises LeaseLostError like `check`."""

@@ -40,7 +40,9 @@ def read_sweep(folder: Path) -> SweepState:
 class Session:
     """A driver's hold on a sweep. Made by `create` or `reopen`."""
 
-    def __init__(self, folder: Path, files: LocalFileSystem, lease: Lease, state: SweepState, journal: JournalWriter) -> None:
+    def __init__(
+        self, folder: Path, files: LocalFileSystem, lease: Lease, state: SweepState, journal: JournalWriter
+    ) -> None:
         self.folder = folder
         self.files = files
         self.lease = lease
@@ -123,7 +125,12 @@ def refuse_changed_search(state: SweepState, plan: Plan) -> None:
 
 
 def _begun(
-    folder: Path, files: LocalFileSystem, lease: Lease, state: SweepState, journal: JournalWriter, records: list[ev.Event]
+    folder: Path,
+    files: LocalFileSystem,
+    lease: Lease,
+    state: SweepState,
+    journal: JournalWriter,
+    records: list[ev.Event],
 ) -> Session:
     for record in records:
         state.apply(record)

@@ -126,7 +126,11 @@ def resume_simulation(
 
 
 def _place(
-    controller: Controller, clock: VirtualClock, cluster: SimulatedCluster, start: StartTrial | ResumeTrial, sequence: int
+    controller: Controller,
+    clock: VirtualClock,
+    cluster: SimulatedCluster,
+    start: StartTrial | ResumeTrial,
+    sequence: int,
 ) -> _Training:
     controller.on_placed(start.trial, start.attempt, f"worker-{sequence % cluster.workers}")
     swing = Random(f"{controller.state.plan.spec.seed}/{start.trial}/{start.attempt}/pace").uniform(-1, 1)

@@ -17,7 +17,9 @@ Config: TypeAlias = dict[str, Scalar]
 
 StrictInt = Annotated[int, Strict()]
 StrictFloat = Annotated[float, Strict()]
-StrictScalar = Annotated[bool, Strict()] | Annotated[int, Strict()] | Annotated[float, Strict()] | Annotated[str, Strict()]
+StrictScalar = (
+    Annotated[bool, Strict()] | Annotated[int, Strict()] | Annotated[float, Strict()] | Annotated[str, Strict()]
+)
 
 
 class Model(BaseModel):

@@ -20,14 +20,14 @@ class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True,
     t: float
 
 
-class SweepPlanned(_Event, tag="planned"):
+class SweepPlanned(_Event, frozen=True, tag="planned"):
     """The first record: the whole plan, so that the log alone is enough."""
 
     format: int
     plan: dict[str, Any]
 
 
-class DriverStarted(_Event, tag="driver_started"):
+class DriverStarted(_Event, frozen=True, tag="driver_started"):
     """A driver took the lease; everything after it was written by that driver."""
 
     epoch: int
@@ -41,7 +41,7 @@ class DriverStarted(_Event, tag="driver_started"):
     """File of the journal to the byte up to which it counts: whatever an older driver wrote later is refused."""
 
 
-class SpecAmended(_Event, tag="amended"):
+class SpecAmended(_Event, frozen=True, tag="amended"):
     """A changed budget, resources or other part that may change between drivers; replaces the plan's spec."""
 
     spec: dict[str, Any]
@@ -50,7 +50,7 @@ class SpecAmended(_Event, tag="amended"):
     """`key=value` overrides in force from now on."""
 
 
-class StageEntered(_Event, tag="stage_entered"):
+class StageEntered(_Event, frozen=True, tag="stage_entered"):
     """The ladder moved on: what the stage starts from (the carry)."""
 
     stage: str
@@ -59,7 +59,7 @@ class StageEntered(_Event, tag="stage_entered"):
     value: float | None
 
 
-class TrialProposed(_Event, tag="proposed"):
+class TrialProposed(_Event, frozen=True, tag="proposed"):
     """A configuration was decided on."""
 
     trial: int
@@ -71,7 +71,7 @@ class TrialProposed(_Event, tag="proposed"):
     bracket: int
 
 
-class AttemptStarted(_Event, tag="attempt_started"):
+class AttemptStarted(_Event, frozen=True, tag="attempt_started"):
     """A trial is handed to the host, from its checkpoint or from the start."""
 
     trial: int
@@ -81,7 +81,7 @@ class AttemptStarted(_Event, tag="attempt_started"):
     """Fidelity of that checkpoint."""
 
 
-class AttemptPlaced(_Event, tag="placed"):
+class AttemptPlaced(_Event, frozen=True, tag="placed"):
     """A worker took the attempt: spend begins."""
 
     trial: int
@@ -90,7 +90,7 @@ class AttemptPlaced(_Event, tag="placed"):
     gpu_ids: str | None = None
 
 
-class Reported(_Event, tag="reported"):
+class Reported(_Event, frozen=True, tag="reported"):
     """A report and its verdict: `stop` None is CONTINUE."""
 
     trial: int
@@ -102,7 +102,7 @@ class Reported(_Event, tag="reported"):
     stop: StopReason | None = None
 
 
-class AttemptEnded(_Event, tag="attempt_ended"):
+class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     """The attempt is over and its resources are free."""
 
     trial: int
@@ -113,20 +113,29 @@ class AttemptEnded(_Event, tag="attempt_ended"):
     """Where spend ends if not at `t`: a crash is charged to the last sign of life plus one heartbeat."""
 
 
-class Heartbeat(_Event, tag="heartbeat"):
+class Heartbeat(_Event, frozen=True, tag="heartbeat"):
     """Every 30 s: the placed attempts are still being paid for."""
 
     running: list[tuple[int, int]]
     """(trial, attempt) of each."""
 
 
-class DriverStopped(_Event, tag="driver_stopped"):
+class DriverStopped(_Event, frozen=True, tag="driver_stopped"):
     """The driver left in order: finished, signal, wall or budget."""
 
     reason: str
 
 
 Event: TypeAlias = (
-    SweepPlanned | DriverStarted | SpecAmended | StageEntered | TrialProposed | AttemptStarted | AttemptPlaced
-    | Reported | AttemptEnded | Heartbeat | DriverStopped
+    SweepPlanned
+    | DriverStarted
+    | SpecAmended
+    | StageEntered
+    | TrialProposed
+    | AttemptStarted
+    | AttemptPlaced
+    | Reported
+    | AttemptEnded
+    | Heartbeat
+    | DriverStopped
 )

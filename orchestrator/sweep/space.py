@@ -104,7 +104,9 @@ class Space(Mapping[str, Hyperparameter]):
     def _check_conditions(self, name: str, hyperparameter: Hyperparameter) -> None:
         for parent, wanted in hyperparameter.when.items():
             if parent not in self._by_name:
-                raise ValueError(f"{name}.when: {parent!r} is not in the search space; it holds {sorted(self._by_name)}")
+                raise ValueError(
+                    f"{name}.when: {parent!r} is not in the search space; it holds {sorted(self._by_name)}"
+                )
             for value in wanted:
                 if not self._by_name[parent].contains(value):
                     raise ValueError(f"{name}.when.{parent}: {parent!r} can never be {value!r}")

@@ -120,7 +120,8 @@ class Resources(Model):
         if self.cpus == 0 and self.gpus == 0:
             raise ValueError("a trial needs some CPUs or GPUs; set cpus to 1, or gpus to 0.25, for example")
         if self.gpus > 1 and self.gpus != int(self.gpus):
-            raise ValueError(f"gpus {self.gpus:g}: above one GPU only whole numbers can be placed; use {int(self.gpus) + 1}")
+            whole = int(self.gpus) + 1
+            raise ValueError(f"gpus {self.gpus:g}: above one GPU only whole numbers can be placed; use {whole}")
         return self
 
 
@@ -147,7 +148,7 @@ class SweepSpec(Model):
     """What stops weak trials early."""
     budget: Budget
     """When to stop asking for more."""
-    resources: Resources = Resources()  # type: ignore[call-arg]
+    resources: Resources = Resources()
     """What one trial occupies."""
     max_attempts: StrictInt = Field(4, ge=1, le=100)
     """How often a trial is started when its machine is lost. Errors of the training function are not repeated."""
