@@ -11,7 +11,7 @@ StepladderError                 exit 1
 |-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
 |   `-- LeaseLostError                   this driver was replaced while it ran
 `-- ClusterError                exit 1   the cluster cannot run what was asked
-"""  # noqa: D208 - a tree is drawn with its indentation
+"""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
 
 
 def _later_frame(data: bytes, at: int) -> bool:
-    return any(_frame_at(data, match.start(), None) for match in _HEADER.finditer(data, at + 1))
+    return any(_frame_at(data, match.start(), None) for match in _HEADER.finditer(data, at))
 
 
 def _decode(name: str, offset: int, line: bytes) -> ev.Event:
@@ -162,6 +162,6 @@ def _decode(name: str, offset: int, line: bytes) -> ev.Event:
 
 def _damaged(name: str, offset: int) -> JournalDamagedError:
     return JournalDamagedError(
-        f"{FOLDER}/{name}: damaged at byte {offset}, and intact records follow. Nothing is skipped in silence: restore the "
-        "file from a copy, or move the sweep's folder away and start anew"
+        f"{FOLDER}/{name}: damaged at byte {offset}, and intact records follow. Nothing is skipped in silence: "
+        "restore the file from a copy, or move the sweep's folder away and start anew"
     )

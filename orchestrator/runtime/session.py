@@ -79,7 +79,8 @@ def create(folder: Path, plan: Plan, spec_text: bytes) -> Session:
     """
     if sweep_exists(folder):
         raise SweepExistsError(
-            f"{folder}: this sweep exists; go on with `stepladder resume {folder}`, or choose another name to start anew"
+            f"{folder}: this sweep exists; go on with `stepladder resume {folder}`, "
+            "or give the sweep another name to start anew"
         )
     files = LocalFileSystem(folder)
     lease = acquire(files, Holder.current(), time.time(), time.sleep)
@@ -114,7 +115,7 @@ def reopen(folder: Path, plan: Plan, on_wait: Callable[[str], None] = lambda _: 
 
 
 def refuse_changed_search(state: SweepState, plan: Plan) -> None:
-    """Raise SpecChangedError, showing the difference, where `plan` asks for another search than the sweep began with."""
+    """Raise SpecChangedError, showing the difference, where `plan` asks for another search than the sweep's."""
     refused = differences(state.plan.spec, plan.spec)[1]
     if refused:
         raise SpecChangedError(
