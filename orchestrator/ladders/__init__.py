@@ -7,6 +7,7 @@ so a proposal depends on the trials and on nothing that was drawn before a crash
 from __future__ import annotations
 
 import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,23 +115,24 @@ class Ladder(ABC):
     def request(self, number: int, repetition: int, block: tuple[str, ...], **details: Any) -> Request:
         """Build a request to the searcher for this proposal."""
         details.setdefault("position", self.standings.proposed[block] + repetition)
-        return Request(number, block, details.pop("held", {}), f"{self.plan.spec.seed}/{number}/{repetition}", **details)
+        details.setdefault("held", {})
+        return Request(number, block, seed=f"{self.plan.spec.seed}/{number}/{repetition}", **details)
 
     def search(
         self, number: int, repetition: int, history: Sequence[Trial], block: tuple[str, ...], *,
-        parent: Trial | None = None, correlated: bool = True,
+        finished: int, parent: Trial | None = None, correlated: bool = True,
     ) -> Proposal | None:  # fmt: skip
-        """Let the searcher draw `block` from `history`, the rest held at the parent's values (None: the defaults).
+        """Let the searcher draw `block`, the rest held at the parent's values (None: the defaults).
 
-        The move says what happened: a searcher that has not seen enough finished trials yet draws uniformly. With a
-        searcher that goes through a list it is the next entry that was not tried; None at the end of the list.
+        It learns from `history`, of which `finished` trials have ended. The move says what happened: a searcher that
+        has not seen enough of them draws uniformly. With a searcher that goes through a list the proposal is the next
+        entry that was not tried, None at the end of the list.
         """
         if self.searcher.enumerates:
             return self._next_listed(number, history, block, parent)
         held = {} if parent is None else parent.config
         request = self.request(number, repetition, block, held=held, correlated=correlated)
         config = self.searcher.propose(request, history)
-        finished = sum(1 for trial in history if trial.state.is_final)
         move = "model" if self.follows_model(finished) else "uniform"
         return None if config is None else self.proposal(number, config, move, block, parent)
 
@@ -138,7 +140,9 @@ class Ladder(ABC):
         """Say whether the searcher has a model once it has seen so many finished trials."""
         return self.searcher.learns and finished >= self.searcher.startup_trials
 
-    def proposal(self, number: int, config: Config, move: str, block: tuple[str, ...], parent: Trial | None) -> Proposal:
+    def proposal(
+        self, number: int, config: Config, move: str, block: tuple[str, ...], parent: Trial | None
+    ) -> Proposal:
         """Label a draw of `model` or `uniform`, `block-` in front where the rest of the configuration was held."""
         partial = move in {"model", "uniform"} and set(block) != set(self.tuned)
         kind = f"block-{move}" if partial else move
@@ -200,7 +204,8 @@ def own_stage(name: str, blocks: Sequence[StagePlan], share: float) -> StagePlan
 
 def first_number(plan: Plan, stage: StagePlan) -> int:
     """Return the number of the first trial of a stage."""
-    return next((n for n in range(plan.spec.budget.trials) if plan.stage_of(n) == stage), plan.spec.budget.trials)
+    before = sum(other.share for other in plan.stages[: plan.stages.index(stage)])
+    return math.ceil((before - 1e-9) * plan.spec.budget.trials)
 
 
 def _key(config: Config) -> tuple[tuple[str, object], ...]:

@@ -1,0 +1,93 @@
+"""The draws that ladders are made of: around the defaults, over everything, in one block around the incumbent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from pydantic import Field
+
+from orchestrator.ladders import Ladder, Proposal
+from orchestrator.sweep.domains import Choice, Hyperparameter, Model, Scalar, StrictFloat, StrictInt
+from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.trial import Trial
+
+
+class JointOptions(Model):
+    """Constants of draws over everything."""
+
+    prior_trials: StrictInt = Field(12, ge=0)
+    """Until so many trials exist, draws over everything are draws around the defaults."""
+    prior_probability: StrictFloat = Field(0.1, ge=0, le=1)
+    """Chance of a draw around the defaults after that."""
+    prior_spread: StrictFloat = Field(0.25, gt=0)
+    """Standard deviation of a draw around a default, as a part of the range on its scale."""
+    prior_choice_probability: StrictFloat = Field(0.5, ge=0, le=1)
+    """Chance that a draw around the defaults keeps the default of a choice; else every choice is equally likely."""
+    correlated_probability: StrictFloat = Field(0.5, ge=0, le=1)
+    """Chance that a draw by the searcher models all hyperparameters together rather than each by itself."""
+
+    def prior_chance(self, number: int) -> float:
+        """Return the chance that a draw over everything for trial `number` is one around the defaults."""
+        return 1.0 if number < self.prior_trials else self.prior_probability
+
+
+def joint_draw(
+    ladder: Ladder, options: JointOptions, number: int, repetition: int, trials: Sequence[Trial]
+) -> Proposal | None:
+    """Draw everything: around the defaults by chance, else by the searcher from all trials."""
+    chance = 0.0 if ladder.searcher.enumerates else options.prior_chance(number)
+    if ladder.coin(number, repetition, "prior").random() < chance:
+        return prior_draw(ladder, options, number, repetition)
+    correlated = ladder.coin(number, repetition, "correlated").random() < options.correlated_probability
+    finished = ladder.standings.finished.total()
+    return ladder.search(number, repetition, trials, ladder.tuned, finished=finished, correlated=correlated)
+
+
+def joint_model_probability(ladder: Ladder, options: JointOptions, number: int, finished: int) -> float:
+    """Return the chance that `joint_draw` follows a model."""
+    return 1.0 - options.prior_chance(number) if ladder.follows_model(finished) else 0.0
+
+
+def prior_draw(ladder: Ladder, options: JointOptions, number: int, repetition: int) -> Proposal:
+    """Draw everything around the defaults.
+
+    Odd-numbered trials draw uniformly what has a default of the user's own: a wrong guess costs dearly early, and
+    alternating halves that (facts: staged search on real tables).
+    """
+    values = {}
+    for name in ladder.tuned:
+        coin = ladder.coin(number, repetition, f"draw {name}")  # its own: no neighbour's draw shifts it
+        domain = ladder.space[name]
+        guessed = _is_guessed(domain, number)
+        values[name] = domain.from_unit(coin.random()) if guessed else _around(domain, options, coin)
+    config = ladder.space.complete(values)
+    uniform = all(_is_guessed(ladder.space[name], number) for name in config if name in values)
+    return ladder.proposal(number, config, "uniform" if uniform else "prior", ladder.tuned, None)
+
+
+def _is_guessed(domain: Hyperparameter, number: int) -> bool:
+    return number % 2 == 1 and domain.provenance == "user"
+
+
+def _around(domain: Hyperparameter, options: JointOptions, coin: Random) -> Scalar:
+    if isinstance(domain, Choice):
+        kept = coin.random() < options.prior_choice_probability
+        return domain.default if kept else domain.from_unit(coin.random())
+    unit = coin.gauss(domain.to_unit(domain.default), options.prior_spread)
+    return domain.from_unit(min(max(unit, 0.0), 1.0))
+
+
+def stage_draw(
+    ladder: Ladder, stage: StagePlan, number: int, repetition: int, trials: Sequence[Trial]
+) -> Proposal | None:
+    """Let the searcher draw a stage's block, everything else held at the trial with the best current value.
+
+    It learns from the trials that drew this block and from the held one alone: earlier stages' trials, in which the
+    block never moved, would teach it that the defaults are good (+11 points of regret on the LCBench surrogate).
+    """
+    parent = ladder.standings.leader(trials)
+    listed = ladder.searcher.enumerates
+    history = trials if listed else [trial for trial in trials if trial.block == stage.tune or trial is parent]
+    finished = ladder.standings.finished[stage.tune]
+    return ladder.search(number, repetition, history, stage.tune, finished=finished, parent=parent)

@@ -1,0 +1,50 @@
+"""One pass over the stages: each draws its block alone, the blocks before it fixed at the best found so far.
+
+There is no barrier: a stage begins while trials of the one before still run, and everything but its block is held at
+the trial with the best current value at that moment. Blocks that no stage has opened yet thus stand at their
+defaults. Where a stage's block has nothing left to try, its trials go to the blocks of the following stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from orchestrator.ladders import Ladder, Proposal, first_number
+from orchestrator.ladders._moves import stage_draw
+from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.trial import Trial
+
+
+class HardStages(Ladder):
+    """Tunes one block after the other."""
+
+    enumerable: ClassVar[bool] = True
+
+    @classmethod
+    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:  # noqa: ARG003
+        """Return the user's blocks as they are."""
+        return tuple(blocks)
+
+    def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Let the searcher draw the stage's block, or where its list has ended the next one's."""
+        drawn = (stage_draw(self, stage, number, repetition, trials) for stage in self._from_stage_of(number))
+        return next((proposal for proposal in drawn if proposal is not None), None)
+
+    def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Return something that was not tried: in the stage's block, else in the next ones', else anywhere."""
+        parent = self.standings.leader(trials)
+        left = (self.untried(number, stage.tune, parent) for stage in self._from_stage_of(number))
+        return next((proposal for proposal in left if proposal is not None), None) or super().leftover(number, trials)
+
+    def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
+        """Return whether the stage's own trials suffice for a model, if trials end in the order of their numbers."""
+        stage = self.plan.stage_of(number)
+        return float(self.follows_model(finished - max(1, first_number(self.plan, stage))))
+
+    def _from_stage_of(self, number: int) -> Sequence[StagePlan]:
+        here = self.plan.stages.index(self.plan.stage_of(number))
+        return [*self.plan.stages[here:], *self.plan.stages[:here]]
+
+
+MEMBER = HardStages

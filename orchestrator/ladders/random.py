@@ -1,0 +1,36 @@
+"""Uniform draws over everything, in one stage: what every other ladder has to beat. Asks no searcher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.ladders import Ladder, Proposal, union
+from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.trial import Trial
+
+
+class Random(Ladder):
+    """Draws uniformly on the scales of the hyperparameters."""
+
+    @classmethod
+    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:  # noqa: ARG003
+        """Return one stage of everything."""
+        return (StagePlan(name="random", tune=union(blocks), share=1.0),)
+
+    @classmethod
+    def searcher_blocks(cls, stages: Sequence[StagePlan]) -> list[tuple[str, ...]]:  # noqa: ARG003
+        """Return no block: no searcher is asked."""
+        return []
+
+    def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:  # noqa: ARG002
+        """Draw everything uniformly."""
+        config = self.space.draw(self.tuned, {}, self.coin(number, repetition, "draw"))
+        return self.proposal(number, config, "uniform", self.tuned, None)
+
+    def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
+        """Return 0: there is no model."""
+        return 0.0
+
+
+MEMBER = Random
