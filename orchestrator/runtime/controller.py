@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from random import Random
 from typing import Protocol, TypeAlias
 
 from orchestrator.planning.carry import stage_entries
@@ -24,7 +23,7 @@ from orchestrator.planning.fold import SweepState
 from orchestrator.planning.recover import HEARTBEAT_S
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Config
-from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState
+from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState, training_seed
 
 COMMIT_S = 0.5
 
@@ -123,6 +122,8 @@ class Controller:
         self._check_lease = check_lease
         self._ladder = make_ladder(state.plan)
         self._exhausted = False
+        self._superseded: list[str] = []
+        self._removable: list[str] = []
         self._dirty_since: float | None = None
         self._last_heartbeat = clock()
         self._session_t = clock()
@@ -157,6 +158,8 @@ class Controller:
         event = ev.Reported(
             now, report.trial, report.attempt, report.fidelity, _spelled(report.metrics), report.checkpoint
         )
+        if report.checkpoint and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
+            self._superseded.append(trial.checkpoint)
         weak = self.state.take_report(event)
         stop = self._stop_reason(report, weak, now)
         if stop is None:
@@ -188,6 +191,13 @@ class Controller:
         self._check_lease()
         self._journal.commit()
         self._dirty_since = None
+        self._removable += self._superseded
+        self._superseded.clear()
+
+    def take_removable(self) -> list[str]:
+        """Return, once, the checkpoints that newer acknowledged ones of the same trials have replaced."""
+        removable, self._removable = self._removable, []
+        return removable
 
     def request_stop(self, reason: str) -> None:
         """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""
@@ -241,7 +251,7 @@ class Controller:
 
     def _start_details(self, trial: Trial) -> tuple[int, str, int, Config, int, float, str | None, float]:
         spec = self.state.plan.spec
-        seed = Random(f"{spec.seed}/{trial.number}/training").getrandbits(31)
+        seed = training_seed(spec.seed, trial.number)
         attempt = trial.attempt
         checkpoint = trial.checkpoint if attempt.resumed_from else None
         return (

@@ -10,6 +10,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from random import Random
 
 from orchestrator.sweep.domains import Config
 
@@ -174,6 +175,11 @@ def trial_id(number: int, config: Config) -> str:
     """Name a trial by number and content: `0007-3fa2b1`."""
     text = json.dumps(config, sort_keys=True, separators=(",", ":"))
     return f"{number:04d}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def training_seed(sweep_seed: int, number: int) -> int:
+    """Return the seed of a trial's training, the same for every attempt: 31 bits, from sweep seed and number alone."""
+    return Random(f"{sweep_seed}/{number}/training").getrandbits(31)
 
 
 def is_finite(value: float) -> bool:

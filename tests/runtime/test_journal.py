@@ -4,7 +4,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from forgetful import ForgetfulFileSystem, PowerCut
+from forgetful import ForgetfulFileSystem, PowerCutError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,7 +146,7 @@ def test_a_power_cut_never_loses_a_committed_record(budget: int, kept: int):
             writer.append(reported(number))
             writer.commit()
             committed.append(reported(number))
-    except PowerCut:
+    except PowerCutError:
         pass
     found = JournalReader(files.crash(kept)).read_new()
     assert found[: len(committed)] == committed
@@ -162,7 +162,7 @@ def test_a_full_disk_says_what_to_do():
     writer = JournalWriter(LocalFileSystem(Path("/")), 1)
     writer.name = "dev/full"
     writer.append(reported(0))
-    with pytest.raises(StorageError, match="the disk is full; free some space. Nothing acknowledged is lost: run"):
+    with pytest.raises(StorageError, match=r"the disk is full; free some space\. Nothing acknowledged is lost: run"):
         writer.commit()
 
 

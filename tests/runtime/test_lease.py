@@ -37,7 +37,10 @@ def test_a_living_holder_on_this_host_is_named_at_once():
 
 def test_a_dead_process_on_this_host_is_taken_over_at_once():
     files = ForgetfulFileSystem()
-    script = "import msgspec, sys; from orchestrator.runtime.lease import Holder; print(msgspec.json.encode(Holder.current()).decode())"
+    script = (
+        "import msgspec\nfrom orchestrator.runtime.lease import Holder\n"
+        "print(msgspec.json.encode(Holder.current()).decode())"
+    )
     dead = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     acquire(files, msgspec.json.decode(dead, type=Holder), NOW, refuse_to_sleep)
     assert describe_holder(files) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
-class PowerCut(Exception):
+class PowerCutError(Exception):
     """The machine lost power in the middle of an operation."""
 
 
@@ -61,4 +61,4 @@ class ForgetfulFileSystem:
         self.operations += 1
         if self.budget is not None and self.operations > self.budget:
             half()
-            raise PowerCut
+            raise PowerCutError

@@ -1,0 +1,252 @@
+"""The command `stepladder`: argv to one call to text. No decision lives here.
+
+Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, 1 failed, 2 usage or sweep
+file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.errors import StepladderError, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.launchers.local import Ending
+    from orchestrator.runtime.session import Session
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="One YAML file becomes a staged hyperparameter sweep on Ray, and the winner comes out as JSON.",
+)
+
+SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
+Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Address = Annotated[
+    str | None, typer.Option(help="A running Ray cluster to join, e.g. auto or 10.0.0.1:6379. Unset: start Ray here.")
+]
+Cpus = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray started here. Unset: all of this machine.")]
+Gpus = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started here. Unset: all of this machine.")]
+
+
+@app.command()
+def init(
+    demo: Annotated[str, typer.Argument(help="Which demonstration: digits.")] = "digits",
+    to: Annotated[Path | None, typer.Option(help="Folder to make. Unset: the demonstration's name.")] = None,
+) -> None:
+    """Write a working example: a training function and its sweep file."""
+    from orchestrator.demos import write_demo
+
+    folder = write_demo(demo, to or Path(demo))
+    _say(f"wrote {', '.join(str(path) for path in sorted(folder.iterdir()))}")
+    _say(f"next: stepladder plan {folder / 'sweep.yaml'}")
+
+
+@app.command()
+def check(sweep_file: SweepFile, overrides: Overrides = None) -> None:
+    """Read a sweep file and say everything that is wrong with it."""
+    from orchestrator.runtime.workspace import plan_from_file
+
+    plan = plan_from_file(sweep_file, overrides or ())
+    typer.echo(f"{sweep_file}: valid, sweep {plan.sweep_id}")
+    _say(f"next: stepladder plan {sweep_file}")
+
+
+@app.command()
+def plan(
+    sweep_file: SweepFile,
+    overrides: Overrides = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once. Unset: the file's max_concurrent, or 8.")
+    ] = None,
+    epoch_seconds: Annotated[float | None, typer.Option(min=0, help="Seconds of one unit of fidelity.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a sweep would do and cost, before anything is paid for."""
+    from orchestrator.report.plan_view import plan_answer, plan_document
+    from orchestrator.runtime.workspace import plan_from_file, sweep_folder
+
+    compiled = plan_from_file(sweep_file, overrides or ())
+    folder = sweep_folder(compiled, sweep_file.parent)
+    seconds = epoch_seconds or _measured_seconds(folder)
+    answer = plan_answer(compiled, workers or compiled.spec.resources.max_concurrent or 8, seconds)
+    if as_json:
+        _answer_json(plan_document(answer))
+    else:
+        _answer(answer)
+        _say(f"next: stepladder run {sweep_file}")
+
+
+@app.command()
+def run(
+    sweep_file: SweepFile,
+    overrides: Overrides = None,
+    address: Address = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    as_json: Json = False,
+) -> None:
+    """Run a new sweep and write its winner to best.json."""
+    from orchestrator.runtime.session import create
+    from orchestrator.runtime.workspace import plan_from_file, sweep_folder
+
+    compiled = plan_from_file(sweep_file, overrides or ())
+    folder = sweep_folder(compiled, sweep_file.parent)
+    session = create(folder, compiled, sweep_file.read_bytes())
+    _finish(session, _drive(session, sweep_file.parent, address, cpus, gpus), as_json)
+
+
+@app.command()
+def resume(
+    sweep: Sweep,
+    overrides: Overrides = None,
+    trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Start the sweep if it is not there yet.")] = False,
+    address: Address = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with an interrupted sweep, or extend a finished one."""
+    from orchestrator.runtime.session import reopen, sweep_exists
+    from orchestrator.runtime.workspace import locate, plan_to_resume
+
+    target = locate(sweep, overrides or ())
+    if auto and not sweep_exists(target.folder):
+        run(sweep, overrides, address, cpus, gpus, as_json)
+        return
+    if trials is not None:
+        target = _with_trials(target, trials)
+    compiled = plan_to_resume(target)
+    session, changes = reopen(target.folder, compiled, _say)
+    for change in changes:
+        _say(f"changed since the last driver: {change}")
+    assert target.source is not None
+    _finish(session, _drive(session, target.source.parent, address, cpus, gpus), as_json)
+
+
+@app.command()
+def status(sweep: Sweep, as_json: Json = False) -> None:
+    """Show how a sweep stands, living or dead, from any terminal."""
+    from orchestrator.report.status_view import status_answer, status_document
+    from orchestrator.runtime.filesystem import LocalFileSystem
+    from orchestrator.runtime.lease import describe_holder
+    from orchestrator.runtime.session import read_sweep
+    from orchestrator.runtime.workspace import locate
+
+    folder = locate(sweep).folder
+    state = read_sweep(folder)
+    holder = describe_holder(LocalFileSystem(folder))
+    if as_json:
+        _answer_json(status_document(state, folder, holder))
+    else:
+        _answer(status_answer(state, folder, holder))
+
+
+@app.command()
+def export(
+    sweep: Sweep,
+    form: Annotated[str, typer.Option("--format", help="json, yaml, args, env or hydra.")] = "json",
+    top: Annotated[int, typer.Option(min=1, help="How many configurations, best first.")] = 1,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write. Unset: stdout.")] = None,
+) -> None:
+    """Print the best configurations in a form that another program takes."""
+    from orchestrator.report.export import export as exported
+    from orchestrator.runtime.session import read_sweep
+    from orchestrator.runtime.workspace import locate
+
+    text = exported(read_sweep(locate(sweep).folder), form, top)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text)
+        _say(f"wrote {output}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the sweep file, for editors."""
+    from orchestrator.planning.schema import json_schema
+
+    _answer_json(json_schema())
+
+
+def main() -> None:
+    """Run the command; a person's mistakes end in a sentence, never in a traceback."""
+    try:
+        app()
+    except StepladderError as error:
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+
+
+def _drive(session: Session, folder: Path, address: str | None, cpus: int | None, gpus: int | None) -> Ending:
+    from rich.console import Console
+
+    from orchestrator.launchers.local import drive
+    from orchestrator.report.progress import Progress
+    from orchestrator.runtime.ray.host import HostOptions
+    from orchestrator.runtime.ray.worker import Trainable
+
+    with Progress(session.state.plan, Console(stderr=True)) as progress:
+        trainable = Trainable.from_spec(folder, session.state.plan.spec.trainable)
+        return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)
+
+
+def _finish(session: Session, ending: Ending, as_json: bool) -> None:
+    from orchestrator.report.best import best_document
+    from orchestrator.report.status_view import winner_answer
+
+    for problem in ending.problems:
+        _say(f"warning: {problem}")
+    if as_json:
+        _answer_json(best_document(ending.state, session.folder))
+    else:
+        _answer(winner_answer(ending.state, session.folder, ending.reason))
+    if ending.exit_code in {75, 130}:
+        _say(f"stopped ({ending.reason}), everything is saved; go on with: stepladder resume {session.folder}")
+    raise typer.Exit(ending.exit_code)
+
+
+def _with_trials(target: Any, trials: str) -> Any:
+    from dataclasses import replace
+
+    from orchestrator.runtime.session import read_sweep
+
+    text = trials.removeprefix("+")
+    if not text.isdecimal():
+        raise UsageError(f"--trials {trials}: write a number, or + and a number, e.g. --trials +20")
+    planned = read_sweep(target.folder).plan.spec.budget.trials if trials.startswith("+") else 0
+    return replace(target, overrides=(*target.overrides, f"budget.trials={planned + int(text)}"))
+
+
+def _measured_seconds(folder: Path) -> float | None:
+    from orchestrator.runtime.session import read_sweep, sweep_exists
+
+    return read_sweep(folder).seconds_per_fidelity() if sweep_exists(folder) else None
+
+
+def _answer(renderable: Any) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 100, highlight=False).print(renderable)
+
+
+def _answer_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2))
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

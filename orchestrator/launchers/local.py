@@ -1,0 +1,70 @@
+"""Runs a sweep from this process: on the Ray it starts here, or on a cluster it joins.
+
+Everything a driver needs comes together here: the session (lease, journal, controller), Ray Tune as the host, and
+beside them the threads that write Parquet and remove old checkpoints.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.planning.fold import SweepState
+from orchestrator.report.tables import TableWriter
+from orchestrator.runtime.retention import Retention
+from orchestrator.runtime.session import Session
+
+if TYPE_CHECKING:
+    from orchestrator.runtime.ray.host import HostOptions
+    from orchestrator.runtime.ray.worker import Trainable
+
+RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130}
+"""Why a driver leaves with work left, and the exit code that says so."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended."""
+
+    reason: str
+    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT or SIGTERM."""
+    state: SweepState
+    """What is known about the sweep."""
+    problems: list[str] = field(default_factory=list)
+    """What went wrong beside the sweep (Parquet not written, say)."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing left to do, 1 every trial failed, 75 or 130 stopped with work left."""
+        return RESUMABLE.get(self.reason, 1 if self.state.all_failed else 0)
+
+
+def drive(
+    session: Session, trainable: Trainable, options: HostOptions, on_step: Callable[[SweepState, float], None]
+) -> Ending:
+    """Run the session's sweep until nothing is left to do or something stops it; the session is closed afterwards.
+
+    `on_step(state, t)` is called several times a second. Raises what the host raises (ClusterError, StorageError,
+    LeaseLostError, a bug of ours); the lease is then released and the sweep can be resumed.
+    """
+    from orchestrator.runtime.ray.host import run_on_ray  # importing ray takes seconds
+
+    tables, retention = TableWriter(session.folder), Retention(session.folder)
+
+    def step() -> None:
+        session.on_step()
+        retention.remove(session.controller.take_removable())
+        on_step(session.state, time.time())
+
+    try:
+        reason = run_on_ray(session.controller, trainable, session.folder, options, step)
+        session.close(reason)
+    except BaseException:
+        session.release()
+        raise
+    finally:
+        retention.stop()
+        problems = tables.stop()
+    return Ending(reason, session.state, problems)

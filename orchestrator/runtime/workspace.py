@@ -1,0 +1,66 @@
+"""Where things lie: from what a person types (a sweep file, or a sweep's folder) to the plan and the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import SweepNotFoundError, UsageError
+from orchestrator.planning.compile import compile_plan
+from orchestrator.runtime.provenance import provenance
+from orchestrator.runtime.session import read_sweep, sweep_exists
+from orchestrator.runtime.spec_files import load_spec
+from orchestrator.sweep.plan import Plan
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a person pointed at."""
+
+    folder: Path
+    """The sweep's folder, there or not."""
+    source: Path | None
+    """The sweep file; None where the sweep was built in Python, or its file is gone."""
+    overrides: tuple[str, ...]
+    """`key=value` overrides in force: the recorded ones, then those just given."""
+
+
+def plan_from_file(source: Path, overrides: Sequence[str] = ()) -> Plan:
+    """Read and compile a sweep file. Raises SpecError with every problem found."""
+    spec = load_spec(source, overrides)
+    ground = provenance(source.parent, spec.trainable).model_copy(
+        update={"source": str(source.resolve()), "overrides": tuple(overrides)}
+    )
+    return compile_plan(spec, ground)
+
+
+def sweep_folder(plan: Plan, beside: Path) -> Path:
+    """Return the folder of a plan's sweep; a relative storage lies beside the sweep file, in the folder `beside`."""
+    return (beside / plan.spec.storage / plan.spec.name).absolute()
+
+
+def locate(path: Path, overrides: Sequence[str] = ()) -> Target:
+    """Find the sweep that `path` means: a sweep file, or the folder of a sweep.
+
+    Raises SweepNotFoundError where the folder holds none, SpecError where the file is invalid.
+    """
+    if path.is_dir():
+        if not sweep_exists(path):
+            raise SweepNotFoundError(f"{path}: there is no sweep in this folder; give a sweep file, or runs/<name>")
+        ground = read_sweep(path).plan.provenance
+        source = Path(ground.source) if ground.source else None
+        known = source if source is not None and source.is_file() else None
+        return Target(path.absolute(), known, (*ground.overrides, *overrides))
+    folder = sweep_folder(plan_from_file(path, overrides), path.parent)
+    recorded = read_sweep(folder).plan.provenance.overrides if sweep_exists(folder) else ()
+    return Target(folder, path, (*recorded, *overrides))
+
+
+def plan_to_resume(target: Target) -> Plan:
+    """Compile what a sweep should go on with: its file as it is now, under the overrides in force."""
+    if target.source is None:
+        raise UsageError(
+            f"{target.folder}: its sweep file is not where it was; give it: `stepladder resume SWEEP_FILE`"
+        )
+    return plan_from_file(target.source, target.overrides)
