@@ -1,0 +1,58 @@
+"""How answers reach a person: Rich renderables, at most 100 columns wide, plain text where nobody watches.
+
+What is shown is built elsewhere in this package, as plain data first (`--json`) and as a renderable made from it.
+"""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich import box
+from rich.console import Console, ConsoleRenderable
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 100
+"""Columns that no line exceeds."""
+
+
+def make_console(stream: TextIO) -> Console:
+    """Return a console on `stream`, as wide as the terminal and never wider than 100 columns.
+
+    Colours appear on a terminal only. Text is written as it is: square brackets in a name are not markup.
+    """
+    detected = Console(file=stream)
+    width = min(WIDTH, detected.width) if detected.is_terminal else WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def show(console: Console, renderable: ConsoleRenderable) -> None:
+    """Print on `console`; where it is no terminal, without the blanks that Rich pads lines with."""
+    if console.is_terminal:
+        console.print(renderable)
+        return
+    with console.capture() as captured:
+        console.print(renderable)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    console.file.flush()
+
+
+def listing(*columns: str, numeric: frozenset[str] = frozenset()) -> Table:
+    """Return an empty table with a line under its head; columns in `numeric` are set flush right."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="bold")
+    for column in columns:
+        justify = "right" if column in numeric else "left"
+        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    return table
+
+
+def pairs(rows: list[tuple[str, str]]) -> Table:
+    """Return labels with their texts, two columns without lines; a label that repeats is shown once."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    previous = None
+    for label, text in rows:
+        table.add_row("" if label == previous else label, Text(text))
+        previous = label
+    return table

@@ -1,0 +1,67 @@
+"""How numbers, durations and configurations are written for people, the same in every table and line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from orchestrator.sweep.domains import Scalar
+
+
+def number(value: float | None, digits: int = 6) -> str:
+    """Write a number with so many significant digits; `-` for None."""
+    if value is None:
+        return "-"
+    if isinstance(value, float) and math.isfinite(value) and value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:.{digits}g}"
+
+
+def difference(value: float) -> str:
+    """Write a difference with its sign and four significant digits."""
+    return f"{value:+.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Write a span of time by its two largest units: `2d 4h`, `3h 05m`, `4m 09s`, `12s`."""
+    whole = max(0, round(seconds))
+    if whole >= 86400:
+        return f"{whole // 86400}d {whole % 86400 // 3600}h"
+    if whole >= 3600:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    if whole >= 60:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole}s"
+
+
+def hours(value: float) -> str:
+    """Write hours: `0.0042`, `3.10`, `412`; small ones keep two significant digits."""
+    if value == 0:
+        return "0"
+    if value < 1:
+        return f"{value:.2g}"
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def scalar(value: Scalar) -> str:
+    """Write a hyperparameter's value, text that is no plain word in quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, int):
+        return str(value)
+    is_plain = value.isprintable() and value != "" and not any(character in value for character in " ,='\"\\")
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def configuration(config: Mapping[str, Scalar]) -> str:
+    """Write a configuration on one line: `learning_rate 0.01, momentum 0.9`."""
+    return ", ".join(f"{name} {scalar(value)}" for name, value in config.items())
+
+
+def counted(amount: float, noun: str) -> str:
+    """Write an amount with its noun: `1 epoch`, `1,034 epochs`; nouns that end in s keep their form."""
+    plural = "" if amount == 1 or noun.endswith("s") else "s"
+    return f"{number(float(amount))} {noun}{plural}"
