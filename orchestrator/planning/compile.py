@@ -1,0 +1,129 @@
+"""Compile a specification into a plan: stages with their shares, brackets of rungs, an id by content.
+
+The same content gives the same plan whatever the order of the file's keys: hyperparameters are put in the order of
+their tiers, then of their names, before anything is drawn from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator import members
+from orchestrator.sweep.domains import Constant
+from orchestrator.sweep.plan import Plan, Provenance, StagePlan
+from orchestrator.sweep.spec import Stage, SweepSpec
+
+IDENTIFYING = (
+    "trainable", "objective", "fidelity", "search_space", "stages", "search", "searcher", "scheduler", "seed",
+)  # fmt: skip
+"""What makes a sweep the search that it is; a resume refuses to change it."""
+ADJUSTABLE = ("budget", "resources", "max_attempts", "keep_checkpoints", "storage")
+"""What may differ from one driver of a sweep to the next."""
+
+PACKAGES = {
+    "search": "orchestrator.ladders",
+    "searcher": "orchestrator.searchers",
+    "scheduler": "orchestrator.schedulers",
+}
+"""Which open set each of these keys of the sweep file names a member of."""
+
+_PROSE = {"unit", "source", "cautions"}
+
+
+def compile_plan(spec: SweepSpec, provenance: Provenance) -> Plan:
+    """Compile a checked specification; raises SpecError for an unknown member, ValueError for what a check refuses."""
+    spec = _ordered(spec)
+    scheduler = members.load(PACKAGES["scheduler"], spec.scheduler.name)
+    options = scheduler.Options.model_validate(spec.scheduler.options)
+    return Plan(
+        sweep_id=sweep_id(spec),
+        spec=spec,
+        stages=stage_plans(spec),
+        brackets=scheduler.plan(spec.fidelity, options),
+        provenance=provenance,
+    )
+
+
+def sweep_id(spec: SweepSpec) -> str:
+    """Name a sweep by its content: `digits-3fa2b1c09d7e`; budget, resources and storage are no part of it."""
+    content = _content(spec)
+    text = json.dumps({key: content[key] for key in IDENTIFYING}, sort_keys=True, separators=(",", ":"))
+    return f"{spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def stage_plans(spec: SweepSpec) -> tuple[StagePlan, ...]:
+    """Return the stages with the ladder's own; raises SpecError where the ladder cannot take the user's."""
+    ladder = members.load(PACKAGES["search"], spec.search.name)
+    stages: tuple[StagePlan, ...] = ladder.stages(_blocks(spec), ladder.Options.model_validate(spec.search.options))
+    return stages
+
+
+def differences(old: SweepSpec, new: SweepSpec) -> tuple[list[str], list[str]]:
+    """Compare two specifications: the changes a resume may make, and those it must refuse.
+
+    Each is a line such as `search_space.learning_rate.high: 0.1 -> 0.5`. Texts for people (units, sources, cautions)
+    are no change, nor is an option that is written out with its default.
+    """
+    before, after = _flat(_content(old)), _flat(_content(new))
+    allowed: list[str] = []
+    refused: list[str] = []
+    for path in dict.fromkeys([*before, *after]):
+        if before.get(path) != after.get(path) or (path in before) != (path in after):
+            side = allowed if path.partition(".")[0].partition("[")[0] in ADJUSTABLE else refused
+            side.append(f"{path}: {_text(before, path)} -> {_text(after, path)}")
+    return allowed, refused
+
+
+def _ordered(spec: SweepSpec) -> SweepSpec:
+    names = sorted(spec.search_space, key=lambda name: (spec.search_space[name].tier, name))
+    return spec.model_copy(update={"search_space": {name: spec.search_space[name] for name in names}})
+
+
+def _blocks(spec: SweepSpec) -> list[StagePlan]:
+    stages = _auto(spec) if spec.stages == "auto" else spec.stages
+    given = [stage.share for stage in stages if stage.share is not None]
+    total, open_stages = sum(given), len(stages) - len(given)
+    rest = (1 - total) / open_stages if open_stages else 0.0
+    scale = 1.0 if open_stages else 1 / total
+    return [
+        StagePlan(name=stage.name, tune=stage.tune, share=rest if stage.share is None else stage.share * scale)
+        for stage in stages
+    ]
+
+
+def _auto(spec: SweepSpec) -> tuple[Stage, ...]:
+    tiers: dict[int, list[str]] = {}
+    for name, domain in _ordered(spec).search_space.items():
+        if not isinstance(domain, Constant):
+            tiers.setdefault(domain.tier, []).append(name)
+    return tuple(Stage(name=f"tier-{tier}", tune=tuple(names), share=None) for tier, names in tiers.items())
+
+
+def _content(spec: SweepSpec) -> dict[str, Any]:
+    """Return everything a specification means as plain data: options with their defaults, without texts for people."""
+    content = spec.model_dump(mode="json")
+    for key, package in PACKAGES.items():
+        member = getattr(spec, key)
+        options = members.load(package, member.name).Options.model_validate(member.options)
+        content[key] = {"name": member.name, "options": options.model_dump(mode="json")}
+    for fields in content["search_space"].values():
+        for key in _PROSE:
+            del fields[key]
+    return content
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        items = [(f"{path}.{key}" if path else str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
+        items = [(f"{path}[{position}]", inner) for position, inner in enumerate(value)]
+    else:
+        return {path: value}
+    return {key: leaf for inner_path, inner in items for key, leaf in _flat(inner, inner_path).items()}
+
+
+def _text(flat: Mapping[str, Any], path: str) -> str:
+    return json.dumps(flat[path]) if path in flat else "(nothing)"

@@ -1,0 +1,176 @@
+"""What only the whole sweep file can show to be wrong: names that must exist, members that must fit together.
+
+Each check looks at a specification that is typed and in range; it yields key paths and sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from orchestrator import members
+from orchestrator.errors import SpecError
+from orchestrator.members import nearest
+from orchestrator.planning.compile import PACKAGES, stage_plans
+from orchestrator.planning.messages import KeyPath, Problems, choose, show
+from orchestrator.planning.spaces import leaves_folder
+from orchestrator.planning.typed import typed
+from orchestrator.sweep.domains import Constant
+from orchestrator.sweep.space import Space
+from orchestrator.sweep.spec import Member, SweepSpec
+
+Found: TypeAlias = Iterator[tuple[KeyPath, str]]
+
+SHARES_AT_LEAST = 0.985
+"""Sum of written shares that still counts as 1: three times 0.33 does."""
+
+_TRAINABLE = re.compile(r"[^:]+\.py:[A-Za-z_]\w*")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int] = ()) -> None:
+    """Note every problem between the parts of `spec`; parts named in `broken` are placeholders and stay unjudged."""
+    for parts, check in _CHECKS:
+        if parts.isdisjoint(broken):
+            for path, text in check(spec):
+                problems.add(path, text)
+    for key in PACKAGES:
+        if key not in broken:
+            _check_member(key, getattr(spec, key), problems)
+    if not problems:
+        for path, text in _misfits(spec):
+            problems.add(path, text)
+
+
+def _trainable(spec: SweepSpec) -> Found:
+    if _TRAINABLE.fullmatch(spec.trainable) is None:
+        yield ("trainable",), f"{show(spec.trainable)} names no function; write file.py:function, e.g. train.py:train"
+    elif leaves_folder(spec.trainable):
+        yield ("trainable",), f"{show(spec.trainable)} leads out of the sweep file's folder; keep it in there or below"
+
+
+def _storage(spec: SweepSpec) -> Found:
+    path: KeyPath = ("storage",)
+    if scheme := _SCHEME.match(spec.storage):
+        yield path, f"{scheme[1]}:// is not supported yet; choose a folder, relative to the sweep file or absolute"
+    elif ".." in PurePosixPath(spec.storage).parts:
+        yield path, f"{show(spec.storage)} climbs out with '..'; write the absolute path"
+    elif spec.storage.startswith("~"):
+        yield path, f"{show(spec.storage)}: ~ is not expanded; write the absolute path"
+
+
+def _metrics(spec: SweepSpec) -> Found:
+    if spec.objective.metric == spec.fidelity.metric:
+        metric = show(spec.objective.metric)
+        yield ("objective", "metric"), f"{metric} counts the training (fidelity.metric); optimise another metric"
+
+
+def _conditions(spec: SweepSpec) -> Found:
+    space = spec.search_space
+    for name, domain in space.items():
+        for parent, wanted in domain.when.items():
+            path: KeyPath = ("search_space", name, "when", parent)
+            if parent not in space:
+                yield path, f"{parent!r} is not in the search space; choose {nearest(parent, sorted(space))}"
+                continue
+            for position, value in enumerate(wanted):
+                if not space[parent].contains(value):
+                    yield (*path, position), f"{parent!r} can never be {show(value)}; choose values that it can take"
+    if circle := _circle(spec):
+        chain = ", ".join(f"{name} needs {parent}" for name, parent in pairwise(circle))
+        yield ("search_space", circle[0], "when"), f"the conditions go in a circle: {chain}; drop one of them"
+
+
+def _circle(spec: SweepSpec) -> list[str]:
+    done: set[str] = set()
+
+    def walk(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done or name not in spec.search_space:
+            return []
+        found = next(filter(None, (walk(parent, [*trail, name]) for parent in spec.search_space[name].when)), [])
+        done.add(name)
+        return found
+
+    return next(filter(None, (walk(name, []) for name in spec.search_space)), [])
+
+
+def _tunable(spec: SweepSpec) -> Found:
+    if all(isinstance(domain, Constant) for domain in spec.search_space.values()):
+        yield ("search_space",), "nothing can be tuned, every value is a constant; give one a range or choices"
+
+
+def _stages(spec: SweepSpec) -> Found:
+    stages = () if spec.stages == "auto" else spec.stages
+    owners: dict[str, str] = {}
+    for number, stage in enumerate(stages):
+        if any(stage.name == earlier.name for earlier in stages[:number]):
+            yield ("stages", number, "name"), f"{stage.name!r} names an earlier stage already; choose another name"
+        for position, name in enumerate(stage.tune):
+            path: KeyPath = ("stages", number, "tune", position)
+            domain = spec.search_space.get(name)
+            if domain is None:
+                yield path, f"{name!r} is not in the search space; choose {nearest(name, sorted(spec.search_space))}"
+            elif isinstance(domain, Constant):
+                yield path, f"{name!r} is a constant; remove it here, or give it a range or choices"
+            elif name in owners:
+                yield path, f"{name!r} is opened by stage {owners[name]!r} already; keep it in one of them"
+            owners.setdefault(name, stage.name)
+
+
+def _shares(spec: SweepSpec) -> Found:
+    stages = () if spec.stages == "auto" else spec.stages
+    shares = [stage.share for stage in stages if stage.share is not None]
+    total, complete = sum(shares), len(shares) == len(stages)
+    if total > 1 + 1e-9:
+        yield ("stages",), f"the shares sum to {total:.4g}; lower them to 1 at most"
+    elif shares and not complete and total > 1 - 1e-9:
+        yield ("stages",), "the shares sum to 1, nothing is left for the stages without one; lower them"
+    elif shares and complete and total < SHARES_AT_LEAST:
+        yield ("stages",), f"the shares sum to {total:.4g}; raise them to 1, or leave one out: it gets the rest"
+
+
+def _check_member(key: str, member: Member, problems: Problems) -> None:
+    name_at: KeyPath = (key, "name") if (key, "name") in problems.places else (key,)
+    options_at: KeyPath = (key, "options") if (key, "options") in problems.places else (key,)
+    try:
+        found = members.load(PACKAGES[key], member.name)
+    except SpecError as error:
+        problems.add(name_at, str(error))
+    else:
+        typed(found.Options, member.options, problems, options_at)
+
+
+def _misfits(spec: SweepSpec) -> Found:
+    ladder, searcher = (members.load(PACKAGES[key], getattr(spec, key).name) for key in ("search", "searcher"))
+    if searcher.enumerates and not ladder.enumerable:
+        able = [name for name in members.names(PACKAGES["search"]) if members.load(PACKAGES["search"], name).enumerable]
+        yield ("searcher",), (
+            f"{spec.searcher.name} goes through a list, which search: {spec.search.name} cannot serve; "
+            f"set search and {choose(spec.search.name, able)}"
+        )
+        return
+    try:
+        blocks = ladder.searcher_blocks(stage_plans(spec))
+    except SpecError as error:
+        yield ("stages",), str(error).removeprefix("stages: ")
+        return
+    options = searcher.Options.model_validate(spec.searcher.options)
+    for text in searcher.problems(Space(spec.search_space), blocks, options):
+        yield ("searcher",), text
+
+
+_CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Found]], ...] = (
+    (frozenset({"trainable"}), _trainable),
+    (frozenset({"storage"}), _storage),
+    (frozenset({"objective", "fidelity"}), _metrics),
+    (frozenset({"search_space"}), _conditions),
+    (frozenset({"search_space"}), _tunable),
+    (frozenset({"search_space", "stages"}), _stages),
+    (frozenset({"stages"}), _shares),
+)
+"""Each check with the parts it looks at."""

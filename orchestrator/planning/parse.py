@@ -1,0 +1,80 @@
+"""The sweep file as a checked specification, or one error that lists everything wrong with it.
+
+Pure: the text comes in as bytes; what must be looked up (search spaces, the training function) through functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from orchestrator.errors import SpecError
+from orchestrator.planning import overrides as command_line
+from orchestrator.planning.compile import PACKAGES
+from orchestrator.planning.crosscheck import crosscheck
+from orchestrator.planning.messages import Problems
+from orchestrator.planning.spaces import FindSpace, expand, no_spaces
+from orchestrator.planning.typed import typed
+from orchestrator.planning.yaml_source import Tree, UnreadableError, read
+from orchestrator.sweep.spec import SweepSpec
+
+CheckTrainable: TypeAlias = Callable[[str], str | None]
+"""Takes `file.py:function`, well-formed and inside the folder; returns what is wrong with it, None when nothing is."""
+
+_STAND_INS: dict[str, Any] = {
+    "name": "stand-in",
+    "trainable": "train.py:train",
+    "objective": {"metric": "metric", "goal": "maximize"},
+    "fidelity": {"max": 1},
+    "search_space": {"stand_in": {"type": "constant", "value": 0}},
+    "budget": {"trials": 1},
+}
+"""Valid values for the keys that a sweep file must have: they let the other keys be checked when one is wrong."""
+
+
+def parse(
+    text: bytes,
+    file: str,
+    overrides: Sequence[str] = (),
+    find_space: FindSpace = no_spaces,
+    check_trainable: CheckTrainable = lambda _: None,
+) -> SweepSpec:
+    """Return the specification that `text` writes, `key=value` overrides applied.
+
+    `file` is what messages call the file. Raises SpecError with one line for each problem:
+    `sweep.yaml:14: search_space.learning_rate.scale: 'logarithmic' is not a scale; choose linear or log`.
+    """
+    data, problems = _read(text, file)
+    command_line.apply(overrides, data, problems, {key: SweepSpec.model_fields[key].default.name for key in PACKAGES})
+    if isinstance(data.get("search_space"), dict):
+        data["search_space"] = expand(data["search_space"], find_space, problems)
+        if not data["search_space"] and "search_space" in problems.keys:
+            data["search_space"] = _STAND_INS["search_space"]
+    spec = typed(SweepSpec, data, problems)
+    broken = problems.keys
+    stand_in = spec or SweepSpec.model_validate(_repaired(data, broken))
+    crosscheck(stand_in, problems, broken)
+    if "trainable" not in problems.keys and (complaint := check_trainable(stand_in.trainable)) is not None:
+        problems.add(("trainable",), complaint)
+    problems.raise_any()
+    assert spec is not None
+    return spec
+
+
+def _read(text: bytes, file: str) -> tuple[dict[str, Any], Problems]:
+    try:
+        tree: Tree = read(text, file)
+    except UnreadableError as error:
+        raise SpecError(str(error.finding)) from None
+    if tree.data is None and not tree.findings:
+        raise SpecError(f"{file}:1: the file is empty; `stepladder init` writes one to start from")
+    if not isinstance(tree.data, dict):
+        problems = Problems(tree.places, tree.findings)
+        problems.add((), "a sweep file is a mapping; begin with `name: ...`")
+        problems.raise_any()
+    return tree.data, Problems(tree.places, tree.findings)
+
+
+def _repaired(data: dict[str, Any], broken: set[str | int]) -> dict[str, Any]:
+    sound = {key: value for key, value in data.items() if key not in broken}
+    return {**_STAND_INS, **sound}
