@@ -21,7 +21,7 @@ class Scheduler(ABC):
     class Options(Model):
         """Options of the sweep file; a member overrides it."""
 
-    def __init__(self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int) -> None:  # noqa: FBT001
+    def __init__(self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int) -> None:
         self.brackets = brackets
         self.fidelity = fidelity
         self.sign = 1.0 if maximize else -1.0

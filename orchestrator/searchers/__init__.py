@@ -61,8 +61,9 @@ class Searcher(ABC):
     def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
         """Return a full configuration in which only the block differs from `held`; None when the list is at its end.
 
-        `trials` holds every trial of the sweep by number. Conditions are honoured: a hyperparameter that the new
-        values deactivate is missing, one that they activate has a value.
+        `trials` holds the trials to learn from by number: all of the sweep's, or those of one stage. One searcher sees
+        one such list, and it only grows. Conditions are honoured: a hyperparameter that the new values deactivate is
+        missing, one that they activate has a value.
         """
 
     @classmethod

@@ -1,0 +1,20 @@
+"""Uniform draws, each hyperparameter on its own scale: the yardstick for every other searcher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.searchers import Request, Searcher
+from orchestrator.sweep.domains import Config
+from orchestrator.sweep.trial import Trial
+
+
+class RandomSearcher(Searcher):
+    """Draws the block uniformly (Bergstra and Bengio 2012); blind to results."""
+
+    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+        """Return a uniform draw of the block."""
+        return self.space.draw(request.block, request.held, request.random())
+
+
+MEMBER = RandomSearcher

@@ -1,0 +1,168 @@
+"""What every scheduler must do: judge from the reports it was shown and from nothing else, each rung once a trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from copy import deepcopy
+from random import Random
+from typing import NamedTuple
+
+from orchestrator.schedulers import Scheduler
+from orchestrator.sweep.spec import Fidelity
+from orchestrator.testing.searcher_conformance import options_of
+
+FIDELITY = Fidelity(min=3, max=27, reduction_factor=3)
+"""The training that the suite's trials go through: 27 epochs, a report each."""
+
+FIDELITIES = (
+    FIDELITY,
+    Fidelity(max=100),
+    Fidelity(max=1, every=0.1, reduction_factor=2),
+    Fidelity(max=1_000_000, every=500, reduction_factor=4),
+    Fidelity(min=5, max=5),
+    Fidelity(min=2, max=50, every=5),
+)
+"""Trainings of other lengths and grids, for `plan`."""
+
+
+class Shown(NamedTuple):
+    """A report as a scheduler is shown it."""
+
+    trial: int
+    bracket: int
+    fidelity: float
+    value: float
+
+
+class SchedulerConformance:
+    """The suite."""
+
+    def test_plans_rungs_on_the_grid_below_the_full_training(self, member: type[Scheduler]) -> None:
+        """Rungs ascend, lie where reports fall, and the brackets' shares sum to 1."""
+        for fidelity in FIDELITIES:
+            brackets = member.plan(fidelity, options_of(member))
+            assert math.isclose(sum(bracket.share for bracket in brackets), 1)
+            for bracket in brackets:
+                assert list(bracket.rungs) == sorted(set(bracket.rungs))
+                assert all(0 < rung < fidelity.max for rung in bracket.rungs)
+                assert all(math.isclose(rung / fidelity.every, round(rung / fidelity.every)) for rung in bracket.rungs)
+
+    def test_replay_restores_it_exactly(self, member: type[Scheduler]) -> None:
+        """Shown the same reports, another instance holds the same and judges alike from there on."""
+        lived, replayed = build(member), build(member)
+        reports = list(stream(lived, trials=40))
+        for report in reports:
+            replayed.show(*report)
+        assert replayed.snapshot() == lived.snapshot()
+        probes = [Shown(trial, lived.bracket_of(trial), 3.0, trial / 40) for trial in range(100, 140)]
+        assert [lived.show(*probe) for probe in probes] == [replayed.show(*probe) for probe in probes]
+
+    def test_same_reports_give_the_same_verdicts(self, member: type[Scheduler]) -> None:
+        """Nothing but the reports decides."""
+        one, other = build(member), build(member)
+        assert list(stream(one, trials=40)) == list(stream(other, trials=40))
+        assert one.snapshot() == other.snapshot()
+
+    def test_a_report_said_again_changes_nothing(self, member: type[Scheduler]) -> None:
+        """A resumed trial repeats what it reported since its checkpoint: the first time stands."""
+        scheduler = build(member)
+        reports = list(stream(scheduler, trials=20))
+        before = deepcopy(scheduler.snapshot())
+        for report in reports:
+            assert not scheduler.show(*report._replace(value=-1e9))
+        assert scheduler.snapshot() == before
+
+    def test_later_reports_never_enter_an_earlier_rung(self, member: type[Scheduler]) -> None:
+        """Trials that report sparsely, or are resumed late, leave the judgement at the first rung as it was."""
+        for value in (-5.0, 0.2, 0.5, 5.0):
+            plain, mixed = build(member), build(member)
+            for trial in range(10):
+                for scheduler in (plain, mixed):
+                    scheduler.show(trial, 0, 1.0, trial / 10)
+                    scheduler.show(trial, 0, 3.0, trial / 10)
+                for late in (5.0, 10.0, 15.0):
+                    mixed.show(50 + trial, 0, late, 1e6)
+            assert mixed.show(100, 0, 3.0, value) == plain.show(100, 0, 3.0, value)
+
+    def test_first_to_arrive_goes_on(self, member: type[Scheduler]) -> None:
+        """Without anything to compare with, nothing is weak, however bad."""
+        scheduler = build(member)
+        assert not any(scheduler.show(0, scheduler.bracket_of(0), float(epoch), -1e9) for epoch in range(1, 28))
+
+    def test_the_best_of_all_goes_on(self, member: type[Scheduler]) -> None:
+        """Whatever the rule, a trial that is better than every report so far is not stopped."""
+        scheduler = build(member)
+        for count, report in enumerate(stream(scheduler, trials=40)):
+            if count % 10 == 0:
+                best = 1_000 + count
+                assert not scheduler.show(best, scheduler.bracket_of(best), report.fidelity, float(best))
+
+    def test_minimize_is_maximize_upside_down(self, member: type[Scheduler]) -> None:
+        """Values are shown as reported."""
+        up, down = build(member), build(member, maximize=False)
+        for report in stream(up, trials=40):
+            down.show(*report._replace(value=-report.value))
+        probes = [Shown(trial, up.bracket_of(trial), 3.0, trial / 40 - 0.1) for trial in range(100, 140)]
+        assert [up.show(*probe) for probe in probes] == [
+            down.show(*probe._replace(value=-probe.value)) for probe in probes
+        ]
+
+    def test_deals_brackets_by_seed_and_trial_alone(self, member: type[Scheduler]) -> None:
+        """A trial's bracket is the same in every instance, and exists."""
+        one, other = build(member), build(member)
+        list(stream(other, trials=10))
+        dealt = [one.bracket_of(trial) for trial in range(200)]
+        assert dealt == [other.bracket_of(trial) for trial in range(200)]
+        assert set(dealt) <= set(range(len(one.brackets)))
+
+    def test_snapshot_tells_different_pasts_apart(self, member: type[Scheduler]) -> None:
+        """Snapshots are plain data of their own, and differ where a report at a rung made a difference."""
+        scheduler = build(member)
+        empty = scheduler.snapshot()
+        assert empty == build(member).snapshot()
+        scheduler.show(0, 0, 3.0, 0.5)
+        assert (scheduler.snapshot() != empty) == bool(scheduler.brackets[0].rungs)
+
+    def test_refuses_values_that_are_not_finite(self, member: type[Scheduler]) -> None:
+        """The controller stops those trials itself; in a rung they would end all comparison."""
+        scheduler = build(member)
+        before = deepcopy(scheduler.snapshot())
+        for value in (math.nan, math.inf, -math.inf):
+            assert _refuses(scheduler, value), f"{value} was accepted"
+        assert scheduler.snapshot() == before
+
+
+def build(member: type[Scheduler], *, maximize: bool = True) -> Scheduler:
+    """Return a fresh scheduler for the suite's training."""
+    options = options_of(member)
+    return member(member.plan(FIDELITY, options), FIDELITY, maximize, options, 7)
+
+
+def stream(scheduler: Scheduler, trials: int) -> Iterator[Shown]:
+    """Show `scheduler` the interleaved reports of some trials of differing quality, and yield each report shown.
+
+    A trial that is found weak reports no more; every seventh is resumed from its middle and repeats itself.
+    """
+    random = Random("stream")
+    at = dict.fromkeys(range(trials), 0)
+    while at:
+        trial = random.choice(list(at)[:8])
+        at[trial] += 1
+        epoch = at[trial]
+        value = math.sin(trial) * (1 - 1 / (epoch + 1)) + random.gauss(0, 0.02)
+        report = Shown(trial, scheduler.bracket_of(trial), float(epoch), value)
+        weak = scheduler.show(*report)
+        yield report
+        if weak or epoch == FIDELITY.max:
+            del at[trial]
+        elif epoch == 12 and trial % 7 == 0 and random.random() < 0.5:
+            at[trial] = 6
+
+
+def _refuses(scheduler: Scheduler, value: float) -> bool:
+    try:
+        scheduler.show(0, 0, 3.0, value)
+    except ValueError:
+        return True
+    return False
