@@ -82,7 +82,10 @@ class Ladder(ABC):
 
     @abstractmethod
     def model_probability(self, number: int, reported: int, finished: int) -> float:
-        """Chance that trial `number` follows a model, with so many trials reported and finished before it."""
+        """Chance that trial `number` follows a model.
+
+        Before it so many trials have reported a finite value, and so many can be learned from.
+        """
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return the proposal for trial `number`, none that was tried already; None when nothing is left to propose.
@@ -120,24 +123,27 @@ class Ladder(ABC):
 
     def search(
         self, number: int, repetition: int, history: Sequence[Trial], block: tuple[str, ...], *,
-        finished: int, parent: Trial | None = None, correlated: bool = True,
+        parent: Trial | None = None, correlated: bool = True,
+        finished: int | None = None, by: Searcher | None = None,
     ) -> Proposal | None:  # fmt: skip
         """Let the searcher draw `block`, the rest held at the parent's values (None: the defaults).
 
-        It learns from `history`, of which `finished` trials have ended. The move says what happened: a searcher that
-        has not seen enough of them draws uniformly. With a searcher that goes through a list the proposal is the next
-        entry that was not tried, None at the end of the list.
+        It learns from `history`, in which `finished` trials can be learned from (None: all trials of the sweep); `by`
+        another searcher of the same kind where that is not the list which the ladder's own is shown. The move says
+        what happened: a searcher that has not learned from enough trials draws uniformly. With a searcher that goes
+        through a list the proposal is the next entry that was not tried, None at the end of the list.
         """
         if self.searcher.enumerates:
             return self._next_listed(number, history, block, parent)
         held = {} if parent is None else parent.config
         request = self.request(number, repetition, block, held=held, correlated=correlated)
-        config = self.searcher.propose(request, history)
-        move = "model" if self.follows_model(finished) else "uniform"
+        config = (by or self.searcher).propose(request, history)
+        learned = self.standings.finished.total() if finished is None else finished
+        move = "model" if self.follows_model(learned) else "uniform"
         return None if config is None else self.proposal(number, config, move, block, parent)
 
     def follows_model(self, finished: int) -> bool:
-        """Say whether the searcher has a model once it has seen so many finished trials."""
+        """Say whether the searcher has a model once it has learned from so many trials."""
         return self.searcher.learns and finished >= self.searcher.startup_trials
 
     def proposal(

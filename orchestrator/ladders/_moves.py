@@ -7,7 +7,9 @@ from random import Random
 
 from pydantic import Field
 
-from orchestrator.ladders import Ladder, Proposal
+from orchestrator.ladders import Ladder, Proposal, first_number
+from orchestrator.ladders._standings import is_learned
+from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import Choice, Hyperparameter, Model, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Trial
@@ -40,8 +42,7 @@ def joint_draw(
     if ladder.coin(number, repetition, "prior").random() < chance:
         return prior_draw(ladder, options, number, repetition)
     correlated = ladder.coin(number, repetition, "correlated").random() < options.correlated_probability
-    finished = ladder.standings.finished.total()
-    return ladder.search(number, repetition, trials, ladder.tuned, finished=finished, correlated=correlated)
+    return ladder.search(number, repetition, trials, ladder.tuned, correlated=correlated)
 
 
 def joint_model_probability(ladder: Ladder, options: JointOptions, number: int, finished: int) -> float:
@@ -78,16 +79,42 @@ def _around(domain: Hyperparameter, options: JointOptions, coin: Random) -> Scal
     return domain.from_unit(min(max(unit, 0.0), 1.0))
 
 
-def stage_draw(
-    ladder: Ladder, stage: StagePlan, number: int, repetition: int, trials: Sequence[Trial]
-) -> Proposal | None:
-    """Let the searcher draw a stage's block, everything else held at the trial with the best current value.
+class StageDraws:
+    """Draws of one stage's block by a searcher of its own, everything else held at the best trial.
 
-    It learns from the trials that drew this block and from the held one alone: earlier stages' trials, in which the
-    block never moved, would teach it that the defaults are good (+11 points of regret on the LCBench surrogate).
+    The searcher learns from the trials that drew this block and from the one that led when the first of them was
+    made: earlier stages' trials, in which the block never moved, would teach it that the defaults are good (+11 points
+    of regret on the LCBench surrogate).
     """
-    parent = ladder.standings.leader(trials)
-    listed = ladder.searcher.enumerates
-    history = trials if listed else [trial for trial in trials if trial.block == stage.tune or trial is parent]
-    finished = ladder.standings.finished[stage.tune]
-    return ladder.search(number, repetition, history, stage.tune, finished=finished, parent=parent)
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self._searchers: dict[tuple[StagePlan, int], Searcher] = {}
+
+    def draw(self, stage: StagePlan, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Let the searcher draw the block; None when its list is at its end."""
+        ladder, parent = self._ladder, self.held(trials)
+        if ladder.searcher.enumerates:
+            return ladder.search(number, repetition, trials, stage.tune, parent=parent)
+        own = [trial for trial in trials if trial.block == stage.tune]
+        origin = trials[own[0].parent or 0] if own else parent
+        history = [origin, *own] if origin.block != stage.tune else own
+        finished = ladder.standings.finished[stage.tune] + (is_learned(origin) and origin.block != stage.tune)
+        searcher = self._searcher(stage, history)
+        return ladder.search(number, repetition, history, stage.tune, parent=parent, finished=finished, by=searcher)
+
+    def held(self, trials: Sequence[Trial]) -> Trial:
+        """Return the trial with the best current value; the baseline while there is none."""
+        return self._ladder.standings.leader(trials) or trials[0]
+
+    def model_probability(self, stage: StagePlan, finished: int) -> float:
+        """Return whether the stage has trials enough for a model, if trials end in the order of their numbers."""
+        own = max(0, finished - max(1, first_number(self._ladder.plan, stage)))
+        return float(self._ladder.follows_model(own + min(1, finished)))
+
+    def _searcher(self, stage: StagePlan, history: Sequence[Trial]) -> Searcher:
+        key = (stage, history[0].number)  # a searcher is shown one list, which only grows
+        if key not in self._searchers:
+            shared = self._ladder.searcher
+            self._searchers[key] = type(shared)(shared.space, shared.goal, shared.options)
+        return self._searchers[key]

@@ -16,6 +16,11 @@ Rank = tuple[float, int]
 """Sorts trials, the best last: value with its sign, then the earlier number."""
 
 
+def is_learned(trial: Trial) -> bool:
+    """Say whether a model can learn from the trial: completed, pruned, or ended badly with a value to be told."""
+    return trial.told is not None or trial.state in {TrialState.COMPLETED, TrialState.PRUNED}
+
+
 class Standings:
     """The best trials and the counts of one sweep."""
 
@@ -23,14 +28,14 @@ class Standings:
         self._sign = 1.0 if plan.goal == "maximize" else -1.0
         self._seen = 0
         self._open: list[int] = []
-        self._settled: list[Rank] = []
-        self._completed: list[Rank] = []
         self._settled_reported = 0
-        self._best: Rank | None = None
+        self._settled_leader: list[Rank] = []
+        self._completed: list[Rank] = []
+        self._leader: Rank | None = None
         self.reported = 0
         """Trials with a finite value."""
         self.finished: Counter[tuple[str, ...]] = Counter()
-        """Trials that a model can learn from, by the block they drew: ended, with a value or with one to be told."""
+        """Trials that a model can learn from (`is_learned`), by the block they drew."""
         self.proposed: Counter[tuple[str, ...]] = Counter()
         """Trials by the block they drew."""
 
@@ -40,23 +45,20 @@ class Standings:
         watched = [*self._open, *range(self._seen, len(trials))]
         self._seen, self._open = len(trials), []
         running: list[Rank] = []
-        open_reported = 0
+        self.reported = self._settled_reported
         for number in watched:
             trial = trials[number]
-            if trial.state.is_final and (trial.values or trial.told is not None):
+            if is_learned(trial):
                 self._settle(trial)
-                continue
-            self._open.append(number)
-            value = trial.value
-            if value is not None:
-                open_reported += 1
-                running.append((self._sign * value, -number))
-        self.reported = self._settled_reported + open_reported
-        self._best = max([*running, *self._settled], default=None)
+            else:
+                self._open.append(number)
+                running += self._rank(trial)
+            self.reported += bool(trial.values)
+        self._leader = max([*running, *self._settled_leader], default=None)
 
     def leader(self, trials: Sequence[Trial]) -> Trial | None:
         """Return the trial with the best current value, running ones included; None without any."""
-        return None if self._best is None else trials[-self._best[1]]
+        return None if self._leader is None else trials[-self._leader[1]]
 
     def completed(self, trials: Sequence[Trial], pool: int) -> list[Trial]:
         """Return the best `pool` completed trials, the best first."""
@@ -64,13 +66,14 @@ class Standings:
 
     def _settle(self, trial: Trial) -> None:
         self.finished[trial.block] += 1
+        self._settled_reported += bool(trial.values)
+        for rank in self._rank(trial):
+            self._settled_leader = [max([*self._settled_leader, rank])]
+            if trial.state is TrialState.COMPLETED:
+                insort(self._completed, rank)
+
+    def _rank(self, trial: Trial) -> list[Rank]:
         value = trial.value
-        if value is None:
-            return
-        self._settled_reported += 1
-        if trial.state in {TrialState.DIVERGED, TrialState.FAILED}:
-            return
-        rank = (self._sign * value, -trial.number)
-        self._settled = [max([*self._settled, rank])]
-        if trial.state is TrialState.COMPLETED:
-            insort(self._completed, rank)
+        if value is None or trial.state in {TrialState.DIVERGED, TrialState.FAILED}:
+            return []
+        return [(self._sign * value, -trial.number)]

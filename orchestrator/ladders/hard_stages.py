@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from orchestrator.ladders import Ladder, Proposal, first_number
-from orchestrator.ladders._moves import stage_draw
-from orchestrator.sweep.plan import StagePlan
+from orchestrator.ladders import Ladder, Proposal
+from orchestrator.ladders._moves import StageDraws
+from orchestrator.searchers import Searcher
+from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.trial import Trial
 
 
@@ -21,6 +22,10 @@ class HardStages(Ladder):
 
     enumerable: ClassVar[bool] = True
 
+    def __init__(self, plan: Plan, searcher: Searcher, options: Any) -> None:
+        super().__init__(plan, searcher, options)
+        self._staged = StageDraws(self)
+
     @classmethod
     def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:  # noqa: ARG003
         """Return the user's blocks as they are."""
@@ -28,19 +33,18 @@ class HardStages(Ladder):
 
     def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
         """Let the searcher draw the stage's block, or where its list has ended the next one's."""
-        drawn = (stage_draw(self, stage, number, repetition, trials) for stage in self._from_stage_of(number))
+        drawn = (self._staged.draw(stage, number, repetition, trials) for stage in self._from_stage_of(number))
         return next((proposal for proposal in drawn if proposal is not None), None)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return something that was not tried: in the stage's block, else in the next ones', else anywhere."""
-        parent = self.standings.leader(trials)
+        parent = self._staged.held(trials)
         left = (self.untried(number, stage.tune, parent) for stage in self._from_stage_of(number))
         return next((proposal for proposal in left if proposal is not None), None) or super().leftover(number, trials)
 
     def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
-        """Return whether the stage's own trials suffice for a model, if trials end in the order of their numbers."""
-        stage = self.plan.stage_of(number)
-        return float(self.follows_model(finished - max(1, first_number(self.plan, stage))))
+        """Return 1 where the stage's own trials are enough for a model, if trials end in the order of their numbers."""
+        return self._staged.model_probability(self.plan.stage_of(number), finished)
 
     def _from_stage_of(self, number: int) -> Sequence[StagePlan]:
         here = self.plan.stages.index(self.plan.stage_of(number))

@@ -12,10 +12,11 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from orchestrator.ladders import Ladder, Proposal, first_number, own_stage, scaled
-from orchestrator.ladders._moves import JointOptions, joint_draw, joint_model_probability, stage_draw
+from orchestrator.ladders import Ladder, Proposal, own_stage, scaled
+from orchestrator.ladders._moves import JointOptions, StageDraws, joint_draw, joint_model_probability
+from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import StrictFloat
-from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.trial import Trial
 
 
@@ -36,6 +37,10 @@ class ScreenStagesJoint(Ladder):
                 raise ValueError("screen_share and joint_share leave nothing for the stages; their sum must be below 1")
             return self
 
+    def __init__(self, plan: Plan, searcher: Searcher, options: Any) -> None:
+        super().__init__(plan, searcher, options)
+        self._staged = StageDraws(self)
+
     @classmethod
     def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:
         """Return a screen, the user's blocks in what is left, a joint search."""
@@ -49,20 +54,20 @@ class ScreenStagesJoint(Ladder):
         """Draw everything in the first and the last stage, the stage's block between."""
         stage = self.plan.stage_of(number)
         if self._is_staged(stage):
-            return stage_draw(self, stage, number, repetition, trials)
+            return self._staged.draw(stage, number, repetition, trials)
         return joint_draw(self, self.options, number, repetition, trials)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return something that was not tried: in the stage's block, else anywhere."""
         stage = self.plan.stage_of(number)
-        found = self.untried(number, stage.tune, self.standings.leader(trials)) if self._is_staged(stage) else None
+        found = self.untried(number, stage.tune, self._staged.held(trials)) if self._is_staged(stage) else None
         return found or super().leftover(number, trials)
 
     def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
         """Return the chance of a model; in a stage, if trials end in the order of their numbers."""
         stage = self.plan.stage_of(number)
         if self._is_staged(stage):
-            return float(self.follows_model(finished - max(1, first_number(self.plan, stage))))
+            return self._staged.model_probability(stage, finished)
         return joint_model_probability(self, self.options, number, finished)
 
     def _is_staged(self, stage: StagePlan) -> bool:

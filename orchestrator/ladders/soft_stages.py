@@ -87,8 +87,7 @@ class SoftStages(Ladder):
         self, number: int, repetition: int, trials: Sequence[Trial], elite: Trial, block: tuple[str, ...]
     ) -> Proposal | None:
         if self.coin(number, repetition, "block model").random() < self.options.block_model_probability:
-            finished = self.standings.finished.total()
-            return self.search(number, repetition, trials, block, finished=finished, parent=elite)
+            return self.search(number, repetition, trials, block, parent=elite)
         config = self.space.draw(block, elite.config, self.coin(number, repetition, "draw"))
         return self.proposal(number, config, "block-uniform", block, elite)
 

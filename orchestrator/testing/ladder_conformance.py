@@ -186,18 +186,25 @@ def check_stages_get_their_share(ladder: type[Ladder]) -> None:
         assert abs(proposed[stage.name] - 200 * stage.share) <= 1
 
 
-def check_asks_declared_blocks(ladder: type[Ladder]) -> None:
-    """Check that the searcher is asked for declared blocks alone, and sees trials by number."""
+def check_asks_searcher_rightly(ladder: type[Ladder]) -> None:
+    """Check that a searcher is asked for declared blocks alone, and sees one list of trials, by number, that grows."""
     plan = make_plan(ladder, SMOOTH)
     declared = ladder.searcher_blocks(plan.stages)
+    seen: dict[int, list[int]] = {}
 
     class Watching(LearningSearcher):
         def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
             assert request.block in declared
-            assert [trial.number for trial in trials] == sorted({trial.number for trial in trials})
+            numbers, before = [trial.number for trial in trials], seen.get(id(self), [])
+            assert numbers == sorted(set(numbers))
+            assert numbers[: len(before)] == before
+            seen[id(self)] = numbers
             return super().propose(request, trials)
 
-    play(make_ladder(ladder, plan, Watching), 4)
+    for ending in (completes, diverges):
+        made = make_ladder(ladder, plan, Watching)
+        play(made, 4, ending)
+        seen.clear()
 
 
 def check_exhausts_finite_space(ladder: type[Ladder]) -> None:
@@ -266,7 +273,7 @@ CHECKS: tuple[Callable[[type[Ladder]], None], ...] = (
     check_deterministic,
     check_seeds_differ,
     check_stages_get_their_share,
-    check_asks_declared_blocks,
+    check_asks_searcher_rightly,
     check_exhausts_finite_space,
     check_model_probability,
     check_enumerates,
