@@ -21,7 +21,9 @@ class Scheduler(ABC):
     class Options(Model):
         """Options of the sweep file; a member overrides it."""
 
-    def __init__(self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int) -> None:
+    def __init__(
+        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int
+    ) -> None:
         self.brackets = brackets
         self.fidelity = fidelity
         self.sign = 1.0 if maximize else -1.0
@@ -32,6 +34,11 @@ class Scheduler(ABC):
     @abstractmethod
     def plan(cls, fidelity: Fidelity, options: Model) -> tuple[Bracket, ...]:
         """Return the brackets of rungs that a plan shows; rungs lie on the grid of reports, below the full training."""
+
+    @classmethod
+    def survival(cls, fidelity: Fidelity) -> float | None:  # noqa: ARG003
+        """Return the part of the trials that goes on after each rung ideally; None where the curves alone say so."""
+        return None
 
     @abstractmethod
     def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:

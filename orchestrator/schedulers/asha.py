@@ -54,6 +54,11 @@ class AshaScheduler(Scheduler):
             Bracket(rungs=ladder, share=weight / sum(weights)) for ladder, weight in zip(ladders, weights, strict=True)
         )
 
+    @classmethod
+    def survival(cls, fidelity: Fidelity) -> float:
+        """Return 1/eta."""
+        return 1 / fidelity.reduction_factor
+
     def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
         """Note the value if it is the trial's first at this rung, and say whether it trails the earlier ones.
 
