@@ -193,15 +193,15 @@ def main() -> None:
 
 
 def _drive(session: Session, folder: Path, address: str | None, cpus: int | None, gpus: int | None) -> Ending:
-    from rich.console import Console
-
     from orchestrator.launchers.local import drive
     from orchestrator.report.progress import Progress
+    from orchestrator.report.render import make_console
     from orchestrator.runtime.ray.host import HostOptions
-    from orchestrator.runtime.ray.worker import Trainable
+    from orchestrator.runtime.ray.trainable import TrainableFile
 
-    with Progress(session.state.plan, Console(stderr=True)) as progress:
-        trainable = Trainable.from_spec(folder, session.state.plan.spec.trainable)
+    file, _, function = session.state.plan.spec.trainable.partition(":")
+    with Progress(session.state.plan, make_console(sys.stderr)) as progress:
+        trainable = TrainableFile(folder.absolute(), file, function)
         return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)
 
 
@@ -239,9 +239,9 @@ def _measured_seconds(folder: Path) -> float | None:
 
 
 def _answer(renderable: Any) -> None:
-    from rich.console import Console
+    from orchestrator.report.render import make_console, show
 
-    Console(width=None if sys.stdout.isatty() else 100, highlight=False).print(renderable)
+    show(make_console(sys.stdout), renderable)
 
 
 def _answer_json(document: Any) -> None:

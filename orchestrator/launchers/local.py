@@ -18,7 +18,7 @@ from orchestrator.runtime.session import Session
 
 if TYPE_CHECKING:
     from orchestrator.runtime.ray.host import HostOptions
-    from orchestrator.runtime.ray.worker import Trainable
+    from orchestrator.runtime.ray.trainable import Trainable
 
 RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130}
 """Why a driver leaves with work left, and the exit code that says so."""

@@ -271,7 +271,7 @@ class Controller:
             return StopReason.NOT_FINITE
         if report.fidelity >= spec.fidelity.max:
             return StopReason.FULL_FIDELITY
-        if weak:
+        if weak and report.trial > 0:  # the baseline is trained to the end: the winner is measured against it
             return StopReason.WEAK
         return StopReason.BUDGET if self._closed(now) is not None else None
 

@@ -32,7 +32,7 @@ def test_the_tables_are_complete():
     assert {state for state in TrialState if state.is_final} == FINAL
 
 
-@pytest.mark.parametrize(("stop", "outcome"), itertools.product(StopReason, Outcome))
+@pytest.mark.parametrize(("stop", "outcome"), list(itertools.product(StopReason, Outcome)))
 def test_a_verdict_decides_and_the_end_of_the_attempt_does_not_overrule_it(stop, outcome):
     state = running()
     report(state, 3.0, "nan" if stop is StopReason.NOT_FINITE else 0.5, stop)
@@ -44,7 +44,7 @@ def test_a_verdict_decides_and_the_end_of_the_attempt_does_not_overrule_it(stop,
     assert state.open == {}
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", list(Outcome))
 @pytest.mark.parametrize("reported", [True, False])
 def test_an_attempt_that_ends_by_itself(outcome, reported):
     state = running()

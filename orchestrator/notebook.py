@@ -1,0 +1,114 @@
+"""The same sweep, built and run in Python.
+
+    from orchestrator import Sweep
+
+    sweep = Sweep(
+        name="digits", trainable=train, objective={"metric": "val_accuracy", "goal": "maximize"},
+        fidelity={"max": 27}, search_space={"extends": ["sgd"]}, budget={"trials": 40},
+    )
+    sweep.run()
+    sweep.best()["winner"]["config"]
+
+Keywords are the keys of the sweep file, checked by the same code with the same messages; `trainable` may be a function
+as well, the domains of the search space may be `Float`, `Int`, `Choice` and `Constant` objects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.planning.compile import compile_plan
+from orchestrator.planning.parse import parse
+from orchestrator.runtime.provenance import provenance
+from orchestrator.runtime.session import create, read_sweep, reopen, sweep_exists
+from orchestrator.runtime.spec_files import space_finder
+from orchestrator.runtime.workspace import sweep_folder
+from orchestrator.sweep.domains import Choice, Constant, Float, Int
+
+if TYPE_CHECKING:
+    from orchestrator.launchers.local import Ending
+    from orchestrator.planning.fold import SweepState
+    from orchestrator.sweep.plan import Plan
+
+
+class Sweep:
+    """A sweep built in Python; its folder lies below `folder`, the present one unless said otherwise."""
+
+    def __init__(
+        self, *, trainable: str | Callable[[dict[str, Any]], Any], folder: str | Path = ".", **keys: Any
+    ) -> None:
+        self.folder = Path(folder).absolute()
+        self._function = trainable if callable(trainable) else None
+        named = f"{trainable.__name__}.py:{trainable.__name__}" if callable(trainable) else trainable
+        self._text = json.dumps({**keys, "trainable": named}, default=_plain, indent=1).encode()
+        self.spec = parse(self._text, "Sweep(...)", (), space_finder(self.folder))
+
+    def plan(self) -> Plan:
+        """Return what the sweep compiles to."""
+        ground = provenance(self.folder, self.spec.trainable)
+        if self._function is not None:
+            ground = ground.model_copy(update={"code_hash": _hash_of(self._function)})
+        return compile_plan(self.spec, ground)
+
+    @property
+    def sweep_folder(self) -> Path:
+        """Where the sweep lies, once it has begun."""
+        return sweep_folder(self.plan(), self.folder)
+
+    def run(self, **ray: Any) -> Ending:
+        """Run a new sweep; keywords as in `orchestrator.runtime.ray.host.HostOptions`, e.g. `num_cpus=4`.
+
+        Raises SweepExistsError where it has begun before (then `resume`).
+        """
+        session = create(self.sweep_folder, self.plan(), self._text)
+        return self._drive(session, ray)
+
+    def resume(self, **ray: Any) -> Ending:
+        """Go on with the sweep, or extend a finished one whose budget was raised."""
+        return self._drive(reopen(self.sweep_folder, self.plan())[0], ray)
+
+    def exists(self) -> bool:
+        """Say whether the sweep has begun."""
+        return sweep_exists(self.sweep_folder)
+
+    def state(self) -> SweepState:
+        """Return everything known about the sweep, living or dead."""
+        return read_sweep(self.sweep_folder)
+
+    def best(self) -> dict[str, Any]:
+        """Return what best.json says."""
+        from orchestrator.report.best import best_document  # notebooks that only plan need no report
+
+        return best_document(self.state(), self.sweep_folder)
+
+    def _drive(self, session: Any, ray: dict[str, Any]) -> Ending:
+        from orchestrator.launchers.local import drive
+        from orchestrator.report.progress import Progress
+        from orchestrator.report.render import make_console
+        from orchestrator.runtime.ray.host import HostOptions
+        from orchestrator.runtime.ray.trainable import TrainableFile
+
+        file, _, function = self.spec.trainable.partition(":")
+        trainable = self._function or TrainableFile(self.folder, file, function)
+        with Progress(session.state.plan, make_console(sys.stderr)) as progress:
+            return drive(session, trainable, HostOptions(**ray), progress.on_step)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Float | Int | Choice | Constant):
+        return value.model_dump(mode="json", exclude_defaults=True, exclude={"provenance"}) | {"type": value.type}
+    raise TypeError(f"{value!r} cannot stand in a sweep; use plain numbers, text, lists, mappings, or domain objects")
+
+
+def _hash_of(function: Callable[..., Any]) -> str:
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):
+        text = repr(function)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
