@@ -1,0 +1,199 @@
+"""Ray Tune's loop with the controller behind it.
+
+Tune's own run function is not used, for what it does around the loop: snapshots of every trial's state (17 KB each, at
+the end in any case), a look at every trial's result files when it returns, signal handlers. Its loop, placement,
+actors and failure detection are `TuneController`, a developer interface of Ray's; what is overridden here is named with
+its reason. The next trial comes from `SweepSearch`, the verdict from `SweepScheduler`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+from ray.air.execution import PlacementGroupResourceManager
+from ray.air.execution._internal import RayActorManager
+from ray.exceptions import RayActorError, RayTaskError
+from ray.train._internal.storage import StorageContext
+from ray.tune import PlacementGroupFactory
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
+from ray.tune.registry import register_trainable
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import SearchAlgorithm
+
+from orchestrator.runtime.ray.bridge import CHECKPOINTS, Bridge, LiveAttempt
+from orchestrator.runtime.ray.outcomes import classify
+from orchestrator.runtime.ray.worker import REPORT_KEY, Assignment, Placement, worker_class
+from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.trial import Outcome
+
+EMPTY_TURN_S = 0.05
+
+
+class SweepSearch(SearchAlgorithm):
+    """Turns the controller's next step into a Tune trial. One Tune trial is one attempt."""
+
+    def __init__(self, bridge: Bridge, places: Callable[[], int], make_trial: Callable[[LiveAttempt], Trial]) -> None:
+        self._bridge = bridge
+        self._places = places
+        self._make_trial = make_trial
+        self.trials: dict[str, Trial] = {}
+        """Tune's trials of the attempts that have not ended."""
+
+    def next_trial(self) -> Trial | None:
+        """Return the next trial; None when there is no place, or nothing to start now."""
+        attempt = self._bridge.next_attempt(self._places())
+        if attempt is None:
+            return None
+        self.trials[attempt.key] = self._make_trial(attempt)
+        return self.trials[attempt.key]
+
+    def is_finished(self) -> bool:
+        """Say whether nothing will be started any more."""
+        return self._bridge.is_over
+
+
+class SweepScheduler(FIFOScheduler):
+    """Passes reports to the controller and its verdicts to Tune, and tells it how attempts end."""
+
+    _supports_buffered_results = False
+
+    def __init__(self, bridge: Bridge, trials: Mapping[str, Trial]) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._trials = trials
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Tune's call
+        """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
+        stop = self._bridge.must_stop(trial.trial_id, result[REPORT_KEY])
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:  # noqa: ARG002
+        """Take the end of a training that returned, or obeyed a STOP."""
+        self._bridge.finished(trial.trial_id)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
+        """Take the end of a trial that no worker had taken yet."""
+        self._bridge.ended(trial.trial_id, Outcome.INTERRUPTED)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ARG002
+        """Return the oldest trial that waits, as FIFO does, without walking through all that have ended."""
+        return next((trial for trial in self._trials.values() if trial.status == Trial.PENDING), None)
+
+
+class SweepRun(TuneController):
+    """Tune's loop over one sweep: call `step` until `is_finished`, then `cleanup`."""
+
+    def __init__(
+        self, bridge: Bridge, search: SweepSearch, storage: StorageContext, *, reuse_workers: bool, teardown_s: float
+    ) -> None:
+        scheduler = SweepScheduler(bridge, search.trials)
+        super().__init__(search_alg=search, scheduler=scheduler, storage=storage, reuse_actors=reuse_workers)
+        self._bridge = bridge
+        self._attempts = search.trials
+        self._actor_manager = _ActorManager(resource_manager=PlacementGroupResourceManager())
+        self._max_pending_trials = sys.maxsize  # `next_trial` bounds them; Tune's default is one at a time
+        self._buffer_length = 1  # Tune's buffering swaps its own two arguments
+        self._print_trial_errors = False  # the journal keeps them
+        self._actor_cleanup_timeout = int(teardown_s)
+
+    def checkpoint(self, force: bool = False, wait: bool = False) -> None:
+        """Write no snapshot: the journal is the state."""
+
+    def describe(self, key: str) -> str:
+        """Say what Tune thinks of an attempt."""
+        trial = self._attempts.get(key)
+        if trial is None:
+            return "unknown"
+        actor = self._trial_to_actor.get(trial)
+        if actor is None:
+            return f"{trial.status}, no actor"
+        started = self._actor_manager.is_actor_started(actor)
+        return f"{trial.status}, actor {'started' if started else 'waits for resources'}"
+
+    def end(self, attempt: LiveAttempt) -> None:
+        """End the worker of an attempt that does not report: nothing short of its process obeys."""
+        trial = self._attempts.get(attempt.key)
+        if trial is None:
+            return
+        if trial.status == Trial.PENDING or trial.temporary_state.ray_actor is None:
+            self.stop_trial(trial)
+        else:
+            ray.kill(trial.temporary_state.ray_actor)
+
+    def reconcile(self) -> None:
+        """End the attempts whose Tune trial is over without anybody having been told, and forget the ended ones."""
+        for key, trial in list(self._attempts.items()):
+            if trial.is_finished():
+                self._bridge.ended(key, Outcome.LOST, "Ray Tune ended the trial without a word")
+                del self._attempts[key]
+
+    def _update_trial_queue(self, blocking: bool = False, timeout: int = 0) -> bool:  # noqa: ARG002 - Tune's call
+        # With nothing alive Tune waits here up to 600 s, asking once a second, deaf to everything else.
+        added = bool(super()._update_trial_queue(blocking=False))
+        if blocking and not added:
+            time.sleep(EMPTY_TURN_S)
+        return added
+
+    def _schedule_trial_restore(self, trial: Trial) -> bool:
+        # Called when an actor is ready, before its first `train`: the place for our own beginning.
+        self._schedule_trial_task(
+            trial=trial, method_name="begin", on_result=self._on_begun, on_error=self._trial_task_failure
+        )
+        return True
+
+    def _on_begun(self, trial: Trial, placement: Placement) -> None:
+        self._bridge.placed(trial.trial_id, placement.node, placement.gpu_ids)
+        self._schedule_trial_train(trial)
+
+    def _process_trial_failure(self, trial: Trial, exception: Exception) -> None:
+        self._bridge.ended(trial.trial_id, *classify(exception))
+        super()._process_trial_failure(trial, exception)
+
+
+class _ActorManager(RayActorManager):
+    """Takes every error that Ray may raise for a task for a lost actor.
+
+    Tune's own knows two kinds and ends the whole run on any other: a worker that Ray's memory monitor ended, say.
+    """
+
+    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+        if not isinstance(exception, RayActorError | RayTaskError):
+            lost = RayActorError(error_msg=str(exception))
+            lost.__cause__ = exception
+            exception = lost
+        super()._actor_task_failed(tracked_actor_task, exception)
+
+
+def make_run(
+    bridge: Bridge,
+    assignment: Assignment,
+    resources: Resources,
+    session_name: str,
+    places: Callable[[], int],
+) -> SweepRun:
+    """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints."""
+    storage = StorageContext(storage_path=str(bridge.folder / CHECKPOINTS), experiment_dir_name=session_name)
+    name = f"stepladder-{session_name}"
+    register_trainable(name, worker_class(assignment))
+    bundle = {kind: amount for kind, amount in (("CPU", resources.cpus), ("GPU", resources.gpus)) if amount}
+
+    def make_trial(attempt: LiveAttempt) -> Trial:
+        return Trial(
+            name,
+            config=attempt.config,
+            trial_id=attempt.key,
+            storage=storage,
+            placement_group_factory=PlacementGroupFactory([bundle]),
+            trial_name_creator=lambda trial: str(trial.trial_id),
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
+            max_failures=0,
+        )
+
+    reuse = resources.reuse_workers if resources.reuse_workers is not None else resources.gpus == 0
+    search = SweepSearch(bridge, places, make_trial)
+    return SweepRun(bridge, search, storage, reuse_workers=reuse, teardown_s=assignment.teardown_s)

@@ -1,0 +1,170 @@
+"""The cluster a sweep runs on: joined, or started on this machine; what it holds, and whether a trial fits at all."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import ray
+from ray._private import ray_constants
+from ray._private.state import state as cluster_state
+
+from orchestrator.errors import ClusterError
+from orchestrator.runtime.ray.options import HostOptions
+from orchestrator.sweep.spec import Resources
+
+UNBOUNDED = 10_000
+"""Nodes that a group without an upper bound is taken to have."""
+_PRECISION = 1e-4
+"""Ray counts resources in ten-thousandths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """A kind of node."""
+
+    cpus: float
+    """CPUs of one."""
+    gpus: float
+    """GPUs of one."""
+    count: int = 1
+    """How many there are, or may be."""
+
+
+@contextlib.contextmanager
+def connected(options: HostOptions) -> Iterator[None]:
+    """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
+
+    Inside, what is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises ClusterError
+    where no Ray answers at the address.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        if not ray.is_initialized():
+            stack.enter_context(_environment(local=options.address is None))
+            _connect(options)
+            stack.callback(ray.shutdown)
+        yield
+
+
+def places(nodes: Sequence[Nodes], resources: Resources) -> int:
+    """Count the trials that `nodes` hold at once. A GPU is shared by trials that fit on it together."""
+    return sum(_places_on(node, resources) * node.count for node in nodes)
+
+
+def present_nodes() -> list[Nodes]:
+    """List the nodes that are alive."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
+
+
+def declared_nodes() -> list[Nodes]:
+    """List the nodes that an autoscaler may add up to, present ones included; none where no autoscaler says so."""
+    config = cluster_state.get_cluster_config()
+    if config is None:
+        return []
+    return [
+        Nodes(
+            float(group.resources.get("CPU", 0)),
+            float(group.resources.get("GPU", 0)),
+            group.max_count if group.max_count >= 0 else UNBOUNDED,
+        )
+        for group in config.node_group_configs
+    ]
+
+
+def capacity(resources: Resources) -> int:
+    """Return how many trials may be alive at once, 1 at least.
+
+    Where an autoscaler may add nodes, as many as they would hold: it adds them only for trials that wait.
+    """
+    held = max(places(present_nodes(), resources), places(declared_nodes(), resources), 1)
+    return min(held, resources.max_concurrent or held)
+
+
+def refuse_infeasible(resources: Resources) -> None:
+    """Raise ClusterError where no node, present or declared to the autoscaler, could hold one trial."""
+    present, declared = present_nodes(), declared_nodes()
+    if places([*present, *declared], resources):
+        return
+    nodes = {f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in [*present, *declared]}
+    raise ClusterError(
+        f"no node can hold a trial: it asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, "
+        f"and the nodes have {'; '.join(sorted(nodes)) or 'none of either'}. "
+        "Lower resources.cpus or resources.gpus in the sweep file, or use a cluster with larger nodes"
+    )
+
+
+def has_room(resources: Resources) -> bool:
+    """Say whether what is idle in the whole cluster would hold another trial."""
+    idle: Mapping[str, float] = ray.available_resources()
+    return idle.get("CPU", 0.0) >= resources.cpus and idle.get("GPU", 0.0) >= resources.gpus
+
+
+def _places_on(node: Nodes, resources: Resources) -> int:
+    by_cpu = _fit(node.cpus, resources.cpus) if resources.cpus else math.inf
+    by_gpu: float = math.inf
+    if resources.gpus >= 1:
+        by_gpu = _fit(node.gpus, resources.gpus)
+    elif resources.gpus > 0:
+        by_gpu = int(node.gpus) * _fit(1.0, resources.gpus)
+    return int(min(by_cpu, by_gpu))
+
+
+def _fit(whole: float, part: float) -> int:
+    return int(whole / part + _PRECISION)
+
+
+def _connect(options: HostOptions) -> None:
+    try:
+        if options.address is not None:
+            ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
+            return
+        with _loopback():
+            ray.init(
+                address="local",  # RAY_ADDRESS in the environment would else be joined
+                num_cpus=options.num_cpus,
+                num_gpus=options.num_gpus,
+                object_store_memory=options.object_store_bytes,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=options.log_level,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"answers at {options.address}" if options.address else "could be started on this machine"
+        raise ClusterError(f"no Ray {where}: {error}") from error
+
+
+@contextlib.contextmanager
+def _loopback() -> Iterator[None]:
+    # Ray binds to the loopback interface alone when it takes this machine for no part of a cluster; on Linux there is
+    # no argument for that (`_node_ip_address="127.0.0.1"` is replaced by the host's address).
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextlib.contextmanager
+def _environment(*, local: bool) -> Iterator[None]:
+    """Set what Ray reads from the environment, unless the user set it, and put everything back afterwards.
+
+    RAY_USAGE_STATS_ENABLED=0: nothing is sent to anybody.
+    RAY_AUTH_MODE=disabled, for a Ray of our own: unset, Ray 2.60 writes a token into the home directory, after which a
+    `ray start` or a `ray.init(address)` elsewhere fails or not depending on that file. Ours listens on the loopback
+    interface only; on a machine shared with people you do not trust, set RAY_AUTH_MODE=token.
+    """
+    wanted = {"RAY_USAGE_STATS_ENABLED": "0"} | ({"RAY_AUTH_MODE": "disabled"} if local else {})
+    added = [name for name in wanted if name not in os.environ]
+    os.environ.update({name: wanted[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

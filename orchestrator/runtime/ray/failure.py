@@ -1,0 +1,83 @@
+"""Why a training function failed, in words that every process can unpickle.
+
+The user's own exception classes live in a file that the driver never imports: an exception of such a class would reach
+it as a broken message. So a worker turns whatever was raised into an `AttemptFailed`.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+
+import ray
+
+ERROR, OUT_OF_MEMORY, LOST = "error", "out_of_memory", "lost"
+"""The outcomes that a worker tells, spelled as in `orchestrator.sweep.trial.Outcome`, which workers need not import."""
+
+MAX_FRAMES = 3
+MAX_TEXT = 2000
+_OUT_OF_MEMORY = (
+    "CUDA out of memory",
+    "HIP out of memory",
+    "MPS backend out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "DefaultCPUAllocator: can't allocate memory",
+    "not enough memory",
+)
+_HIDDEN = tuple(f"{Path(file).parent}{os.sep}" for file in (ray.__file__, __file__))
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{Path(traceback.__file__).parent}{os.sep}")
+
+
+class AttemptFailed(Exception):  # noqa: N818 - it names an outcome
+    """An attempt ended badly; holds words only, so that every process can unpickle it."""
+
+    def __init__(self, outcome: str, text: str) -> None:
+        super().__init__(outcome, text)
+        self.outcome = outcome
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.text}"
+
+
+def describe(error: BaseException, folder: Path | None = None) -> AttemptFailed:
+    """Turn what a training function raised into an outcome and a short text, paths relative to `folder`."""
+    if isinstance(error, AttemptFailed):
+        return error
+    outcome = OUT_OF_MEMORY if is_out_of_memory(error) else ERROR
+    return AttemptFailed(outcome, shortened(error, folder))
+
+
+def shortened(error: BaseException, folder: Path | None = None) -> str:
+    """Return what helps of a traceback: the last frames of the user's code, where it ended, and the message."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_HIDDEN)]
+    theirs = [frame for frame in frames if not any(place in frame.filename for place in _LIBRARIES)]
+    shown = [frame for frame in frames if frame in theirs[-MAX_FRAMES:] or frame in frames[-1:]]
+    lines = [f"{_relative(f.filename, folder)}:{f.lineno} in {f.name}: {f.line}" for f in shown]
+    message = "".join(traceback.format_exception_only(error)).strip()
+    if error.__cause__ is not None:
+        message += f" (caused by {type(error.__cause__).__name__}: {error.__cause__})"
+    return cut("\n".join([*lines, message]))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether GPU or host memory ran out in this process."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True  # torch.OutOfMemoryError, without importing torch to ask
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+def _relative(filename: str, folder: Path | None) -> str:
+    path = Path(filename)
+    if folder is not None and path.is_relative_to(folder):
+        return str(path.relative_to(folder))
+    if "site-packages" in path.parts:
+        return str(Path(*path.parts[path.parts.index("site-packages") + 1 :]))
+    return filename
+
+
+def cut(text: str) -> str:
+    """Shorten a long text in its middle."""
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT // 2]}\n...\n{text[-MAX_TEXT // 2 :]}"

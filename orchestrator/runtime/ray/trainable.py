@@ -1,0 +1,120 @@
+"""The user's training function: where it is, and how a worker process gets hold of it.
+
+The file is imported under its own name, with its folder first on `sys.path`, as if it had been started as a script
+beside its neighbours. A process imports it once and again only after the file changed. Needs neither ray nor the rest
+of the package: a worker imports this before anything else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+TRIAL_KEY = "_trial"
+"""The one key of a configuration that is not a hyperparameter: what the training function may know of its trial."""
+
+TrainingFunction: TypeAlias = Callable[[dict[str, Any]], Any]
+
+
+class TrainableNotFoundError(Exception):
+    """The file or the function that the sweep file names is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainableFile:
+    """A training function by file and name, as the sweep file gives it."""
+
+    folder: Path
+    """Folder of the sweep file, absolute; every node sees it under this path."""
+    file: str
+    """The Python file, relative to `folder`."""
+    function: str
+    """Name of the function in it."""
+
+    @classmethod
+    def from_spec(cls, folder: Path, trainable: str) -> TrainableFile:
+        """Read the sweep file's `file.py:function`; `folder` is the sweep file's."""
+        file, _, function = trainable.rpartition(":")
+        return cls(folder.absolute(), file, function)
+
+    @property
+    def path(self) -> Path:
+        """The Python file."""
+        return self.folder / self.file
+
+    def load(self) -> TrainingFunction:
+        """Import the file, unless this process did, and return the function.
+
+        Raises TrainableNotFoundError where file or function are missing, and whatever the import raises.
+        """
+        if not self.path.is_file():
+            raise TrainableNotFoundError(
+                f"{self.path} is not there, though `trainable` names it; every node must see it under this path"
+            )
+        module = _imported(self.path, self.folder)
+        function = getattr(module, self.function, None)
+        if not callable(function):
+            defined = sorted(name for name, value in vars(module).items() if callable(value) and name[0] != "_")
+            raise TrainableNotFoundError(
+                f"{self.file} defines no function {self.function!r}; it defines {', '.join(defined) or 'none at all'}. "
+                f"Correct `trainable: {self.file}:<function>` in the sweep file"
+            )
+        loaded: TrainingFunction = function
+        return loaded
+
+
+Trainable: TypeAlias = TrainableFile | TrainingFunction
+"""A function in a file, or (from a notebook) the function itself, which then travels to the workers by pickle."""
+
+
+def load(trainable: Trainable) -> TrainingFunction:
+    """Return the function; see `TrainableFile.load`."""
+    return trainable.load() if isinstance(trainable, TrainableFile) else trainable
+
+
+def name_of(trainable: Trainable) -> str:
+    """Name it as messages do: `train.py:train`."""
+    if isinstance(trainable, TrainableFile):
+        return f"{trainable.file}:{trainable.function}"
+    return str(getattr(trainable, "__name__", type(trainable).__name__))
+
+
+_STAMP = "__stepladder_stamp__"
+
+
+def _imported(path: Path, folder: Path) -> ModuleType:
+    status = path.stat()
+    stamp = (str(path), status.st_mtime_ns, status.st_size)
+    name = path.stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) != str(path):
+        name = f"{name}__trainable"  # the name is taken by a module that something else may rely on
+        known = sys.modules.get(name)
+    if known is not None and getattr(known, _STAMP, None) == stamp:
+        return known
+    _put_first(folder)
+    _put_first(path.parent)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    setattr(module, _STAMP, stamp)
+    return module
+
+
+def _put_first(folder: Path) -> None:
+    entry = str(folder)
+    if entry in sys.path:
+        sys.path.remove(entry)
+    sys.path.insert(0, entry)

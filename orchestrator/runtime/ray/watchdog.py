@@ -1,0 +1,35 @@
+"""Speaks up when nothing has happened for long although trials are alive and resources idle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from orchestrator.runtime.ray.bridge import LiveAttempt
+
+
+class Watchdog:
+    """Says once per `patience_s` of silence what every live attempt is doing."""
+
+    def __init__(self, patience_s: float, has_room: Callable[[], bool], say: Callable[[str], None]) -> None:
+        self._patience_s = patience_s
+        self._has_room = has_room
+        self._say = say
+        self._quiet_until = 0.0
+
+    def look(self, now: float, last_event: float, live: Iterable[LiveAttempt], describe: Callable[[str], str]) -> None:
+        """Speak up if due. `now` and `last_event` are monotonic seconds; `describe` says what Tune thinks of a key."""
+        attempts = list(live)
+        if not attempts or now - last_event < self._patience_s or now < self._quiet_until:
+            return
+        self._quiet_until = now + self._patience_s
+        if not self._has_room():
+            return
+        lines = [
+            f"  {attempt.key}: {'running' if attempt.is_placed else 'not placed'} for {now - attempt.since:.0f} s; "
+            f"Tune: {describe(attempt.key)}"
+            for attempt in attempts
+        ]
+        silence = (
+            f"no trial started, reported or ended for {(now - last_event) / 60:.0f} min although resources are idle:"
+        )
+        self._say("\n".join([silence, *lines]))
