@@ -58,6 +58,8 @@ def _storage(spec: SweepSpec) -> Found:
         yield path, f"{scheme[1]}:// is not supported yet; choose a folder, relative to the sweep file or absolute"
     elif ".." in PurePosixPath(spec.storage).parts:
         yield path, f"{show(spec.storage)} climbs out with '..'; write the absolute path"
+    elif not spec.storage.isprintable():
+        yield path, f"{show(spec.storage)} has a character that no folder's name can have; remove it"
     elif spec.storage.startswith("~"):
         yield path, f"{show(spec.storage)}: ~ is not expanded; write the absolute path"
 
@@ -106,6 +108,8 @@ def _tunable(spec: SweepSpec) -> Found:
 
 def _stages(spec: SweepSpec) -> Found:
     stages = () if spec.stages == "auto" else spec.stages
+    if not spec.stages:
+        yield ("stages",), "is empty; write auto, or at least one stage"
     owners: dict[str, str] = {}
     for number, stage in enumerate(stages):
         if any(stage.name == earlier.name for earlier in stages[:number]):
@@ -149,10 +153,8 @@ def _misfits(spec: SweepSpec) -> Found:
     ladder, searcher = (members.load(PACKAGES[key], getattr(spec, key).name) for key in ("search", "searcher"))
     if searcher.enumerates and not ladder.enumerable:
         able = [name for name in members.names(PACKAGES["search"]) if members.load(PACKAGES["search"], name).enumerable]
-        yield ("searcher",), (
-            f"{spec.searcher.name} goes through a list, which search: {spec.search.name} cannot serve; "
-            f"set search and {choose(spec.search.name, able)}"
-        )
+        cannot = f"{spec.searcher.name} goes through a list, which {spec.search.name} cannot use"
+        yield ("searcher",), f"{cannot}; set the key `search`: {choose(None, able)}"
         return
     try:
         blocks = ladder.searcher_blocks(stage_plans(spec))

@@ -41,8 +41,9 @@ def is_path(entry: str) -> bool:
 
 
 def leaves_folder(path: str) -> bool:
-    """Say whether a path is absolute or climbs up; symbolic links are for whoever opens it."""
-    return path.startswith(("/", "~")) or "\\" in path or ".." in PurePosixPath(path).parts
+    """Say whether a path is absolute, climbs up or is none; symbolic links are for whoever opens it."""
+    climbs = path.startswith(("/", "~")) or ".." in PurePosixPath(path).parts
+    return climbs or "\\" in path or not path.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,8 @@ def _fields(raw: Any, path: KeyPath, problems: Problems) -> Fields | None:
     if isinstance(raw, bool | int | float | str):
         return {"value": raw}
     if not isinstance(raw, dict):
-        problems.add(path, f"{show(raw)} defines nothing; write {{low: ..., high: ..., default: ...}}, "
-                           "{choices: [...], default: ...} or one value")  # fmt: skip
+        forms = "{low: ..., high: ..., default: ...}, {choices: [...], default: ...} or one value"
+        problems.add(path, f"{'has no value' if raw is None else f'{show(raw)} defines nothing'}; write {forms}")
         return None
     if "provenance" in raw:
         problems.add((*path, "provenance"), "unknown key; it follows from where the default comes from, remove it")

@@ -6,6 +6,7 @@ pydantic's own words for the branches of a union.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -53,6 +54,10 @@ _LIMITS = {
 }
 _EXAMPLES = {
     "name": "name: digits",
+    "stages.name": "name: first",
+    "search.name": "name: soft-stages",
+    "searcher.name": "name: tpe",
+    "scheduler.name": "name: asha",
     "trainable": "trainable: train.py:train",
     "objective": "objective: {metric: val_accuracy, goal: maximize}",
     "metric": "metric: val_accuracy",
@@ -63,6 +68,8 @@ _EXAMPLES = {
     "budget": "budget: {trials: 60}",
     "trials": "trials: 60",
     "tune": "tune: [learning_rate]",
+    "low": "low: 0.001",
+    "high": "high: 0.1",
     "choices": "choices: [16, 32, 64]",
 }
 _KINDS = {"scale": "a scale", "goal": "a goal", "type": "a type"}
@@ -75,31 +82,34 @@ def typed(model: type[_Record], data: Any, problems: Problems, at: KeyPath = ())
     except ValidationError as error:
         grouped: dict[KeyPath, dict[str, ErrorDetails]] = {}
         for detail in error.errors(include_url=False):
-            path = _path(detail, data)
-            grouped.setdefault(path, {})[detail["type"]] = detail
+            path, is_there = _path(detail, data)
+            grouped.setdefault(path, {})[detail["type"] if is_there else "missing"] = detail
+        misspelt = {(*path[:-1], _meant(model, path, data)) for path in grouped if "extra_forbidden" in grouped[path]}
         for path, details in grouped.items():
             if set(details) == {"literal_error"} and any(other[: len(path)] == path != other for other in grouped):
                 continue  # the branch of the union that nobody meant
-            problems.add((*at, *path), _sentence(model, path, details, data))
+            if "missing" not in details or path not in misspelt:
+                problems.add((*at, *path), _sentence(model, path, details, data))
         return None
 
 
-def _path(detail: ErrorDetails, data: Any) -> KeyPath:
+def _path(detail: ErrorDetails, data: Any) -> tuple[KeyPath, bool]:
+    """Return the path in the file, the branches of unions left out, and whether anything is written there."""
     path: list[str | int] = []
     node = data
     for part in detail["loc"]:
         if isinstance(node, Mapping | list) and _has(node, part):
             path.append(part)
             node = node[part]  # type: ignore[index]
-    if detail["type"] == "missing":
-        path.append(detail["loc"][-1])
+    if detail["type"] == "missing" or (detail["input"] is None and isinstance(node, Mapping)):
+        return (*path, detail["loc"][-1]), False
     if detail["type"] == "union_tag_invalid":
         path.append("type")
     if detail["type"] == "value_error":
         subject = str(detail["ctx"]["error"]).partition(" ")[0]
         if isinstance(node, Mapping) and subject in node:
             path.append(subject)
-    return tuple(path)
+    return tuple(path), True
 
 
 def _has(node: Mapping[str, Any] | list[Any], part: str | int) -> bool:
@@ -137,23 +147,31 @@ def _missing(path: KeyPath) -> str:
     key = str(path[-1])
     if key == "default":
         return "is missing; give the value that you would use without tuning"
-    return f"is missing; write e.g. `{_EXAMPLES.get(key, f'{key}: ...')}`"
+    example = _EXAMPLES.get(f"{path[0]}.{key}") or _EXAMPLES.get(key, f"{key}: ...")
+    return f"is missing; write e.g. `{example}`"
 
 
 def _unknown(model: type[BaseModel], path: KeyPath, data: Any) -> str:
-    key, around = str(path[-1]), path[:-1]
+    key = str(path[-1])
     if key in NOT_YET and model is SweepSpec:
         return NOT_YET[key]
-    owner: type[BaseModel] | None = model if not around else None
-    kind = ""
+    known = _known(model, path[:-1], data)
+    return f"unknown key; choose {nearest(key, known)}" if known else "unknown key; remove it"
+
+
+def _meant(model: type[BaseModel], path: KeyPath, data: Any) -> str | None:
+    """Return the key that the unknown one at `path` is probably a misspelling of."""
+    return next(iter(difflib.get_close_matches(str(path[-1]), _known(model, path[:-1], data), n=1)), None)
+
+
+def _known(model: type[BaseModel], around: KeyPath, data: Any) -> list[str]:
+    """Return the keys that the record at `around` may have; none where that is an option's own affair."""
+    owner: type[BaseModel] | None = None if around else model
     if around and model is SweepSpec:
         owner = _PARTS.get(str(around[0]))
         if around[0] == "search_space" and len(around) == 2:
-            tag = data["search_space"][around[1]].get("type")
-            owner, kind = _DOMAINS.get(tag), f" of type {tag}"
-    if owner is None:
-        return "unknown key; remove it"
-    return f"unknown key{kind}; choose {nearest(key, sorted(set(owner.model_fields) - {'provenance'}))}"
+            owner = _DOMAINS[data["search_space"][around[1]]["type"]]
+    return [] if owner is None else sorted(set(owner.model_fields) - {"provenance"})
 
 
 def _wrong_type(kind: str, value: Any, path: KeyPath) -> str:

@@ -47,14 +47,16 @@ _REMEDIES = {
     "unexpected end of stream": "a quote or bracket is opened here and never closed",
     "expected ',' or": "a bracket is not closed, or a comma is missing",
 }
+_TOLD_AT_THE_START = ("unexpected end of stream", "expected ',' or", "could not find expected ':'")
+"""What is noticed where the text goes on, but is wrong where it began."""
 
 
 class UnreadableError(Exception):
     """Nothing can be made of the text; holds the one finding."""
 
-    def __init__(self, place: Place, text: str) -> None:
+    def __init__(self, place: Place, text: str, path: KeyPath = ()) -> None:
         super().__init__(text)
-        self.finding = Finding(place, "", text)
+        self.finding = Finding(place, dotted(path), text)
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ def read(content: bytes, file: str, rank: int = SWEEP_FILE, prefix: KeyPath = ()
 def _decode(content: bytes, file: str, rank: int) -> str:
     start = Place(rank, file, 1)
     if len(content) > MAX_BYTES:
-        raise UnreadableError(start, f"{len(content):,} bytes, at most {MAX_BYTES:,} are read; is it the right file?")
+        raise UnreadableError(start, f"more than {MAX_BYTES:,} bytes; is it the right file?")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -104,7 +106,7 @@ def _explain(error: YAMLError) -> tuple[int, str]:
         return 1, f"not valid YAML: {' '.join(str(error).split())}"
     problem = error.problem or ""
     mark = error.problem_mark
-    if "end of stream" in problem or problem.startswith("expected ',' or"):
+    if any(told in problem for told in _TOLD_AT_THE_START):
         mark = error.context_mark or mark
     line = 1 if mark is None else mark.line + 1
     if r"'\t'" in problem:
@@ -148,21 +150,19 @@ class _Reader:
             raise UnreadableError(self.at(event), f"nested deeper than {MAX_DEPTH} levels; is it the right file?")
         self.tree.places.setdefault(path, self.at(event))
         if isinstance(event, AliasEvent):
-            return self.refuse(event, path, f"aliases (*{event.anchor}) are not allowed; write the value out")
-        if isinstance(event, MappingStartEvent):
-            data: Any = self.mapping(path)
-        elif isinstance(event, SequenceStartEvent):
-            data = self.sequence(path)
-        else:
-            data = self.scalar(event, path)
+            text = f"an alias (*{event.anchor}) is not allowed; write the value out"
+            raise UnreadableError(self.at(event), text, path)
         if event.tag is not None:
-            return self.refuse(event, path, f"tags ({_short(event.tag)}) are not allowed; write the plain value")
-        return data
+            text = f"a tag ({_short(event.tag)}) is not allowed; write the plain value"
+            raise UnreadableError(self.at(event), text, path)
+        if isinstance(event, MappingStartEvent):
+            return self.mapping(path)
+        return self.sequence(path) if isinstance(event, SequenceStartEvent) else self.scalar(event, path)
 
     def mapping(self, path: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
-            key = self.key(event, path)
+            key = self.key(event)
             inside = (*path, key)
             if key in data:
                 line = self.tree.places[inside].line
@@ -173,7 +173,7 @@ class _Reader:
                 data[key] = self.value(next(self.events), inside)
         return data
 
-    def key(self, event: Any, path: KeyPath) -> str:
+    def key(self, event: Any) -> str:
         if isinstance(event, ScalarEvent) and event.tag is None:
             return str(event.value)
         raise UnreadableError(self.at(event), "this key is not plain text; write 'key: value'")

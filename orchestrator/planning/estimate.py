@@ -1,0 +1,142 @@
+"""What a plan would do and cost, before anything is paid for: trials per stage, rungs, training, hours.
+
+An upper bound holds whatever happens (attempts repeated after lost machines aside). An expectation is given where the
+scheduler has an ideal rate of survival, as successive halving has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import members
+from orchestrator.ladders import Ladder, union
+from orchestrator.planning.compile import PACKAGES
+from orchestrator.planning.decide import make_ladder
+from orchestrator.sweep.plan import Bracket, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class StageEstimate:
+    """One stage."""
+
+    name: str
+    tune: tuple[str, ...]
+    """The block."""
+    first: int
+    """Number of its first trial."""
+    last: int
+    """Number of its last trial; below `first` where its share is too small for one."""
+    model_based: float
+    """Expected number of its proposals that follow a model of earlier results."""
+
+    @property
+    def trials(self) -> int:
+        """How many trials it gets."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class BracketEstimate:
+    """One bracket."""
+
+    rungs: tuple[float, ...]
+    """Fidelities at which its trials are compared."""
+    share: float
+    """Chance of a trial to be put into it."""
+    expected: float | None
+    """Fidelity that one of its trials is expected to train to; None where that follows from the curves alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """What some amount of training takes."""
+
+    gpu: float
+    """GPUs times hours."""
+    cpu: float
+    """CPUs times hours."""
+    wall: float
+    """Hours on the clock with all workers busy; at least one full training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan comes to at a number of workers."""
+
+    workers: int
+    """Trials at once."""
+    stages: tuple[StageEstimate, ...]
+    brackets: tuple[BracketEstimate, ...]
+    configurations: int | None
+    """How many different configurations the stages can make, conditions ignored; None: without end."""
+    most_fidelity: float
+    """Training, in `fidelity.metric`, if every trial is trained in full."""
+    expected_fidelity: float | None
+    """Training expected; None where that follows from the curves alone."""
+    most_hours: Hours | None
+    """None until the time of one unit of fidelity is known."""
+    expected_hours: Hours | None
+    """None likewise, or where `expected_fidelity` is."""
+
+
+def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None) -> Estimate:
+    """Estimate a plan with `workers` trials at once, one unit of fidelity (an epoch) taking so many seconds."""
+    trials = plan.spec.budget.trials
+    scheduler = members.load(PACKAGES["scheduler"], plan.spec.scheduler.name)
+    survival: float | None = scheduler.survival(plan.spec.fidelity)
+    brackets = tuple(_bracket(bracket, plan.spec.fidelity.max, survival) for bracket in plan.brackets)
+    most = trials * plan.spec.fidelity.max
+    parts = [bracket.share * bracket.expected for bracket in brackets if bracket.expected is not None]
+    expected = trials * sum(parts) if len(parts) == len(brackets) else None
+    return Estimate(
+        workers=workers,
+        stages=_stages(plan, workers),
+        brackets=brackets,
+        configurations=plan.space.size(union(plan.stages)),
+        most_fidelity=most,
+        expected_fidelity=expected,
+        most_hours=_hours(plan, workers, most, seconds_per_fidelity),
+        expected_hours=_hours(plan, workers, expected, seconds_per_fidelity),
+    )
+
+
+def _stages(plan: Plan, workers: int) -> tuple[StageEstimate, ...]:
+    ladder = make_ladder(plan)
+    found, first = [], 0
+    stage_names = [plan.stage_of(number).name for number in range(plan.spec.budget.trials)]
+    for stage in plan.stages:
+        last = first + stage_names.count(stage.name) - 1
+        model_based = sum(_model_probability(ladder, number, workers) for number in range(first, last + 1))
+        found.append(StageEstimate(stage.name, stage.tune, first, last, model_based))
+        first = last + 1
+    return tuple(found)
+
+
+def _model_probability(ladder: Ladder, number: int, workers: int) -> float:
+    if number == 0:
+        return 0.0  # the baseline
+    done = max(0, number - workers)
+    return ladder.model_probability(number, done, done)
+
+
+def _bracket(bracket: Bracket, full: float, survival: float | None) -> BracketEstimate:
+    if not bracket.rungs:
+        return BracketEstimate(bracket.rungs, bracket.share, full)
+    if survival is None:
+        return BracketEstimate(bracket.rungs, bracket.share, None)
+    ends = (*bracket.rungs, full)
+    expected, before, alive = 0.0, 0.0, 1.0
+    for end in ends:
+        expected += alive * (end - before)
+        before, alive = end, alive * survival
+    return BracketEstimate(bracket.rungs, bracket.share, expected)
+
+
+def _hours(plan: Plan, workers: int, fidelity: float | None, seconds_per_fidelity: float | None) -> Hours | None:
+    if fidelity is None or seconds_per_fidelity is None:
+        return None
+    worker_hours = fidelity * seconds_per_fidelity / 3600
+    one_training = plan.spec.fidelity.max * seconds_per_fidelity / 3600
+    wall = max(worker_hours / min(workers, plan.spec.budget.trials), one_training)
+    resources = plan.spec.resources
+    return Hours(gpu=worker_hours * resources.gpus, cpu=worker_hours * resources.cpus, wall=wall)

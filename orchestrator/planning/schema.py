@@ -1,0 +1,102 @@
+"""The JSON Schema (draft 2020-12) of the sweep file, for editors: shorthands, `extends` and each member's options.
+
+It says what an editor can complete and underline. What takes the whole file to see (a default outside its range, a
+stage that names an unknown hyperparameter, a default that no extended space supplies) is said by `stepladder check`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from orchestrator import members
+from orchestrator.planning.compile import PACKAGES
+from orchestrator.sweep.domains import Choice, Constant, Float, Int, Model
+from orchestrator.sweep.spec import IDENTIFIER_PATTERN, SweepSpec
+
+Schema: TypeAlias = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_SCALAR: Schema = {"type": ["boolean", "number", "string"]}
+_DOMAINS: tuple[type[Model], ...] = (Float, Int, Choice, Constant)
+
+
+class _Untitled(GenerateJsonSchema):
+    """Leaves out titles, which only repeat the keys."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is pydantic's
+        return False
+
+
+def json_schema() -> Schema:
+    """Return the schema of the sweep file."""
+    schema = SweepSpec.model_json_schema(schema_generator=_Untitled)
+    properties, definitions = schema["properties"], schema["$defs"]
+    for name in ("Member", *(domain.__name__ for domain in _DOMAINS)):
+        del definitions[name]
+    definitions["Hyperparameter"] = _hyperparameter()
+    definitions["Budget"]["properties"]["wall"]["anyOf"] = _duration()
+    properties["search_space"] = _search_space(properties["search_space"]["description"])
+    properties["trainable"]["pattern"] = r"^[^:]+\.py:[A-Za-z_]\w*$"
+    for key, package in PACKAGES.items():
+        properties[key] = _member(package, properties[key], definitions)
+    return {"$schema": DIALECT, **schema, "title": "Stepladder sweep file"}
+
+
+def _duration() -> list[Schema]:
+    written = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhd]\s*$"}
+    return [{"type": "number", "exclusiveMinimum": 0}, written, {"type": "null"}]
+
+
+def _search_space(description: str) -> Schema:
+    extends: Schema = {
+        "description": "Search spaces to start from: names of shipped ones, or paths from the sweep file's folder.",
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "uniqueItems": True,
+    }
+    return {
+        "description": description,
+        "type": "object",
+        "properties": {"extends": extends},
+        "patternProperties": {IDENTIFIER_PATTERN: {"$ref": "#/$defs/Hyperparameter"}},
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+
+
+def _hyperparameter() -> Schema:
+    """Return one schema for all domains, every key optional: `extends` may supply any of them."""
+    merged: Schema = {}
+    for domain in _DOMAINS:
+        for key, schema in domain.model_json_schema(schema_generator=_Untitled)["properties"].items():
+            merged.setdefault(key, {"description": schema.get("description", ""), **schema})
+    del merged["provenance"]
+    merged["type"] = {
+        "description": "Unset: int where both bounds are whole numbers, else float; choice or constant by its key.",
+        "enum": ["float", "int", "choice", "constant"],
+    }
+    merged["default"] = {"description": "The value that you would use without tuning.", **_SCALAR}
+    fields = {"type": "object", "properties": merged, "additionalProperties": False, "minProperties": 1}
+    return {"description": "One hyperparameter; a bare value is a constant.", "anyOf": [fields, _SCALAR]}
+
+
+def _member(package: str, described: Schema, definitions: Schema) -> Schema:
+    """Return the schema of a key that takes a member: its name, or its name with its options beside or below it."""
+    forms: list[Schema] = [{"enum": members.names(package)}]
+    for name in members.names(package):
+        prefix = f"{package.rpartition('.')[2]}.{name}."
+        options = members.load(package, name).Options.model_json_schema(
+            schema_generator=_Untitled, ref_template=f"#/$defs/{prefix}{{model}}"
+        )
+        definitions |= {f"{prefix}{inner}": schema for inner, schema in options.pop("$defs", {}).items()}
+        required = options.get("required", [])
+        beside = {"name": {"const": name}, **options["properties"]}
+        below = {"name": {"const": name}, "options": options}
+        forms += [
+            {"type": "object", "properties": beside, "required": ["name", *required], "additionalProperties": False},
+            {"type": "object", "properties": below, "required": ["name", "options"], "additionalProperties": False},
+        ]
+    return {"description": described["description"], "anyOf": forms, "default": described["default"]["name"]}

@@ -1,0 +1,101 @@
+"""Where a plan comes from: versions, the commit of the user's code, a hash over that code. Nothing is imported."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from orchestrator.sweep.plan import Provenance
+
+DISTRIBUTIONS = ("stepladder", "ray", "optuna", "torch")
+"""Whose versions are recorded, besides Python's."""
+GIT_TIMEOUT_S = 5.0
+"""How long git may take; a working tree on a slow network share goes unrecorded rather than holding up a plan."""
+MAX_FILES = 2_000
+"""Most files that are hashed."""
+MAX_BYTES = 20_000_000
+"""Most bytes that are hashed."""
+MAX_ENTRIES = 50_000
+"""Most names that are looked at: a data set may lie beside the code."""
+
+_NOT_CODE = {"__pycache__", "node_modules", "site-packages", "runs"}
+
+
+def provenance(folder: Path, trainable: str) -> Provenance:
+    """Record where a sweep of `trainable` (`file.py:function`, relative to `folder`) comes from."""
+    return Provenance(
+        versions=versions(),
+        git_commit=git_commit(folder),
+        code_hash=code_hash((folder / trainable.rpartition(":")[0]).parent),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the installed versions by distribution, Python's included; what is not installed is missing."""
+    found = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit checked out in `folder`, `-dirty` behind it where tracked files differ; None without one."""
+    command = ["git", "-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        answer = subprocess.run(  # noqa: S603 - a fixed command
+            command,
+            cwd=folder,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def code_hash(folder: Path) -> str:
+    """Hash the Python files in `folder` and below: 12 hex digits, the same for the same names and contents.
+
+    Hidden folders, environments, sweeps and linked folders are left out; past the bounds above, the rest is.
+    """
+    digest = hashlib.sha256()
+    files, room = 0, MAX_BYTES
+    for path in _python_files(folder):
+        try:
+            content = path.read_bytes() if path.is_file() else b""
+        except OSError:
+            continue  # a broken link, or not ours to read: it cannot be imported either
+        files, room = files + 1, room - len(content)
+        if files > MAX_FILES or room < 0:
+            break
+        name = path.relative_to(folder).as_posix().encode()
+        digest.update(b"%d %d " % (len(name), len(content)) + name + content)
+    return digest.hexdigest()[:12]
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    seen = 0
+    for here, folders, files in os.walk(folder):
+        seen += len(folders) + len(files)
+        if seen > MAX_ENTRIES:
+            return
+        folders[:] = sorted(name for name in folders if _may_hold_code(Path(here, name)))
+        yield from (Path(here, name) for name in sorted(files) if name.endswith(".py"))
+
+
+def _may_hold_code(folder: Path) -> bool:
+    if folder.name.startswith(".") or folder.name in _NOT_CODE:
+        return False
+    return not (folder / "pyvenv.cfg").exists() and not (folder / "plan.json").exists()
