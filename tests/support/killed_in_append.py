@@ -1,0 +1,33 @@
+"""Runs the command line, and kills its own process in the middle of the n-th append to the journal.
+
+Usage: python killed_in_append.py N <arguments of stepladder>
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from orchestrator.cli import main
+
+written = 0
+limit = int(sys.argv[1])
+whole_write = os.write
+
+
+def write(descriptor: int, data) -> int:
+    global written
+    if Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".jsonl":
+        written += 1
+        if written > limit:
+            whole_write(descriptor, bytes(data)[: len(data) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+    return whole_write(descriptor, data)
+
+
+if __name__ == "__main__":
+    os.write = write
+    sys.argv = ["stepladder", *sys.argv[2:]]
+    main()
