@@ -49,12 +49,13 @@ def _set(data: dict[str, Any], path: KeyPath, value: Tree, problems: Problems, m
         if not _has_room(around, part):
             problems.take(Finding(place, dotted(path), _no_room(path[:depth], part, around)))
             return
+        inside = around.get(part) if isinstance(around, dict) else around[part]
         if depth == len(path) - 1:
-            around[part] = _merged(around.get(part) if isinstance(around, dict) else around[part], value.data)
-        elif isinstance(around, dict) and around.get(part) is None:
-            around[part] = {}
+            around[part] = _merged(inside, value.data)
+        elif inside is None and isinstance(path[depth + 1], str):
+            inside = around[part] = {}
             problems.places[path[: depth + 1]] = place
-        around = around[part]
+        around = inside
     problems.places.update(value.places)
 
 
@@ -67,7 +68,8 @@ def _has_room(around: Any, part: str | int) -> bool:
 def _no_room(path: KeyPath, part: str | int, around: Any) -> str:
     if isinstance(around, list):
         return f"{dotted(path)} is a list of {len(around)}; {show(part)} is no position in it, the first is 0"
-    return f"{dotted(path)} is {show(around)}; {show(part)} cannot be set inside it"
+    what = "is not written in the file" if around is None else f"is {show(around)}"
+    return f"{dotted(path)} {what}; {show(part)} cannot be set inside it"
 
 
 def _merged(old: Any, new: Any) -> Any:

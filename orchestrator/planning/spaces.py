@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from orchestrator.errors import SpecError
 from orchestrator.members import nearest
-from orchestrator.planning.messages import SPACE_FILE, KeyPath, Problems, show
+from orchestrator.planning.messages import SPACE_FILE, KeyPath, Place, Problems, show
 from orchestrator.planning.yaml_source import UnreadableError, read
 from orchestrator.sweep.spec import IDENTIFIER_PATTERN
 
@@ -52,6 +52,8 @@ class _Base:
 
     entry: str
     fields: Fields
+    places: dict[KeyPath, Place]
+    """Where the definition and each of its keys was written, by the path below its name."""
 
 
 def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> dict[str, Fields]:
@@ -85,18 +87,18 @@ def _bases(entries: Any, own: Fields, find_space: FindSpace, problems: Problems)
         if entry in entries[:position]:
             problems.add(at, f"{entry!r} is named twice; keep one")
             continue
-        for name, fields in _load(entry, at, find_space, problems).items():
+        for name, base in _load(entry, at, find_space, problems).items():
             if name in bases:
                 twice.add(name)
                 both = f"{entry!r} defines {name}, which {bases[name].entry!r} defines too"
                 if name not in own:
                     problems.add(at, f"{both}; drop one of the two, or define {name} in full in this file")
             else:
-                bases[name] = _Base(entry, fields)
+                bases[name] = base
     return {name: base for name, base in bases.items() if name not in twice}
 
 
-def _load(entry: str, at: KeyPath, find_space: FindSpace, problems: Problems) -> dict[str, Fields]:
+def _load(entry: str, at: KeyPath, find_space: FindSpace, problems: Problems) -> dict[str, _Base]:
     if is_path(entry) and leaves_folder(entry):
         problems.add(at, f"{entry!r} leads out of the sweep file's folder; keep search spaces in it or below")
         return {}
@@ -113,10 +115,11 @@ def _load(entry: str, at: KeyPath, find_space: FindSpace, problems: Problems) ->
     definitions = _definitions(tree.data, inner)
     for path, finding in inner.found.items():
         problems.take(finding, ("search_space", *path[1:]) if len(path) > 1 and path[0] == "hyperparameters" else at)
+    places: dict[str | int, dict[KeyPath, Place]] = {}
     for path, place in tree.places.items():
         if len(path) > 1 and path[0] == "hyperparameters":
-            problems.places.setdefault(("search_space", *path[1:]), place)
-    return definitions
+            places.setdefault(path[1], {})[path[2:]] = place
+    return {name: _Base(entry, fields, places[name]) for name, fields in definitions.items()}
 
 
 def _definitions(data: Any, problems: Problems) -> dict[str, Fields]:
@@ -153,6 +156,9 @@ def _complete(own: Fields, base: _Base | None, path: KeyPath, problems: Problems
     if _family(own) not in (None, _family(inherited)):
         inherited = {key: value for key, value in inherited.items() if key not in _SHAPE}
     fields = {**inherited, **own}
+    for below, place in ({} if base is None else base.places).items():
+        if not below or below[0] in inherited:
+            problems.places.setdefault((*path, *below), place)
     kind = fields.get("type") or _kind(fields)
     if kind is None:
         problems.add(path, "has neither low and high, nor choices, nor value; write one of the three")

@@ -28,8 +28,8 @@ from orchestrator.planning.messages import SWEEP_FILE, Finding, KeyPath, Place, 
 
 MAX_BYTES = 1_000_000
 """Largest file that is read at all."""
-MAX_VALUES = 50_000
-"""Most keys and values in one file; a megabyte of YAML would take its reader half a minute."""
+MAX_VALUES = 20_000
+"""Most keys and values in one file; its reader takes some seconds for as many."""
 MAX_DEPTH = 20
 """Deepest nesting; a sweep file needs five."""
 
