@@ -1,4 +1,4 @@
-"""The sweep's trials as an Optuna study in memory, so that Optuna's sampler can be asked about them.
+"""The trials to learn from as an Optuna study in memory, so that Optuna's sampler can be asked about them.
 
 The study is only a cache: trial i of the list is trial i of the study, added once and told once, so that feeding it
 trial by trial or all at once makes the same study. What it is told:
@@ -87,7 +87,7 @@ class _Storage(optuna.storages.InMemoryStorage):
 
 
 class History:
-    """The trials of one sweep, for Optuna to learn from."""
+    """A growing list of trials, for Optuna to learn from."""
 
     def __init__(self, space: Space, goal: Literal["maximize", "minimize"]) -> None:
         axes = {name: Axis.of(domain, space.size((name,))) for name, domain in space.items()}

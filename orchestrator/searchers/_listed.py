@@ -1,11 +1,8 @@
-"""What searchers that go through a list share: values in their domain's own type, and rows that were tried already."""
+"""What searchers that go through a list of the user's values share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from orchestrator.sweep.domains import Choice, Config, Float, Hyperparameter, Scalar
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Scalar
 
 
 def canonical(domain: Hyperparameter, value: Scalar) -> Scalar:
@@ -16,12 +13,3 @@ def canonical(domain: Hyperparameter, value: Scalar) -> Scalar:
         position = domain.index(value)
         return value if position is None else domain.choices[position]
     return value
-
-
-def tried(config: Config, trials: Sequence[Trial]) -> bool:
-    """Say whether a trial has exactly this configuration; True is not 1."""
-    return any(trial.config == config and _types(trial.config) == _types(config) for trial in trials)
-
-
-def _types(config: Config) -> dict[str, type]:
-    return {name: type(value) for name, value in config.items()}

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.searchers import Request, Searcher
-from orchestrator.searchers._listed import canonical, tried
+from orchestrator.searchers._listed import canonical
 from orchestrator.sweep.domains import Config, Constant, Model, StrictScalar
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
@@ -18,7 +18,7 @@ Listed = Annotated[Mapping[str, StrictScalar], Field(min_length=1)]
 
 
 class ManualSearcher(Searcher):
-    """Goes through the list from entry `position` on; entries that were tried already are passed over."""
+    """Goes through the list: request `position` gets entry `position`."""
 
     enumerates = True
 
@@ -32,14 +32,13 @@ class ManualSearcher(Searcher):
 
     options: Options
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
-        """Return the first untried configuration from entry `position` on; None behind the last."""
-        for listed in self.options.configs[request.position :]:
-            wanted = {name: canonical(self.space[name], listed[name]) for name in listed if name in request.block}
-            config = self.space.complete({**request.held, **wanted})
-            if not tried(config, trials):
-                return config
-        return None
+    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+        """Return entry `position`, of it what belongs to the block; None behind the last."""
+        if request.position >= len(self.options.configs):
+            return None
+        listed = self.options.configs[request.position]
+        wanted = {name: canonical(self.space[name], listed[name]) for name in listed if name in request.block}
+        return self.space.complete({**request.held, **wanted})
 
     @classmethod
     def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Model) -> list[str]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from random import Random
 
 from orchestrator.searchers import Request, Searcher
-from orchestrator.searchers._listed import tried
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Trial
 
@@ -18,18 +17,12 @@ from orchestrator.sweep.trial import Trial
 class QuasirandomSearcher(Searcher):
     """Goes along a Sobol sequence; blind to results."""
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
-        """Return the next point of the block's sequence; a uniform draw where that was tried already.
-
-        Points coincide where all of the block is discrete, and with the baseline by chance.
-        """
+    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+        """Return point `position` of the block's sequence."""
         names = [name for name in self.space if name in request.block]
         units = self._point(names, request)
         values = {name: self.space[name].from_unit(unit) for name, unit in zip(names, units, strict=True)}
-        config = self.space.complete({**request.held, **values})
-        if tried(config, trials):
-            return self.space.draw(request.block, request.held, request.random())
-        return config
+        return self.space.complete({**request.held, **values})
 
     def _point(self, names: list[str], request: Request) -> list[float]:
         from scipy.stats import qmc  # here, because importing SciPy takes a second and `plan` needs none of it

@@ -103,6 +103,14 @@ class SearcherConformance:
         for request in requests(30):
             assert watching.propose(request, trials) == build(member).propose(request, ended)
 
+    def test_learns_from_a_part_of_the_sweep(self, member: type[Searcher]) -> None:
+        """A ladder may show the trials of one stage only: places in the list are not trial numbers."""
+        part = [trial for trial in history(60) if trial.number >= 23 and trial.number % 3]
+        for request in requests(60):
+            config = build(member).propose(request, part)
+            assert config is not None or member.enumerates
+            assert config is None or follows(config, request)
+
     def test_seeds_differ(self, member: type[Searcher]) -> None:
         """Another seed gives another proposal, unless the searcher goes through a list."""
         searcher, trials = build(member), history(30)

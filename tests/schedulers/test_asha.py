@@ -1,0 +1,161 @@
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from orchestrator.schedulers._rungs import percentile, rung_at
+from orchestrator.schedulers.asha import AshaScheduler
+from orchestrator.sweep.spec import Fidelity
+
+EPOCHS = Fidelity(min=1, max=27, reduction_factor=3)
+
+
+def asha(fidelity=EPOCHS, maximize=True, brackets=1):
+    options = AshaScheduler.Options(brackets=brackets)
+    return AshaScheduler(AshaScheduler.plan(fidelity, options), fidelity, maximize, options, 7)
+
+
+def test_one_rung_by_hand():
+    scheduler = asha()
+    # eta 3, so the cutoffs, 2/3 of the way up the values before, are: none, 5, 4 + 2/3, 4.8, 4.79
+    shown = [(0, 5.0, False), (1, 4.0, True), (2, 4.7, False), (3, 4.79, True), (4, 9.0, False)]
+    for trial, value, weak in shown:
+        assert scheduler.show(trial, 0, 1.0, value) is weak
+    assert scheduler.snapshot() == {0: {1.0: {0: 5.0, 1: 4.0, 2: 4.7, 3: 4.79, 4: 9.0}}}
+
+
+def test_equal_to_the_cutoff_goes_on():
+    scheduler = asha(maximize=False)
+    assert [scheduler.show(trial, 0, 1.0, 2.0) for trial in range(5)] == [False] * 5
+
+
+finite = st.floats(-1e6, 1e6)
+
+
+@settings(deadline=None)
+@given(st.lists(finite, min_size=1, max_size=40), st.floats(0, 1))
+def test_percentile_is_numpys_to_the_last_bit(values, fraction):
+    assert percentile(sorted(values), fraction) == np.quantile(values, fraction)
+
+
+class Reference:
+    """The rule as the module's text has it: arrivals kept in a list, the cutoff by numpy."""
+
+    def __init__(self, brackets, eta, maximize):
+        self.brackets, self.eta, self.sign = brackets, eta, 1 if maximize else -1
+        self.arrivals = defaultdict(list)
+
+    def show(self, trial, bracket, fidelity, value):
+        for rung in self.brackets[bracket].rungs:
+            arrivals = self.arrivals[bracket, rung]
+            if fidelity == rung and trial not in [other for other, _ in arrivals]:
+                earlier = [self.sign * other for _, other in arrivals]
+                arrivals.append((trial, value))
+                return bool(earlier) and self.sign * value < np.quantile(earlier, 1 - 1 / self.eta)
+        return False
+
+
+reports = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 27).map(float), finite), max_size=80)
+
+
+@settings(deadline=None)
+@given(reports, st.booleans(), st.integers(1, 3), st.sampled_from([2.0, 3.0, 4.5]))
+def test_agrees_with_a_plain_reading_of_the_rule(reports, maximize, brackets, eta):
+    fidelity = Fidelity(min=1, max=27, reduction_factor=eta)
+    scheduler = asha(fidelity, maximize, brackets)
+    reference = Reference(scheduler.brackets, eta, maximize)
+    for trial, epoch, value in reports:
+        report = (trial, scheduler.bracket_of(trial), epoch, value)
+        assert scheduler.show(*report) == reference.show(*report)
+    kept = {key: dict(arrivals) for key, arrivals in reference.arrivals.items() if arrivals}
+    found = scheduler.snapshot()
+    assert {(b, rung): values for b, rungs in found.items() for rung, values in rungs.items()} == kept
+
+
+def test_judges_as_ray_does_where_every_epoch_is_reported():
+    from ray.tune.schedulers.async_hyperband import _Bracket
+
+    class RayTrial:
+        def __init__(self, number):
+            self.trial_id = str(number)
+
+    random = np.random.default_rng(0)
+    scheduler, ray = asha(), _Bracket(1, 27, 3, 0)
+    assert sorted(rung for rung, _ in ray._rungs) == [*scheduler.brackets[0].rungs, 27]
+    alive = dict.fromkeys(range(200), 0)
+    stopped = 0
+    while alive:
+        trial = int(random.choice(list(alive)[:16]))
+        alive[trial] += 1
+        value = math.sin(trial) + random.normal(0, 0.3)
+        weak = scheduler.show(trial, 0, float(alive[trial]), value)
+        assert weak == (ray.on_result(RayTrial(trial), alive[trial], value) == "STOP")
+        stopped += weak
+        if weak or alive[trial] == 26:
+            del alive[trial]
+    assert 100 < stopped < 200
+
+
+@pytest.mark.parametrize("reported", [(5.0, 10.0, 15.0), (10.0, 11.0, 12.0), (26.0,)])
+def test_who_reports_past_a_rung_never_enters_it(reported):
+    scheduler = asha()
+    for epoch in reported:
+        assert not scheduler.show(0, 0, epoch, 100.0)
+    assert scheduler.snapshot() == {}
+
+
+def test_a_rung_is_met_within_rounding():
+    tenths = Fidelity(min=0.1, max=1, every=0.1, reduction_factor=3)
+    scheduler = asha(tenths)
+    assert scheduler.brackets[0].rungs == pytest.approx((0.1, 0.3, 0.9))
+    reached, epoch = [], 0.0
+    for _ in range(10):
+        epoch += 0.1  # 0.30000000000000004 and 0.8999999999999999 among them
+        scheduler.show(0, 0, epoch, epoch)
+        reached.append(epoch)
+    assert len(scheduler.snapshot()[0]) == 3
+    assert not scheduler.show(1, 0, 0.3 * (1 + 1e-8), 0.0)
+    assert 1 not in scheduler.snapshot()[0][scheduler.brackets[0].rungs[1]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(1e-3, 1e6), max_size=8, unique=True), st.floats(1e-3, 1e6))
+def test_rung_at_finds_the_rung_and_nothing_between(found, other):
+    ladder = tuple(sorted(found))
+    assert all(rung_at(ladder, rung) is not None for rung in ladder)
+    near = [rung for rung in ladder if math.isclose(rung, other, rel_tol=1e-8)]
+    assert rung_at(ladder, other) is None or near
+
+
+def test_brackets_start_one_rung_later_each_and_have_hyperbands_shares():
+    found = AshaScheduler.plan(EPOCHS, AshaScheduler.Options(brackets=9))
+    assert [bracket.rungs for bracket in found] == [(1.0, 3.0, 9.0), (3.0, 9.0), (9.0,)]
+    weights = [27 / 4, 9 / 3, 3 / 2]
+    assert [bracket.share for bracket in found] == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+def test_trials_are_dealt_by_these_shares_and_compared_within_their_bracket():
+    scheduler = asha(brackets=3)
+    dealt = Counter(scheduler.bracket_of(trial) for trial in range(3_000))
+    assert [dealt[index] / 3_000 for index in range(3)] == pytest.approx([0.6, 0.267, 0.133], abs=0.04)
+    assert not scheduler.show(0, 0, 9.0, 5.0)
+    assert not scheduler.show(1, 1, 9.0, 1.0)
+    assert scheduler.show(2, 1, 9.0, 0.5)
+
+
+def test_without_room_for_a_rung_nothing_is_judged():
+    assert [b.rungs for b in AshaScheduler.plan(Fidelity(min=5, max=5), AshaScheduler.Options(brackets=3))] == [()]
+
+
+def test_no_brackets_are_refused():
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        AshaScheduler.Options(brackets=0)
+
+
+def test_a_value_that_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="trial 3 at fidelity 9: nan cannot be compared; stop the trial instead"):
+        asha().show(3, 0, 9.0, math.nan)
