@@ -61,7 +61,7 @@ def _search_space(description: str) -> Schema:
         "description": description,
         "type": "object",
         "properties": {"extends": extends},
-        "patternProperties": {IDENTIFIER_PATTERN: {"$ref": "#/$defs/Hyperparameter"}},
+        "patternProperties": {f"^(?!extends$){IDENTIFIER_PATTERN[1:]}": {"$ref": "#/$defs/Hyperparameter"}},
         "additionalProperties": False,
         "minProperties": 1,
     }

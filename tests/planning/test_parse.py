@@ -317,8 +317,7 @@ STAGES = "stages: [{name: a, tune: [learning_rate], share: 1.0}]\n"
 VALID = HEAD + SPACE + STAGES + "searcher: {name: tpe, candidates: 3}\n"
 TOKENS = [
     "null", "true", "[]", "{}", "[1, 2]", "{a: b}", "-1", "1e400", "'x'", ":", "- ", "\n", "  ", "*a", "&a ", "!!int ",
-    '"',
-    "|", "\t", "#", "---\n", "{name: 3}", "[[[]]]", "type: [1]", "when: {optimizer: 3}", "é", "%", "? ",
+    '"', "|", "\t", "#", "---\n", "{name: 3}", "[[[]]]", "type: [1]", "when: {optimizer: 3}", "é", "%", "? ",
 ]  # fmt: skip
 EDIT = st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 12), st.sampled_from(TOKENS))
 
