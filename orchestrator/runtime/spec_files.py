@@ -58,7 +58,7 @@ def trainable_problem(folder: Path, trainable: str) -> str | None:
         with warnings.catch_warnings(action="ignore"):  # the file's own warnings are for whoever runs it
             module = ast.parse(content)
     except SyntaxError as error:
-        return f"{file}:{error.lineno} is not valid Python: {error.msg}; mend the file"
+        return f"{file}:{error.lineno or 1} is not valid Python: {error.msg}; mend the file"
     except ValueError as error:
         return f"{file} is not valid Python: {error}; mend the file"
     return _function_problem(module, file, function)
