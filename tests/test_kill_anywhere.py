@@ -1,4 +1,4 @@
-"""After any prefix of the log all workers are lost and the sweep goes on: nothing written changes, nothing is doubled."""
+"""After any prefix of the log all workers are lost and the sweep goes on: nothing changes, nothing is doubled."""
 
 from __future__ import annotations
 

@@ -13,86 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from orchestrator.planning.carry import stage_entries
 from orchestrator.planning.decide import make_ladder
 from orchestrator.planning.fold import SweepState
 from orchestrator.planning.recover import HEARTBEAT_S
+from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState, training_seed
 
 COMMIT_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    trial: int
-    """Number of the trial."""
-    trial_id: str
-    """Its id."""
-    attempt: int
-    """Number of the attempt, 0 first."""
-    config: Config
-    """The hyperparameters."""
-    seed: int
-    """Seeds the training; the trial's own."""
-    max_fidelity: float
-    """A full training."""
-    checkpoint: str | None
-    """Where to go on from; None: from the start."""
-    from_fidelity: float
-    """Fidelity of that checkpoint; 0 from the start."""
-
-
-class StartTrial(_Start):
-    """Begin a new trial."""
-
-
-class ResumeTrial(_Start):
-    """Begin another attempt of a trial."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing to start now; ask again after the next report or end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Nothing will be started any more."""
-
-    reason: str
-    """finished, exhausted, gpu_hours, cpu_hours, or what `request_stop` was told."""
-
-
-Step: TypeAlias = StartTrial | ResumeTrial | Wait | Done
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a training function reported."""
-
-    trial: int
-    """Number of the trial."""
-    attempt: int
-    """Number of the attempt."""
-    fidelity: float
-    """How far the training is."""
-    metrics: Mapping[str, float]
-    """Every number it reported, the objective among them."""
-    checkpoint: str | None = None
-    """Where the checkpoint of this very report lies; None without one."""
-
-
-class Verdict(Enum):
-    """The answer to a report."""
-
-    CONTINUE = "continue"
-    STOP = "stop"
 
 
 class Journal(Protocol):

@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from orchestrator.planning.fold import SweepState, replay
 from orchestrator.planning.recover import ended_by_crash
-from orchestrator.runtime.controller import Controller, Done, Report, ResumeTrial, StartTrial, Verdict, Wait
+from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
+from orchestrator.runtime.controller import Controller
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan

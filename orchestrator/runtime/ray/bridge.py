@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.runtime.controller import Controller, Done, Report, ResumeTrial, StartTrial, Verdict
+from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Verdict
+from orchestrator.runtime.controller import Controller
 from orchestrator.runtime.ray.reports import WorkerReport
 from orchestrator.runtime.ray.trainable import TRIAL_KEY
 from orchestrator.sweep.trial import Outcome
