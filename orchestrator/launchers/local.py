@@ -15,6 +15,7 @@ from orchestrator.planning.fold import SweepState
 from orchestrator.report.tables import TableWriter
 from orchestrator.runtime.retention import Retention
 from orchestrator.runtime.session import Session
+from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
     from orchestrator.runtime.ray.host import HostOptions
@@ -67,4 +68,18 @@ def drive(
     finally:
         retention.stop()
         problems = tables.stop()
-    return Ending(reason, session.state, problems)
+    return Ending(reason, session.state, [*problems, *missed_rungs(session.state)])
+
+
+def missed_rungs(state: SweepState) -> list[str]:
+    """Say so where completed trials reported beside every rung: nothing could be stopped early."""
+    for trial in state.trials:
+        rungs = state.plan.brackets[trial.bracket].rungs if state.plan.brackets else ()
+        if trial.state is TrialState.COMPLETED and rungs and trial.values and not set(rungs) & set(trial.values):
+            said = ", ".join(f"{fidelity:g}" for fidelity in list(trial.values)[:3])
+            return [
+                f"trial {trial.number} reported at {said}, ... but the rungs lie at "
+                f"{', '.join(f'{rung:g}' for rung in rungs)}, so nothing can be stopped early; "
+                f"set fidelity.every to the distance between two reports in the next sweep"
+            ]
+    return []

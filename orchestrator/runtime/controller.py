@@ -21,6 +21,7 @@ from orchestrator.planning.fold import SweepState
 from orchestrator.planning.recover import HEARTBEAT_S
 from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState, training_seed
 
 COMMIT_S = 0.5

@@ -147,7 +147,7 @@ class Choice(_Described):
 
     @model_validator(mode="after")
     def _check(self) -> Choice:
-        if len({(type(value), value) for value in self.choices}) < len(self.choices):
+        if len({(isinstance(value, bool), value) for value in self.choices}) < len(self.choices):
             raise ValueError(f"choices repeat a value: {list(self.choices)}; name each once")
         if self.index(self.default) is None:
             raise ValueError(f"default {self.default!r} is not a choice; choose one of {list(self.choices)}")
