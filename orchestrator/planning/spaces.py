@@ -8,7 +8,7 @@ keys laid over it field by field. Only a default that is a shipped space's recom
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
@@ -54,6 +54,8 @@ class _Base:
     fields: Fields
     places: dict[KeyPath, Place]
     """Where the definition and each of its keys was written, by the path below its name."""
+    recommended: tuple[Any, ...]
+    """The defaults that shipped spaces recommend; none for a file of the user's own."""
 
 
 def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> dict[str, Fields]:
@@ -73,29 +75,33 @@ def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> di
 
 
 def _bases(entries: Any, own: Fields, find_space: FindSpace, problems: Problems) -> dict[str, _Base]:
+    bases: dict[str, _Base] = {}
+    for at, entry in _entries(entries, problems):
+        for name, base in _load(entry, at, find_space, problems).items():
+            earlier = bases.get(name)
+            if earlier is None:
+                bases[name] = base
+            elif name in own:  # decides, and must be complete: neither of the two is taken over
+                bases[name] = _Base(entry, {}, {}, (*earlier.recommended, *base.recommended))
+            else:
+                both = f"{entry!r} defines {name}, which {earlier.entry!r} defines too"
+                problems.add(at, f"{both}; drop one of the two, or define {name} in full in this file")
+    return bases
+
+
+def _entries(entries: Any, problems: Problems) -> Iterator[tuple[KeyPath, str]]:
     path: KeyPath = ("search_space", "extends")
     if not isinstance(entries, list):
         problems.add(path, f"{show(entries)} is not a list; write [{entries if isinstance(entries, str) else 'sgd'}]")
-        return {}
-    bases: dict[str, _Base] = {}
-    twice: set[str] = set()
+        return
     for position, entry in enumerate(entries):
         at = (*path, position)
         if not isinstance(entry, str):
             problems.add(at, f"{show(entry)} is not a search space; write a name such as sgd, or a path")
-            continue
-        if entry in entries[:position]:
+        elif entry in entries[:position]:
             problems.add(at, f"{entry!r} is named twice; keep one")
-            continue
-        for name, base in _load(entry, at, find_space, problems).items():
-            if name in bases:
-                twice.add(name)
-                both = f"{entry!r} defines {name}, which {bases[name].entry!r} defines too"
-                if name not in own:
-                    problems.add(at, f"{both}; drop one of the two, or define {name} in full in this file")
-            else:
-                bases[name] = base
-    return {name: base for name, base in bases.items() if name not in twice}
+        else:
+            yield at, entry
 
 
 def _load(entry: str, at: KeyPath, find_space: FindSpace, problems: Problems) -> dict[str, _Base]:
@@ -119,7 +125,11 @@ def _load(entry: str, at: KeyPath, find_space: FindSpace, problems: Problems) ->
     for path, place in tree.places.items():
         if len(path) > 1 and path[0] == "hyperparameters":
             places.setdefault(path[1], {})[path[2:]] = place
-    return {name: _Base(entry, fields, places[name]) for name, fields in definitions.items()}
+    shipped = not is_path(entry)
+    return {
+        name: _Base(entry, fields, places[name], (fields["default"],) if shipped and "default" in fields else ())
+        for name, fields in definitions.items()
+    }
 
 
 def _definitions(data: Any, problems: Problems) -> dict[str, Fields]:
@@ -163,8 +173,7 @@ def _complete(own: Fields, base: _Base | None, path: KeyPath, problems: Problems
     if kind is None:
         problems.add(path, "has neither low and high, nor choices, nor value; write one of the three")
         return fields
-    shipped = base is not None and not is_path(base.entry) and "default" in inherited
-    recommended = shipped and _same(fields.get("default"), inherited["default"])
+    recommended = base is not None and any(_same(fields.get("default"), default) for default in base.recommended)
     return {**fields, "type": kind, "provenance": "catalogue" if recommended else "user"}
 
 

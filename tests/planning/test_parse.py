@@ -148,13 +148,17 @@ def test_only_a_default_that_a_shipped_space_recommends_is_of_catalogue_provenan
 def test_another_kind_of_definition_keeps_what_is_said_about_it_and_drops_the_old_range():
     own = "  batch_size: {low: 16, high: 128, scale: log, default: 32}\n  momentum: 0.9\n"
     found = domains("  extends: [batch, sgd]\n" + own)
-    assert found["batch_size"] == Int(low=16, high=128, scale="log", default=32, tier=2, unit="examples")
+    assert found["batch_size"] == Int(
+        low=16, high=128, scale="log", default=32, tier=2, unit="examples", provenance="catalogue"
+    )
     assert found["momentum"] == Constant(value=0.9, tier=2)
 
 
 def test_two_spaces_may_share_a_name_that_the_file_defines_in_full():
     text = "  extends: [sgd, adam]\n  learning_rate: {low: 1e-4, high: 0.1, scale: log, default: 0.01}\n"
-    assert domains(text)["learning_rate"].low == 1e-4
+    found = domains(text)["learning_rate"]
+    assert found == Float(low=1e-4, high=0.1, scale="log", default=0.01, provenance="catalogue")
+    assert domains(text.replace("default: 0.01", "default: 0.02"))["learning_rate"].provenance == "user"
     assert said("search_space:\n  extends: [sgd, adam]\n  learning_rate: {low: 1e-4}\n") == [
         "sweep.yaml:8: search_space.learning_rate.default: is missing; "
         "give the value that you would use without tuning",
