@@ -5,17 +5,19 @@ trial by trial or all at once makes the same study. What it is told:
 
     completed                     COMPLETE with the value at the highest fidelity
     pruned                        PRUNED with every value, each at the step `step_of(fidelity)`
-    diverged, out of memory       COMPLETE with `Trial.told`: FAIL is ignored, and the sampler would go there again
+    diverged, out of memory       PRUNED at step 0 with `Trial.told`: behind everything else
     failed otherwise              FAIL: an error says nothing about the configuration
     running, interrupted          RUNNING: the constant liar counts them among the bad, so that workers spread out
 
+Told as FAIL a divergence is ignored, and the sampler goes there again; told as COMPLETE, however bad, it ranks before
+every pruned trial (Optuna sorts by state first), and while few trials are complete it would even count as good.
 A trial that diverged while no value was there to be worse than stays RUNNING until it has something to be told.
 Only `tpe` uses this module, and imports it with its first proposal: importing Optuna takes a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -138,32 +140,31 @@ class History:
 
     def _tell(self, place: int, trial: Trial) -> bool:
         """Tell how the trial at `place` of the list ended; returns whether there was something to tell."""
-        told = _ending(trial)
-        if told is None:
+        ending = _ending(trial)
+        if ending is None:
             return False
-        state, value = told
-        if state is StudyState.PRUNED:
-            for fidelity in sorted(trial.values):
-                self.storage.set_trial_intermediate_value(place, step_of(fidelity), trial.values[fidelity])
+        state, value, curve = ending
+        for fidelity in sorted(curve):
+            self.storage.set_trial_intermediate_value(place, step_of(fidelity), curve[fidelity])
         self.study.tell(place, value, state=state)
         self.learned += state is not StudyState.FAIL
         return True
 
 
-def _ending(trial: Trial) -> tuple[StudyState, float | None] | None:
-    """Return state and value to tell; None while there is nothing to tell."""
+def _ending(trial: Trial) -> tuple[StudyState, float | None, Mapping[float, float]] | None:
+    """Return state, value and intermediate values to tell; None while there is nothing to tell."""
     if not trial.state.is_final:
         return None
     if trial.state is TrialState.COMPLETED and trial.value is not None:
-        return StudyState.COMPLETE, trial.value
+        return StudyState.COMPLETE, trial.value, {}
     if trial.state is TrialState.PRUNED:
-        return StudyState.PRUNED, None
+        return StudyState.PRUNED, None, trial.values
     if trial.told is not None:
-        return StudyState.COMPLETE, trial.told
+        return StudyState.PRUNED, None, {0.0: trial.told}
     out_of_memory = bool(trial.attempts) and trial.attempt.outcome is Outcome.OUT_OF_MEMORY
     if trial.state is TrialState.DIVERGED or out_of_memory:
         return None
-    return StudyState.FAIL, None
+    return StudyState.FAIL, None, {}
 
 
 def _create_study(storage: _Storage, goal: Literal["maximize", "minimize"]) -> optuna.Study:

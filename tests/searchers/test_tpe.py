@@ -97,12 +97,13 @@ def test_the_study_is_told_what_is_documented():
     history.update(trials)
     seen = history.study.trials
     assert [told.state for told in seen] == [
-        StudyState.COMPLETE, StudyState.PRUNED, StudyState.COMPLETE, StudyState.COMPLETE, StudyState.FAIL,
+        StudyState.COMPLETE, StudyState.PRUNED, StudyState.PRUNED, StudyState.PRUNED, StudyState.FAIL,
         StudyState.RUNNING, StudyState.RUNNING, StudyState.RUNNING, StudyState.RUNNING,
     ]  # fmt: skip
     assert [told.value for told in seen] == [0.2, 0.2, -9.5, -9.5, None, None, None, None, None]
     assert seen[1].intermediate_values == {1_000_000: 0.1, 1_500_000: 0.3, 3_000_000: 0.2}
-    assert [told.intermediate_values for told in seen if told.number != 1] == [{}] * 8
+    assert seen[2].intermediate_values == seen[3].intermediate_values == {0: -9.5}
+    assert [told.intermediate_values for told in seen if told.number not in {1, 2, 3}] == [{}] * 6
     assert history.learned == 4
 
 
@@ -142,8 +143,9 @@ def test_running_trials_repel_only_under_the_constant_liar(constant_liar):
         assert repelled == free
 
 
-def test_diverged_regions_are_avoided():
-    good = [trial(n, {"x": n / 5 - 5, "y": 0.0}, values={9.0: n / 5}) for n in range(20)]
+@pytest.mark.parametrize("state", [TrialState.COMPLETED, TrialState.PRUNED])
+def test_diverged_regions_are_avoided(state):
+    good = [trial(n, {"x": n / 5 - 5, "y": 0.0}, state, {9.0: n / 5}) for n in range(20)]
     cliff = [trial(20 + n, {"x": n / 8, "y": 0.0}, TrialState.DIVERGED, told=-1.0) for n in range(40)]
     searcher = tpe()
     requests = [Request(60, ("x",), {}, f"{seed}/60/0") for seed in range(60)]
