@@ -42,6 +42,7 @@ def test_deciding_imports_nothing_heavy_in_a_fresh_process():
         str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")
         for room in rooms
         for path in sorted((ROOT / "orchestrator" / room).glob("*.py"))
+        if path.name == "__init__.py" or not path.name.startswith("_")  # a member's own parts are loaded when it works
     ]
     code = "\n".join(f"import {name.removesuffix('.__init__')}" for name in names)
     assert imported_by(code) & HEAVY == set()
