@@ -96,6 +96,7 @@ class SweepRun(TuneController):
         self._bridge = bridge
         self._attempts = search.trials
         self._actor_manager = _ActorManager(resource_manager=PlacementGroupResourceManager())
+        self._class_cache = _ActorClasses()
         self._max_pending_trials = sys.maxsize  # `next_trial` bounds them; Tune's default is one at a time
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
         self._print_trial_errors = False  # the journal keeps them
@@ -153,6 +154,23 @@ class SweepRun(TuneController):
     def _process_trial_failure(self, trial: Trial, exception: Exception) -> None:
         self._bridge.ended(trial.trial_id, *classify(exception))
         super()._process_trial_failure(trial, exception)
+
+
+class _ActorClasses:
+    """Makes actors of trainables without a runtime environment of their own.
+
+    Tune's adds one, which no worker process started ahead can serve (0.7 s a trial), and writes the driver's AWS keys
+    into it, which Ray logs in clear. What else it would set, `TrialWorker` sets itself.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[type, Any] = {}
+
+    def get(self, trainable: type) -> Any:
+        """Return the actor class of a trainable."""
+        if trainable not in self._known:
+            self._known[trainable] = ray.remote(trainable)
+        return self._known[trainable]
 
 
 class _ActorManager(RayActorManager):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from orchestrator.sweep.spec import Resources
 
 UNBOUNDED = 10_000
 """Nodes that a group without an upper bound is taken to have."""
+CONNECT_S = 10.0
 _PRECISION = 1e-4
 """Ray counts resources in ten-thousandths."""
 
@@ -122,6 +124,7 @@ def _fit(whole: float, part: float) -> int:
 def _connect(options: HostOptions) -> None:
     try:
         if options.address is not None:
+            _refuse_unreachable(options.address)
             ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
             return
         with _loopback():
@@ -134,9 +137,20 @@ def _connect(options: HostOptions) -> None:
                 log_to_driver=False,
                 logging_level=options.log_level,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where = f"answers at {options.address}" if options.address else "could be started on this machine"
         raise ClusterError(f"no Ray {where}: {error}") from error
+
+
+def _refuse_unreachable(address: str) -> None:
+    if "://" in address:
+        raise ClusterError(
+            f"{address}: a sweep is driven from inside the cluster, never through a Ray client; "
+            "give host:port of its head node, or start the driver there as a Ray job"
+        )
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():  # ray.init would try for minutes
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
 
 
 @contextlib.contextmanager

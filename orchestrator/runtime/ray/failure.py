@@ -26,7 +26,7 @@ _OUT_OF_MEMORY = (
     "DefaultCPUAllocator: can't allocate memory",
     "not enough memory",
 )
-_HIDDEN = tuple(f"{Path(file).parent}{os.sep}" for file in (ray.__file__, __file__))
+_HIDDEN = ("<frozen ", *(f"{Path(file).parent}{os.sep}" for file in (ray.__file__, __file__)))
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{Path(traceback.__file__).parent}{os.sep}")
 
 

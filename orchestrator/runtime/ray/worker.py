@@ -13,6 +13,7 @@ the trial's CPUs, 1 at least, unless the environment sets it.
 from __future__ import annotations
 
 import inspect
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -71,6 +72,11 @@ class TrialWorker(FunctionTrainable):
     _name = "stepladder"
     assignment: Assignment
     _stuck = False
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Set up the session once per process."""
+        os.environ.setdefault("PL_DISABLE_FORK", "1")  # as Tune does: Lightning forking inside an actor hangs
+        super().setup(config)
 
     def begin(self) -> Placement:
         """Get ready for the attempt in `self.config`; called once for each, before its first `train`."""

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ClusterError
+from orchestrator.runtime.ray.cluster import Nodes, capacity, connected, places
+from orchestrator.runtime.ray.options import HostOptions
+from orchestrator.sweep.spec import Resources
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus", "expected"),
+    [
+        ([Nodes(16, 4)], 1, 0.25, 16),
+        ([Nodes(8, 4)], 1, 0.25, 8),
+        ([Nodes(64, 2)], 1, 0.3, 6),
+        ([Nodes(64, 1)], 0, 0.1, 10),
+        ([Nodes(64, 3)], 0, 0.6, 3),
+        ([Nodes(64, 8), Nodes(64, 8)], 4, 4, 4),
+        ([Nodes(64, 3), Nodes(64, 3)], 4, 4, 0),
+        ([Nodes(3, 0, count=5)], 2, 0, 5),
+        ([Nodes(1, 0)], 0.1, 0, 10),
+        ([Nodes(0.3, 0)], 0.1, 0, 3),
+        ([], 1, 0, 0),
+    ],
+)
+def test_places(nodes, cpus, gpus, expected):
+    assert places(nodes, Resources(cpus=cpus, gpus=gpus)) == expected
+
+
+@pytest.mark.ray
+def test_capacity_is_what_the_cluster_holds_within_the_files_cap(local_ray):
+    assert capacity(Resources(cpus=2)) == 2
+    assert capacity(Resources(cpus=0, gpus=0.1)) == 10
+    assert capacity(Resources(cpus=0, gpus=0.1, max_concurrent=3)) == 3
+    assert capacity(Resources(cpus=64)) == 1
+
+
+ALONE = """
+import os, subprocess, sys
+from orchestrator.runtime.ray.cluster import connected
+from orchestrator.runtime.ray.options import HostOptions
+del os.environ["RAY_AUTH_MODE"]
+os.environ["RAY_ADDRESS"] = "192.0.2.1:6379"
+before = dict(os.environ)
+with connected(HostOptions(num_cpus=1, object_store_bytes=100 * 2**20)):
+    import ray
+    print(ray.get(ray.remote(lambda: os.environ["RAY_AUTH_MODE"]).remote()), flush=True)
+    print(subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True).stdout, file=sys.__stdout__, flush=True)
+    processes = [node["NodeManagerAddress"] for node in ray.nodes()]
+    print(processes, file=sys.__stdout__, flush=True)
+assert not ray.is_initialized()
+assert dict(os.environ) == before
+"""
+
+
+@pytest.mark.ray
+def test_a_ray_of_our_own_is_closed_to_the_network_and_leaves_nothing_behind(tmp_path):
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run([sys.executable, "-c", ALONE], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "disabled" in done.stderr, "what is printed inside goes to stderr"
+    assert "['127.0.0.1']" in done.stdout
+    open_to_all = [
+        line for line in done.stdout.splitlines() if re.search(r"(0\.0\.0\.0|\*|\[::\]):\d+ .*(ray|gcs)", line)
+    ]
+    assert open_to_all == []
+    assert not (tmp_path / ".ray").exists(), "no token is left in the home directory"
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("127.0.0.1:1", "no Ray answers at 127.0.0.1:1: [Errno 111] Connection refused"),
+        ("ray://127.0.0.1:10001", "ray://127.0.0.1:10001: a sweep is driven from inside the cluster, never through"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_an_error_for_a_person(address, text, monkeypatch):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    with pytest.raises(ClusterError) as caught, connected(HostOptions(address=address)):
+        pass
+    assert str(caught.value).startswith(text)
