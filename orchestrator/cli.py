@@ -81,12 +81,12 @@ def plan(
     compiled = plan_from_file(sweep_file, overrides or ())
     folder = sweep_folder(compiled, sweep_file.parent)
     seconds = epoch_seconds or _measured_seconds(folder)
-    answer = plan_answer(compiled, workers or compiled.spec.resources.max_concurrent or 8, seconds)
+    at_once = workers or compiled.spec.resources.max_concurrent or 8
     if as_json:
-        _answer_json(plan_document(answer))
-    else:
-        _answer(answer)
-        _say(f"next: stepladder run {sweep_file}")
+        _answer_json(plan_document(compiled, at_once, seconds))
+        return
+    _answer(plan_answer(compiled, at_once, seconds))
+    _say(f"next: stepladder run {sweep_file}")
 
 
 @app.command()
