@@ -90,6 +90,11 @@ class Problems:
         return self._found
 
     @property
+    def elsewhere(self) -> Sequence[Finding]:
+        """Everything that was found and belongs to no path, or to one with a problem already."""
+        return self._elsewhere
+
+    @property
     def keys(self) -> set[str | int]:
         """The first keys of every path with a problem."""
         return {path[0] for path in self._found if path}

@@ -5,7 +5,8 @@ Pure: the text comes in as bytes; what must be looked up (search spaces, the tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from orchestrator.errors import SpecError
@@ -13,7 +14,7 @@ from orchestrator.planning import overrides as command_line
 from orchestrator.planning.compile import PACKAGES
 from orchestrator.planning.crosscheck import crosscheck
 from orchestrator.planning.messages import Problems
-from orchestrator.planning.spaces import FindSpace, expand, no_spaces
+from orchestrator.planning.spaces import Fields, FindSpace, expand, no_spaces
 from orchestrator.planning.typed import typed
 from orchestrator.planning.yaml_source import Tree, UnreadableError, read
 from orchestrator.sweep.spec import SweepSpec
@@ -32,6 +33,18 @@ _STAND_INS: dict[str, Any] = {
 """Valid values for the keys that a sweep file must have: they let the other keys be checked when one is wrong."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A checked specification and what its text tells beyond it."""
+
+    spec: SweepSpec
+    """What was asked for."""
+    problems: Problems
+    """Without any; knows where each key was written."""
+    shipped: Mapping[str, tuple[Fields, ...]]
+    """What shipped spaces define, by name, of every hyperparameter that was taken over from them."""
+
+
 def parse(
     text: bytes,
     file: str,
@@ -39,15 +52,26 @@ def parse(
     find_space: FindSpace = no_spaces,
     check_trainable: CheckTrainable = lambda _: None,
 ) -> SweepSpec:
-    """Return the specification that `text` writes, `key=value` overrides applied.
+    """Return the specification that `text` writes, `key=value` overrides applied; see `parse_text`."""
+    return parse_text(text, file, overrides, find_space, check_trainable).spec
+
+
+def parse_text(
+    text: bytes, file: str, overrides: Sequence[str], find_space: FindSpace, check_trainable: CheckTrainable
+) -> Parsed:
+    """Return what `text` writes, `key=value` overrides applied.
 
     `file` is what messages call the file. Raises SpecError with one line for each problem:
     `sweep.yaml:14: search_space.learning_rate.scale: 'logarithmic' is not a scale; choose linear or log`.
     """
     data, problems = _read(text, file)
     command_line.apply(overrides, data, problems, {key: SweepSpec.model_fields[key].default.name for key in PACKAGES})
+    shipped: Mapping[str, tuple[Fields, ...]] = {}
     if isinstance(data.get("search_space"), dict):
-        data["search_space"] = expand(data["search_space"], find_space, problems)
+        expanded = expand(data["search_space"], find_space, problems)
+        data["search_space"], shipped = expanded.definitions, expanded.shipped
+        if expanded.couplings and isinstance(data.get("couple", {}), dict):
+            data["couple"] = {**expanded.couplings, **data.get("couple", {})}
         if not data["search_space"] and "search_space" in problems.keys:
             data["search_space"] = _STAND_INS["search_space"]
     spec = typed(SweepSpec, data, problems)
@@ -58,7 +82,7 @@ def parse(
         problems.add(("trainable",), complaint)
     problems.raise_any()
     assert spec is not None
-    return spec
+    return Parsed(spec, problems, shipped)
 
 
 def _read(text: bytes, file: str) -> tuple[dict[str, Any], Problems]:

@@ -2,14 +2,15 @@
 
 `{low, high}` without a type is an int where both bounds are whole numbers, else a float; `{choices}` is a choice;
 `{value}` and a bare scalar are constants. What a file under `extends` defines is taken over, the sweep file's own
-keys laid over it field by field. Only a default that is a shipped space's recommendation is of catalogue provenance.
+keys laid over it field by field; a file under `extends` may extend others in the same way. Only a default that is a
+shipped space's recommendation is of catalogue provenance.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
@@ -24,10 +25,10 @@ FindSpace: TypeAlias = Callable[[str], tuple[str, bytes]]
 
 Fields: TypeAlias = dict[str, Any]
 
-SPACE_KEYS = ("description", "hyperparameters")
+SPACE_KEYS = ("description", "extends", "hyperparameters", "couple")
 """The keys of a search space's own file."""
 _NUMBER_KEYS = ("low", "high", "scale", "step")
-_SHAPE = ("type", "choices", "value", "default", *_NUMBER_KEYS)
+_SHAPE = ("type", "choices", "value", "default", "also", "advised", *_NUMBER_KEYS)
 
 
 def no_spaces(name: str) -> tuple[str, bytes]:
@@ -47,6 +48,18 @@ def leaves_folder(path: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Expanded:
+    """A search space written out."""
+
+    definitions: dict[str, Fields]
+    """Complete definitions by name, each with its `type` where that can be told."""
+    shipped: dict[str, tuple[Fields, ...]]
+    """What shipped spaces define, by name, of everything that was taken over from them."""
+    couplings: dict[str, Any]
+    """What the files under `extends` couple, as far as both sides can be tuned here."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Base:
     """A definition taken over from the file that `entry` under `extends` names."""
 
@@ -54,14 +67,29 @@ class _Base:
     fields: Fields
     places: dict[KeyPath, Place]
     """Where the definition and each of its keys was written, by the path below its name."""
-    recommended: tuple[Any, ...]
-    """The defaults that shipped spaces recommend; none for a file of the user's own."""
+    shipped: tuple[Fields, ...]
+    """The definitions of shipped spaces that it rests on; none for a file of the user's own."""
 
 
-def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> dict[str, Fields]:
-    """Return complete definitions by name, each with its `type` where that can be told."""
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The file whose `extends` is being followed."""
+
+    find_space: FindSpace
+    problems: Problems
+    path: KeyPath = ("search_space", "extends")
+    """Where its `extends` stands."""
+    trail: tuple[str, ...] = ()
+    """The entries that led to it; none for the sweep file."""
+    couplings: dict[str, Any] = field(default_factory=dict)
+    """Collects what the files couple; shared by all levels."""
+
+
+def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> Expanded:
+    """Return what `raw`, the sweep file's search space, defines."""
     own = {name: fields for name, fields in raw.items() if name != "extends"}
-    bases = _bases(raw.get("extends", []), own, find_space, problems)
+    level = _Level(find_space, problems)
+    bases = _bases(raw.get("extends", []), own, level)
     expanded = {}
     for name in {**bases, **own}:
         path = ("search_space", name)
@@ -71,26 +99,29 @@ def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> di
         fields = _fields(own[name], path, problems) if name in own else {}
         if fields is not None:
             expanded[name] = _complete(fields, bases.get(name), path, problems)
-    return expanded
+    tunable = {name for name, fields in expanded.items() if fields.get("type") != "constant"}
+    shipped = {name: base.shipped for name, base in bases.items() if base.shipped}
+    couplings = {name: text for name, text in level.couplings.items() if {name, text.get("with")} <= tunable}
+    return Expanded(expanded, shipped, couplings)
 
 
-def _bases(entries: Any, own: Fields, find_space: FindSpace, problems: Problems) -> dict[str, _Base]:
+def _bases(entries: Any, own: Fields, level: _Level) -> dict[str, _Base]:
     bases: dict[str, _Base] = {}
-    for at, entry in _entries(entries, problems):
-        for name, base in _load(entry, at, find_space, problems).items():
+    for at, entry in _entries(entries, level):
+        for name, base in _load(entry, at, level).items():
             earlier = bases.get(name)
             if earlier is None:
                 bases[name] = base
             elif name in own:  # decides, and must be complete: neither of the two is taken over
-                bases[name] = _Base(entry, {}, {}, (*earlier.recommended, *base.recommended))
-            else:
+                bases[name] = _Base(entry, {}, {}, (*earlier.shipped, *base.shipped))
+            elif earlier.fields != base.fields:
                 both = f"{entry!r} defines {name}, which {earlier.entry!r} defines too"
-                problems.add(at, f"{both}; drop one of the two, or define {name} in full in this file")
+                level.problems.add(at, f"{both}; drop one of the two, or define {name} in full in this file")
     return bases
 
 
-def _entries(entries: Any, problems: Problems) -> Iterator[tuple[KeyPath, str]]:
-    path: KeyPath = ("search_space", "extends")
+def _entries(entries: Any, level: _Level) -> Iterator[tuple[KeyPath, str]]:
+    path, problems = level.path, level.problems
     if not isinstance(entries, list):
         problems.add(path, f"{show(entries)} is not a list; write [{entries if isinstance(entries, str) else 'sgd'}]")
         return
@@ -100,16 +131,20 @@ def _entries(entries: Any, problems: Problems) -> Iterator[tuple[KeyPath, str]]:
             problems.add(at, f"{show(entry)} is not a search space; write a name such as sgd, or a path")
         elif entry in entries[:position]:
             problems.add(at, f"{entry!r} is named twice; keep one")
+        elif entry in level.trail:
+            circle = ", which extends ".join([*level.trail[level.trail.index(entry) :], entry])
+            problems.add(at, f"goes in a circle: {circle}; drop one of them")
         else:
             yield at, entry
 
 
-def _load(entry: str, at: KeyPath, find_space: FindSpace, problems: Problems) -> dict[str, _Base]:
+def _load(entry: str, at: KeyPath, level: _Level) -> dict[str, _Base]:
+    problems = level.problems
     if is_path(entry) and leaves_folder(entry):
         problems.add(at, f"{entry!r} leads out of the sweep file's folder; keep search spaces in it or below")
         return {}
     try:
-        file, content = find_space(entry)
+        file, content = level.find_space(entry)
         tree = read(content, file, SPACE_FILE)
     except SpecError as error:
         problems.add(at, str(error))
@@ -119,17 +154,36 @@ def _load(entry: str, at: KeyPath, find_space: FindSpace, problems: Problems) ->
         return {}
     inner = Problems(tree.places, tree.findings)
     definitions = _definitions(tree.data, inner)
+    extends = tree.data.get("extends", []) if isinstance(tree.data, dict) else []
+    couplings = tree.data.get("couple", {}) if isinstance(tree.data, dict) else {}
+    for name, coupling in couplings.items() if isinstance(couplings, dict) else []:
+        level.couplings.setdefault(name, coupling if isinstance(coupling, dict) else {})
+    inside = _Level(level.find_space, inner, ("extends",), (*level.trail, entry), level.couplings)
+    below = _bases(extends, definitions, inside)
     for path, finding in inner.found.items():
-        problems.take(finding, ("search_space", *path[1:]) if len(path) > 1 and path[0] == "hyperparameters" else at)
-    places: dict[str | int, dict[KeyPath, Place]] = {}
-    for path, place in tree.places.items():
-        if len(path) > 1 and path[0] == "hyperparameters":
-            places.setdefault(path[1], {})[path[2:]] = place
-    shipped = not is_path(entry)
-    return {
-        name: _Base(entry, fields, places[name], (fields["default"],) if shipped and "default" in fields else ())
-        for name, fields in definitions.items()
-    }
+        named = len(path) > 1 and path[0] in ("hyperparameters", "search_space")
+        problems.take(finding, ("search_space", *path[1:]) if named else at)
+    for finding in inner.elsewhere:
+        problems.take(finding)
+    own = {name: _base(entry, fields, tree.places, name) for name, fields in definitions.items()}
+    return {name: _over(own.get(name), below.get(name)) for name in {**below, **own}}
+
+
+def _base(entry: str, fields: Fields, places: dict[KeyPath, Place], name: str) -> _Base:
+    """Return what a file defines of its own."""
+    own = {path[2:]: place for path, place in places.items() if path[:2] == ("hyperparameters", name)}
+    return _Base(entry, fields, own, () if is_path(entry) else (fields,))
+
+
+def _over(own: _Base | None, below: _Base | None) -> _Base:
+    """Lay a file's definition over the one it extends."""
+    if own is None or below is None:
+        found = own or below
+        assert found is not None
+        return found
+    fields = _laid_over(own.fields, below.fields)
+    shipped = (fields, *below.shipped) if own.shipped else below.shipped
+    return _Base(own.entry, fields, {**below.places, **own.places}, shipped)
 
 
 def _definitions(data: Any, problems: Problems) -> dict[str, Fields]:
@@ -139,10 +193,14 @@ def _definitions(data: Any, problems: Problems) -> dict[str, Fields]:
     for key in data:
         if key not in SPACE_KEYS:
             problems.add((key,), f"unknown key; choose {nearest(key, list(SPACE_KEYS))}")
+    if not isinstance(data.get("couple", {}), dict):
+        problems.add(
+            ("couple",), f"{show(data['couple'])} is not a mapping; write {{learning_rate: {{with: batch_size}}}}"
+        )
     if not isinstance(data.get("description", ""), str):
         problems.add(("description",), f"{show(data['description'])} is not text; put it in quotes")
-    definitions = data.get("hyperparameters")
-    if not isinstance(definitions, dict) or not definitions:
+    definitions = data.get("hyperparameters", {} if "extends" in data else None)
+    if not isinstance(definitions, dict) or not (definitions or "extends" in data):
         problems.add(("hyperparameters",), "is missing; write the hyperparameters of this search space under it")
         return {}
     found = {name: _fields(raw, ("hyperparameters", name), problems) for name, raw in definitions.items()}
@@ -162,19 +220,25 @@ def _fields(raw: Any, path: KeyPath, problems: Problems) -> Fields | None:
 
 
 def _complete(own: Fields, base: _Base | None, path: KeyPath, problems: Problems) -> Fields:
-    inherited = {} if base is None else base.fields
-    if _family(own) not in (None, _family(inherited)):
-        inherited = {key: value for key, value in inherited.items() if key not in _SHAPE}
-    fields = {**inherited, **own}
+    fields = _laid_over(own, {} if base is None else base.fields)
     for below, place in ({} if base is None else base.places).items():
-        if not below or below[0] in inherited:
+        if not below or (below[0] in fields and below[0] not in own):
             problems.places.setdefault((*path, *below), place)
     kind = fields.get("type") or _kind(fields)
     if kind is None:
         problems.add(path, "has neither low and high, nor choices, nor value; write one of the three")
         return fields
-    recommended = base is not None and any(_same(fields.get("default"), default) for default in base.recommended)
+    recommended = base is not None and any(
+        "default" in shipped and _same(fields.get("default"), shipped["default"]) for shipped in base.shipped
+    )
     return {**fields, "type": kind, "provenance": "catalogue" if recommended else "user"}
+
+
+def _laid_over(own: Fields, inherited: Fields) -> Fields:
+    """Return `inherited` with `own` over it; of another kind of hyperparameter the shape is not taken over."""
+    if _family(own) not in (None, _family(inherited)):
+        inherited = {key: value for key, value in inherited.items() if key not in _SHAPE}
+    return {**inherited, **own}
 
 
 def _kind(fields: Fields) -> str | None:

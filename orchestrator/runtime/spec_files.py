@@ -7,6 +7,7 @@ file's syntax, never imported, so that a check takes milliseconds and runs nothi
 from __future__ import annotations
 
 import ast
+import difflib
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -43,6 +44,18 @@ def space_finder(folder: Path) -> FindSpace:
     return partial(_find_space, folder)
 
 
+def shipped_spaces() -> dict[str, Path]:
+    """Return the files of the shipped search spaces by name, in the order of the names."""
+    return {path.stem: path for path in sorted(definitions.folder("search_spaces").glob("*.yaml"))}
+
+
+def unknown_space(name: str) -> str:
+    """Say that no shipped search space has this name, and which one has nearly."""
+    near = difflib.get_close_matches(name, list(shipped_spaces()), n=1)
+    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"{name!r} is not a search space{meant}; `stepladder spaces` lists them"
+
+
 def trainable_problem(folder: Path, trainable: str) -> str | None:
     """Say what is wrong with `trainable`, a `file.py:function` in `folder`; None where nothing is."""
     file, _, function = trainable.rpartition(":")
@@ -72,10 +85,9 @@ def _find_space(folder: Path, entry: str) -> tuple[str, bytes]:
             raise SpecError(f"there is no file {entry!r} beside the sweep file; give a path from its folder") from None
         except OSError as error:
             raise SpecError(f"{entry!r} cannot be read: {error.strerror}") from None
-    shipped = {path.stem: path for path in definitions.folder("search_spaces").glob("*.yaml")}
+    shipped = shipped_spaces()
     if entry not in shipped:
-        known = nearest(entry, sorted(shipped))
-        raise SpecError(f"{entry!r} is not a search space; choose {known}, or a path such as ./my_space.yaml")
+        raise SpecError(f"{unknown_space(entry)}, or give a path such as ./my_space.yaml")
     return f"search_spaces/{entry}.yaml", shipped[entry].read_bytes()
 
 

@@ -28,7 +28,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState as StudyState
 from optuna.trial import create_trial
 
-from orchestrator.sweep.domains import Choice, Config, Constant, Hyperparameter, Scalar
+from orchestrator.sweep.domains import Choice, Config, Constant, Float, Hyperparameter, Scalar
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Outcome, Trial, TrialState
 
@@ -57,7 +57,7 @@ class Axis:
             return None
         if isinstance(domain, Choice):
             return cls(domain, cells)
-        if domain.low == domain.high:
+        if domain.low == domain.high and not (isinstance(domain, Float) and domain.also):
             return None
         evenly = domain.scale == "linear" and cells is not None and cells <= MOST_CELLS
         return cls(domain, cells if evenly else None)

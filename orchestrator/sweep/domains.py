@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 Scalar: TypeAlias = bool | int | float | str
 Config: TypeAlias = dict[str, Scalar]
 
+ALSO_SHARE = 0.1
+"""Part of the unit interval, and so of uniform draws, that each value under `also` takes."""
+
 StrictInt = Annotated[int, Strict()]
 StrictFloat = Annotated[float, Strict()]
 StrictScalar = (
@@ -37,6 +40,8 @@ class _Described(Model):
     """What the number counts, e.g. `examples`; None for a pure number."""
     source: str | None = None
     """Where range and default come from."""
+    advised: tuple[StrictScalar, ...] | None = None
+    """What the sources advise within it: [low, high] of a number, some of the choices. None: nothing in particular."""
     cautions: tuple[str, ...] = ()
     """What goes wrong with it, one sentence each."""
     provenance: Literal["catalogue", "user"] = "user"
@@ -44,7 +49,12 @@ class _Described(Model):
 
 
 class Float(_Described):
-    """A real number in [low, high], on a linear or a logarithmic scale, optionally on a grid of `step` from `low`."""
+    """A real number in [low, high], on a linear or a logarithmic scale, optionally on a grid of `step` from `low`.
+
+    Values outside the range may stand beside it (`also`): zero, which no logarithmic scale reaches. On the unit
+    interval each of them has a cell of `ALSO_SHARE` at the end where its value lies, and the range has the rest, so
+    that the order of the values is kept and whatever draws or models units needs to know nothing of it.
+    """
 
     type: Literal["float"] = "float"
     low: StrictFloat
@@ -55,16 +65,27 @@ class Float(_Described):
     """`log` draws each order of magnitude equally often and needs `low` above 0."""
     step: StrictFloat | None = Field(None, gt=0)
     """Grid width from `low`; linear scale only. None: any real number."""
+    also: tuple[StrictFloat, ...] = Field(default=(), max_length=4)
+    """Values outside the range that may be drawn too, each one time in ten: `[0.0]` beside a log scale."""
     default: StrictFloat
-    """The baseline's value, inside the range."""
+    """The baseline's value, inside the range or one of `also`."""
 
     @model_validator(mode="after")
     def _check(self) -> Float:
-        _check_range(self.low, self.high, self.scale, self.step, self.default)
+        _check_also(self.low, self.high, self.step, self.also)
+        default = self.low if self.default in self.also else self.default
+        _check_range(self.low, self.high, self.scale, self.step, default)
         return self
 
     def from_unit(self, unit: float) -> float:
         """Map `unit` in [0, 1] to a value."""
+        below, above = self._outside
+        first, last = self._bounds
+        if unit < first:
+            return below[min(int(unit / ALSO_SHARE), len(below) - 1)]
+        if unit > last:
+            return above[min(int((unit - last) / ALSO_SHARE), len(above) - 1)]
+        unit = _ratio(unit - first, last - first)
         if self.scale == "log":
             value = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
         elif self.step is not None:
@@ -75,8 +96,26 @@ class Float(_Described):
         return min(max(value, self.low), self.high)
 
     def to_unit(self, value: Scalar) -> float:
-        """Map a value to [0, 1]; the inverse of `from_unit` up to the grid."""
+        """Map a value to [0, 1]; the inverse of `from_unit` up to the grid, for one of `also` to its middle."""
         number = float(value)
+        below, above = self._outside
+        first, last = self._bounds
+        if number in below:
+            return (below.index(number) + 0.5) * ALSO_SHARE
+        if number in above:
+            return last + (above.index(number) + 0.5) * ALSO_SHARE
+        return min(first + self._inside(number) * (last - first), last)
+
+    def contains(self, value: Any) -> bool:
+        """Say whether `value` lies in the range and on the grid, or beside it under `also`."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if not self.low <= value <= self.high:
+            return value in self.also
+        return self.step is None or _on_grid(value, self.low, self.step)
+
+    def _inside(self, number: float) -> float:
+        """Map a value of the range to its part of the range."""
         if self.scale == "log":
             return _ratio(math.log(number) - math.log(self.low), math.log(self.high) - math.log(self.low))
         if self.step is not None:
@@ -84,11 +123,17 @@ class Float(_Described):
             return (round((number - self.low) / self.step) + 0.5) / cells
         return _ratio(number - self.low, self.high - self.low)
 
-    def contains(self, value: Any) -> bool:
-        """Say whether `value` lies in the range and on the grid."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
-            return False
-        return self.step is None or _on_grid(value, self.low, self.step)
+    @property
+    def _outside(self) -> tuple[list[float], list[float]]:
+        """Return the values of `also` below the range and above it, in order."""
+        ordered = sorted(self.also)
+        return [value for value in ordered if value < self.low], [value for value in ordered if value > self.high]
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        """Return where the range begins and ends on the unit interval."""
+        below, above = self._outside
+        return ALSO_SHARE * len(below), 1 - ALSO_SHARE * len(above)
 
 
 class Int(_Described):
@@ -211,6 +256,15 @@ def _ratio(part: float, whole: float) -> float:
 def _on_grid(value: float, low: float, step: float) -> bool:
     cells = (value - low) / step
     return abs(cells - round(cells)) < 1e-6
+
+
+def _check_also(low: float, high: float, step: float | None, also: tuple[float, ...]) -> None:
+    if also and step is not None:
+        raise ValueError("also needs a range without step; drop one of the two, or list all values under choices")
+    if inside := [value for value in also if low <= value <= high]:
+        raise ValueError(f"also {inside[0]!r} lies in [{low!r}, {high!r}] already; write also: [] or move the range")
+    if len(set(also)) < len(also):
+        raise ValueError(f"also repeats a value: {list(also)}; name each once")
 
 
 def _check_range(low: float, high: float, scale: str, step: float | None, default: float) -> None:

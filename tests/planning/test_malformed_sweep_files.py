@@ -34,10 +34,10 @@ class Case:
 
 
 TOP_LEVEL = (
-    "budget, fidelity, keep_checkpoints, max_attempts, name, objective, resources, scheduler, search, search_space, "
+    "budget, couple, fidelity, keep_checkpoints, max_attempts, name, objective, resources, scheduler, search, search_space, "
     "searcher, seed, stages, storage, trainable"
 )
-NUMBER_KEYS = "cautions, default, high, low, scale, source, step, tier, type, unit, when"
+NUMBER_KEYS = "advised, also, cautions, default, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
 FORMS = "write {low: ..., high: ..., default: ...}, {choices: [...], default: ...} or one value"
 EXTENDS = "search_space:\n", "search_space:\n  extends: [{}]\n"
@@ -90,7 +90,7 @@ CASES = [
          f"6: search_space.learning_rate.lwo: unknown key; choose one of {NUMBER_KEYS} (did you mean 'low'?)"),
     Case("a number's key on a choice", "tier: 3", "scale: log",
          "8: search_space.optimizer.scale: unknown key; "
-         "choose one of cautions, choices, default, source, tier, type, unit, when"),
+         "choose one of advised, cautions, choices, default, source, tier, type, unit, when"),
     Case("provenance cannot be claimed", "tier: 2", "provenance: catalogue",
          "7: search_space.momentum.provenance: unknown key; it follows from where the default comes from, remove it"),
     Case("missing budget", "budget: {trials: 60}\n", "", "1: budget: is missing; write e.g. `budget: {trials: 60}`"),
@@ -102,8 +102,8 @@ CASES = [
          "9: confirm: not supported yet; remove it, and re-run the winner over a few seeds yourself"),
     Case("command", "stages: auto", "command: [python, train.py]",
          "9: command: not supported yet; write `trainable: file.py:function`"),
-    Case("couple", "tier: 2", "couple: {batch_size: linear}",
-         "7: search_space.momentum.couple: not supported yet; remove it"),
+    Case("couple inside a hyperparameter", "tier: 2", "couple: {batch_size: linear}",
+         f"7: search_space.momentum.couple: unknown key; choose one of {NUMBER_KEYS}"),
     Case("several nodes", "stages: auto", "resources: {nodes: 2}",
          "9: resources.nodes: not supported yet, a trial runs on one node; remove it"),
     # values
@@ -189,8 +189,8 @@ CASES = [
     Case("only constants", VALID[VALID.index("  learning_rate") : VALID.index("stages")], "  width: 32\n",
          "5: search_space: nothing can be tuned, every value is a constant; give one a range or choices"),
     Case("unknown space", EXTENDS[0], EXTENDS[1].format("sdg"),
-         "6: search_space.extends[0]: 'sdg' is not a search space; choose one of adam, batch, loss-weights, "
-         "regularization, sgd (did you mean 'sgd'?), or a path such as ./my_space.yaml"),
+         "6: search_space.extends[0]: 'sdg' is not a search space (did you mean 'sgd'?); `stepladder spaces` lists them, "
+         "or give a path such as ./my_space.yaml"),
     Case("a space that leaves the folder", EXTENDS[0], EXTENDS[1].format("../other/space.yaml"),
          "6: search_space.extends[0]: '../other/space.yaml' leads out of the sweep file's folder; "
          "keep search spaces in it or below"),

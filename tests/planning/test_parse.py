@@ -168,14 +168,14 @@ def test_two_spaces_may_share_a_name_that_the_file_defines_in_full():
 
 def test_a_mistake_in_an_extended_file_is_said_with_that_files_line():
     assert said("search_space:\n  extends: [broken]\n") == [
-        "spaces/broken.yaml:1: hyperparametres: unknown key; choose one of description, hyperparameters "
+        "spaces/broken.yaml:1: hyperparametres: unknown key; choose one of description, extends, hyperparameters, couple "
         "(did you mean 'hyperparameters'?)",
         "spaces/broken.yaml:3: hyperparameters.a.default: is missing; give the value that you would use without tuning",
         "spaces/broken.yaml:5: hyperparameters.b: duplicate key, given in line 4 already; keep one",
         "spaces/broken.yaml:6: hyperparameters.c: [1] defines nothing; write {low: ..., high: ..., default: ...}, "
         "{choices: [...], default: ...} or one value",
-        "spaces/broken.yaml:7: hyperparameters.d.hihg: unknown key; choose one of cautions, default, high, low, scale, "
-        "source, step, tier, type, unit, when (did you mean 'high'?)",
+        "spaces/broken.yaml:7: hyperparameters.d.hihg: unknown key; choose one of advised, also, cautions, default, high, "
+        "low, scale, source, step, tier, type, unit, when (did you mean 'high'?)",
     ]
 
 
@@ -343,17 +343,3 @@ def refusal(text: str) -> list[str]:
     except SpecError as error:
         return str(error).splitlines()
     return []
-
-
-def test_the_shipped_spaces_all_parse_together_with_a_source_and_a_recommended_default():
-    folder = Path(__file__).parents[2] / "search_spaces"
-    shipped = {path.stem: path.read_bytes() for path in folder.glob("*.yaml")}
-    assert shipped.keys() >= {"sgd", "adam", "batch", "regularization", "loss-weights"}
-    for name in shipped:
-        text = f"{HEAD}search_space: {{extends: [{name}]}}\n".encode()
-        space = parse(text, "sweep.yaml", (), lambda name: (f"{name}.yaml", shipped[name])).search_space
-        assert space
-        for domain in space.values():
-            assert domain.provenance == "catalogue"
-            assert domain.source
-            assert domain.cautions

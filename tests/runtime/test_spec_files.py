@@ -40,7 +40,7 @@ def refusal(path: Path, error: type[Exception] = SpecError, overrides: tuple[str
 
 def test_a_sweep_file_is_read_with_what_it_names(folder):
     spec = load_spec(folder / "sweep.yaml", ["budget.trials=9"])
-    assert set(spec.search_space) == {"learning_rate", "momentum", "width"}
+    assert set(spec.search_space) == {"optimizer", "learning_rate", "momentum", "width"}
     assert spec.search_space["learning_rate"].provenance == "catalogue"
     assert spec.search_space["width"].provenance == "user"
     assert spec.budget.trials == 9
