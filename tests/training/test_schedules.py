@@ -93,8 +93,8 @@ def test_no_warm_up_may_be_written_as_either_zero():
 @pytest.mark.parametrize("name", ["sgd_momentum", "adam"])
 def test_a_rung_sees_a_whole_schedule_when_asked(schedule, name):
     config = {"schedule": schedule, "warmup": 0.2}
-    pieces = [rates(steps, name=name, **config) for steps in (5, 10, 30)]
-    assert rates(45, rungs=[5, 15, 45], name=name, horizon="rung", **config) == pytest.approx(sum(pieces, []))
+    expected = [rate for steps in (5, 10, 30) for rate in rates(steps, name=name, **config)]
+    assert rates(45, rungs=[5, 15, 45], name=name, horizon="rung", **config) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -140,7 +140,7 @@ def test_the_tuned_momentum_stays_the_highest(schedule, name, tuned):
     )
     config = {"schedule": schedule, "momentum_swing": 0.2, "warmup": 4}
     factors, seen = walk(built, build_lr_scheduler(config, built, 24), 24)
-    assert max(seen) == pytest.approx(tuned) and min(seen) == pytest.approx(tuned - 0.2)
+    assert (max(seen), min(seen)) == pytest.approx((tuned, tuned - 0.2))
     assert seen[factors.index(max(factors))] == pytest.approx(tuned - 0.2)
     assert seen[:4] == [tuned] * 4
 
