@@ -10,13 +10,15 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, ClassVar
 
 from orchestrator.errors import SpecError
+from orchestrator.ladders._coupling import Couplings
 from orchestrator.ladders._standings import Standings
-from orchestrator.searchers import Request, Searcher
+from orchestrator.schedulers import rungs
+from orchestrator.searchers import Guidance, Request, Searcher, make_searcher
 from orchestrator.sweep.domains import Config, Int, Model, Scalar
 from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.space import Space
@@ -40,6 +42,10 @@ class Proposal:
     """The hyperparameters that were drawn."""
     parent: int | None = None
     """Trial whose other values were held."""
+    notes: tuple[str, ...] = ()
+    """Held values that a coupling re-scaled, ranges that the searcher narrowed, and why."""
+    max_fidelity: float | None = None
+    """Where its training ends; None: at a full training."""
 
 
 class Ladder(ABC):
@@ -60,6 +66,9 @@ class Ladder(ABC):
         """The best trials and the counts, as of the proposal that is being made."""
         self.tuned = union(plan.stages)
         """Everything that some stage opens."""
+        self._own = {s.name: make_searcher(s.searcher, self.space, plan.goal) for s in plan.stages if s.searcher}
+        self._couplings = Couplings(self.space, plan.spec.couple)
+        self._first_rung = next(iter(rungs(plan.spec.fidelity)), plan.spec.fidelity.max)
         self._tried: set[tuple[tuple[str, object], ...]] = set()
         self._seen = 0
 
@@ -119,6 +128,7 @@ class Ladder(ABC):
         """Build a request to the searcher for this proposal."""
         details.setdefault("position", self.standings.proposed[block] + repetition)
         details.setdefault("held", {})
+        details.setdefault("first_rung", self._first_rung)
         return Request(number, block, seed=f"{self.plan.spec.seed}/{number}/{repetition}", **details)
 
     def search(
@@ -129,49 +139,70 @@ class Ladder(ABC):
         """Let the searcher draw `block`, the rest held at the parent's values (None: the defaults).
 
         It learns from `history`, in which `finished` trials can be learned from (None: all trials of the sweep); `by`
-        another searcher of the same kind where that is not the list which the ladder's own is shown. The move says
+        another searcher where that is not the list which the sweep's is shown, or a stage has its own. The move says
         what happened: a searcher that has not learned from enough trials draws uniformly. With a searcher that goes
         through a list the proposal is the next entry that was not tried, None at the end of the list.
         """
-        if self.searcher.enumerates:
-            return self._next_listed(number, history, block, parent)
+        searcher = by or self.searcher
+        if searcher.enumerates:
+            return self._next_listed(searcher, number, history, block, parent)
         held = {} if parent is None else parent.config
         request = self.request(number, repetition, block, held=held, correlated=correlated)
-        config = (by or self.searcher).propose(request, history)
+        config = searcher.propose(request, history)
+        if config is None:
+            return None
         learned = self.standings.finished.total() if finished is None else finished
-        move = "model" if self.follows_model(learned) else "uniform"
-        return None if config is None else self.proposal(number, config, move, block, parent)
+        move = "model" if self.follows_model(learned, searcher) else "uniform"
+        guidance = searcher.guidance(request, history)
+        return self._guided(self.proposal(number, config, move, block, parent), guidance, history)
 
-    def follows_model(self, finished: int) -> bool:
-        """Say whether the searcher has a model once it has learned from so many trials."""
-        return self.searcher.learns and finished >= self.searcher.startup_trials
+    def searcher_of(self, stage: StagePlan) -> Searcher:
+        """Return what draws the stage's block: its own searcher, else the sweep's."""
+        return self._own.get(stage.name, self.searcher)
+
+    def follows_model(self, finished: int, searcher: Searcher | None = None) -> bool:
+        """Say whether the searcher (None: the sweep's) has a model once it has learned from so many trials."""
+        asked = searcher or self.searcher
+        return asked.learns and finished >= asked.startup_trials
 
     def proposal(
         self, number: int, config: Config, move: str, block: tuple[str, ...], parent: Trial | None
     ) -> Proposal:
-        """Label a draw of `model` or `uniform`, `block-` in front where the rest of the configuration was held."""
+        """Couple what was held, and label a draw of `model` or `uniform`, `block-` in front where something was."""
         partial = move in {"model", "uniform"} and set(block) != set(self.tuned)
         kind = f"block-{move}" if partial else move
-        return Proposal(config, self.plan.stage_of(number).name, kind, block, None if parent is None else parent.number)
+        config, notes = self._couplings.apply(config, block, None if parent is None else parent.config)
+        source = None if parent is None else parent.number
+        return Proposal(config, self.plan.stage_of(number).name, kind, block, source, notes)
 
     def untried(self, number: int, block: tuple[str, ...], parent: Trial | None = None) -> Proposal | None:
         """Walk through the values of `block`, from a random place, to a configuration that was not tried."""
         held = {} if parent is None else parent.config
         for config in _walk(self.space, block, held, self.coin(number, REDRAWS, "leftover")):
-            if not self.is_tried(config):
-                return self.proposal(number, config, "uniform", block, parent)
+            proposal = self.proposal(number, config, "uniform", block, parent)
+            if not self.is_tried(proposal.config):
+                return proposal
         return None
 
+    def _guided(self, proposal: Proposal, guidance: Guidance, history: Sequence[Trial]) -> Proposal:
+        said = {note for trial in history for note in trial.notes} if guidance.notes else set()
+        notes = (*proposal.notes, *(note for note in guidance.notes if note not in said))
+        fidelity, most = self.plan.spec.fidelity, guidance.max_fidelity
+        if most is not None:  # where reports fall
+            most = max(1, math.ceil(most / fidelity.every - 1e-9)) * fidelity.every
+        return replace(proposal, notes=notes, max_fidelity=None if most is None or most >= fidelity.max else most)
+
     def _next_listed(
-        self, number: int, trials: Sequence[Trial], block: tuple[str, ...], parent: Trial | None
+        self, searcher: Searcher, number: int, trials: Sequence[Trial], block: tuple[str, ...], parent: Trial | None
     ) -> Proposal | None:
         held = {} if parent is None else parent.config
         for position in itertools.count(self.standings.proposed[block]):
-            config = self.searcher.propose(self.request(number, 0, block, held=held, position=position), trials)
+            config = searcher.propose(self.request(number, 0, block, held=held, position=position), trials)
             if config is None:
                 return None
-            if not self.is_tried(config):
-                return self.proposal(number, config, "listed", block, parent)
+            proposal = self.proposal(number, config, "listed", block, parent)
+            if not self.is_tried(proposal.config):
+                return proposal
         raise AssertionError  # count() has no end
 
 
@@ -198,7 +229,7 @@ def union(stages: Sequence[StagePlan]) -> tuple[str, ...]:
 
 def scaled(blocks: Sequence[StagePlan], share: float) -> tuple[StagePlan, ...]:
     """Return the blocks with `share` of the budget in all, their proportions kept."""
-    return tuple(StagePlan(name=block.name, tune=block.tune, share=block.share * share) for block in blocks)
+    return tuple(block.model_copy(update={"share": block.share * share}) for block in blocks)
 
 
 def own_stage(name: str, blocks: Sequence[StagePlan], share: float) -> StagePlan:

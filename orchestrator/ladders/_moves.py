@@ -8,7 +8,6 @@ from random import Random
 from pydantic import Field
 
 from orchestrator.ladders import Ladder, Proposal, first_number
-from orchestrator.ladders._standings import is_learned
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import Choice, Hyperparameter, Model, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
@@ -80,26 +79,27 @@ def _around(domain: Hyperparameter, options: JointOptions, coin: Random) -> Scal
 
 
 class StageDraws:
-    """Draws of one stage's block by a searcher of its own, everything else held at the best trial.
+    """Draws of one stage's block by a searcher that sees this stage alone, everything else held at the best trial.
 
-    The searcher learns from the trials that drew this block and from the one that led when the first of them was
-    made: earlier stages' trials, in which the block never moved, would teach it that the defaults are good (+11 points
-    of regret on the LCBench surrogate).
+    It is of the kind that the stage names, else of the sweep's. It learns from the trials that drew this block and from
+    the one that led when the first of them was made: earlier stages' trials, in which the block never moved, would
+    teach it that the defaults are good (+11 points of regret on the LCBench surrogate).
     """
 
     def __init__(self, ladder: Ladder) -> None:
         self._ladder = ladder
-        self._searchers: dict[tuple[StagePlan, int], Searcher] = {}
+        self._searchers: dict[tuple[str, int], Searcher] = {}
 
     def draw(self, stage: StagePlan, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
         """Let the searcher draw the block; None when its list is at its end."""
         ladder, parent = self._ladder, self.held(trials)
-        if ladder.searcher.enumerates:
-            return ladder.search(number, repetition, trials, stage.tune, parent=parent)
+        listing = ladder.searcher_of(stage)
+        if listing.enumerates:
+            return ladder.search(number, repetition, trials, stage.tune, parent=parent, by=listing)
         own = [trial for trial in trials if trial.block == stage.tune]
         origin = trials[own[0].parent or 0] if own else parent
         history = [origin, *own] if origin.block != stage.tune else own
-        finished = ladder.standings.finished[stage.tune] + (is_learned(origin) and origin.block != stage.tune)
+        finished = ladder.standings.finished[stage.tune] + (origin.is_learned and origin.block != stage.tune)
         searcher = self._searcher(stage, history)
         return ladder.search(number, repetition, history, stage.tune, parent=parent, finished=finished, by=searcher)
 
@@ -110,11 +110,11 @@ class StageDraws:
     def model_probability(self, stage: StagePlan, finished: int) -> float:
         """Return whether the stage has trials enough for a model, if trials end in the order of their numbers."""
         own = max(0, finished - max(1, first_number(self._ladder.plan, stage)))
-        return float(self._ladder.follows_model(own + min(1, finished)))
+        return float(self._ladder.follows_model(own + min(1, finished), self._ladder.searcher_of(stage)))
 
     def _searcher(self, stage: StagePlan, history: Sequence[Trial]) -> Searcher:
-        key = (stage, history[0].number)  # a searcher is shown one list, which only grows
+        key = (stage.name, history[0].number)  # a searcher is shown one list, which only grows
         if key not in self._searchers:
-            shared = self._ladder.searcher
+            shared = self._ladder.searcher_of(stage)
             self._searchers[key] = type(shared)(shared.space, shared.goal, shared.options)
         return self._searchers[key]

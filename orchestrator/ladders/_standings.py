@@ -16,11 +16,6 @@ Rank = tuple[float, int]
 """Sorts trials, the best last: value with its sign, then the earlier number."""
 
 
-def is_learned(trial: Trial) -> bool:
-    """Say whether a model can learn from the trial: completed, pruned, or ended badly with a value to be told."""
-    return trial.told is not None or trial.state in {TrialState.COMPLETED, TrialState.PRUNED}
-
-
 class Standings:
     """The best trials and the counts of one sweep."""
 
@@ -35,7 +30,7 @@ class Standings:
         self.reported = 0
         """Trials with a finite value."""
         self.finished: Counter[tuple[str, ...]] = Counter()
-        """Trials that a model can learn from (`is_learned`), by the block they drew."""
+        """Trials that a model can learn from (`Trial.is_learned`), by the block they drew."""
         self.proposed: Counter[tuple[str, ...]] = Counter()
         """Trials by the block they drew."""
 
@@ -48,7 +43,7 @@ class Standings:
         self.reported = self._settled_reported
         for number in watched:
             trial = trials[number]
-            if is_learned(trial):
+            if trial.is_learned:
                 self._settle(trial)
             else:
                 self._open.append(number)

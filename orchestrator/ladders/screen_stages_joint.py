@@ -51,11 +51,10 @@ class ScreenStagesJoint(Ladder):
         )
 
     def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
-        """Draw everything in the first and the last stage, the stage's block between."""
+        """Draw everything in the first and the last stage, the stage's block between, while its own list lasts."""
         stage = self.plan.stage_of(number)
-        if self._is_staged(stage):
-            return self._staged.draw(stage, number, repetition, trials)
-        return joint_draw(self, self.options, number, repetition, trials)
+        drawn = self._staged.draw(stage, number, repetition, trials) if self._is_staged(stage) else None
+        return drawn or joint_draw(self, self.options, number, repetition, trials)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return something that was not tried: in the stage's block, else anywhere."""
@@ -71,7 +70,7 @@ class ScreenStagesJoint(Ladder):
         return joint_model_probability(self, self.options, number, finished)
 
     def _is_staged(self, stage: StagePlan) -> bool:
-        return stage not in {self.plan.stages[0], self.plan.stages[-1]}
+        return stage.name not in {self.plan.stages[0].name, self.plan.stages[-1].name}
 
 
 MEMBER = ScreenStagesJoint

@@ -4,6 +4,10 @@ Half of the trials take a good configuration and redraw one block of it, mostly 
 everything, around the defaults or by the searcher. Nothing waits: with more workers than reports the coins fall to
 draws over everything. Level with joint search given the same defaults, 1.7 to 2 times fewer evaluations than stock
 TPE on twelve real tables of neural networks, robust to a wrong order and to wrong defaults.
+
+A stage that names a searcher of its own has it draw every block move of its block, never uniformly, from the trials
+that drew all of that block; a list is gone through entry by entry, then the sweep's searcher takes over. Draws over
+everything are the sweep's searcher's.
 """
 
 from __future__ import annotations
@@ -56,10 +60,29 @@ class SoftStages(Ladder):
         return joint_draw(self, self.options, number, repetition, trials)
 
     def model_probability(self, number: int, reported: int, finished: int) -> float:
-        """Return the chance of a model, exact wherever a trial that did not diverge has reported."""
+        """Return the chance of a model, exact wherever a trial that did not diverge has reported.
+
+        With searchers of the stages' own it is about right: how many trials drew their block is only expected.
+        """
         moved = self._block_chance(reported)
-        by_block = self.options.block_model_probability if self.follows_model(finished) else 0.0
+        by_block = self._block_model_chance(number, finished)
         return float(moved * by_block + (1 - moved) * joint_model_probability(self, self.options, number, finished))
+
+    def _block_model_chance(self, number: int, finished: int) -> float:
+        """Return the chance that a block move follows a model, every block being active."""
+        stages, current = self.plan.stages[:-1], self.plan.stage_of(number)
+        drew_block = finished * (1 - self.options.block_probability * (1 - 1 / len(stages)))
+        by_stage = {}
+        for stage in stages:
+            own = None if stage.searcher is None else self.searcher_of(stage)
+            own_chance = float(self.follows_model(int(drew_block), own))
+            shared = self.options.block_model_probability * self.follows_model(finished)
+            by_stage[stage.name] = shared if own is None else own_chance
+        preferred = by_stage.pop(current.name, None)
+        if preferred is None or not by_stage:
+            return sum(by_stage.values()) / len(by_stage) if preferred is None else preferred
+        part = float(self.options.stage_block_probability)
+        return part * preferred + (1 - part) * sum(by_stage.values()) / len(by_stage)
 
     def _block_chance(self, reported: int) -> float:
         # A single block is everything: to redraw it holds nothing of the elite.
@@ -86,10 +109,26 @@ class SoftStages(Ladder):
     def _block_move(
         self, number: int, repetition: int, trials: Sequence[Trial], elite: Trial, block: tuple[str, ...]
     ) -> Proposal | None:
+        moved = self._by_own_searcher(number, repetition, trials, elite, block)
+        if moved is not None:
+            return moved
         if self.coin(number, repetition, "block model").random() < self.options.block_model_probability:
             return self.search(number, repetition, trials, block, parent=elite)
         config = self.space.draw(block, elite.config, self.coin(number, repetition, "draw"))
         return self.proposal(number, config, "block-uniform", block, elite)
+
+    def _by_own_searcher(
+        self, number: int, repetition: int, trials: Sequence[Trial], elite: Trial, block: tuple[str, ...]
+    ) -> Proposal | None:
+        """Let the searcher that the block's stage names draw it; None where it names none, or its list has ended."""
+        stage = next(stage for stage in self.plan.stages if stage.tune == block)
+        if stage.searcher is None:
+            return None
+        opened = set(block)
+        history = [trial for trial in trials if opened <= set(trial.block)]
+        finished = sum(count for drawn, count in self.standings.finished.items() if opened <= set(drawn))
+        searcher = self.searcher_of(stage)
+        return self.search(number, repetition, history, block, parent=elite, finished=finished, by=searcher)
 
 
 MEMBER = SoftStages

@@ -14,10 +14,10 @@ from typing import Any
 from orchestrator import members
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.plan import Plan, Provenance, StagePlan
-from orchestrator.sweep.spec import Stage, SweepSpec
+from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
 IDENTIFYING = (
-    "trainable", "objective", "fidelity", "search_space", "stages", "search", "searcher", "scheduler", "seed",
+    "trainable", "objective", "fidelity", "search_space", "stages", "couple", "search", "searcher", "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = ("budget", "resources", "max_attempts", "keep_checkpoints", "storage")
@@ -30,7 +30,7 @@ PACKAGES = {
 }
 """Which open set each of these keys of the sweep file names a member of."""
 
-_PROSE = {"unit", "source", "cautions"}
+_PROSE = {"unit", "source", "advised", "cautions"}
 
 
 def compile_plan(spec: SweepSpec, provenance: Provenance) -> Plan:
@@ -50,7 +50,9 @@ def compile_plan(spec: SweepSpec, provenance: Provenance) -> Plan:
 def sweep_id(spec: SweepSpec) -> str:
     """Name a sweep by its content: `digits-3fa2b1c09d7e`; budget, resources and storage are no part of it."""
     content = _content(spec)
-    text = json.dumps({key: content[key] for key in IDENTIFYING}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(
+        {key: content[key] for key in IDENTIFYING if key in content}, sort_keys=True, separators=(",", ":")
+    )
     return f"{spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -89,7 +91,12 @@ def _blocks(spec: SweepSpec) -> list[StagePlan]:
     rest = (1 - total) / open_stages if open_stages else 0.0
     scale = 1.0 if open_stages else 1 / total
     return [
-        StagePlan(name=stage.name, tune=stage.tune, share=rest if stage.share is None else stage.share * scale)
+        StagePlan(
+            name=stage.name,
+            tune=stage.tune,
+            share=rest if stage.share is None else stage.share * scale,
+            searcher=stage.searcher,
+        )
         for stage in stages
     ]
 
@@ -106,13 +113,25 @@ def _content(spec: SweepSpec) -> dict[str, Any]:
     """Return everything a specification means as plain data: options with their defaults, without texts for people."""
     content = spec.model_dump(mode="json")
     for key, package in PACKAGES.items():
-        member = getattr(spec, key)
-        options = members.load(package, member.name).Options.model_validate(member.options)
-        content[key] = {"name": member.name, "options": options.model_dump(mode="json")}
+        content[key] = _member_content(package, getattr(spec, key))
+    for stage, fields in zip(() if spec.stages == "auto" else spec.stages, content["stages"], strict=False):
+        del fields["searcher"]  # absent where there is none, so that ids from before it existed stay what they were
+        if stage.searcher is not None:
+            fields["searcher"] = _member_content(PACKAGES["searcher"], stage.searcher)
+    if not spec.couple:
+        del content["couple"]
+    del content["ignore"]
     for fields in content["search_space"].values():
         for key in _PROSE:
             del fields[key]
+        if not fields.get("also"):
+            fields.pop("also", None)  # as above
     return content
+
+
+def _member_content(package: str, member: Member) -> dict[str, Any]:
+    options = members.load(package, member.name).Options.model_validate(member.options)
+    return {"name": member.name, "options": options.model_dump(mode="json")}
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

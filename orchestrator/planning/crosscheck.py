@@ -15,12 +15,13 @@ from orchestrator import members
 from orchestrator.errors import SpecError
 from orchestrator.members import nearest
 from orchestrator.planning.compile import PACKAGES, stage_plans
+from orchestrator.planning.couplings import coupling_problems
 from orchestrator.planning.messages import KeyPath, Problems, choose, show
 from orchestrator.planning.spaces import leaves_folder
 from orchestrator.planning.typed import typed
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.spec import Member, SweepSpec
+from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
 Found: TypeAlias = Iterator[tuple[KeyPath, str]]
 
@@ -39,7 +40,10 @@ def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int
                 problems.add(path, text)
     for key in PACKAGES:
         if key not in broken:
-            _check_member(key, getattr(spec, key), problems)
+            _check_member((key,), PACKAGES[key], getattr(spec, key), problems)
+    if "stages" not in broken:
+        for path, member in _stage_searchers(spec):
+            _check_member(path, PACKAGES["searcher"], member, problems)
     if not problems:
         for path, text in _misfits(spec):
             problems.add(path, text)
@@ -138,11 +142,18 @@ def _shares(spec: SweepSpec) -> Found:
         yield ("stages",), f"the shares sum to {total:.4g}; raise them to 1, or leave one out: it gets the rest"
 
 
-def _check_member(key: str, member: Member, problems: Problems) -> None:
-    name_at: KeyPath = (key, "name") if (key, "name") in problems.places else (key,)
-    options_at: KeyPath = (key, "options") if (key, "options") in problems.places else (key,)
+def _stage_searchers(spec: SweepSpec) -> Iterator[tuple[KeyPath, Member]]:
+    """Yield the searchers that stages name, and where."""
+    for number, stage in enumerate(() if spec.stages == "auto" else spec.stages):
+        if stage.searcher is not None:
+            yield ("stages", number, "searcher"), stage.searcher
+
+
+def _check_member(path: KeyPath, package: str, member: Member, problems: Problems) -> None:
+    name_at: KeyPath = (*path, "name") if (*path, "name") in problems.places else path
+    options_at: KeyPath = (*path, "options") if (*path, "options") in problems.places else path
     try:
-        found = members.load(PACKAGES[key], member.name)
+        found = members.load(package, member.name)
     except SpecError as error:
         problems.add(name_at, str(error))
     else:
@@ -157,13 +168,23 @@ def _misfits(spec: SweepSpec) -> Found:
         yield ("searcher",), f"{cannot}; set the key `search`: {choose(None, able)}"
         return
     try:
-        blocks = ladder.searcher_blocks(stage_plans(spec))
+        plans = stage_plans(spec)
     except SpecError as error:
         yield ("stages",), str(error).removeprefix("stages: ")
         return
-    options = searcher.Options.model_validate(spec.searcher.options)
-    for text in searcher.problems(Space(spec.search_space), blocks, options):
+    space, blocks = Space(spec.search_space), ladder.searcher_blocks([plan for plan in plans if plan.searcher is None])
+    for text in searcher.problems(space, blocks, searcher.Options.model_validate(spec.searcher.options)):
         yield ("searcher",), text
+    by_stage = {plan.name for plan in plans if plan.searcher is not None}
+    for path, member in _stage_searchers(spec):
+        stage = spec.stages[int(path[1])]
+        assert isinstance(stage, Stage)
+        if stage.name not in by_stage:
+            yield path, f"{spec.search.name} searches all stages as one; drop it here, or choose another `search`"
+            continue
+        own = members.load(PACKAGES["searcher"], member.name)
+        for text in own.problems(space, [stage.tune], own.Options.model_validate(member.options)):
+            yield path, text
 
 
 _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Found]], ...] = (
@@ -174,5 +195,6 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Found]], ...] = (
     (frozenset({"search_space"}), _tunable),
     (frozenset({"search_space", "stages"}), _stages),
     (frozenset({"stages"}), _shares),
+    (frozenset({"search_space", "couple"}), coupling_problems),
 )
 """Each check with the parts it looks at."""

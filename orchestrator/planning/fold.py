@@ -167,10 +167,9 @@ class SweepState:
 
     def _proposed(self, event: ev.TrialProposed) -> None:
         assert event.trial == len(self.trials)
-        name = trial_id(event.trial, event.config)
-        trial = Trial(
-            event.trial, name, event.config, event.stage, event.move, tuple(event.block), event.parent, event.bracket
-        )
+        name, made = trial_id(event.trial, event.config), (event.stage, event.move, tuple(event.block), event.parent)
+        trial = Trial(event.trial, name, event.config, *made, event.bracket)
+        trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
         self.trials.append(trial)
         self.waiting[event.trial] = trial
 
@@ -210,6 +209,8 @@ class SweepState:
         if event.outcome is Outcome.RETURNED and not trial.values:
             after = TrialState.FAILED
             attempt.error = "the training function returned without reporting a value"
+        elif event.outcome is Outcome.RETURNED and trial.max_fidelity is not None:
+            after = AFTER_STOP[StopReason.SHORT]
         lost = sum(1 for a in trial.attempts if a.outcome is Outcome.LOST)
         if event.outcome is Outcome.LOST and lost >= self.plan.spec.max_attempts:
             after = TrialState.FAILED

@@ -41,7 +41,11 @@ def json_schema() -> Schema:
     properties["search_space"] = _search_space(properties["search_space"]["description"])
     properties["trainable"]["pattern"] = r"^[^:]+\.py:[A-Za-z_]\w*$"
     for key, package in PACKAGES.items():
-        properties[key] = _member(package, properties[key], definitions)
+        properties[key] = {**_member(package, definitions), **_described(properties[key])}
+        properties[key]["default"] = SweepSpec.model_fields[key].default.name
+    of_stage = definitions["Stage"]["properties"]
+    own = _member(PACKAGES["searcher"], definitions)["anyOf"]
+    of_stage["searcher"] = {"anyOf": [*own, {"type": "null"}], **_described(of_stage["searcher"])}
     return {"$schema": DIALECT, **schema, "title": "Stepladder sweep file"}
 
 
@@ -83,7 +87,11 @@ def _hyperparameter() -> Schema:
     return {"description": "One hyperparameter; a bare value is a constant.", "anyOf": [fields, _SCALAR]}
 
 
-def _member(package: str, described: Schema, definitions: Schema) -> Schema:
+def _described(schema: Schema) -> Schema:
+    return {"description": schema["description"]}
+
+
+def _member(package: str, definitions: Schema) -> Schema:
     """Return the schema of a key that takes a member: its name, or its name with its options beside or below it."""
     forms: list[Schema] = [{"enum": members.names(package)}]
     for name in members.names(package):
@@ -99,4 +107,4 @@ def _member(package: str, described: Schema, definitions: Schema) -> Schema:
             {"type": "object", "properties": beside, "required": ["name", *required], "additionalProperties": False},
             {"type": "object", "properties": below, "required": ["name", "options"], "additionalProperties": False},
         ]
-    return {"description": described["description"], "anyOf": forms, "default": described["default"]["name"]}
+    return {"anyOf": forms}

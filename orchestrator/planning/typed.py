@@ -17,12 +17,21 @@ from pydantic_core import ErrorDetails
 from orchestrator.members import nearest
 from orchestrator.planning.messages import KeyPath, Problems, choose, show
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
-from orchestrator.sweep.spec import NAME_PATTERN, Budget, Fidelity, Member, Objective, Resources, Stage, SweepSpec
+from orchestrator.sweep.spec import (
+    NAME_PATTERN,
+    Budget,
+    Coupling,
+    Fidelity,
+    Member,
+    Objective,
+    Resources,
+    Stage,
+    SweepSpec,
+)
 
 NOT_YET = {
     "confirm": "not supported yet; remove it, and re-run the winner over a few seeds yourself",
     "command": "not supported yet; write `trainable: file.py:function`",
-    "couple": "not supported yet; remove it",
     "nodes": "not supported yet, a trial runs on one node; remove it",
 }
 """Keys of what is not built yet: refused, never ignored."""
@@ -31,7 +40,7 @@ _Record = TypeVar("_Record", bound=BaseModel)
 
 _PARTS: dict[str, type[BaseModel]] = {
     "objective": Objective, "fidelity": Fidelity, "budget": Budget, "resources": Resources, "stages": Stage,
-    "search": Member, "searcher": Member, "scheduler": Member,
+    "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
 }  # fmt: skip
 _DOMAINS: dict[str, type[BaseModel]] = {"float": Float, "int": Int, "choice": Choice, "constant": Constant}
 _WANTED = {
@@ -71,8 +80,9 @@ _EXAMPLES = {
     "low": "low: 0.001",
     "high": "high: 0.1",
     "choices": "choices: [16, 32, 64]",
+    "with": "with: batch_size",
 }
-_KINDS = {"scale": "a scale", "goal": "a goal", "type": "a type"}
+_KINDS = {"scale": "a scale", "goal": "a goal", "type": "a type", "rule": "a rule"}
 
 
 def typed(model: type[_Record], data: Any, problems: Problems, at: KeyPath = ()) -> _Record | None:
@@ -171,7 +181,8 @@ def _known(model: type[BaseModel], around: KeyPath, data: Any) -> list[str]:
         owner = _PARTS.get(str(around[0]))
         if around[0] == "search_space" and len(around) == 2:
             owner = _DOMAINS[data["search_space"][around[1]]["type"]]
-    return [] if owner is None else sorted(set(owner.model_fields) - {"provenance"})
+    fields = {} if owner is None else owner.model_fields
+    return sorted({field.alias or name for name, field in fields.items()} - {"provenance"})
 
 
 def _wrong_type(kind: str, value: Any, path: KeyPath) -> str:

@@ -91,6 +91,8 @@ class EventLines:
             trial = state.trials[number]
             if len(trial.attempts) > self._told[number]:
                 self._told[number] = len(trial.attempts)
+                for note in trial.notes if len(trial.attempts) == 1 else ():
+                    yield _Line(f"trial {trial.number}: {note}")
                 yield _Line(_started(state, trial))
             if trial.state.is_final:
                 del self._told[number]

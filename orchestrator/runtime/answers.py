@@ -23,7 +23,7 @@ class _Start:
     seed: int
     """Seeds the training; the trial's own."""
     max_fidelity: float
-    """A full training."""
+    """Where the training ends: a full one, or a coarse round's."""
     checkpoint: str | None
     """Where to go on from; None: from the start."""
     from_fidelity: float

@@ -169,6 +169,8 @@ class Controller:
                 list(proposal.block),
                 proposal.parent,
                 bracket,
+                list(proposal.notes),
+                proposal.max_fidelity,
             )
         )
         self._write(ev.AttemptStarted(now, number, 0))
@@ -192,7 +194,7 @@ class Controller:
             attempt.number,
             dict(trial.config),
             seed,
-            spec.fidelity.max,
+            trial.max_fidelity or spec.fidelity.max,
             checkpoint,
             attempt.resumed_from,
         )
@@ -205,6 +207,9 @@ class Controller:
             return StopReason.FULL_FIDELITY
         if weak and report.trial > 0:  # the baseline is trained to the end: the winner is measured against it
             return StopReason.WEAK
+        most = self.state.trials[report.trial].max_fidelity
+        if most is not None and report.fidelity >= most:
+            return StopReason.SHORT
         return StopReason.BUDGET if self._closed(now) is not None else None
 
     def _closed(self, now: float | None = None) -> str | None:

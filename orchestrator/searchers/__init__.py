@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, Literal
 
+from orchestrator import members
 from orchestrator.sweep.domains import Config, Model, Scalar
 from orchestrator.sweep.space import Space
+from orchestrator.sweep.spec import Member
 from orchestrator.sweep.trial import Trial
 
 
@@ -33,10 +35,22 @@ class Request:
     """How many proposals this block has had before; what a searcher that enumerates goes by."""
     correlated: bool = True
     """Model the hyperparameters of the block together, or each by itself."""
+    first_rung: float | None = None
+    """The least training after which trials are compared; None where it is not known."""
 
     def random(self) -> Random:
         """Return a fresh generator seeded by `seed`."""
         return Random(self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What goes with a proposal beside its values."""
+
+    notes: tuple[str, ...] = ()
+    """What people should know, e.g. ranges that were narrowed and why; each is written down once."""
+    max_fidelity: float | None = None
+    """Where the trial's training should end, in the unit of the fidelity; None: at a full training."""
 
 
 class Searcher(ABC):
@@ -66,7 +80,18 @@ class Searcher(ABC):
         missing, one that they activate has a value.
         """
 
+    def guidance(self, request: Request, trials: Sequence[Trial]) -> Guidance:  # noqa: ARG002 - for members to use
+        """Return what goes with the proposal for this request: like it, a function of request and trials alone."""
+        return Guidance()
+
     @classmethod
     def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Model) -> list[str]:  # noqa: ARG003
         """List why this searcher cannot serve these blocks of this space; empty when it can. Called by `check`."""
         return []
+
+
+def make_searcher(member: Member, space: Space, goal: Literal["maximize", "minimize"]) -> Searcher:
+    """Build a searcher as a sweep file names it; raises SpecError for an unknown name."""
+    found = members.load("orchestrator.searchers", member.name)
+    searcher: Searcher = found(space, goal, found.Options.model_validate(dict(member.options)))
+    return searcher

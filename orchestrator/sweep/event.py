@@ -69,6 +69,10 @@ class TrialProposed(_Event, frozen=True, tag="proposed"):
     block: list[str]
     parent: int | None
     bracket: int
+    notes: list[str] = []
+    """What people should know of it: values re-scaled by a coupling, ranges that a searcher narrowed, and why."""
+    max_fidelity: float | None = None
+    """Where its training ends; None: at a full training."""
 
 
 class AttemptStarted(_Event, frozen=True, tag="attempt_started"):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from orchestrator.sweep.domains import Model
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.spec import Member, SweepSpec
 
 
 class StagePlan(Model):
@@ -19,6 +19,8 @@ class StagePlan(Model):
     """The block: the hyperparameters it opens."""
     share: float
     """Its part of all trials, 0 to 1; the shares of a plan sum to 1."""
+    searcher: Member | None = None
+    """What draws its block. None: the sweep's searcher."""
 
 
 class Bracket(Model):

@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Strict,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from orchestrator.sweep.domains import Hyperparameter, Model, StrictFloat, StrictInt
 
@@ -26,6 +34,10 @@ def _seconds(value: Any) -> Any:
 
 Duration = Annotated[StrictFloat, BeforeValidator(_seconds)]
 """Seconds; written as a number of seconds or as `90s`, `15m`, `8h`, `2d`."""
+
+
+Reason = Annotated[str, Strict(), Field(min_length=1)]
+"""Some text."""
 
 
 class Objective(Model):
@@ -87,6 +99,26 @@ class Stage(Model):
     """The hyperparameters it opens."""
     share: StrictFloat | None = Field(None, gt=0, le=1)
     """Its part of the staged budget; None: an equal part of what the others leave."""
+    searcher: Member | None = None
+    """What proposes values for this stage's block. None: the sweep's searcher."""
+
+
+class Coupling(Model):
+    """A hyperparameter that follows another one: where the other moves and this one is held, this one is re-scaled."""
+
+    with_: Annotated[str, Strict()] = Field(alias="with")
+    """The hyperparameter that it follows, e.g. `batch_size`."""
+    rule: Literal["auto", "linear", "sqrt", "effective-rate"] = "auto"
+    """`linear` (held in proportion, Goyal et al. 2017), `sqrt` (to the square root, Malladi et al. 2022), or
+    `effective-rate` (learning_rate / (1 - momentum) is held). `auto`: effective-rate with `momentum`, else by the
+    hyperparameter `optimizer`: linear for SGD kinds, sqrt for those that normalise the gradient, as Adam does."""
+    reference: StrictFloat | None = Field(None)
+    """The value of `with` that the file's default is meant for: it counts wherever a proposal takes that default rather
+    than an earlier trial's value. None: the default of `with`."""
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"with" if name == "with_" else name: value for name, value in fields(self).items()}
 
 
 class Budget(Model):
@@ -140,6 +172,8 @@ class SweepSpec(Model):
     """Hyperparameters by name."""
     stages: Literal["auto"] | tuple[Stage, ...] = "auto"
     """`auto`: one stage for each tier, in order; or the stages written out."""
+    couple: Mapping[str, Coupling] = Field(default_factory=dict)
+    """Hyperparameters that follow others, e.g. `{learning_rate: {with: batch_size}}`."""
     search: Member = Member(name="soft-stages")
     """The ladder: how the budget is spent over the stages."""
     searcher: Member = Member(name="tpe")
@@ -158,6 +192,18 @@ class SweepSpec(Model):
     """Folder that takes the sweep's folder; relative to the sweep file, or absolute."""
     seed: StrictInt = Field(0, ge=0, lt=2**32)
     """Every draw follows from it and from the trial's number."""
+    ignore: Mapping[str, Reason] = Field(default_factory=dict)
+    """Rules of `stepladder check` that do not hold here, each with the reason: `{no-schedule: train.py has its own}`."""
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        pairs = [pair for entry in value if isinstance(entry, Mapping) for pair in entry.items()]
+        if any(not isinstance(entry, Mapping) for entry in value):
+            raise ValueError("ignore needs a reason for each rule; write {rule-id: why it does not hold here}")
+        return dict(pairs)
 
     @field_validator("search_space")
     @classmethod

@@ -25,7 +25,7 @@ class TrialState(StrEnum):
     COMPLETED = "completed"
     """Trained to the full fidelity, or returned by itself."""
     PRUNED = "pruned"
-    """Stopped by the scheduler for being weak."""
+    """Stopped below the full training: by the scheduler for being weak, or where a coarse round ends."""
     DIVERGED = "diverged"
     """Reported a value that is not finite."""
     FAILED = "failed"
@@ -46,6 +46,8 @@ class StopReason(StrEnum):
     """The objective was NaN or infinite."""
     FULL_FIDELITY = "full_fidelity"
     """The training is complete."""
+    SHORT = "short"
+    """It was to be trained so far and no further: a coarse round's trial, below the full training."""
     BUDGET = "budget"
     """A cap on hours is reached; the trial may go on if the cap is raised."""
 
@@ -71,6 +73,7 @@ AFTER_STOP: dict[StopReason, TrialState] = {
     StopReason.WEAK: TrialState.PRUNED,
     StopReason.NOT_FINITE: TrialState.DIVERGED,
     StopReason.FULL_FIDELITY: TrialState.COMPLETED,
+    StopReason.SHORT: TrialState.PRUNED,
     StopReason.BUDGET: TrialState.INTERRUPTED,
 }
 """State of a running trial whose report was answered with STOP."""
@@ -153,12 +156,21 @@ class Trial:
     """What a searcher is told once the trial ended badly through its own fault: finite, worse than the worst seen."""
     report_count: int = 0
     """Reports acknowledged, all attempts."""
+    notes: tuple[str, ...] = ()
+    """What was re-scaled or narrowed for it, and why."""
+    max_fidelity: float | None = None
+    """Where its training ends; None: at a full training."""
 
     @property
     def value(self) -> float | None:
         """Objective at the highest fidelity with a finite value; None without one."""
         newest = self.values.get(self.fidelity)
         return newest if newest is not None or not self.values else self.values[max(self.values)]
+
+    @property
+    def is_learned(self) -> bool:
+        """Say whether a model can learn from it: completed, pruned, or ended badly with a value to be told."""
+        return self.told is not None or self.state in {TrialState.COMPLETED, TrialState.PRUNED}
 
     @property
     def attempt(self) -> Attempt:

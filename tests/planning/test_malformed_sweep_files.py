@@ -238,7 +238,7 @@ CASES = [
     # members
     Case("unknown searcher", "stages: auto", "searcher: tpee",
          "9: searcher: 'tpee' is not a searcher; "
-         "choose one of grid, manual, quasirandom, random, tpe (did you mean 'tpe'?)"),
+         "choose one of coarse-to-fine, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?)"),
     Case("unknown scheduler", "stages: auto", "scheduler: {name: ashe}",
          "9: scheduler.name: 'ashe' is not a scheduler; choose one of asha, median, none (did you mean 'asha'?)"),
     Case("unknown ladder", "stages: auto", "search: staged",
