@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator import cli_catalogue
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="One YAML file becomes a staged hyperparameter sweep on Ray, and the winner comes out as JSON.",
 )
+
+app.add_typer(cli_catalogue.spaces_app, name="spaces")
+app.command()(cli_catalogue.check)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
 Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
@@ -55,16 +59,6 @@ def init(
 
 
 @app.command()
-def check(sweep_file: SweepFile, overrides: Overrides = None) -> None:
-    """Read a sweep file and say everything that is wrong with it."""
-    from orchestrator.runtime.workspace import plan_from_file
-
-    plan = plan_from_file(sweep_file, overrides or ())
-    typer.echo(f"{sweep_file}: valid, sweep {plan.sweep_id}")
-    _say(f"next: stepladder plan {sweep_file}")
-
-
-@app.command()
 def plan(
     sweep_file: SweepFile,
     overrides: Overrides = None,
@@ -76,9 +70,10 @@ def plan(
 ) -> None:
     """Show what a sweep would do and cost, before anything is paid for."""
     from orchestrator.report.plan_view import plan_answer, plan_document
-    from orchestrator.runtime.workspace import plan_from_file, sweep_folder
+    from orchestrator.runtime.workspace import linted_plan, sweep_folder
 
-    compiled = plan_from_file(sweep_file, overrides or ())
+    compiled, remarks = linted_plan(sweep_file, overrides or ())
+    cli_catalogue.warn(remarks, sweep_file)
     folder = sweep_folder(compiled, sweep_file.parent)
     seconds = epoch_seconds or _measured_seconds(folder)
     at_once = workers or compiled.spec.resources.max_concurrent or 8
@@ -100,9 +95,10 @@ def run(
 ) -> None:
     """Run a new sweep and write its winner to best.json."""
     from orchestrator.runtime.session import create
-    from orchestrator.runtime.workspace import plan_from_file, sweep_folder
+    from orchestrator.runtime.workspace import linted_plan, sweep_folder
 
-    compiled = plan_from_file(sweep_file, overrides or ())
+    compiled, remarks = linted_plan(sweep_file, overrides or ())
+    cli_catalogue.warn(remarks, sweep_file)
     folder = sweep_folder(compiled, sweep_file.parent)
     session = create(folder, compiled, sweep_file.read_bytes())
     _finish(session, _drive(session, sweep_file.parent, address, cpus, gpus), as_json)

@@ -5,6 +5,7 @@ Each check looks at a specification that is typed and in range; it yields key pa
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
@@ -16,6 +17,7 @@ from orchestrator.errors import SpecError
 from orchestrator.members import nearest
 from orchestrator.planning.compile import PACKAGES, stage_plans
 from orchestrator.planning.couplings import coupling_problems
+from orchestrator.planning.lint import rules
 from orchestrator.planning.messages import KeyPath, Problems, choose, show
 from orchestrator.planning.spaces import leaves_folder
 from orchestrator.planning.typed import typed
@@ -25,6 +27,8 @@ from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
 Found: TypeAlias = Iterator[tuple[KeyPath, str]]
 
+WITHOUT_MOMENTUM = ("adagrad", "adadelta")
+"""Optimizers with neither momentum nor betas in torch."""
 SHARES_AT_LEAST = 0.985
 """Sum of written shares that still counts as 1: three times 0.33 does."""
 
@@ -130,6 +134,29 @@ def _stages(spec: SweepSpec) -> Found:
             owners.setdefault(name, stage.name)
 
 
+def _ignored(spec: SweepSpec) -> Found:
+    known = sorted(rules())
+    for name in spec.ignore:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            yield ("ignore", name), f"{name!r} is no rule{meant} `stepladder check` names each rule that it applies"
+
+
+def _schedules(spec: SweepSpec) -> Found:
+    """Yield schedules that swing a momentum which an optimizer of the same configuration does not have."""
+    space = spec.search_space
+    schedule, optimizer = space.get("schedule"), space.get("optimizer")
+    if schedule is None or optimizer is None:
+        return
+    swinging = [name for name in ("cyclic", "one_cycle") if schedule.contains(name)]
+    met = [name for name in schedule.when.get("optimizer", WITHOUT_MOMENTUM) if name in WITHOUT_MOMENTUM]
+    lacking = [name for name in met if optimizer.contains(name)]
+    if swinging and lacking:
+        cannot = f"{' and '.join(swinging)} swing the momentum, which {' and '.join(map(str, lacking))} lacks"
+        yield ("search_space", "schedule"), f"{cannot}; extend schedules-without-momentum, or another optimizer"
+
+
 def _shares(spec: SweepSpec) -> Found:
     stages = () if spec.stages == "auto" else spec.stages
     shares = [stage.share for stage in stages if stage.share is not None]
@@ -195,6 +222,8 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Found]], ...] = (
     (frozenset({"search_space"}), _tunable),
     (frozenset({"search_space", "stages"}), _stages),
     (frozenset({"stages"}), _shares),
+    (frozenset({"search_space"}), _schedules),
+    (frozenset({"ignore"}), _ignored),
     (frozenset({"search_space", "couple"}), coupling_problems),
 )
 """Each check with the parts it looks at."""

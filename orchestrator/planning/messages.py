@@ -66,10 +66,13 @@ class Problems:
     def add(self, path: KeyPath, text: str) -> None:
         """Note that the value at `path` is wrong, unless the key or one around it has a problem already."""
         if not any(path[:length] in self._found for length in range(len(path) + 1)):
-            place = self.place(path)
-            taken_over = place.rank == SPACE_FILE and path[:1] == ("search_space",)
-            shown = ("hyperparameters", *path[1:]) if taken_over else path
-            self._found[path] = Finding(place, dotted(shown), text)
+            self._found[path] = self.finding(path, text)
+
+    def finding(self, path: KeyPath, text: str) -> Finding:
+        """Return something about the value at `path`, with the place where that was written."""
+        place = self.place(path)
+        taken_over = place.rank == SPACE_FILE and path[:1] == ("search_space",)
+        return Finding(place, dotted(("hyperparameters", *path[1:]) if taken_over else path), text)
 
     def take(self, finding: Finding, path: KeyPath = ()) -> None:
         """Take a finding made elsewhere (a file of search spaces, an override), to count as said of `path`."""

@@ -16,13 +16,18 @@ from pathlib import Path
 from orchestrator import definitions
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.members import nearest
-from orchestrator.planning.parse import parse
+from orchestrator.planning.parse import Parsed, parse_text
 from orchestrator.planning.spaces import FindSpace, is_path
 from orchestrator.planning.yaml_source import MAX_BYTES
 from orchestrator.sweep.spec import SweepSpec
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
+    """Read and check the sweep file at `path`, as `load_parsed` does."""
+    return load_parsed(path, overrides).spec
+
+
+def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
     """Read and check the sweep file at `path`, `key=value` overrides applied.
 
     Raises UsageError where it cannot be read, SpecError with every problem that it has.
@@ -36,7 +41,7 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     folder = path.parent
-    return parse(content, str(path), overrides, space_finder(folder), partial(trainable_problem, folder))
+    return parse_text(content, str(path), overrides, space_finder(folder), partial(trainable_problem, folder))
 
 
 def space_finder(folder: Path) -> FindSpace:
@@ -46,7 +51,8 @@ def space_finder(folder: Path) -> FindSpace:
 
 def shipped_spaces() -> dict[str, Path]:
     """Return the files of the shipped search spaces by name, in the order of the names."""
-    return {path.stem: path for path in sorted(definitions.folder("search_spaces").glob("*.yaml"))}
+    files = definitions.folder("search_spaces").glob("*.yaml")
+    return {path.stem: path for path in sorted(files, key=lambda path: path.stem)}
 
 
 def unknown_space(name: str) -> str:

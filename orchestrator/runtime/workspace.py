@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.planning.compile import compile_plan
+from orchestrator.planning.lint import Remark, lint
+from orchestrator.rules import ModelFacts
 from orchestrator.runtime.provenance import provenance
 from orchestrator.runtime.session import read_sweep, sweep_exists
-from orchestrator.runtime.spec_files import load_spec
+from orchestrator.runtime.spec_files import load_parsed
+from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.space import Space
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,25 @@ class Target:
 
 def plan_from_file(source: Path, overrides: Sequence[str] = ()) -> Plan:
     """Read and compile a sweep file. Raises SpecError with every problem found."""
-    spec = load_spec(source, overrides)
+    return linted_plan(source, overrides)[0]
+
+
+def linted_plan(
+    source: Path, overrides: Sequence[str] = (), inspect: Callable[[Config], ModelFacts] | None = None
+) -> tuple[Plan, list[Remark]]:
+    """Read and compile a sweep file, and tell what is known to go wrong with what it asks for.
+
+    `inspect` is handed the default configuration and returns what is known of the model. Raises SpecError with every
+    problem found.
+    """
+    parsed = load_parsed(source, overrides)
+    spec = parsed.spec
+    facts = None if inspect is None else inspect(Space(spec.search_space).baseline)
+    remarks = lint(spec, parsed.problems, parsed.shipped, facts)
     ground = provenance(source.parent, spec.trainable).model_copy(
         update={"source": str(source.resolve()), "overrides": tuple(overrides)}
     )
-    return compile_plan(spec, ground)
+    return compile_plan(spec, ground), remarks
 
 
 def sweep_folder(plan: Plan, beside: Path) -> Path:

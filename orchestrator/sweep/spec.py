@@ -193,7 +193,7 @@ class SweepSpec(Model):
     seed: StrictInt = Field(0, ge=0, lt=2**32)
     """Every draw follows from it and from the trial's number."""
     ignore: Mapping[str, Reason] = Field(default_factory=dict)
-    """Rules of `stepladder check` that do not hold here, each with the reason: `{no-schedule: train.py has its own}`."""
+    """Rules of `stepladder check` that do not hold here, each with a reason: `{no-schedule: train.py has its own}`."""
 
     @field_validator("ignore", mode="before")
     @classmethod

@@ -1,0 +1,98 @@
+"""The commands that show what the catalogue knows: `spaces`, and `check` with its remarks on a sweep file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from orchestrator.planning.lint import Remark
+    from orchestrator.rules import ModelFacts
+    from orchestrator.sweep.domains import Config
+
+spaces_app = typer.Typer(rich_markup_mode="markdown")
+
+
+@spaces_app.callback(invoke_without_command=True)
+def spaces(context: typer.Context) -> None:
+    """List the search spaces of the catalogue; `spaces show NAME` shows one."""
+    from orchestrator.planning.catalogue import catalogue_summaries
+    from orchestrator.report.spaces_view import spaces_answer
+    from orchestrator.runtime.spec_files import shipped_spaces, space_finder
+
+    if context.invoked_subcommand is None:
+        _answer(spaces_answer(catalogue_summaries(shipped_spaces(), space_finder(Path()))))
+        _say("next: stepladder spaces show NAME")
+
+
+@spaces_app.command("show")
+def show_space(
+    name: Annotated[str, typer.Argument(help="A space, or the path of a file.", show_default=False)],
+) -> None:
+    """Show a search space: ranges, defaults, tiers, sources, cautions."""
+    from orchestrator.planning.catalogue import catalogue_space
+    from orchestrator.report.spaces_view import space_answer
+    from orchestrator.runtime.spec_files import space_finder
+
+    _answer(space_answer(catalogue_space(name, space_finder(Path()))))
+
+
+def check(
+    sweep_file: Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Also inspect the torch model that module:function returns.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Read a sweep file and say everything that is wrong with it, and what is known to go wrong."""
+    from orchestrator.report.lint_view import lint_answer, lint_document
+    from orchestrator.runtime.workspace import linted_plan
+
+    plan, remarks = linted_plan(sweep_file, overrides or (), _inspector(model, sweep_file.parent))
+    if as_json:
+        typer.echo(json.dumps({"sweep": plan.sweep_id, "remarks": lint_document(remarks)}, indent=2))
+        return
+    typer.echo(f"{sweep_file}: valid, sweep {plan.sweep_id}")
+    if remarks:
+        _answer(lint_answer(remarks))
+        _say("where a remark does not hold, write in the sweep file: ignore: {rule: the reason}")
+    _say(f"next: stepladder plan {sweep_file}")
+
+
+def _inspector(target: str | None, folder: Path) -> Callable[[Config], ModelFacts] | None:
+    if target is None:
+        return None
+    from orchestrator.inspection import inspect_target  # imports torch
+
+    return partial(inspect_target, target, folder)
+
+
+def warn(remarks: Sequence[Remark], sweep_file: Path) -> None:
+    """Say the warnings among the remarks on stderr, before a sweep is planned or run."""
+    from orchestrator.report.lint_view import warning_lines
+
+    lines = warning_lines(remarks)
+    for line in lines:
+        _say(line)
+    if lines:
+        _say(f"why, and what to do instead: stepladder check {sweep_file}")
+
+
+def _answer(renderable: Any) -> None:
+    from orchestrator.report.render import make_console, show
+
+    show(make_console(sys.stdout), renderable)
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
