@@ -22,7 +22,7 @@ def classify(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, ray_errors.RayTaskError):
         return _classify_raised(error)
     if isinstance(error, ray_errors.OutOfMemoryError):
-        return Outcome.OUT_OF_MEMORY, cut(f"the node ran out of memory and Ray ended the worker: {error}")
+        return Outcome.OUT_OF_MEMORY, f"the node ran out of memory and Ray ended the worker: {_gist(error)}"
     if isinstance(error, ray_errors.RayActorError) and isinstance(error.__cause__, ray_errors.RayError):
         return classify(error.__cause__)
     if isinstance(error, ray_errors.RayError):
@@ -44,5 +44,5 @@ def _classify_raised(error: ray_errors.RayTaskError) -> tuple[Outcome, str]:
 
 def _gist(error: ray_errors.RayError) -> str:
     lines = [line for line in str(error).splitlines() if line and not line.startswith("\t")]
-    why = [line for line in lines if line.startswith(_WHY)] or lines
+    why = [line for line in lines if line.startswith(_WHY)] or lines[:1]
     return f"{type(error).__name__}: {' '.join(why)[:MAX_GIST]}"

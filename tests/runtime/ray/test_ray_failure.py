@@ -39,7 +39,7 @@ def lost(why: Exception) -> ray_errors.RayActorError:
         (
             ray_errors.OutOfMemoryError("95 %"),
             Outcome.OUT_OF_MEMORY,
-            "the node ran out of memory and Ray ended the worker: 95 %",
+            "the node ran out of memory and Ray ended the worker: OutOfMemoryError: 95 %",
         ),
         (lost(ray_errors.OutOfMemoryError("95 %")), Outcome.OUT_OF_MEMORY, "the node ran out of memory and Ray"),
         (
