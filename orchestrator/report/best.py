@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "best.json"
 
 
-def best(state: SweepState, folder: Path) -> dict[str, Any]:
+def best_document(state: SweepState, folder: Path) -> dict[str, Any]:
     """Return the content of best.json as plain data, keys in the order they are written.
 
     `folder` is the sweep's folder as a person would type it; checkpoints are given relative to it and absolute. Spend
@@ -52,7 +52,7 @@ def best(state: SweepState, folder: Path) -> dict[str, Any]:
 
 def best_text(state: SweepState, folder: Path) -> str:
     """Return best.json as it is written: UTF-8 JSON, two spaces, a newline at the end."""
-    return json.dumps(best(state, folder), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(best_document(state, folder), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_best(files: FileSystem, state: SweepState, folder: Path) -> None:
