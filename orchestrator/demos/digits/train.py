@@ -252,6 +252,7 @@ def main() -> None:
     for name, value in BY_HAND.items():
         parser.add_argument(f"--{name}", type=type(value), default=value, help=f"default {value}")
     parser.add_argument("--seed", type=int, default=0, help="of initialisation, order and dropout; default 0")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of a full training; default {EPOCHS}")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the last epoch's checkpoint into FOLDER")
     parser.add_argument("--test", type=Path, metavar="FOLDER", help="no training: test the checkpoint in FOLDER")
     config = vars(parser.parse_args())
@@ -259,8 +260,8 @@ def main() -> None:
     if (tested := config.pop("test")) is not None:
         print(f"test_accuracy {test(tested):.4f}")
         return
-    saved, seed = config.pop("save"), config.pop("seed")
-    training = Training({**config, "_trial": {"seed": seed}})
+    saved, trial = config.pop("save"), {"seed": config.pop("seed"), "max_fidelity": config.pop("epochs")}
+    training = Training({**config, "_trial": trial})
     while training.epoch < training.epochs:
         metrics = training.train_epoch()
         print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
