@@ -206,9 +206,8 @@ def _drive(session: Session, folder: Path, address: str | None, cpus: int | None
     from orchestrator.runtime.ray.host import HostOptions
     from orchestrator.runtime.ray.trainable import TrainableFile
 
-    file, _, function = session.state.plan.spec.trainable.partition(":")
+    trainable = TrainableFile.from_spec(folder.absolute(), session.state.plan.spec.trainable)
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
-        trainable = TrainableFile(folder.absolute(), file, function)
         return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)
 
 

@@ -10,6 +10,7 @@ from orchestrator.sweep.trial import Outcome
 MAX_GIST = 300
 """Characters of what Ray says about a dead worker; the rest is the same advice every time."""
 _RESET_REFUSED = "Trainable runner reuse"
+_UNBORN = "error raised in its creation task"
 _WHY = "The actor is dead because"
 
 
@@ -25,6 +26,8 @@ def classify(error: BaseException) -> tuple[Outcome, str]:
         return Outcome.OUT_OF_MEMORY, f"the node ran out of memory and Ray ended the worker: {_gist(error)}"
     if isinstance(error, ray_errors.RayActorError) and isinstance(error.__cause__, ray_errors.RayError):
         return classify(error.__cause__)
+    if isinstance(error, ray_errors.RayActorError) and _UNBORN in str(error):
+        return Outcome.ERROR, cut(f"the worker could not be set up: {_last_line(error)}")
     if isinstance(error, ray_errors.RayError):
         return Outcome.LOST, f"the worker was lost: {_gist(error)}"
     if _RESET_REFUSED in str(error):
@@ -40,6 +43,10 @@ def _classify_raised(error: ray_errors.RayTaskError) -> tuple[Outcome, str]:
         return classify(cause)
     outcome = Outcome.OUT_OF_MEMORY if is_out_of_memory(cause) else Outcome.ERROR
     return outcome, cut(f"{type(cause).__name__}: {cause}")
+
+
+def _last_line(error: BaseException) -> str:
+    return [line for line in str(error).splitlines() if line.strip()][-1].strip()
 
 
 def _gist(error: ray_errors.RayError) -> str:
