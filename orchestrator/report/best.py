@@ -46,7 +46,7 @@ def best_document(state: SweepState, folder: Path) -> dict[str, Any]:
             "fidelity": summary.spend.fidelity,
         },
         "provenance": _provenance(state),
-        "again": _again(state, winner, folder),
+        "rerun": _rerun(state, winner, folder),
     }
 
 
@@ -130,13 +130,15 @@ def _provenance(state: SweepState) -> dict[str, Any]:
     return {
         "versions": dict(sorted((state.sessions[-1].versions if state.sessions else planned.versions).items())),
         "git_commit": planned.git_commit,
+        "sweep_file": planned.source,
+        "overrides": list(planned.overrides),
         "code_hashes": list(hashes),
         "code_changed": len(hashes) > 1,
         "drivers": len(state.sessions),
     }
 
 
-def _again(state: SweepState, winner: Trial | None, folder: Path) -> dict[str, Any]:
+def _rerun(state: SweepState, winner: Trial | None, folder: Path) -> dict[str, Any]:
     return {
         "trainable": state.plan.spec.trainable,
         "arguments": None if winner is None else shell_arguments(ordered(state, winner)),

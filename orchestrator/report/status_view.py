@@ -122,8 +122,8 @@ def status_answer(state: SweepState, folder: Path, holder: str | None, now: floa
     found = status(state, folder, holder, now)
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
     times = f"planned {_date(found.started_t)}, last record {span} later, {age} ago"
-    heading = Text(f"{found.summary.sweep_id}: {found.condition}, {found.detail}", style="bold")
-    return Group(heading, Text(times), Text(), _stages(found.summary), Text(), _details(found))
+    heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
+    return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
 
 
 def winner_answer(state: SweepState, folder: Path, reason: str) -> Group:
@@ -179,13 +179,13 @@ def _result(found: Status) -> list[tuple[str, str]]:
 
 
 def _stages(summary: Summary) -> Table:
-    numeric = frozenset({"trials", "running", "done", "stopped", "failed"})
+    numeric = frozenset({"trials", "open", "done", "stopped", "failed"})
     table = listing(
-        "stage", "block", "trials", "running", "done", "stopped", "failed", "best before", "best after", numeric=numeric
+        "stage", "block", "trials", "open", "done", "stopped", "failed", "best before", "best after", numeric=numeric
     )
     for stage in summary.stages:
         tally = stage.tally
-        counts = (tally.running, tally.done, tally.stopped, tally.failed)
+        counts = (tally.running + tally.waiting, tally.done, tally.stopped, tally.failed)
         table.add_row(
             Text(stage.name),
             Text(", ".join(stage.block)),

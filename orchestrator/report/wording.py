@@ -31,12 +31,12 @@ def duration(seconds: float) -> str:
 
 
 def hours(value: float) -> str:
-    """Write hours: `0.0042`, `3.10`, `412`; small ones keep two significant digits."""
+    """Write hours: `0.0042`, `3.1`, `412`; small ones keep two significant digits."""
     if value == 0:
         return "0"
     if value < 1:
         return f"{value:.2g}"
-    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+    return f"{value:.2f}".rstrip("0").rstrip(".") if value < 100 else f"{value:,.0f}"
 
 
 def scalar(value: Scalar) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from sweeps import SPACE, make_plan, smooth
@@ -18,8 +19,11 @@ from orchestrator.runtime.filesystem import LocalFileSystem
 from orchestrator.runtime.journal import JournalWriter
 from orchestrator.runtime.simulator import SimulatedCluster, simulate_plan
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.trial import Outcome, StopReason
 
 HOSTILE = ["$(rm -rf ~)", "two words", 'say "hi"', "it's", "line\nbreak", "", "true", "12", "C:\\dir\\", "${x}", "é☃🎈"]
+T0 = 1_700_000_000.0
 DRIVER = ev.DriverStarted(0.0, 1, "host:17", "c0de", {"ray": "2.60.0", "python": "3.11"})
 
 
@@ -48,6 +52,50 @@ def told():
     state, journal = simulate_plan(plan, measured, cluster)
     events = [journal.events[0], DRIVER, *journal.events[1:]]
     assert state.plan == plan
+    return events
+
+
+@pytest.fixture(scope="session")
+def story():
+    """Six trials written by hand, one of each fate; the last is open. 100 s an epoch, GPUs shared by two."""
+    stages = (
+        StagePlan(name="rate", tune=("learning_rate",), share=0.5),
+        StagePlan(name="shape", tune=("momentum", "batch_size"), share=0.5),
+    )
+    plan = make_plan(budget={"trials": 6}, resources={"cpus": 1, "gpus": 0.5}, searcher={"name": "random"})
+    plan = plan.model_copy(update={"sweep_id": "test-0123456789ab", "stages": stages})
+    base = {"learning_rate": 0.01, "momentum": 0.9, "batch_size": 32, "optimizer": "sgd"}
+    events = [ev.SweepPlanned(T0, ev.FORMAT, plan.model_dump(mode="json")), msgspec.structs.replace(DRIVER, t=T0)]
+
+    def trial(number, changes, stage, curve, outcome=None, stop=None, error=None):
+        t = T0 + 3000 * number
+        proposed = ev.TrialProposed(t, number, base | changes, stage, "uniform" if number else "baseline", [], None, 0)
+        events.extend([proposed, ev.AttemptStarted(t, number, 0), ev.AttemptPlaced(t, number, 0, "node-1", "0")])
+        for epoch, score in curve.items():
+            verdict = stop if epoch == max(curve) else None
+            checkpoint = f"checkpoints/{number}/{epoch}"
+            events.append(ev.Reported(t + 100 * epoch, number, 0, epoch, {"score": score}, checkpoint, verdict))
+        if outcome:
+            events.append(ev.AttemptEnded(t + 100 * max(curve, default=1), number, 0, outcome, error))
+
+    events.append(ev.StageEntered(T0, "rate", None, None))
+    trial(0, {}, "rate", {3.0: 0.5, 27.0: 0.8}, Outcome.STOPPED, StopReason.FULL_FIDELITY)
+    trial(1, {"learning_rate": 0.5}, "rate", {3.0: 0.25}, Outcome.STOPPED, StopReason.WEAK)
+    trial(
+        2, {"learning_rate": 0.05}, "rate", {3.0: 0.6, 9.0: 0.95, 27.0: 0.9}, Outcome.STOPPED, StopReason.FULL_FIDELITY
+    )
+    events.append(ev.StageEntered(T0 + 9000, "shape", 2, 0.9))
+    trial(3, {"momentum": 0.99}, "shape", {3.0: "nan"}, Outcome.STOPPED, StopReason.NOT_FINITE)
+    trial(
+        4,
+        {"batch_size": 256},
+        "shape",
+        {},
+        Outcome.ERROR,
+        None,
+        "Traceback:\n  File x\nValueError: bad [bold]size[/bold]",
+    )
+    trial(5, {"momentum": 0.6}, "shape", {3.0: 0.7, 9.0: 0.85})
     return events
 
 
