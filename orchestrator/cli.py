@@ -7,6 +7,7 @@ file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,9 @@ from orchestrator.errors import StepladderError, UsageError
 if TYPE_CHECKING:
     from orchestrator.launchers.local import Ending
     from orchestrator.runtime.session import Session
+
+RESUMABLE = 75
+"""Exit code of what stopped with work left: run it again."""
 
 app = typer.Typer(
     add_completion=False,
@@ -183,21 +187,23 @@ def main() -> None:
     """Run the command; a person's mistakes end in a sentence, never in a traceback."""
     try:
         app()
+    except SystemExit as leaving:
+        sys.exit(RESUMABLE if leaving.code == signal.SIGTERM else leaving.code)
     except StepladderError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
 
 
 def _drive(session: Session, folder: Path, address: str | None, cpus: int | None, gpus: int | None) -> Ending:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # from here on there is something to go on with
     from orchestrator.launchers.local import drive
     from orchestrator.report.progress import Progress
     from orchestrator.report.render import make_console
     from orchestrator.runtime.ray.host import HostOptions
     from orchestrator.runtime.ray.trainable import TrainableFile
 
-    file, _, function = session.state.plan.spec.trainable.partition(":")
+    trainable = TrainableFile.from_spec(folder.absolute(), session.state.plan.spec.trainable)
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
-        trainable = TrainableFile(folder.absolute(), file, function)
         return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)
 
 

@@ -94,8 +94,7 @@ class Sweep:
         from orchestrator.runtime.ray.host import HostOptions
         from orchestrator.runtime.ray.trainable import TrainableFile
 
-        file, _, function = self.spec.trainable.partition(":")
-        trainable = self._function or TrainableFile(self.folder, file, function)
+        trainable = self._function or TrainableFile.from_spec(self.folder, self.spec.trainable)
         with Progress(session.state.plan, make_console(sys.stderr)) as progress:
             return drive(session, trainable, HostOptions(**ray), progress.on_step)
 

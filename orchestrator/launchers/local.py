@@ -6,8 +6,10 @@ beside them the threads that write Parquet and remove old checkpoints.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,7 +62,9 @@ def drive(
         on_step(session.state, time.time())
 
     try:
-        reason = run_on_ray(session.controller, trainable, session.folder, options, step)
+        with _leaving_in_order() as left:
+            left.append(run_on_ray(session.controller, trainable, session.folder, options, step))
+        reason = left[-1]
         session.close(reason)
     except BaseException:
         session.release()
@@ -69,6 +73,20 @@ def drive(
         retention.stop()
         problems = tables.stop()
     return Ending(reason, session.state, [*problems, *missed_rungs(session.state)])
+
+
+@contextlib.contextmanager
+def _leaving_in_order() -> Iterator[list[str]]:
+    """Turn a signal that comes before or after the host listens for signals into a reason to leave."""
+    reasons: list[str] = []
+    try:
+        yield reasons
+    except KeyboardInterrupt:
+        reasons.append("SIGINT")
+    except SystemExit as leaving:  # what ray.init, and the command line, make of a SIGTERM
+        if leaving.code != signal.SIGTERM:
+            raise
+        reasons.append("SIGTERM")
 
 
 def missed_rungs(state: SweepState) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "best.json"
 
 
-def best(state: SweepState, folder: Path) -> dict[str, Any]:
+def best_document(state: SweepState, folder: Path) -> dict[str, Any]:
     """Return the content of best.json as plain data, keys in the order they are written.
 
     `folder` is the sweep's folder as a person would type it; checkpoints are given relative to it and absolute. Spend
@@ -46,13 +46,13 @@ def best(state: SweepState, folder: Path) -> dict[str, Any]:
             "fidelity": summary.spend.fidelity,
         },
         "provenance": _provenance(state),
-        "again": _again(state, winner, folder),
+        "rerun": _rerun(state, winner, folder),
     }
 
 
 def best_text(state: SweepState, folder: Path) -> str:
     """Return best.json as it is written: UTF-8 JSON, two spaces, a newline at the end."""
-    return json.dumps(best(state, folder), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(best_document(state, folder), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_best(files: FileSystem, state: SweepState, folder: Path) -> None:
@@ -130,13 +130,15 @@ def _provenance(state: SweepState) -> dict[str, Any]:
     return {
         "versions": dict(sorted((state.sessions[-1].versions if state.sessions else planned.versions).items())),
         "git_commit": planned.git_commit,
+        "sweep_file": planned.source,
+        "overrides": list(planned.overrides),
         "code_hashes": list(hashes),
         "code_changed": len(hashes) > 1,
         "drivers": len(state.sessions),
     }
 
 
-def _again(state: SweepState, winner: Trial | None, folder: Path) -> dict[str, Any]:
+def _rerun(state: SweepState, winner: Trial | None, folder: Path) -> dict[str, Any]:
     return {
         "trainable": state.plan.spec.trainable,
         "arguments": None if winner is None else shell_arguments(ordered(state, winner)),

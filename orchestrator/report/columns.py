@@ -16,7 +16,8 @@ from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Scala
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Trial, training_seed
 
-_MOMENT = pa.timestamp("us", tz="UTC")
+_MOMENT = pa.timestamp("us")
+"""In UTC without saying so in the type: DuckDB fetches a timestamp with a time zone only where pytz is installed."""
 
 TRIAL_HEAD = {
     "sweep_id": pa.string(),
@@ -50,8 +51,9 @@ TRIAL_TAIL = {
     "code_changed": pa.bool_(),
 }
 """After them. `block` is comma-separated; node, GPUs, outcome and error are the last attempt's; `worker_s` and
-`gpu_s` count all attempts up to the last sign of life; `ended` is null until the trial's state is final; `session` is
-the number of the driver that wrote the trial's newest record, `code_hash` the training code it ran."""
+`gpu_s` count all attempts up to the last sign of life; `started` and `ended` are in UTC, `ended` null until the state
+is final; `session` is the number of the driver that wrote the newest record, `code_hash` the training code it ran.
+"""
 
 REPORT_HEAD = {
     "sweep_id": pa.string(),

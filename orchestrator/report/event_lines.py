@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.report import wording
+from orchestrator.report.status_view import last_line
 from orchestrator.report.summary import valued_at
 from orchestrator.sweep.trial import Trial, TrialState
 
@@ -23,7 +24,6 @@ _WORDS = {
     TrialState.PRUNED: "stopped early",
     TrialState.DIVERGED: "diverged",
     TrialState.FAILED: "failed",
-    TrialState.INTERRUPTED: "interrupted, will be offered again",
 }
 
 
@@ -57,7 +57,7 @@ class EventLines:
 
     def lines(self, state: SweepState, now: float) -> list[str]:
         """Return what is new at `now` (seconds since the epoch), oldest first."""
-        since = 0.0 if self._credited_t is None else now - self._credited_t
+        since = 0.0 if self._credited_t is None else max(0.0, now - self._credited_t)
         self._credit, self._credited_t = min(BURST, self._credit + since * LINES_PER_S), now
         lines = []
         for line in (*self._entered(state), *self._news(state)):
@@ -72,10 +72,7 @@ class EventLines:
         return lines
 
     def _entered(self, state: SweepState) -> Iterator[_Line]:
-        entries = (
-            list(state.stages_entered.values())[self._stages :] if len(state.stages_entered) > self._stages else []
-        )
-        for entry in entries:
+        for entry in list(state.stages_entered.values())[self._stages :]:
             self._stages += 1
             block = next((stage.tune for stage in state.plan.stages if stage.name == entry.stage), ())
             text = f"stage {entry.stage} ({self._stages} of {len(state.plan.stages)}) opens {', '.join(block)}"
@@ -100,7 +97,7 @@ class EventLines:
                 yield self._finished(state, trial)
 
     def _finished(self, state: SweepState, trial: Trial) -> _Line:
-        text = f"trial {trial.number} {_WORDS[trial.state]}"
+        text = f"{_name(trial)} {_WORDS[trial.state]}"
         is_best = False
         if trial.value is not None:
             text += f": {state.plan.spec.objective.metric} {wording.number(trial.value)}"
@@ -110,19 +107,24 @@ class EventLines:
             )
             if is_best:
                 self._best = trial.number, trial.value
-                text += ", the best so far" if trial.number else ", the baseline"
-        if trial.state is TrialState.FAILED and trial.attempts and trial.attempts[-1].error:
-            text += f": {trial.attempts[-1].error.strip().splitlines()[-1]}"
+                text += ", the best so far" if trial.number else ""
+        if trial.state is TrialState.FAILED:
+            text += f": {last_line(trial)}"
         return _Line(f"{text} [{self._ended}/{state.plan.spec.budget.trials}]", is_important=is_best)
+
+
+def _name(trial: Trial) -> str:
+    return f"trial {trial.number}" if trial.number else "trial 0 (the baseline)"
 
 
 def _started(state: SweepState, trial: Trial) -> str:
     attempt = trial.attempts[-1]
     if attempt.number == 0:
-        return f"trial {trial.number} started ({trial.move}): {wording.configuration(trial.config)}"
+        how = f" ({trial.move})" if trial.number else ""
+        return f"{_name(trial)} started{how}: {wording.configuration(trial.config)}"
     origin = (
         f"{state.plan.spec.fidelity.metric} {wording.number(attempt.resumed_from)}"
         if attempt.resumed_from
         else "the start"
     )
-    return f"trial {trial.number} goes on from {origin} (attempt {attempt.number + 1})"
+    return f"{_name(trial)} goes on from {origin} (attempt {attempt.number + 1})"

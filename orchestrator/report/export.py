@@ -96,7 +96,7 @@ def _env(configs: list[Config], comments: list[str]) -> str:
         variables = {name.upper(): name for name in config}
         clash = next((name for name in config if variables[name.upper()] != name), None)
         if clash is not None:
-            both = f"{clash} and {variables[clash.upper()]}"
+            both = " and ".join(sorted([clash, variables[clash.upper()]]))
             raise UsageError(f"--format env: {both} would be the same variable {clash.upper()}; choose another format")
         blocks.append("\n".join(f"{name.upper()}={shlex.quote(_plain(value))}" for name, value in config.items()))
     return _lines(blocks, comments)
@@ -148,7 +148,8 @@ def _yaml_value(value: Scalar) -> str:
         return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
     text = _literal(value)
     mantissa, exponent, power = text.partition("e")
-    return f"{mantissa}.0e{power}" if exponent and "." not in mantissa else text  # YAML 1.1 needs the dot
+    lacks_dot = isinstance(value, float) and exponent and "." not in mantissa
+    return f"{mantissa}.0e{power}" if lacks_dot else text  # YAML 1.1 needs the dot
 
 
 _HYDRA_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

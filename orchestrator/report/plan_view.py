@@ -12,89 +12,116 @@ from rich.text import Text
 from orchestrator.planning.estimate import Estimate, Hours, estimate
 from orchestrator.report import wording
 from orchestrator.report.render import listing, pairs
+from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
 from orchestrator.sweep.plan import Plan
 
 
-def plan_document(plan: Plan, workers: int, seconds_per_fidelity: float | None) -> dict[str, Any]:
-    """Return a plan and its estimate as plain data for `--json`; what is not known is None."""
-    return {"plan": plan.model_dump(mode="json"), "estimate": asdict(estimate(plan, workers, seconds_per_fidelity))}
+def plan_answer(plan: Plan, workers: int, seconds: float | None) -> Group:
+    """Return a plan for a person to read, estimated for `workers` trials at once.
+
+    `seconds` is what one unit of fidelity takes, None where nobody knows yet.
+    """
+    found = estimate(plan, workers, seconds)
+    parts = (_facts(plan, found), _stages(found), _rungs(plan, found), _space(plan), _cost(plan, found))
+    return Group(Text(plan.sweep_id, style="bold"), *(piece for part in parts for piece in (Text(), part)))
 
 
-def plan_answer(plan: Plan, workers: int, seconds_per_fidelity: float | None) -> Group:
-    """Return a plan for a person, with `workers` trials at once and one unit of fidelity taking so many seconds."""
-    found = estimate(plan, workers, seconds_per_fidelity)
-    objective, members = plan.spec.objective, (plan.spec.search, plan.spec.searcher, plan.spec.scheduler)
-    return Group(
-        Text(f"{plan.sweep_id}: {objective.goal} {objective.metric}", style="bold"),
-        Text(", ".join(member.name for member in members) + f", seed {plan.spec.seed}"),
-        Text(),
-        _stages(found),
-        Text(),
-        pairs([*_judging(plan, found), *_cost(plan, found, seconds_per_fidelity), *_warnings(plan, found)]),
-    )
+def plan_document(plan: Plan, workers: int, seconds: float | None) -> dict[str, Any]:
+    """Return the same as plain data for `--json`; what is unknown is None."""
+    found, spec = estimate(plan, workers, seconds), plan.spec
+    return {
+        "sweep_id": plan.sweep_id,
+        "objective": spec.objective.model_dump(mode="json"),
+        "fidelity": spec.fidelity.model_dump(mode="json"),
+        "trials": spec.budget.trials,
+        "seconds_per_fidelity": seconds,
+        "baseline": plan.space.baseline,
+        "estimate": {**asdict(found), "stages": [asdict(stage) | {"trials": stage.trials} for stage in found.stages]},
+        "plan": plan.model_dump(mode="json"),
+    }
+
+
+def _facts(plan: Plan, found: Estimate) -> Table:
+    spec = plan.spec
+    unit = wording.counted(spec.fidelity.max, spec.fidelity.metric)
+    size = found.configurations
+    room = "" if size is None else f" (the space holds {wording.counted(size, 'configuration')})"
+    caps = {
+        "GPU-hours": None if spec.budget.gpu_hours is None else wording.hours(spec.budget.gpu_hours),
+        "CPU-hours": None if spec.budget.cpu_hours is None else wording.hours(spec.budget.cpu_hours),
+        "on the clock": None if spec.budget.wall is None else wording.duration(spec.budget.wall),
+    }
+    rows = [
+        ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.trainable}"),
+        ("trials", f"{spec.budget.trials}{room}, each up to {unit}, {found.workers} at once"),
+        ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, early stopping by {spec.scheduler.name}"),
+        ("a trial takes", f"{spec.resources.cpus:g} CPUs, {spec.resources.gpus:g} GPUs"),
+    ]
+    stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
+    return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
 
 
 def _stages(found: Estimate) -> Table:
-    table = listing("stage", "tunes", "trials", "numbers", "by model", numeric=frozenset({"trials", "by model"}))
+    table = listing("stage", "opens", "trials", "numbered", "model-based", numeric=frozenset({"trials", "model-based"}))
     for stage in found.stages:
-        numbers = f"{stage.first} to {stage.last}" if stage.trials else "none"
-        table.add_row(stage.name, ", ".join(stage.tune), str(stage.trials), numbers, f"{stage.model_based:.1f}")
-    total = sum(stage.trials for stage in found.stages)
-    model_based = sum(stage.model_based for stage in found.stages)
-    table.add_row("all", f"with {found.workers} trials at once", str(total), "", f"{model_based:.1f}", style="bold")
+        numbers = f"{stage.first} to {stage.last}" if stage.trials > 0 else "none"
+        block = Text(", ".join(stage.tune))
+        table.add_row(Text(stage.name), block, str(stage.trials), numbers, f"{stage.model_based:.0f}")
     return table
 
 
-def _judging(plan: Plan, found: Estimate) -> list[tuple[str, str]]:
-    metric = plan.spec.fidelity.metric
-    rows = []
-    for index, bracket in enumerate(found.brackets):
-        share = "" if len(found.brackets) == 1 else f" ({bracket.share:.0%} of the trials)"
-        rungs = ", ".join(wording.number(rung) for rung in bracket.rungs)
-        judged = f"judged at {metric} {rungs}" if rungs else "never stopped early"
-        label = "rungs" if len(found.brackets) == 1 else f"bracket {index}"
-        rows.append((label, f"{judged}; a full training is {wording.number(plan.spec.fidelity.max)}{share}"))
-    return rows
+def _rungs(plan: Plan, found: Estimate) -> Table:
+    fidelity = plan.spec.fidelity
+    table = listing(
+        "bracket", f"rungs ({fidelity.metric})", "share", "expected of a trial", numeric=frozenset({"share"})
+    )
+    for number, bracket in enumerate(found.brackets):
+        rungs = ", ".join(wording.number(rung) for rung in bracket.rungs) or "none"
+        expected = "known afterwards" if bracket.expected is None else _trained(bracket.expected, fidelity.metric)
+        row = (str(number), f"{rungs}, then {wording.number(fidelity.max)}", f"{bracket.share:.0%}", expected)
+        table.add_row(*(Text(cell) for cell in row))
+    return table
 
 
-def _cost(plan: Plan, found: Estimate, seconds_per_fidelity: float | None) -> list[tuple[str, str]]:
-    metric, resources = plan.spec.fidelity.metric, plan.spec.resources
-    most = f"at most {wording.counted(found.most_fidelity, metric)}"
-    expected = found.expected_fidelity
-    about = f", about {wording.counted(round(expected), metric)} with early stopping" if expected is not None else ""
-    rows = [
-        ("trial", f"{wording.number(resources.cpus)} CPU, {wording.number(resources.gpus)} GPU"),
-        ("training", most + about),
-    ]
-    if seconds_per_fidelity is None:
-        return [*rows, ("hours", f"unknown until the time of one {metric} is: --epoch-seconds S, or a first run")]
-    rows.append(("measured", f"{wording.number(seconds_per_fidelity, 3)} s for one {metric}"))
-    for label, hours in (("at most", found.most_hours), ("expected", found.expected_hours)):
-        if hours is not None:
-            rows.append((label, _hours(hours)))
-    return rows
-
-
-def _hours(hours: Hours) -> str:
-    kinds = [("GPU", hours.gpu), ("CPU", hours.cpu)]
-    paid = ", ".join(f"{wording.hours(amount)} {kind}-hours" for kind, amount in kinds if amount)
-    return f"{paid}, {wording.duration(hours.wall * 3600)} on the clock"
-
-
-def _warnings(plan: Plan, found: Estimate) -> list[tuple[str, str]]:
-    budget, rows = plan.spec.budget, []
-    if found.configurations is not None and found.configurations < budget.trials:
-        rows.append(
-            ("note", f"there are only {found.configurations} configurations; the sweep ends when all are tried")
+def _space(plan: Plan) -> Table:
+    table = listing("hyperparameter", "values", "default", "tier", "only with", numeric=frozenset({"tier"}))
+    for name, domain in plan.space.items():
+        conditions = (
+            f"{parent} {' or '.join(wording.scalar(value) for value in wanted)}"
+            for parent, wanted in domain.when.items()
         )
-    if found.most_hours is not None:
-        caps = [
-            ("gpu_hours", found.most_hours.gpu, budget.gpu_hours),
-            ("cpu_hours", found.most_hours.cpu, budget.cpu_hours),
-        ]
-        for name, hours, cap in caps:
-            if cap is not None and hours > cap:
-                rows.append(("note", f"the cap {name}: {wording.number(cap)} may end the sweep before all trials ran"))
-        if budget.wall is not None and found.most_hours.wall * 3600 > budget.wall:
-            rows.append(("note", "the cap on wall time may stop it with work left; `stepladder resume` goes on"))
-    return rows
+        row = (name, _values(domain), wording.scalar(domain.default), str(domain.tier), ", ".join(conditions))
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _values(domain: Hyperparameter) -> str:
+    if isinstance(domain, Constant):
+        return "constant"
+    if isinstance(domain, Choice):
+        return ", ".join(wording.scalar(choice) for choice in domain.choices)
+    step = "" if domain.step in (None, 1) else f" in steps of {wording.scalar(domain.step or 1)}"
+    unit = f" {domain.unit}" if domain.unit else ""
+    return f"{wording.scalar(domain.low)} to {wording.scalar(domain.high)}{unit}, {domain.scale}{step}"
+
+
+def _cost(plan: Plan, found: Estimate) -> Table:
+    metric = plan.spec.fidelity.metric
+    rows = [("at most", _sum(found.most_fidelity, found.most_hours, metric))]
+    if found.expected_fidelity is not None:
+        rows.append(("expected", _sum(found.expected_fidelity, found.expected_hours, metric)))
+    if found.most_hours is None:
+        rows.append(("hours", f"unknown until one {metric} was timed: run it once, or give --epoch-seconds"))
+    return pairs(rows)
+
+
+def _sum(fidelity: float, hours: Hours | None, metric: str) -> str:
+    if hours is None:
+        return _trained(fidelity, metric)
+    gpu = f"{wording.hours(hours.gpu)} GPU-hours, " if hours.gpu else ""
+    cpu = f"{wording.hours(hours.cpu)} CPU-hours, " if hours.cpu else ""
+    return f"{_trained(fidelity, metric)}, {gpu}{cpu}{wording.duration(hours.wall * 3600)} on the clock"
+
+
+def _trained(fidelity: float, metric: str) -> str:
+    return wording.counted(round(fidelity, 1 if fidelity < 100 else None), metric)

@@ -1,14 +1,14 @@
 """Live progress on stderr: redrawn on a terminal, one line an event elsewhere.
 
-It is told of every step of the driver and must not slow it: a step costs a comparison, a new picture is made a few times
-a second at most, and less often where a sweep is so large that pictures take time.
+It is told of every step of the driver and must not slow it: a step costs a comparison, a new picture is made a few
+times a second at most, and less often where a sweep is so large that pictures take time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ from rich.text import Text
 
 from orchestrator.report import wording
 from orchestrator.report.event_lines import EventLines
-from orchestrator.report.status_table import reached, spent
+from orchestrator.report.render import WIDTH
+from orchestrator.report.status_view import reached, spent
 from orchestrator.report.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 PERIOD_S = 0.25
 """Least time between two pictures."""
 QUIET_S = 60.0
-"""Without a terminal, a line on the whole sweep is written after so long without another."""
+"""Without a terminal, a line on the whole sweep is written after so long without another; after a twentieth of the
+elapsed time where that is longer."""
 _MAX_SHARE = 0.01
 
 
@@ -59,7 +61,7 @@ class Progress:
     stderr appears above the picture.
     """
 
-    def __init__(self, plan: Plan, console: Console, clock: Callable[[], float]) -> None:
+    def __init__(self, plan: Plan, console: Console, clock: Callable[[], float] = time) -> None:
         self._plan = plan
         self._console = console
         self._clock = clock
@@ -108,11 +110,13 @@ class Progress:
 
     def _say(self, state: SweepState, now: float) -> None:
         lines = self._lines.lines(state, now)
-        if not lines and now - self._said_t >= QUIET_S:
+        if not lines and now - self._said_t >= max(QUIET_S, (now - self._began_t) / 20):
             lines = [overview(*self._seen(state, now))]
         for line in lines:
             self._said_t = now
-            self._console.print(Text(clipped(f"[{wording.duration(now - self._began_t)}] {line}", self._console.width)))
+            self._console.print(
+                Text(clipped(f"[{wording.duration(now - self._began_t)}] {line}", min(WIDTH, self._console.width)))
+            )
 
     def _seen(self, state: SweepState, now: float) -> tuple[Summary, Pace]:
         summary = summarise(state, now)
@@ -129,7 +133,7 @@ def picture(summary: Summary, found: Pace) -> Group:
         ProgressBar(total=max(1, summary.planned), completed=tally.ended),
         Text(f"{tally.ended}/{summary.planned} trials"),
     )
-    lines = [_stage_line(summary), _best_line(summary), f"{spent(summary)}, {_time(found)}"]
+    lines = [_stage_line(summary), _best_line(summary), _cost_line(summary, found)]
     head, best, cost = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
     head.stylize("bold")
     return Group(head, bar, Text(_trials(summary), no_wrap=True, overflow="ellipsis"), best, cost)
@@ -137,10 +141,12 @@ def picture(summary: Summary, found: Pace) -> Group:
 
 def overview(summary: Summary, found: Pace) -> str:
     """Return the same on one line."""
-    parts = [f"{summary.tally.ended}/{summary.planned} trials", _trials(summary)]
+    head = ", ".join([f"{summary.tally.ended}/{summary.planned} trials", *_left(found)])
+    parts = [f"{head}: {_trials(summary)}"]
     if summary.best is not None:
         parts.append(f"best {wording.number(summary.best.value)}")
-    return ", ".join([*parts, spent(summary), _time(found)])
+    parts.append(wording.counted(round(summary.spend.fidelity, 2), summary.fidelity_metric))
+    return ", ".join(parts)
 
 
 def clipped(line: str, width: int) -> str:
@@ -172,6 +178,9 @@ def _best_line(summary: Summary) -> str:
     return text
 
 
-def _time(found: Pace) -> str:
-    text = f"{wording.duration(found.elapsed_s)} elapsed"
-    return text if found.left_s is None else f"{text}, about {wording.duration(found.left_s)} left"
+def _cost_line(summary: Summary, found: Pace) -> str:
+    return ", ".join([spent(summary), f"{wording.duration(found.elapsed_s)} elapsed", *_left(found)])
+
+
+def _left(found: Pace) -> list[str]:
+    return [] if found.left_s is None else [f"about {wording.duration(found.left_s)} left"]

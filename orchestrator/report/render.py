@@ -39,7 +39,7 @@ def show(console: Console, renderable: ConsoleRenderable) -> None:
 
 def listing(*columns: str, numeric: frozenset[str] = frozenset()) -> Table:
     """Return an empty table with a line under its head; columns in `numeric` are set flush right."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         justify = "right" if column in numeric else "left"
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]

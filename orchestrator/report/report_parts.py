@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from orchestrator.report.columns import REPORT_HEAD, Session, free_name, moment
+from orchestrator.report.parquet_file import column_names, read_table, replace_table
 from orchestrator.sweep import event as ev
 
 if TYPE_CHECKING:
     from orchestrator.runtime.filesystem import FileSystem
 
 FOLDER = "reports"
-ROWS_PER_PART = 250_000
+ROWS_PER_PART = 25_000
 _ROWS_PER_CHUNK = 10_000
 _KEY = ("trial", "attempt", "fidelity")
 
@@ -93,7 +93,7 @@ class ReportParts:
         newest = _name(self._index)
         for name in self._files.names(FOLDER):
             if name.startswith("part-") and name.endswith(".parquet") and f"{FOLDER}/{name}" > newest:
-                self._files.replace(f"{FOLDER}/{name}", to_parquet(self._schema.empty_table()))
+                replace_table(self._files, f"{FOLDER}/{name}", self._schema.empty_table())
 
     @property
     def _schema(self) -> pa.Schema:
@@ -101,12 +101,7 @@ class ReportParts:
 
     def _metrics_on_disk(self) -> dict[str, None]:
         # A rebuild must not take a column away from readers until the log gets to where the metric appeared.
-        data = self._files.read(_name(0))
-        try:
-            names = pq.read_schema(pa.BufferReader(data)).names if data else []
-        except pa.ArrowInvalid:  # not ours, or damaged: it will be replaced
-            names = []
-        return dict.fromkeys(name for name in names if name not in REPORT_HEAD)
+        return dict.fromkeys(name for name in column_names(self._files, _name(0)) if name not in REPORT_HEAD)
 
     def _absorb(self) -> None:
         if self._waiting:
@@ -135,18 +130,10 @@ class ReportParts:
         return False
 
     def _read(self, index: int) -> pa.Table:
-        return pq.read_table(pa.BufferReader(self._files.read(_name(index))))
+        return read_table(self._files, _name(index))
 
     def _put(self, index: int, table: pa.Table) -> None:
-        self._files.replace(_name(index), to_parquet(table))
-
-
-def to_parquet(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a zstd-compressed Parquet file."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+        replace_table(self._files, _name(index), table)
 
 
 def _name(index: int) -> str:

@@ -4,29 +4,38 @@
     reports/part-00000.parquet     one row a report, see `orchestrator.report.report_parts`
     best.json                      see `orchestrator.report.best`
 
-The journal is the truth: the tables can be thrown away and made again, and they hold committed records only. Files are
-put in place whole, so DuckDB, pandas and Polars can read at any instant without locking anything, and within the files
-of a table the keys are unique and counts never fall, across crashes too. In reports, a number that was not finite is
+The journal is the truth: the tables can be thrown away and made again, and they hold committed records only. DuckDB,
+pandas and Polars can read them at any instant without locking anything (see `orchestrator.report.parquet_file`), and
+within a table keys are unique and counts never fall, across crashes too. In reports, a number that was not finite is
 NaN or infinite and one that was not reported is null; in trials, the objective's columns are finite or null.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
+from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.planning.fold import SweepState
 from orchestrator.report.best import write_best
 from orchestrator.report.columns import Paid, Session, TrialColumns
-from orchestrator.report.report_parts import ROWS_PER_PART, ReportParts, to_parquet
-from orchestrator.runtime.filesystem import FileSystem
+from orchestrator.report.parquet_file import replace_table
+from orchestrator.report.report_parts import ROWS_PER_PART, ReportParts
+from orchestrator.runtime.filesystem import FileSystem, LocalFileSystem
 from orchestrator.runtime.journal import JournalReader
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Trial
 
 TRIALS = "trials/trials.parquet"
+PERIOD_S = 1.0
+MAX_SHARE = 0.05
+"""Largest part of the time that refreshing may take: a refresh of 0.2 s is followed by a pause of 4 s."""
 
 
 class Tables:
@@ -104,7 +113,7 @@ class _Content:
         if not self._is_dirty:
             return False
         self.reports.write()
-        self._files.replace(TRIALS, to_parquet(self._trial_table()))
+        replace_table(self._files, TRIALS, self._trial_table())
         write_best(self._files, self.state, folder)
         if self._is_first:
             self.reports.empty_strays()
@@ -128,3 +137,64 @@ class _Content:
             open_s = max(0.0, trial.attempt.seen_t - trial.attempt.placed_t)
             worker_s, gpu_s = worker_s + open_s, gpu_s + open_s * self.state.plan.spec.resources.gpus
         return Paid(worker_s, gpu_s)
+
+
+class TableWriter:
+    """A thread that refreshes the tables every second beside a driver, less often where that takes 5 % of the time.
+
+    A file that cannot be written (the disk is full, say) is said once and tried again: the journal is the truth. Any
+    other error ends the thread. Nothing is lost in silence: `stop` tells what is wrong at the end.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        warn: Callable[[str], None] | None = None,
+        tables: Tables | None = None,
+        period_s: float = PERIOD_S,
+    ) -> None:
+        self.error: BaseException | None = None
+        """What ended the thread; None while all is well."""
+        self._tables = tables or Tables(LocalFileSystem(folder), folder)
+        self._warn = warn or _say
+        self._period_s = period_s
+        self._problem: str | None = None
+        self._has_warned = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stepladder-tables", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> list[str]:
+        """Refresh once more and end. Returns what is wrong with the files now, one sentence each."""
+        self._stop.set()
+        self._thread.join()
+        self._guarded()
+        return [] if self._problem is None else [self._problem]
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while not self._stop.wait(pause_s) and self.error is None:
+            begun = time.monotonic()
+            self._guarded()
+            pause_s = max(self._period_s, (time.monotonic() - begun) * (1 / MAX_SHARE - 1))
+
+    def _guarded(self) -> None:
+        if self.error is not None:
+            return
+        try:
+            self._tables.refresh()
+            self._problem = None
+        except StorageError as error:
+            self._problem = f"the tables are behind the journal: {error}"
+            if isinstance(error, JournalDamagedError):
+                self.error = error
+            elif not self._has_warned:
+                self._has_warned = True
+                self._warn(self._problem)
+        except BaseException as error:  # noqa: BLE001 - kept in `error` and told by `stop`
+            self.error = error
+            self._problem = f"the tables are behind the journal, by an error of Stepladder's own: {error!r}"
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"warning: {message}\n")

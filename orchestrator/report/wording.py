@@ -9,18 +9,13 @@ from collections.abc import Mapping
 from orchestrator.sweep.domains import Scalar
 
 
-def number(value: float | None, digits: int = 6) -> str:
+def number(value: float | None, digits: int = 5) -> str:
     """Write a number with so many significant digits; `-` for None."""
     if value is None:
         return "-"
     if isinstance(value, float) and math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.{digits}g}"
-
-
-def difference(value: float) -> str:
-    """Write a difference with its sign and four significant digits."""
-    return f"{value:+.4g}"
 
 
 def duration(seconds: float) -> str:
@@ -36,12 +31,12 @@ def duration(seconds: float) -> str:
 
 
 def hours(value: float) -> str:
-    """Write hours: `0.0042`, `3.10`, `412`; small ones keep two significant digits."""
+    """Write hours: `0.0042`, `3.1`, `412`; small ones keep two significant digits."""
     if value == 0:
         return "0"
     if value < 1:
         return f"{value:.2g}"
-    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+    return f"{value:.2f}".rstrip("0").rstrip(".") if value < 100 else f"{value:,.0f}"
 
 
 def scalar(value: Scalar) -> str:
@@ -49,7 +44,7 @@ def scalar(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return number(value)
+        return number(value, 4)
     if isinstance(value, int):
         return str(value)
     is_plain = value.isprintable() and value != "" and not any(character in value for character in " ,='\"\\")

@@ -42,11 +42,6 @@ class JournalWriter:
         """Take a record into the next frame."""
         self._pending.append(_encoder.encode(event))
 
-    @property
-    def is_dirty(self) -> bool:
-        """Say whether records wait for a commit."""
-        return bool(self._pending)
-
     def commit(self) -> None:
         """Write the waiting records as one frame and sync it.
 

@@ -32,6 +32,9 @@ from orchestrator.sweep.spec import Resources
 from orchestrator.sweep.trial import Outcome
 
 EMPTY_TURN_S = 0.05
+"""Pause at a turn with nothing alive and nothing to start."""
+LEAVE_S = 5
+"""Seconds that workers get for their `finally` when the loop ends; Tune's own is 10."""
 
 
 class SweepSearch(SearchAlgorithm):
@@ -101,6 +104,7 @@ class SweepRun(TuneController):
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
         self._print_trial_errors = False  # the journal keeps them
         self._actor_cleanup_timeout = int(teardown_s)
+        self._actor_force_cleanup_timeout = LEAVE_S
 
     def checkpoint(self, force: bool = False, wait: bool = False) -> None:
         """Write no snapshot: the journal is the state."""

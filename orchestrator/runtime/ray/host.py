@@ -72,6 +72,13 @@ def run_on_ray(
     return bridge.leaving or bridge.done or "stopped"
 
 
+def _leave_early(bridge: Bridge, signalled: KeyboardInterrupt | SystemExit) -> None:
+    """Answer a signal that came before our handlers were in place: Ray's own makes SIGTERM a SystemExit."""
+    if bridge.leaving is not None or (isinstance(signalled, SystemExit) and signalled.code != signal.SIGTERM):
+        raise signalled
+    bridge.leave("SIGINT" if isinstance(signalled, KeyboardInterrupt) else "SIGTERM")
+
+
 def _assignment(controller: Controller, trainable: Trainable, options: HostOptions) -> Assignment:
     spec = controller.state.plan.spec
     return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s)

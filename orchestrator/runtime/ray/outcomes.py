@@ -10,6 +10,7 @@ from orchestrator.sweep.trial import Outcome
 MAX_GIST = 300
 """Characters of what Ray says about a dead worker; the rest is the same advice every time."""
 _RESET_REFUSED = "Trainable runner reuse"
+_UNBORN = "error raised in its creation task"
 _WHY = "The actor is dead because"
 
 
@@ -22,9 +23,11 @@ def classify(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, ray_errors.RayTaskError):
         return _classify_raised(error)
     if isinstance(error, ray_errors.OutOfMemoryError):
-        return Outcome.OUT_OF_MEMORY, cut(f"the node ran out of memory and Ray ended the worker: {error}")
+        return Outcome.OUT_OF_MEMORY, f"the node ran out of memory and Ray ended the worker: {_gist(error)}"
     if isinstance(error, ray_errors.RayActorError) and isinstance(error.__cause__, ray_errors.RayError):
         return classify(error.__cause__)
+    if isinstance(error, ray_errors.RayActorError) and _UNBORN in str(error):
+        return Outcome.ERROR, cut(f"the worker could not be set up: {_last_line(error)}")
     if isinstance(error, ray_errors.RayError):
         return Outcome.LOST, f"the worker was lost: {_gist(error)}"
     if _RESET_REFUSED in str(error):
@@ -42,7 +45,11 @@ def _classify_raised(error: ray_errors.RayTaskError) -> tuple[Outcome, str]:
     return outcome, cut(f"{type(cause).__name__}: {cause}")
 
 
+def _last_line(error: BaseException) -> str:
+    return [line for line in str(error).splitlines() if line.strip()][-1].strip()
+
+
 def _gist(error: ray_errors.RayError) -> str:
     lines = [line for line in str(error).splitlines() if line and not line.startswith("\t")]
-    why = [line for line in lines if line.startswith(_WHY)] or lines
+    why = [line for line in lines if line.startswith(_WHY)] or lines[:1]
     return f"{type(error).__name__}: {' '.join(why)[:MAX_GIST]}"

@@ -16,6 +16,7 @@ import inspect
 import os
 import platform
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,6 +196,16 @@ def _located(error: Exception, trainable: Trainable) -> str:
     return f"{frame[-2].partition(' in ')[0]}: {error}" if len(frame) > 1 else str(error)
 
 
+def _take_along(function: Callable[..., Any]) -> None:
+    """Let a function of the user's own module travel by value: workers could not import that module."""
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    file = getattr(module, "__file__", None)
+    if module is not None and file is not None and not Path(file).is_relative_to(sysconfig.get_path("purelib")):
+        ray.cloudpickle.register_pickle_by_value(module)
+
+
 def worker_class(assignment: Assignment) -> type[TrialWorker]:
     """Make the class that Tune turns into actors; it travels by pickle with the assignment in it."""
+    if not isinstance(assignment.trainable, TrainableFile):
+        _take_along(assignment.trainable)
     return type("TrialWorker", (TrialWorker,), {"assignment": assignment})

@@ -28,6 +28,14 @@ def lost(why: Exception) -> ray_errors.RayActorError:
     [
         (ray_errors.ActorDiedError(), Outcome.LOST, "the worker was lost: ActorDiedError: The actor died unexpectedly"),
         (
+            ray_errors.RayActorError(
+                error_msg="The actor died because of an error raised in its creation task, ray::W.__init__()\n"
+                "ModuleNotFoundError: No module named 'train'"
+            ),
+            Outcome.ERROR,
+            "the worker could not be set up: ModuleNotFoundError: No module named 'train'",
+        ),
+        (
             ray_errors.ActorUnavailableError("no route", None),
             Outcome.LOST,
             "the worker was lost: ActorUnavailableError",
@@ -39,7 +47,7 @@ def lost(why: Exception) -> ray_errors.RayActorError:
         (
             ray_errors.OutOfMemoryError("95 %"),
             Outcome.OUT_OF_MEMORY,
-            "the node ran out of memory and Ray ended the worker: 95 %",
+            "the node ran out of memory and Ray ended the worker: OutOfMemoryError: 95 %",
         ),
         (lost(ray_errors.OutOfMemoryError("95 %")), Outcome.OUT_OF_MEMORY, "the node ran out of memory and Ray"),
         (

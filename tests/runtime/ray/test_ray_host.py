@@ -8,7 +8,9 @@ import platform
 import signal
 import subprocess
 import sys
+import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -256,7 +258,8 @@ def test_a_function_from_a_notebook(host):
         tune.report({"score": config["x"], "epoch": 2})
         yield {"score": config["x"], "epoch": 3}
 
-    run = host.run(train, budget={"trials": 1})
+    with ThreadPoolExecutor() as pool:  # notebooks run things beside the main thread, where no handler can be set
+        run = pool.submit(host.run, train, budget={"trials": 1}).result()
     assert run.state.trials[0].values == {1.0: 0.5, 2.0: 0.5, 3.0: 0.5}
 
 
@@ -281,6 +284,18 @@ print(reason)
 """
 
 
+def start_driver(folder, code):
+    paths = os.pathsep.join(["tests/support", *filter(None, [os.environ.get("PYTHONPATH"), str(Path.cwd())])])
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_in_order(tmp_path, number):
     (tmp_path / "train.py").write_text(
@@ -288,15 +303,7 @@ def test_a_signal_stops_in_order(tmp_path, number):
         "    for epoch in range(1, 10000):\n        tune.report({'score': 1.0, 'epoch': epoch})\n"
         "        if epoch == 3 and config['_trial']['number'] == 1: time.sleep(600)\n        time.sleep(0.05)\n"
     )
-    paths = os.pathsep.join(["tests/support", *filter(None, [os.environ.get("PYTHONPATH"), str(Path.cwd())])])
-    driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    driver = start_driver(tmp_path, DRIVER)
     _wait_for(lambda: _reports(tmp_path / "runs") >= 4, driver)
     os.killpg(driver.pid, number) if number is signal.SIGINT else driver.send_signal(number)
     out, err = driver.communicate(timeout=60)
@@ -306,6 +313,56 @@ def test_a_signal_stops_in_order(tmp_path, number):
     assert [trial.state.value for trial in state.trials] == ["interrupted"] * 2
     assert state.trials[0].attempt.outcome.value in {"interrupted", "stopped"}, "the signal came before or in a report"
     assert state.trials[1].attempt.outcome.value == "interrupted"
+
+
+NODES = """
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 100 * 2**20})
+first = cluster.add_node(num_cpus=2, object_store_memory=100 * 2**20)
+
+def change_nodes(state):
+    reports, nodes = sum(trial.report_count for trial in state.trials), len(cluster.worker_nodes)
+    if nodes == 1 and first in cluster.worker_nodes and reports >= 4:
+        cluster.add_node(num_cpus=2, object_store_memory=100 * 2**20)
+    if nodes == 2 and all(trial.report_count > 3 for trial in state.trials[:4]) and len(state.trials) == 4:
+        cluster.remove_node(first, allow_graceful=False)
+"""
+
+
+@pytest.mark.long
+def test_a_cluster_that_grows_is_used_and_a_node_that_dies_costs_nothing_but_time(tmp_path):
+    (tmp_path / "train.py").write_text(
+        textwrap.dedent(
+            """
+            import tempfile, time
+            from pathlib import Path
+            from ray import tune
+
+            def train(config):
+                checkpoint, start = tune.get_checkpoint(), 0
+                if checkpoint:
+                    with checkpoint.as_directory() as folder: start = int(Path(folder, "epoch").read_text())
+                for epoch in range(start + 1, 51):
+                    time.sleep(0.4)
+                    with tempfile.TemporaryDirectory() as folder:
+                        Path(folder, "epoch").write_text(str(epoch))
+                        tune.report({"score": 1, "epoch": epoch}, checkpoint=tune.Checkpoint.from_directory(folder))
+            """
+        )
+    )
+    code = NODES + DRIVER.replace("10000", "50").replace(
+        "HostOptions(num_cpus=2, object_store_bytes=100 * 2**20)",
+        "HostOptions(address=cluster.address, capacity_s=2.0)",
+    ).replace("session.on_step)", "lambda: (session.on_step(), change_nodes(session.state)))")
+    out, err = start_driver(tmp_path, code).communicate(timeout=240)
+    assert out == "finished\n", err
+    trials = read_sweep(tmp_path / "runs").trials
+    assert [trial.state.value for trial in trials] == ["completed"] * 4
+    lost = [trial for trial in trials if len(trial.attempts) == 2]
+    assert len(lost) == 2, "the two on the node that died"
+    assert all(trial.attempts[0].outcome.value == "lost" for trial in lost)
+    assert all(trial.attempts[1].resumed_from > 3 for trial in lost)
+    assert all(trial.fidelity == 50 for trial in trials)
 
 
 def _wait_for(condition, process) -> None:

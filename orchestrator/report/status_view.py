@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Group
@@ -16,9 +17,9 @@ from rich.text import Text
 from orchestrator.report import wording
 from orchestrator.report.export import ordered
 from orchestrator.report.render import listing, pairs
-from orchestrator.report.summary import Mark, StageSummary, Summary, summarise
+from orchestrator.report.summary import Mark, Summary, summarise
 from orchestrator.sweep.domains import Config
-from orchestrator.sweep.trial import TrialState
+from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from orchestrator.planning.fold import SweepState
@@ -31,7 +32,11 @@ _ENDS = {
     "gpu_hours": "the cap on GPU-hours is reached",
     "cpu_hours": "the cap on CPU-hours is reached",
 }
-_STOPS = {"wall": "the cap on wall time was reached"}
+_STOPS = {
+    "wall": "the cap on wall time is reached",
+    "SIGINT": "stopped by Ctrl-C",
+    "SIGTERM": "stopped by a signal (SIGTERM)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +103,40 @@ def status(state: SweepState, folder: Path, holder: str | None, now: float) -> S
     )
 
 
-def status_dict(found: Status) -> dict[str, Any]:
-    """Return a status as plain data for `--json`; unknown numbers are None."""
+def status_document(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> dict[str, Any]:
+    """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
+    found = status(state, folder, holder, time() if now is None else now)
     content = asdict(found)
     content["summary"]["improvement"] = found.summary.improvement
     content["summary"]["stage"] = found.summary.stage
     return content
 
 
-def status_view(found: Status, now: float) -> Group:
-    """Return a status for a terminal; `now` in seconds since the epoch."""
-    age = f"last record {wording.duration(now - found.last_t)} ago"
-    times = f"planned {_date(found.started_t)}, {age}"
-    heading = Text(f"{found.summary.sweep_id}: {found.condition}, {found.detail}", style="bold")
-    return Group(heading, Text(times), Text(), _stages(found.summary), Text(), winner_view(found))
+def status_answer(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> Group:
+    """Return a sweep's status for a person.
+
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `now` is in seconds
+    since the epoch, None for the present.
+    """
+    now = time() if now is None else now
+    found = status(state, folder, holder, now)
+    age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
+    times = f"planned {_date(found.started_t)}, last record {span} later, {age} ago"
+    heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
+    return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
 
 
-def winner_view(found: Status) -> Table:
-    """Return the winner against the baseline, the spend, where the results lie and the next commands."""
+def winner_answer(state: SweepState, folder: Path, reason: str) -> Group:
+    """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
+    found = status(state, folder, None, state.last_t)
+    heading = Text(f"{found.summary.sweep_id}: {_why(reason)}", style="bold")
+    return Group(heading, Text(), _stages(found.summary), Text(), _details(found))
+
+
+def _details(found: Status) -> Table:
     summary = found.summary
     rows = [*_result(found)]
-    rows += [("errors", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
+    rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
     rows.append(("spent", spent(summary)))
     rows += [("files", path) for path in found.files.values()]
     rows += [("next", command) for command in found.next]
@@ -161,27 +179,22 @@ def _result(found: Status) -> list[tuple[str, str]]:
 
 
 def _stages(summary: Summary) -> Table:
-    numeric = frozenset({"trials", "running", "done", "stopped", "failed"})
+    numeric = frozenset({"trials", "open", "done", "stopped", "failed"})
     table = listing(
-        "stage", "block", "trials", "running", "done", "stopped", "failed", "best before -> after", numeric=numeric
+        "stage", "block", "trials", "open", "done", "stopped", "failed", "best before", "best after", numeric=numeric
     )
     for stage in summary.stages:
         tally = stage.tally
-        counts = (tally.running, tally.done, tally.stopped, tally.failed)
+        counts = (tally.running + tally.waiting, tally.done, tally.stopped, tally.failed)
         table.add_row(
             Text(stage.name),
             Text(", ".join(stage.block)),
             f"{tally.proposed}/{stage.planned}",
             *(str(count) for count in counts),
-            _progress(stage),
+            _incumbent(stage.before) if stage.is_entered else "not begun",
+            _incumbent(stage.after) if stage.is_entered else "",
         )
     return table
-
-
-def _progress(stage: StageSummary) -> str:
-    if not stage.is_entered:
-        return "not begun"
-    return f"{_incumbent(stage.before)} -> {_incumbent(stage.after)}"
 
 
 def _incumbent(found: Mark | None) -> str:
@@ -200,7 +213,11 @@ def _condition(state: SweepState, holder: str | None) -> tuple[Condition, str]:
         )
     if state.stopped in _ENDS:
         return "finished", _ENDS[state.stopped]
-    return "stopped", f"{_STOPS.get(state.stopped, state.stopped)}; it can go on"
+    return "stopped", f"{_why(state.stopped)}; it can go on"
+
+
+def _why(reason: str) -> str:
+    return _ENDS.get(reason) or _STOPS.get(reason, reason)
 
 
 def _failures(state: SweepState) -> tuple[Failure, ...]:
@@ -208,11 +225,18 @@ def _failures(state: SweepState) -> tuple[Failure, ...]:
     first: dict[str, int] = {}
     for trial in state.trials:
         if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
-            error = trial.attempt.error if trial.attempts else None
-            lines = (error or f"no error text: {trial.state.value}").strip().splitlines()
-            counts[lines[-1]] += 1
-            first.setdefault(lines[-1], trial.number)
+            error = last_line(trial)
+            counts[error] += 1
+            first.setdefault(error, trial.number)
     return tuple(Failure(error, count, first[error]) for error, count in counts.most_common(3))
+
+
+def last_line(trial: Trial) -> str:
+    """Return the last line of the error that a trial failed with, or what stands for it."""
+    if trial.state is TrialState.DIVERGED:
+        return "reported a value that is not finite"
+    error = (trial.attempts[-1].error or "").strip() if trial.attempts else ""
+    return error.splitlines()[-1] if error else "no error text"
 
 
 def _next(condition: Condition, where: str, *, has_winner: bool) -> tuple[str, ...]:

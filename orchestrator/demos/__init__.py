@@ -1,0 +1,45 @@
+"""Demonstrations that `stepladder init` writes: one folder each, a training function and its sweep file.
+
+They are a user's files, shipped as data: nothing here imports them, and they import nothing of the package. A folder
+put beside `digits` is a demonstration; it is named nowhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from orchestrator.errors import StorageError, UsageError
+from orchestrator.members import nearest
+
+_HERE = Path(__file__).parent
+
+
+def demo_names() -> list[str]:
+    """List the demonstrations, sorted."""
+    return sorted(entry.name for entry in _HERE.iterdir() if (entry / "sweep.yaml").is_file())
+
+
+def write_demo(name: str, folder: Path) -> Path:
+    """Copy the demonstration `name` into `folder`, which is made, and return the folder.
+
+    Raises UsageError where there is no such demonstration, and where one of its files would be overwritten;
+    StorageError where the folder cannot be written.
+    """
+    known = demo_names()
+    if name not in known:
+        raise UsageError(f"{name!r} is not a demonstration; choose {nearest(name, known)}")
+    files = [path for path in sorted((_HERE / name).iterdir()) if path.is_file()]
+    for path in files:
+        if (folder / path.name).exists():
+            raise UsageError(
+                f"{folder / path.name} is there already and may hold your changes; "
+                f"use it (stepladder plan {folder / 'sweep.yaml'}), or choose another folder with --to"
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            shutil.copyfile(path, folder / path.name)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror}; choose another folder with --to") from error
+    return folder
