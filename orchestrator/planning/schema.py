@@ -39,6 +39,8 @@ def json_schema() -> Schema:
     definitions["Hyperparameter"] = _hyperparameter()
     definitions["Budget"]["properties"]["wall"]["anyOf"] = _duration()
     properties["search_space"] = _search_space(properties["search_space"]["description"])
+    reasons = {key: value for key, value in properties["ignore"].items() if key != "description"}
+    properties["ignore"] = {**_described(properties["ignore"]), "anyOf": [reasons, {"type": "array", "items": reasons}]}
     properties["trainable"]["pattern"] = r"^[^:]+\.py:[A-Za-z_]\w*$"
     for key, package in PACKAGES.items():
         properties[key] = {**_member(package, definitions), **_described(properties[key])}

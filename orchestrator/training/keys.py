@@ -137,6 +137,7 @@ KEYS: Mapping[str, Key] = {
     "width": Key("the training function", "any"),
     "kernel_size": Key("the training function", "any"),
     "pooling": Key("the training function", "any"),
+    "pooling_size": Key("the training function", "any"),
 }
 """Every key that a part reads, and the catalogue's names that a training function reads itself."""
 

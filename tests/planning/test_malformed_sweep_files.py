@@ -189,8 +189,8 @@ CASES = [
     Case("only constants", VALID[VALID.index("  learning_rate") : VALID.index("stages")], "  width: 32\n",
          "5: search_space: nothing can be tuned, every value is a constant; give one a range or choices"),
     Case("unknown space", EXTENDS[0], EXTENDS[1].format("sdg"),
-         "6: search_space.extends[0]: 'sdg' is not a search space (did you mean 'sgd'?); `stepladder spaces` lists them, "
-         "or give a path such as ./my_space.yaml"),
+         "6: search_space.extends[0]: 'sdg' is not a search space (did you mean 'sgd'?); `stepladder spaces` lists "
+         "them, or give a path such as ./my_space.yaml"),
     Case("a space that leaves the folder", EXTENDS[0], EXTENDS[1].format("../other/space.yaml"),
          "6: search_space.extends[0]: '../other/space.yaml' leads out of the sweep file's folder; "
          "keep search spaces in it or below"),

@@ -1,7 +1,5 @@
 """What a valid sweep file means: shorthands, extended spaces, members, overrides."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -168,14 +166,14 @@ def test_two_spaces_may_share_a_name_that_the_file_defines_in_full():
 
 def test_a_mistake_in_an_extended_file_is_said_with_that_files_line():
     assert said("search_space:\n  extends: [broken]\n") == [
-        "spaces/broken.yaml:1: hyperparametres: unknown key; choose one of description, extends, hyperparameters, couple "
-        "(did you mean 'hyperparameters'?)",
+        "spaces/broken.yaml:1: hyperparametres: unknown key; choose one of description, extends, "
+        "hyperparameters, couple (did you mean 'hyperparameters'?)",
         "spaces/broken.yaml:3: hyperparameters.a.default: is missing; give the value that you would use without tuning",
         "spaces/broken.yaml:5: hyperparameters.b: duplicate key, given in line 4 already; keep one",
         "spaces/broken.yaml:6: hyperparameters.c: [1] defines nothing; write {low: ..., high: ..., default: ...}, "
         "{choices: [...], default: ...} or one value",
-        "spaces/broken.yaml:7: hyperparameters.d.hihg: unknown key; choose one of advised, also, cautions, default, high, "
-        "low, scale, source, step, tier, type, unit, when (did you mean 'high'?)",
+        "spaces/broken.yaml:7: hyperparameters.d.hihg: unknown key; choose one of advised, also, cautions, default, "
+        "high, low, scale, source, step, tier, type, unit, when (did you mean 'high'?)",
     ]
 
 

@@ -33,6 +33,9 @@ VALID = [
     "search: joint\nsearcher: {name: manual, configs: [{learning_rate: 0.1}]}",
     "scheduler: {name: asha, brackets: 2}",
     "scheduler: {name: asha, options: {brackets: 2}}",
+    "ignore: {no-schedule: train.py has its own}",
+    "ignore: [no-schedule: train.py has its own, data-first: done]",
+    "search_space: {a: {low: 1e-6, high: 1e-2, scale: log, also: [0.0], default: 0.0, advised: [1e-4, 1e-3]}}",
 ]
 INVALID = [
     "name: my sweep",
@@ -48,6 +51,9 @@ INVALID = [
     "search_space: {}",
     "search_space: {_a: 3}",
     "search_space: {a: [1, 2]}",
+    "search_space: {a: {low: 1.0, high: 2.0, default: 1.0, also: [zero]}}",
+    "ignore: [no-schedule]",
+    'ignore: {no-schedule: ""}',
     "search_space: {a: {lwo: 1}}",
     "search_space: {a: {low: 1, high: 2, default: 1, provenance: catalogue}}",
     "search_space: {extends: sgd}",

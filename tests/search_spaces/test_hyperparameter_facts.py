@@ -50,7 +50,9 @@ RANGES = {
 """Learning rate from scratch by optimizer [A], with the catalogue's default."""
 
 FROM_SCRATCH = [
-    Fact(space, "learning_rate", 1, "A", (low, high), (low, high), default, "log", says=(FINETUNE, "batch size changes"))
+    Fact(
+        space, "learning_rate", 1, "A", (low, high), (low, high), default, "log", says=(FINETUNE, "batch size changes")
+    )
     for space, (low, high, default) in RANGES.items()
 ]
 BETAS = [
@@ -60,19 +62,54 @@ BETAS = [
 ]
 OTHERS = [
     Fact("sgd", "learning_rate", 1, "ABCE", (1e-3, 1e-2, 1e-1), default=0.01, scale="log", says=("moves during",)),
-    Fact("batch", "batch_size", 2, "ABCE", (16, 32, 64, 128, 256), (32, 64, 128, 256), 32, unit="examples",
-         says=("learning rate must change", "collapses", "generalise worse", "memory", "N-pair", "powers of two")),
+    Fact(
+        "batch",
+        "batch_size",
+        2,
+        "ABCE",
+        (16, 32, 64, 128, 256),
+        (32, 64, 128, 256),
+        32,
+        unit="examples",
+        says=("learning rate must change", "collapses", "generalise worse", "memory", "N-pair", "powers of two"),
+    ),
     Fact("batch-wide", "batch_size", 2, "ABCE", (1, 2, 4, 8, 512, 1024), default=32),
     Fact("sgd-momentum", "momentum", 2, "ABCD", (0.5, 0.9), (0.5, 0.9), 0.9, says=("five times", "begin low")),
-    Fact("weight-decay", "weight_decay", 3, "ACD", (0.0, 1e-6, 1e-4, 5e-4, 1e-3, 0.01), (1e-4, 1e-3), 5e-4, "log",
-         says=("expressiveness", "0..1e-4", "5e-4 as usual advice")),
-    Fact("dropout", "dropout", 3, "AB", (0.0, 0.5), (0.2, 0.5), 0.2,
-         says=("no effect", "underfits", "larger networks", "memory cell", "batch normalisation")),
-    Fact("convolution", "kernel_size", 3, "AB", ("7x7", "5x5", "3x3", "1x1", "1x7+7x1"), default="3x3",
-         says=("Square", "more parameters")),
+    Fact(
+        "weight-decay",
+        "weight_decay",
+        3,
+        "ACD",
+        (0.0, 1e-6, 1e-4, 5e-4, 1e-3, 0.01),
+        (1e-4, 1e-3),
+        5e-4,
+        "log",
+        says=("expressiveness", "0..1e-4", "5e-4 as usual advice"),
+    ),
+    Fact(
+        "dropout",
+        "dropout",
+        3,
+        "AB",
+        (0.0, 0.5),
+        (0.2, 0.5),
+        0.2,
+        says=("no effect", "underfits", "larger networks", "memory cell", "batch normalisation"),
+    ),
+    Fact(
+        "convolution",
+        "kernel_size",
+        3,
+        "AB",
+        ("7x7", "5x5", "3x3", "1x1", "1x7+7x1"),
+        default="3x3",
+        says=("Square", "more parameters"),
+    ),
     Fact("convolution", "pooling", 3, "B", ("max", "average", "global")),
     Fact("convolution", "pooling_size", 3, "B", ("2x2", "3x3"), default="2x2", says=("matter much",)),
-    Fact("depth", "depth", 4, "ABE", (1, 2, 3), says=("Fix it first", "few underfit", "many overfit", "3 often beat 2")),
+    Fact(
+        "depth", "depth", 4, "ABE", (1, 2, 3), says=("Fix it first", "few underfit", "many overfit", "3 often beat 2")
+    ),
     Fact("network", "width", 3, "BE", says=("underfit", "until it overfits")),
     Fact("network", "activation", 3, "B", ("relu", "sigmoid"), says=("initialisation should match",)),
     Fact("network", "initialisation", 3, "B", ("uniform", "xavier_uniform", "kaiming_uniform"), says=("random draw",)),
@@ -85,7 +122,7 @@ OTHERS = [
     Fact("huber-loss", "loss", 1, "B", ("huber",)),
     Fact("image-classifier", "loss", 1, "B", ("cross_entropy",)),
     Fact("tabular-mlp", "depth", 4, "A"),
-]  # fmt: skip
+]
 SCHEDULES = [
     Fact("schedule-step", "step_size", 3, "CE", default=0.25, says=("30 of 120", "halve every 5", "x0.1 every 8")),
     Fact("schedule-step", "gamma", 3, "C", default=0.1),
@@ -106,9 +143,15 @@ SCHEDULES = [
     Fact("schedule-halving", "halve_every", 3, "E", says=("every 5 epochs",)),
     Fact("schedule-constant-then-exponential", "hold", 3, "D", says=("exp(0.1 (10 - epoch))",)),
     Fact("warmup", "warmup", 3, "C", (0.0,), says=("warm-up",)),
-    Fact("schedules", "schedule", 3, "C", ("none", "step", "multi_step", "exponential", "linear", "cyclic", "one_cycle",
-         "cosine"), says=("moves during training", "early stopping")),
-]  # fmt: skip
+    Fact(
+        "schedules",
+        "schedule",
+        3,
+        "C",
+        ("none", "step", "multi_step", "exponential", "linear", "cyclic", "one_cycle", "cosine"),
+        says=("moves during training", "early stopping"),
+    ),
+]
 
 CAUTIONS = {
     1: ["tiny-batch-normalised"],
@@ -135,7 +178,9 @@ def shown(name: str) -> CatalogueSpace:
     return catalogue_space(name, space_finder(Path()))
 
 
-@pytest.mark.parametrize("fact", [*FROM_SCRATCH, *BETAS, *OTHERS, *SCHEDULES], ids=lambda fact: f"{fact.space}-{fact.name}")
+@pytest.mark.parametrize(
+    "fact", [*FROM_SCRATCH, *BETAS, *OTHERS, *SCHEDULES], ids=lambda fact: f"{fact.space}-{fact.name}"
+)
 def test_each_fact_is_in_the_catalogue(fact: Fact):
     domain = shown(fact.space).hyperparameters[fact.name]
     assert domain.tier == fact.tier
@@ -176,7 +221,9 @@ def test_adadelta_carries_the_source_range_and_the_one_that_works():
 
 
 def test_the_order_of_importance_is_the_articles():
-    tiers = {name: shown("image-classifier").hyperparameters[name].tier for name in shown("image-classifier").hyperparameters}
+    tiers = {
+        name: shown("image-classifier").hyperparameters[name].tier for name in shown("image-classifier").hyperparameters
+    }
     assert tiers["learning_rate"] == tiers["label_smoothing"] == 1
     assert tiers["batch_size"] == tiers["momentum"] == 2
     assert {tiers[name] for name in ("weight_decay", "dropout", "kernel_size", "warmup", "optimizer")} == {3}
