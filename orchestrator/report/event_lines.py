@@ -41,19 +41,24 @@ class EventLines:
         self._trials = 0
         self._stages = 0
         self._ended = 0
-        self._best: tuple[int, float] | None = None
+        self._best: float | None = None
         self._withheld = 0
         self._credit = float(BURST)
         self._credited_t: float | None = None
 
-    def begin(self, state: SweepState) -> None:
-        """Take what happened before this driver as told."""
-        self._trials, self._stages = len(state.trials), len(state.stages_entered)
-        self._told = {trial.number: len(trial.attempts) for trial in state.trials if not trial.state.is_final}
+    def begin(self, state: SweepState) -> int:
+        """Take what happened before the newest driver as told; returns how many trials had ended by then."""
+        since = state.sessions[-1].t if state.sessions else state.started_t
+        self._stages = sum(1 for entry in state.stages_entered.values() if entry.t < since)
+        earlier = [trial for trial in state.trials if trial.attempts and trial.attempts[0].started_t < since]
+        self._trials = len(earlier)
+        for trial in earlier:
+            if not trial.state.is_final or trial.attempt.started_t >= since:
+                self._told[trial.number] = sum(1 for attempt in trial.attempts if attempt.started_t < since)
+            elif trial.state is TrialState.COMPLETED and trial.value is not None:
+                self._is_best(state, trial.value)
         self._ended = self._trials - len(self._told)
-        winner = state.winner()
-        if winner is not None and winner.value is not None and winner.state is TrialState.COMPLETED:
-            self._best = winner.number, winner.value
+        return self._ended
 
     def lines(self, state: SweepState, now: float) -> list[str]:
         """Return what is new at `now` (seconds since the epoch), oldest first."""
@@ -102,15 +107,17 @@ class EventLines:
         if trial.value is not None:
             text += f": {state.plan.spec.objective.metric} {wording.number(trial.value)}"
             text += f" at {state.plan.spec.fidelity.metric} {wording.number(valued_at(trial))}"
-            is_best = trial.state is TrialState.COMPLETED and (
-                self._best is None or state.plan.better(trial.value, self._best[1])
-            )
-            if is_best:
-                self._best = trial.number, trial.value
-                text += ", the best so far" if trial.number else ""
+            is_best = trial.state is TrialState.COMPLETED and self._is_best(state, trial.value)
+            text += ", the best so far" if is_best and trial.number else ""
         if trial.state is TrialState.FAILED:
             text += f": {last_line(trial)}"
         return _Line(f"{text} [{self._ended}/{state.plan.spec.budget.trials}]", is_important=is_best)
+
+    def _is_best(self, state: SweepState, value: float) -> bool:
+        if self._best is not None and not state.plan.better(value, self._best):
+            return False
+        self._best = value
+        return True
 
 
 def _name(trial: Trial) -> str:
@@ -120,8 +127,11 @@ def _name(trial: Trial) -> str:
 def _started(state: SweepState, trial: Trial) -> str:
     attempt = trial.attempts[-1]
     if attempt.number == 0:
-        how = f" ({trial.move})" if trial.number else ""
-        return f"{_name(trial)} started{how}: {wording.configuration(trial.config)}"
+        shown = trial.block if trial.parent is not None else state.plan.space.tunable
+        origin = "" if trial.parent is None else f" from trial {trial.parent}"
+        how = f" ({trial.move}{origin})" if trial.number else ""
+        config = {name: trial.config[name] for name in shown if name in trial.config}
+        return f"{_name(trial)} started{how}: {wording.configuration(config)}"
     origin = (
         f"{state.plan.spec.fidelity.metric} {wording.number(attempt.resumed_from)}"
         if attempt.resumed_from

@@ -46,6 +46,7 @@ def _facts(plan: Plan, found: Estimate) -> Table:
     unit = wording.counted(spec.fidelity.max, spec.fidelity.metric)
     size = found.configurations
     room = "" if size is None else f" (the space holds {wording.counted(size, 'configuration')})"
+    needs = {"CPU": spec.resources.cpus, "GPU": spec.resources.gpus}
     caps = {
         "GPU-hours": None if spec.budget.gpu_hours is None else wording.hours(spec.budget.gpu_hours),
         "CPU-hours": None if spec.budget.cpu_hours is None else wording.hours(spec.budget.cpu_hours),
@@ -55,7 +56,7 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.trainable}"),
         ("trials", f"{spec.budget.trials}{room}, each up to {unit}, {found.workers} at once"),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, early stopping by {spec.scheduler.name}"),
-        ("a trial takes", f"{spec.resources.cpus:g} CPUs, {spec.resources.gpus:g} GPUs"),
+        ("a trial takes", " and ".join(wording.counted(amount, kind) for kind, amount in needs.items() if amount)),
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])

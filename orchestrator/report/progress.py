@@ -58,7 +58,7 @@ class Progress:
     """A context manager around a driver's loop, which calls `on_step` as often as it likes.
 
     `clock` returns seconds since the epoch, the same that `on_step` is given. On a terminal, what others write to
-    stderr appears above the picture.
+    stdout or stderr meanwhile appears above the picture, on stderr: stdout is for answers.
     """
 
     def __init__(self, plan: Plan, console: Console, clock: Callable[[], float] = time) -> None:
@@ -80,7 +80,6 @@ class Progress:
                 get_renderable=lambda: self._picture,
                 refresh_per_second=1 / PERIOD_S,
                 transient=True,
-                redirect_stdout=False,
             )
             self._live.start()
         return self
@@ -95,8 +94,7 @@ class Progress:
     def on_step(self, state: SweepState, now: float) -> None:
         """Take note of a step at `now`, seconds since the epoch."""
         if self._ended_before is None:
-            self._ended_before = sum(1 for trial in state.trials if trial.state.is_final)
-            self._lines.begin(state)
+            self._ended_before = self._lines.begin(state)
         if self._live is None:
             self._say(state, now)
         elif now >= self._due_t:

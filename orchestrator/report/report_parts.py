@@ -37,6 +37,7 @@ class ReportParts:
         self._rows_per_part = rows_per_part
         self._metrics = self._metrics_on_disk()
         self._metrics_written = 0
+        self._column_of: dict[str, str] = {}
         self._index = 0
         self._part = self._schema.empty_table()
         self._waiting: list[dict[str, object]] = []
@@ -63,9 +64,7 @@ class ReportParts:
             "code_changed": session.code_changed,
         }
         for name, value in report.metrics.items():
-            column = free_name("metric", name, REPORT_HEAD)
-            self._metrics.setdefault(column)
-            row[column] = float(value)
+            row[self._column_of.get(name) or self._new_column(name)] = float(value)
         self._is_dirty = True
         if is_new or not self._replaced(row):
             self._waiting.append(row)
@@ -98,6 +97,11 @@ class ReportParts:
     @property
     def _schema(self) -> pa.Schema:
         return pa.schema({**REPORT_HEAD, **dict.fromkeys(self._metrics, pa.float64())})
+
+    def _new_column(self, metric: str) -> str:
+        column = self._column_of[metric] = free_name("metric", metric, REPORT_HEAD)
+        self._metrics.setdefault(column)
+        return column
 
     def _metrics_on_disk(self) -> dict[str, None]:
         # A rebuild must not take a column away from readers until the log gets to where the metric appeared.

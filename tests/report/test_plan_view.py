@@ -27,7 +27,7 @@ def test_it_says_what_is_tried_and_when_it_stops():
     text = printed(a_plan(resources={"cpus": 2, "gpus": 0.25}))
     assert "objective      maximize score of train.py:train\n" in text
     assert "trials         60, each up to 27 epochs, 8 at once\n" in text
-    assert "a trial takes  2 CPUs, 0.25 GPUs\n" in text
+    assert "a trial takes  2 CPUs and 0.25 GPUs\n" in text
     assert "stops at       40 GPU-hours, 8h 00m on the clock\n" in text
     assert "seed           7\n" in text
 

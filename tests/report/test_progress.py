@@ -36,7 +36,6 @@ def lines_of(events, before=()):
     stream = io.StringIO()
     state = replay(before) if before else SweepState(events[0])
     with Progress(state.plan, make_console(stream), lambda: events[0].t) as progress:
-        progress.on_step(state, events[0].t)
         for event in events if before else events[1:]:
             state.apply(event)
             progress.on_step(state, event.t)
@@ -46,42 +45,72 @@ def lines_of(events, before=()):
 def test_a_line_an_event_where_nobody_watches(story):
     assert lines_of(story) == [
         "[0s] stage rate (1 of 2) opens learning_rate",
-        "[0s] trial 0 (the baseline) started: learning_rate 0.01, momentum 0.9, batch_size 32, optimizer sgd",
+        "[0s] trial 0 (the baseline) started: learning_rate 0.01, batch_size 32, momentum 0.9, optimizer sgd",
         "[5m 00s] 0/6 trials: 1 running, 0 done, 0 stopped, 0 failed, best 0.5, 3 epochs",
         "[45m 00s] trial 0 (the baseline) done: score 0.8 at epoch 27 [1/6]",
         "[50m 00s] 1/6 trials: 0 running, 1 done, 0 stopped, 0 failed, 1 waiting, best 0.8, 27 epochs",
-        "[50m 00s] trial 1 started (uniform): learning_rate 0.5, momentum 0.9, batch_size 32, optimizer sgd",
+        "[50m 00s] trial 1 started (uniform): learning_rate 0.5, batch_size 32, momentum 0.9, optimizer sgd",
         "[55m 00s] trial 1 stopped early: score 0.25 at epoch 3 [2/6]",
         "[1h 40m] 2/6 trials: 0 running, 1 done, 1 stopped, 0 failed, 1 waiting, best 0.8, 30 epochs",
-        "[1h 40m] trial 2 started (uniform): learning_rate 0.05, momentum 0.9, batch_size 32, optimizer sgd",
+        "[1h 40m] trial 2 started (uniform): learning_rate 0.05, batch_size 32, momentum 0.9, optimizer sgd",
         "[1h 55m] 2/6 trials: 1 running, 1 done, 1 stopped, 0 failed, best 0.8, 39 epochs",
         "[2h 25m] trial 2 done: score 0.9 at epoch 27, the best so far [3/6]",
         "[2h 30m] stage shape (2 of 2) opens momentum, batch_size; best so far 0.9 (trial 2)",
-        "[2h 30m] trial 3 started (uniform): learning_rate 0.01, momentum 0.99, batch_size 32, optimizer sgd",
+        "[2h 30m] trial 3 started (uniform): learning_rate 0.01, batch_size 32, momentum 0.99, optimizer sgd",
         "[2h 35m] trial 3 diverged [4/6]",
         "[3h 20m] 4/6 trials, about 1h 40m left: 0 running, 2 done, 1 stopped, 1 failed, 1 waiting, best 0...",
-        "[3h 20m] trial 4 started (uniform): learning_rate 0.01, momentum 0.9, batch_size 256, optimizer sgd",
+        "[3h 20m] trial 4 started (uniform): learning_rate 0.01, batch_size 256, momentum 0.9, optimizer sgd",
         "[3h 21m] trial 4 failed: ValueError: bad [bold]size[/bold] [5/6]",
         "[4h 10m] 5/6 trials, about 50m 00s left: 0 running, 2 done, 1 stopped, 2 failed, 1 waiting, best ...",
-        "[4h 10m] trial 5 started (uniform): learning_rate 0.01, momentum 0.6, batch_size 32, optimizer sgd",
+        "[4h 10m] trial 5 started (uniform): learning_rate 0.01, batch_size 32, momentum 0.6, optimizer sgd",
         "[4h 25m] 5/6 trials, about 53m 00s left: 1 running, 2 done, 1 stopped, 2 failed, best 0.9, 69 epochs",
     ]
 
 
+def driver(t):
+    return ev.DriverStarted(t, 2, "host:18", "c0de", {})
+
+
 def test_what_an_earlier_driver_did_is_not_told_again(story):
     half = next(i for i, event in enumerate(story) if isinstance(event, ev.TrialProposed) and event.trial == 5)
-    told = lines_of(story[half:], before=story[:half])
-    assert [line.split("] ", 1)[1] for line in told[:1]] == [
-        "trial 5 started (uniform): learning_rate 0.01, momentum 0.6, batch_size 32, optimizer sgd"
+    told = lines_of([driver(story[half].t), *story[half:]], before=story[:half])
+    assert told == [
+        "[0s] trial 5 started (uniform): learning_rate 0.01, batch_size 32, momentum 0.6, optimizer sgd",
+        "[5m 00s] 5/6 trials: 1 running, 2 done, 1 stopped, 2 failed, best 0.9, 63 epochs",
+        "[15m 00s] 5/6 trials: 1 running, 2 done, 1 stopped, 2 failed, best 0.9, 69 epochs",
+    ]
+
+
+def test_what_this_driver_did_before_the_first_step_is_told(story):
+    stream = io.StringIO()
+    state = replay(story[:6])
+    with Progress(state.plan, make_console(stream), lambda: story[0].t) as progress:
+        progress.on_step(state, story[5].t)
+    assert stream.getvalue().splitlines() == [
+        "[0s] stage rate (1 of 2) opens learning_rate",
+        "[0s] trial 0 (the baseline) started: learning_rate 0.01, batch_size 32, momentum 0.9, optimizer sgd",
     ]
 
 
 def test_a_trial_that_goes_on_says_from_where(story):
     end = story[-1].t
-    lost = [ev.AttemptEnded(end, 5, 0, Outcome.LOST), ev.AttemptStarted(end, 5, 1, "checkpoints/5/9.0", 9.0)]
-    assert lines_of(lost, before=story) == ["[0s] trial 5 goes on from epoch 9 (attempt 2)"]
-    anew = [ev.AttemptEnded(end, 5, 0, Outcome.LOST), ev.AttemptStarted(end, 5, 1)]
-    assert lines_of(anew, before=story) == ["[0s] trial 5 goes on from the start (attempt 2)"]
+    lost = [driver(end), ev.AttemptEnded(end, 5, 0, Outcome.LOST), ev.AttemptStarted(end, 5, 1, "checkpoints/5/9", 9.0)]
+    assert lines_of(lost, before=story)[-1] == "[0s] trial 5 goes on from epoch 9 (attempt 2)"
+    anew = [driver(end), ev.AttemptEnded(end, 5, 0, Outcome.LOST), ev.AttemptStarted(end, 5, 1)]
+    assert lines_of(anew, before=story)[-1] == "[0s] trial 5 goes on from the start (attempt 2)"
+    done = [*lost, ev.Reported(end, 5, 1, 27.0, {"score": 0.95}, None, "full_fidelity")]
+    assert lines_of(done, before=story)[-1] == ("[0s] trial 5 done: score 0.95 at epoch 27, the best so far [6/6]")
+    worse = [*lost, ev.Reported(end, 5, 1, 27.0, {"score": 0.85}, None, "full_fidelity")]
+    assert lines_of(worse, before=story)[-1] == "[0s] trial 5 done: score 0.85 at epoch 27 [6/6]"
+
+
+def test_a_block_move_shows_what_it_moved_and_from_where(story):
+    end = story[-1].t
+    config = {"learning_rate": 0.05, "momentum": 0.7, "batch_size": 64, "optimizer": "sgd"}
+    proposed = ev.TrialProposed(end, 6, config, "shape", "block-model", ["momentum", "batch_size"], 2, 0)
+    assert lines_of([proposed, ev.AttemptStarted(end, 6, 0)], before=story)[-1] == (
+        "[0s] trial 6 started (block-model from trial 2): momentum 0.7, batch_size 64"
+    )
 
 
 def test_a_flood_is_held_back_and_counted_but_the_best_is_told():

@@ -65,13 +65,13 @@ class Network(nn.Module):
     def __init__(self, dropout: float) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *_convolution(1, 16),
-            *_convolution(16, 32),
+            *_convolution(1, 8),
+            *_convolution(8, 16),
             nn.MaxPool2d(2),
-            *_convolution(32, 32),
+            *_convolution(16, 16),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(32 * 2 * 2, FEATURES),
+            nn.Linear(16 * 2 * 2, FEATURES),
         )
         self.head = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(FEATURES, CLASSES))
 
