@@ -7,10 +7,18 @@ from sweeps import make_plan, smooth
 
 from orchestrator.ladders.soft_stages import SoftStages
 from orchestrator.planning.decide import make_ladder
-from orchestrator.planning.fold import replay
-from orchestrator.runtime.simulator import SimulatedCluster, resume_simulation, simulate_plan
+from orchestrator.planning.fold import SweepState, replay
+from orchestrator.runtime.answers import Report, Verdict
+from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.simulator import (
+    MemoryJournal,
+    SimulatedCluster,
+    VirtualClock,
+    resume_simulation,
+    simulate_plan,
+)
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.trial import StopReason, TrialState
+from orchestrator.sweep.trial import Outcome, StopReason, TrialState
 from orchestrator.testing import ladder_conformance as conformance
 
 REST = {"name": "rest", "tune": ["momentum", "batch_size"]}
@@ -92,6 +100,21 @@ def test_an_odd_coarse_fidelity_ends_where_reports_fall():
     searcher = {"name": "coarse-to-fine", "coarse_fidelity": 500}
     state, _ = simulate_plan(plan_of(searcher, "hard-stages", 12), smooth, CLUSTER)
     assert {trial.max_fidelity for trial in state.trials} == {None}
+
+
+def test_a_short_training_is_told_its_end_and_never_counts_as_complete():
+    plan = plan_of("coarse-to-fine", "hard-stages")
+    first = ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json"))
+    controller = Controller(SweepState(first), MemoryJournal(), VirtualClock())
+    baseline, returned, stopped = (controller.next_step() for _ in range(3))
+    assert [step.max_fidelity for step in (baseline, returned, stopped)] == [27.0, 3.0, 3.0]
+    for step, reach in ((returned, 2.0), (stopped, 3.0)):
+        controller.on_placed(step.trial, 0)
+        verdict = controller.on_report(Report(step.trial, 0, reach, {"score": 0.5}))
+        assert verdict is (Verdict.STOP if reach == 3.0 else Verdict.CONTINUE)
+    controller.on_attempt_end(returned.trial, 0, Outcome.RETURNED)
+    controller.on_attempt_end(stopped.trial, 0, Outcome.STOPPED)
+    assert [trial.state for trial in controller.state.trials] == ["running", "pruned", "pruned"]
 
 
 def test_a_stages_searcher_is_expected_about_as_often_as_it_is_asked():
