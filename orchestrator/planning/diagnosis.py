@@ -275,5 +275,12 @@ def _late_fall(losses: Sequence[float]) -> float:
 
 
 def _gain(metric: Sequence[float]) -> float:
-    """Return how far a metric rose from the first report to the end, as a share of the first."""
-    return (_end(metric) - metric[0]) / max(abs(metric[0]), 1e-12)
+    """Return how far a metric rose from the first report to the end, as a share of the first.
+
+    Of one between 0 and 1 that ends at 0.8 or more, at least that end: a model that is tuned further starts high, and
+    has not learned nothing because it gains little.
+    """
+    end = _end(metric)
+    gain = (end - metric[0]) / max(abs(metric[0]), 1e-12)
+    is_high_share = min(metric) >= 0 and max(metric) <= 1 and end >= 0.8
+    return max(gain, end) if is_high_share else gain

@@ -133,6 +133,18 @@ def test_a_metric_to_minimize_is_read_as_a_loss():
     assert diagnose(falling, goal="minimize").verdict == Verdict.TOO_LOW
 
 
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [0.30, 0.25, 0.24, 0.245, 0.24, 0.246, 0.241, 0.244],
+        [0.30, 0.08, 0.04, 0.02, 0.021, 0.01, 0.011, 0.006, 0.0061, 0.004],
+    ],
+)
+def test_a_model_that_starts_good_has_not_diverged_because_it_gains_little(losses):
+    tuned_further = [CurvePoint(at, loss, val_metric=0.95) for at, loss in enumerate(losses)]
+    assert diagnose(tuned_further).verdict not in (Verdict.DIVERGING, Verdict.TOO_LOW)
+
+
 def test_losses_not_above_zero_are_not_guessed_at():
     assert diagnose(curve([-1.0, -2.0, -3.0, -4.0])).verdict == Verdict.TOO_SHORT
 
