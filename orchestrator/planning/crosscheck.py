@@ -139,8 +139,8 @@ def _ignored(spec: SweepSpec) -> Found:
     for name in spec.ignore:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            yield ("ignore", name), f"{name!r} is no rule{meant} `stepladder check` names each rule that it applies"
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            yield ("ignore", name), f"{name!r} is no rule{meant}; `stepladder check` names each rule that it applies"
 
 
 def _schedules(spec: SweepSpec) -> Found:

@@ -64,8 +64,8 @@ def test_what_is_ignored_with_a_reason_stays_unsaid(form):
         ),
         (
             "ignore: {test-metrics: no}\n",
-            "sweep.yaml:9: ignore.test-metrics: 'test-metrics' is no rule; did you mean "
-            "'test-metric'? `stepladder check` names each rule that it applies",
+            "sweep.yaml:9: ignore.test-metrics: 'test-metrics' is no rule (did you mean "
+            "'test-metric'?); `stepladder check` names each rule that it applies",
         ),
         ('ignore: {test-metric: ""}\n', "sweep.yaml:9: ignore.test-metric: is empty; write some text"),
     ],
