@@ -199,17 +199,20 @@ def flag(config: Mapping[str, Any], key: str, *, default: bool) -> bool:
     return value
 
 
-def length(config: Mapping[str, Any], key: str, total: int, default: float) -> int:
-    """Return a length in scheduler steps, 1 at least; a share counts of `total`. Raises TrainingConfigError."""
-    return in_steps(key, config.get(key, default), total)
+def length(config: Mapping[str, Any], key: str, total: int, default: float, leave: int = 0) -> int:
+    """Return a length in scheduler steps; a share counts of `total`, 1 step at least, but leaves `leave` of them.
+
+    Raises TrainingConfigError.
+    """
+    return in_steps(key, config.get(key, default), total, leave)
 
 
-def in_steps(key: str, value: object, total: int) -> int:
-    """Return one length in scheduler steps, 1 at least. Raises TrainingConfigError."""
+def in_steps(key: str, value: object, total: int, leave: int = 0) -> int:
+    """Return one length in scheduler steps, as `length` does. Raises TrainingConfigError."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     if isinstance(value, float) and 0 < value <= 1:
-        return max(1, round(value * total))
+        return min(max(1, round(value * total)), total - leave)
     raise TrainingConfigError(key, f"{value!r} is not a length", Key("", "length").allowed())
 
 

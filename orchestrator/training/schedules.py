@@ -130,7 +130,7 @@ def _horizons(config: Mapping[str, Any], total: int, rungs: Sequence[int]) -> li
 def _warmup_steps(config: Mapping[str, Any], steps: int) -> int:
     if config.get("warmup", 0) == 0:
         return 0
-    warmup = keys.length(config, "warmup", steps, 0)
+    warmup = keys.length(config, "warmup", steps, 0, leave=1)
     if warmup >= steps:
         raise TrainingConfigError(
             "warmup", f"{warmup} steps leave nothing of a schedule of {steps}", "shorten it, a share such as 0.1 fits"
@@ -176,12 +176,14 @@ def _exponential(wanted: _Request) -> list[_Piece]:
 
 
 def _constant_then_exponential(wanted: _Request) -> list[_Piece]:
-    hold = wanted.length("hold", 0.5)
+    hold = keys.length(wanted.config, "hold", wanted.steps, 0.5, leave=1)
     left = wanted.steps - hold
     if left < 1:
         raise TrainingConfigError("hold", f"{hold} steps leave nothing of {wanted.steps} to decay in", "shorten it")
-    constant = lr_scheduler.ConstantLR(wanted.optimizer, factor=1.0, total_iters=hold)
-    return [_Piece(constant, hold), _Piece(lr_scheduler.ExponentialLR(wanted.optimizer, _gamma(wanted, left)), left)]
+    decay = _Piece(lr_scheduler.ExponentialLR(wanted.optimizer, _gamma(wanted, left)), left)
+    if hold == 0:
+        return [decay]
+    return [_Piece(lr_scheduler.ConstantLR(wanted.optimizer, factor=1.0, total_iters=hold), hold), decay]
 
 
 def _gamma(wanted: _Request, steps: int) -> float:

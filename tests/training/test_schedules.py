@@ -193,13 +193,20 @@ def test_groups_keep_their_own_rates(schedule):
         ({"schedule": "exponential", "end_factor": 0.0}, "end_factor: an exponential decay never reaches 0"),
         ({"warmup": 10}, "warmup: 10 steps leave nothing of a schedule of 10; shorten it"),
         ({"horizon": "rung"}, "horizon: a whole schedule up to each rung needs the rungs; pass rungs="),
-        ({"schedule": "constant_then_exponential", "hold": 1.0}, "hold: 10 steps leave nothing of 10 to decay in"),
+        ({"schedule": "constant_then_exponential", "hold": 10}, "hold: 10 steps leave nothing of 10 to decay in"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(config, text):
     with pytest.raises(TrainingConfigError) as caught:
         build_lr_scheduler(config, optimizer(), 10)
     assert str(caught.value).startswith(text)
+
+
+def test_a_share_never_takes_the_whole():
+    assert rates(1, warmup=0.2) == [1]
+    assert rates(2, warmup=1.0, warmup_start=0.5) == pytest.approx([0.5, 1])
+    assert rates(1, schedule="constant_then_exponential") == [1]
+    assert rates(3, schedule="constant_then_exponential", hold=1.0) == [1, 1, 1]
 
 
 def test_other_ways_to_go_wrong():
