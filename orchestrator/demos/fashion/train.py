@@ -318,8 +318,11 @@ def train(config: dict[str, Any]) -> None:
             ray.tune.report(metrics, checkpoint=ray.tune.Checkpoint.from_directory(folder))
 
 
-def test(folder: Path, data: str | None = None) -> float:
-    """Return the accuracy on the test part of the checkpoint in `folder`. For the very end, once."""
+def test(folder: Path, data: str | None) -> float:
+    """Return the accuracy on the test part of the checkpoint in `folder`. For the very end, once.
+
+    `data` is the folder with the dataset's files, None: the one it was trained on.
+    """
     state = torch.load(folder / CHECKPOINT, weights_only=True)
     network = build_network(state["config"])
     network.load_state_dict(state["network"])
