@@ -51,7 +51,7 @@ Gpus = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started h
 
 @app.command()
 def init(
-    demo: Annotated[str, typer.Argument(help="Which demonstration: digits.")] = "digits",
+    demo: Annotated[str, typer.Argument(help="Which demonstration: digits, fashion or text.")] = "digits",
     to: Annotated[Path | None, typer.Option(help="Folder to make. Unset: the demonstration's name.")] = None,
 ) -> None:
     """Write a working example: a training function and its sweep file."""

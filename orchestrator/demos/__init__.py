@@ -1,7 +1,8 @@
 """Demonstrations that `stepladder init` writes: one folder each, a training function and its sweep file.
 
-They are a user's files, shipped as data: nothing here imports them, and they import nothing of the package. A folder
-put beside `digits` is a demonstration; it is named nowhere else.
+They are a user's files, shipped as data: nothing here imports them. `digits` imports nothing of the package, as no
+training function has to; the others show `orchestrator.training`. A folder put beside them is a demonstration; it is
+named nowhere else.
 """
 
 from __future__ import annotations

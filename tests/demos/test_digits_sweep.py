@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -37,16 +38,12 @@ def test_the_baseline_is_what_a_training_by_hand_takes(plan: Plan, digits: Modul
     assert plan.spec.fidelity.max == digits.EPOCHS
 
 
-def by_hand(folder: Path, *arguments: object) -> list[str]:
-    command = [sys.executable, str(folder / "train.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-
-
-def test_it_trains_and_tests_by_hand(digits_folder: Path, tmp_path: Path):
-    lines = by_hand(digits_folder, "--learning_rate=0.02", "--seed", 3, "--epochs", 2, "--save", tmp_path / "saved")
+def test_it_trains_and_tests_by_hand(digits_folder: Path, tmp_path: Path, by_hand: Callable[..., list[str]]):
+    file = digits_folder / "train.py"
+    lines = by_hand(file, "--learning_rate=0.02", "--seed", 3, "--epochs", 2, "--save", tmp_path / "saved")
     assert [line.partition("  ")[0] for line in lines] == ["epoch 1", "epoch 2"]
     assert " val_accuracy 0." in lines[-1]
-    (tested,) = by_hand(digits_folder, "--test", tmp_path / "saved")
+    (tested,) = by_hand(file, "--test", tmp_path / "saved")
     name, value = tested.split()
     assert name == "test_accuracy"
     assert 0 <= float(value) <= 1

@@ -8,16 +8,23 @@ import pytest
 
 from orchestrator.demos import demo_names, write_demo
 from orchestrator.errors import StorageError, UsageError
+from orchestrator.runtime.workspace import linted_plan
 
 
 def test_demonstrations_are_the_folders_with_a_sweep_file():
-    assert demo_names() == ["digits"]
+    assert demo_names() == ["digits", "fashion", "text"]
 
 
 def test_a_demonstration_is_written_into_a_new_folder(tmp_path: Path):
     folder = write_demo("digits", tmp_path / "a" / "b")
     assert folder == tmp_path / "a" / "b"
     assert sorted(path.name for path in folder.iterdir()) == ["sweep.yaml", "train.py"]
+
+
+@pytest.mark.parametrize("name", demo_names())
+def test_the_linter_has_nothing_to_say_of_a_demonstration(name: str, tmp_path: Path):
+    _, remarks = linted_plan(write_demo(name, tmp_path) / "sweep.yaml")
+    assert [remark.rule.id for remark in remarks] == []
 
 
 def test_other_files_in_the_folder_stay(tmp_path: Path):

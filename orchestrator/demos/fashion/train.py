@@ -209,7 +209,7 @@ class Training:
         self.network.train()
         self.loss.train()
         total = 0.0
-        for batch in torch.randperm(len(labels)).split(self.batch_size):
+        for batch in torch.split(torch.randperm(len(labels)), self.batch_size):
             features, logits = self.network(images[batch])
             seen = (features,) if self.has_center_loss else ()
             loss = self.loss(logits, labels[batch], *seen)
@@ -295,7 +295,7 @@ def evaluate(network: Network, part: Part) -> tuple[float, float]:
     """Return accuracy (0 to 1) and mean cross-entropy; both NaN for a network that has diverged."""
     images, labels = part
     network.eval()
-    logits = torch.cat([network(some)[1] for some in images.split(1000)])
+    logits = torch.cat([network(some)[1] for some in torch.split(images, 1000)])
     loss = cross_entropy(logits, labels).item()
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
     return (accuracy, loss) if math.isfinite(loss) else (math.nan, math.nan)

@@ -156,7 +156,7 @@ class Training:
         words, labels = self.corpus.parts["training"]
         self.network.train()
         total = 0.0
-        for batch in torch.randperm(len(labels)).split(self.batch_size):
+        for batch in torch.split(torch.randperm(len(labels)), self.batch_size):
             loss = self.loss(self.network(words[batch]), labels[batch])
             self.optimizer.zero_grad()
             loss.backward()
@@ -211,14 +211,15 @@ def load_corpus() -> Corpus:
     labels = torch.tensor([label for label, _ in docstrings])
     chosen = split(len(docstrings), labels=labels, seed=DATA_SEED)
     numbers = {"training": chosen.train, "validation": chosen.validation, "test": chosen.test}
-    seen: set[str] = set()
+    seen: set[str] = set()  # what several docstrings say counts once
     texts: dict[str, list[tuple[int, list[str]]]] = {name: [] for name in numbers}
     for name, part in numbers.items():
         for number in part.tolist():
             label, text = docstrings[number]
-            fresh = [words for words in sentences(text) if " ".join(words) not in seen]
-            seen.update(" ".join(words) for words in fresh)
-            texts[name] += [(label, words) for words in fresh]
+            for words in sentences(text):
+                if " ".join(words) not in seen:
+                    seen.add(" ".join(words))
+                    texts[name].append((label, words))
     counts = Counter(word for _, words in texts["training"] for word in words)
     known = sorted(word for word, count in counts.items() if count >= RARE)
     vocabulary = {word: number for number, word in enumerate(known, start=UNKNOWN + 1)}
