@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import ClusterError
+from orchestrator.errors import ClusterError, SweepNotFoundError
 from orchestrator.runtime.filesystem import LocalFileSystem
 from orchestrator.runtime.journal import JournalReader
 from orchestrator.runtime.ray.options import HostOptions
@@ -412,4 +412,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _reports(folder: Path) -> int:
-    return sum(trial.report_count for trial in read_sweep(folder).trials) if folder.exists() else 0
+    try:
+        return sum(trial.report_count for trial in read_sweep(folder).trials)
+    except SweepNotFoundError:  # its driver has not written the first record yet
+        return 0
