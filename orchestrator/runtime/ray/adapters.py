@@ -100,11 +100,15 @@ class SweepRun(TuneController):
         self._attempts = search.trials
         self._actor_manager = _ActorManager(resource_manager=PlacementGroupResourceManager())
         self._class_cache = _ActorClasses()
+        self._insufficient_resources_manager = _Silent()
         self._max_pending_trials = sys.maxsize  # `next_trial` bounds them; Tune's default is one at a time
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
         self._print_trial_errors = False  # the journal keeps them
         self._actor_cleanup_timeout = int(teardown_s)
         self._actor_force_cleanup_timeout = LEAVE_S
+
+    def on_step_begin(self) -> None:
+        """Read no resources for Tune's display: with none in the cluster that blocks for 2 s, again and again."""
 
     def checkpoint(self, force: bool = False, wait: bool = False) -> None:
         """Write no snapshot: the journal is the state."""
@@ -158,6 +162,13 @@ class SweepRun(TuneController):
     def _process_trial_failure(self, trial: Trial, exception: Exception) -> None:
         self._bridge.ended(trial.trial_id, *classify(exception))
         super()._process_trial_failure(trial, exception)
+
+
+class _Silent:
+    """Stands in for Tune's advice to somebody who calls Tune; the watchdog speaks for us."""
+
+    def on_no_available_trials(self, trials: list[Trial]) -> None:
+        """Say nothing."""
 
 
 class _ActorClasses:

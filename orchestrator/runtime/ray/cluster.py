@@ -101,6 +101,15 @@ def refuse_infeasible(resources: Resources) -> None:
     )
 
 
+def refuse_dead() -> None:
+    """Raise ClusterError where Ray's process on this machine is gone: the driver's workers ended with it for good."""
+    mine = ray.get_runtime_context().get_node_id()
+    if not any(node["NodeID"] == mine and node["Alive"] for node in ray.nodes()):
+        raise ClusterError(
+            "Ray ended on this machine, and every worker with it. Nothing acknowledged is lost; resume it"
+        )
+
+
 def has_room(resources: Resources) -> bool:
     """Say whether what is idle in the whole cluster would hold another trial."""
     idle: Mapping[str, float] = ray.available_resources()

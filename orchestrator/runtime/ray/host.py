@@ -3,7 +3,8 @@
     reason = run_on_ray(controller, TrainableFile(folder, "train.py", "train"), sweep_folder, HostOptions())
 
 The first SIGINT or SIGTERM ends the loop in order, with the open attempts ended as interrupted; the second does what it
-would do without us. Errors of the controller (StorageError, LeaseLostError) end the loop and are raised at its end.
+would do without us. One that comes before the loop passes through, as KeyboardInterrupt or (by Ray) SystemExit(15).
+Errors of the controller (StorageError, LeaseLostError) end the loop and are raised at its end.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -26,18 +28,17 @@ from orchestrator.runtime.ray import cluster
 from orchestrator.runtime.ray.adapters import SweepRun, make_run
 from orchestrator.runtime.ray.bridge import Bridge
 from orchestrator.runtime.ray.options import HostOptions
-from orchestrator.runtime.ray.trainable import Trainable
+from orchestrator.runtime.ray.trainable import Trainable, TrainableFile
 from orchestrator.runtime.ray.watchdog import Watchdog
 from orchestrator.runtime.ray.worker import Assignment
 from orchestrator.sweep.spec import Resources
 
 __all__ = ["HostOptions", "run_on_ray"]
 
-_log = logging.getLogger("stepladder")
-
-
 OVERDUE_S = 1.0
 """How often overdue attempts are looked for, and the watchdog looks."""
+
+_log = logging.getLogger("stepladder")
 
 
 def run_on_ray(
@@ -61,10 +62,9 @@ def run_on_ray(
             cluster.refuse_infeasible(resources)
             places = _Capacity(resources, options.capacity_s)
             run = make_run(bridge, _assignment(controller, trainable, options), resources, _session(controller), places)
+            watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             with _signals_to(bridge.leave):  # after ray.init, which sets its own
-                _drive(
-                    bridge, run, Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning), on_step
-                )
+                _drive(bridge, run, watchdog, on_step)
     finally:
         _restore(handlers)
     if bridge.failure is not None:
@@ -72,15 +72,10 @@ def run_on_ray(
     return bridge.leaving or bridge.done or "stopped"
 
 
-def _leave_early(bridge: Bridge, signalled: KeyboardInterrupt | SystemExit) -> None:
-    """Answer a signal that came before our handlers were in place: Ray's own makes SIGTERM a SystemExit."""
-    if bridge.leaving is not None or (isinstance(signalled, SystemExit) and signalled.code != signal.SIGTERM):
-        raise signalled
-    bridge.leave("SIGINT" if isinstance(signalled, KeyboardInterrupt) else "SIGTERM")
-
-
 def _assignment(controller: Controller, trainable: Trainable, options: HostOptions) -> Assignment:
     spec = controller.state.plan.spec
+    if isinstance(trainable, TrainableFile):
+        trainable = replace(trainable, folder=trainable.folder.absolute())
     return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s)
 
 
@@ -102,8 +97,11 @@ def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, on_step: Callable[
                 for attempt in bridge.overdue():
                     run.end(attempt)
                 watchdog.look(now, bridge.last_event, bridge.live.values(), run.describe)
-    except ray.exceptions.RayError as error:
-        bridge.fail(ClusterError(f"Ray ended under the sweep: {error}. Nothing acknowledged is lost; resume it"))
+    except (ClusterError, ray.exceptions.RayError) as error:
+        bridge.interrupt_all()
+        if not isinstance(error, ClusterError):
+            error = ClusterError(f"Ray failed under the sweep: {error}. Nothing acknowledged is lost; resume it")
+        bridge.fail(error)
     finally:
         bridge.interrupt_all()  # first what must be durable, then what takes time
         run.cleanup()
@@ -122,6 +120,7 @@ class _Capacity:
         now = time.monotonic()
         if now - self._read_at >= self._every_s:
             self._read_at = now
+            cluster.refuse_dead()
             self._places = cluster.capacity(self._resources)
         return self._places
 

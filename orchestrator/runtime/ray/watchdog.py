@@ -1,4 +1,4 @@
-"""Speaks up when nothing has happened for long although trials are alive and resources idle."""
+"""Speaks up when nothing has happened for long: trials wait although there is room, or because there is none."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ class Watchdog:
         if not attempts or now - last_event < self._patience_s or now < self._quiet_until:
             return
         self._quiet_until = now + self._patience_s
-        if not self._has_room():
-            return
+        if self._has_room():
+            why = "although resources are idle"
+        elif any(attempt.is_placed for attempt in attempts):
+            return  # all places are taken and at work
+        else:
+            why = "because no node has room for one"
         lines = [
             f"  {attempt.key}: {'running' if attempt.is_placed else 'not placed'} for {now - attempt.since:.0f} s; "
             f"Tune: {describe(attempt.key)}"
             for attempt in attempts
         ]
-        silence = (
-            f"no trial started, reported or ended for {(now - last_event) / 60:.0f} min although resources are idle:"
-        )
+        silence = f"no trial started, reported or ended for {(now - last_event) / 60:.0f} min, {why}:"
         self._say("\n".join([silence, *lines]))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import ClusterError
+from orchestrator.errors import ClusterError, SweepNotFoundError
 from orchestrator.runtime.filesystem import LocalFileSystem
 from orchestrator.runtime.journal import JournalReader
 from orchestrator.runtime.ray.options import HostOptions
@@ -284,26 +284,46 @@ print(reason)
 """
 
 
-def start_driver(folder, code):
+ENDLESS = """
+import time
+from ray import tune
+
+def train(config):
+    for epoch in range(1, 10000):
+        tune.report({"score": 1.0, "epoch": epoch})
+        if epoch == 3 and config["_trial"]["number"] == 1: time.sleep(600)
+        time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def start_driver(tmp_path):
+    """Start a driver process on `tmp_path`; it is ended, if it still runs, with the test."""
     paths = os.pathsep.join(["tests/support", *filter(None, [os.environ.get("PYTHONPATH"), str(Path.cwd())])])
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)],
-        env=os.environ | {"PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    started = []
+
+    def start(code):
+        driver = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            env=os.environ | {"PYTHONPATH": paths},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(driver)
+        return driver
+
+    yield start
+    for driver in started:
+        driver.kill()
+        driver.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_in_order(tmp_path, number):
-    (tmp_path / "train.py").write_text(
-        "import time\nfrom ray import tune\ndef train(config):\n"
-        "    for epoch in range(1, 10000):\n        tune.report({'score': 1.0, 'epoch': epoch})\n"
-        "        if epoch == 3 and config['_trial']['number'] == 1: time.sleep(600)\n        time.sleep(0.05)\n"
-    )
-    driver = start_driver(tmp_path, DRIVER)
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+def test_a_signal_stops_in_order(tmp_path, start_driver, number):
+    (tmp_path / "train.py").write_text(ENDLESS)
+    driver = start_driver(DRIVER)
     _wait_for(lambda: _reports(tmp_path / "runs") >= 4, driver)
     os.killpg(driver.pid, number) if number is signal.SIGINT else driver.send_signal(number)
     out, err = driver.communicate(timeout=60)
@@ -313,6 +333,19 @@ def test_a_signal_stops_in_order(tmp_path, number):
     assert [trial.state.value for trial in state.trials] == ["interrupted"] * 2
     assert state.trials[0].attempt.outcome.value in {"interrupted", "stopped"}, "the signal came before or in a report"
     assert state.trials[1].attempt.outcome.value == "interrupted"
+
+
+@pytest.mark.long
+def test_a_ray_that_died_ends_the_run_with_a_sentence(tmp_path, start_driver):
+    (tmp_path / "train.py").write_text(ENDLESS)
+    driver = start_driver(DRIVER.replace("num_cpus=2", "num_cpus=2, capacity_s=2.0"))
+    _wait_for(lambda: _reports(tmp_path / "runs") >= 4, driver)
+    [raylet] = [child for child in _children(driver.pid) if Path(f"/proc/{child}/comm").read_text() == "raylet\n"]
+    os.kill(raylet, signal.SIGKILL)
+    _, err = driver.communicate(timeout=120)
+    assert driver.returncode == 1
+    assert "ClusterError: Ray ended on this machine, and every worker with it. Nothing acknowledged is lost;" in err
+    assert not any(trial.is_open for trial in read_sweep(tmp_path / "runs").trials)
 
 
 NODES = """
@@ -330,7 +363,7 @@ def change_nodes(state):
 
 
 @pytest.mark.long
-def test_a_cluster_that_grows_is_used_and_a_node_that_dies_costs_nothing_but_time(tmp_path):
+def test_a_cluster_that_grows_is_used_and_a_node_that_dies_costs_nothing_but_time(tmp_path, start_driver):
     (tmp_path / "train.py").write_text(
         textwrap.dedent(
             """
@@ -354,7 +387,7 @@ def test_a_cluster_that_grows_is_used_and_a_node_that_dies_costs_nothing_but_tim
         "HostOptions(num_cpus=2, object_store_bytes=100 * 2**20)",
         "HostOptions(address=cluster.address, capacity_s=2.0)",
     ).replace("session.on_step)", "lambda: (session.on_step(), change_nodes(session.state)))")
-    out, err = start_driver(tmp_path, code).communicate(timeout=240)
+    out, err = start_driver(code).communicate(timeout=240)
     assert out == "finished\n", err
     trials = read_sweep(tmp_path / "runs").trials
     assert [trial.state.value for trial in trials] == ["completed"] * 4
@@ -373,5 +406,13 @@ def _wait_for(condition, process) -> None:
         time.sleep(0.1)
 
 
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
 def _reports(folder: Path) -> int:
-    return sum(trial.report_count for trial in read_sweep(folder).trials) if folder.exists() else 0
+    try:
+        return sum(trial.report_count for trial in read_sweep(folder).trials)
+    except SweepNotFoundError:  # its driver has not written the first record yet
+        return 0

@@ -1,0 +1,97 @@
+"""The first thing a person runs: it ends with a winner that is better than the baseline, and can be run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.ray,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        Path(sys.prefix) != ROOT / ".venv", reason="runs in the .venv that scripts/test makes, else it would make one"
+    ),
+]
+
+
+def quickstart(*arguments: object) -> str:
+    done = subprocess.run(
+        [ROOT / "scripts" / "quickstart", *map(str, arguments)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("quickstart")
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> str:
+    return quickstart(folder)
+
+
+def test_it_shows_the_plan_the_winner_and_where_things_lie(first: str, folder: Path):
+    for shown in ["== stepladder plan", "tier-3", "winner ", "baseline ", "best.json", "trials/*.parquet"]:
+        assert shown in first
+    best = json.loads((folder / "runs" / "digits" / "best.json").read_text())
+    assert best["winner"]["value"] > best["baseline"]["value"]
+
+
+def test_trials_were_stopped_early_and_every_stage_moved_its_block(first: str, folder: Path):
+    trials = pd.read_parquet(folder / "runs" / "digits" / "trials")
+    assert len(trials) == 48
+    assert (trials["state"] == "pruned").sum() >= 10
+    moved = trials[trials["move"].str.startswith("block")]
+    assert {"tier-1", "tier-2", "tier-3"} <= set(moved["stage"])
+
+
+def test_the_winner_is_real(first: str, folder: Path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "verify-winner", folder / "runs" / "digits", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads(done.stdout)
+    assert len(verdict["winner"]["values"]) == len(verdict["baseline"]["values"]) == 5
+    assert verdict["standard_errors"] > 2
+    assert verdict["test_accuracy"] > 0.8
+    means = f"winner {verdict['winner']['mean']:.4f}, baseline {verdict['baseline']['mean']:.4f}"
+    print(f"\n{means}, {verdict['standard_errors']:.1f} standard errors apart")
+
+
+def test_again_it_shows_what_is_there(first: str, folder: Path):
+    journal = folder / "runs" / "digits" / "journal"
+    before = {path.name: path.read_bytes() for path in journal.iterdir() if path.is_file()}
+    shown = quickstart(folder)
+    assert "the sweep is finished" in shown
+    assert "winner " in shown
+    assert {path.name: path.read_bytes() for path in journal.iterdir() if path.is_file()} == before
+
+
+def test_interrupted_it_goes_on(tmp_path: Path):
+    interrupted = subprocess.Popen(
+        [ROOT / "scripts" / "quickstart", tmp_path],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    for line in interrupted.stderr:
+        if "trial 2 started" in line:
+            os.killpg(interrupted.pid, signal.SIGINT)  # what Ctrl-C does
+            break
+    said = interrupted.stderr.read()
+    assert interrupted.wait() == 130, said
+    assert "go on with: stepladder resume" in said
+    assert "the sweep was interrupted and goes on where it was" in quickstart(tmp_path)
+    assert len(pd.read_parquet(tmp_path / "runs" / "digits" / "trials")) == 48
