@@ -22,6 +22,7 @@ def test_the_sweep_file_is_valid(tmp_path: Path):
 
 def test_every_command_and_script_that_it_names_is_there():
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    known |= {group.name for group in cli.app.registered_groups}
     commands = set(re.findall(r"(?:^    |`|\()stepladder ([a-z]+)", README, re.MULTILINE))
     assert {"plan", "run", "resume", "export"} <= commands <= known
     scripts = set(re.findall(r"scripts/([a-z-]+)", README))
