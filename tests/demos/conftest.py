@@ -24,7 +24,9 @@ def imported(name: str) -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location(f"{name}_train", DEMOS / name / "train.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    sys.path.insert(0, str(DEMOS / name))
     spec.loader.exec_module(module)
+    sys.path.remove(str(DEMOS / name))
     yield module
     del sys.modules[spec.name]
 
@@ -73,6 +75,7 @@ def by_hand(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     def run(file: Path, *arguments: object) -> list[str]:
         monkeypatch.setattr(sys, "argv", [str(file), *map(str, arguments)])
+        monkeypatch.syspath_prepend(file.parent)
         capsys.readouterr()
         runpy.run_path(str(file), run_name="__main__")
         return capsys.readouterr().out.splitlines()

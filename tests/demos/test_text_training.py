@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,10 @@ def short(text: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     parts = {name: (words[::10], labels[::10]) for name, (words, labels) in whole.parts.items()}
     monkeypatch.setattr(text, "load_corpus", lambda: dataclasses.replace(whole, parts=parts))
     return text
+
+
+def corpus_of(text: ModuleType) -> ModuleType:
+    return sys.modules[text.load_corpus.__module__]
 
 
 def config_of(text: ModuleType, **changes: object) -> dict[str, object]:
@@ -96,23 +101,25 @@ def test_no_sentence_is_in_two_parts_and_none_names_its_package(text: ModuleType
     assert min(sizes["validation"], sizes["test"]) > 300
     for words, labels in corpus.parts.values():
         assert set(labels.tolist()) == set(range(8))
-        assert ((words != text.PADDING).sum(1) >= text.SHORTEST).all()
+        assert ((words != text.PADDING).sum(1) >= corpus_of(text).SHORTEST).all()
         assert words.max() < corpus.vocabulary
     sentences = [tuple(row) for words, _ in corpus.parts.values() for row in words.tolist()]
-    known = [row for row in sentences if text.UNKNOWN not in row]
+    known = [row for row in sentences if corpus_of(text).UNKNOWN not in row]
     assert len(known) == len(set(known)) > 1000
 
 
 def test_a_text_becomes_sentences_in_words(text: ModuleType):
-    found = text.sentences("Parse an Email message, 2 parts.  Return a\nnew message. No.\n\nThe http_client is email.")
+    found = corpus_of(text).sentences(
+        "Parse an Email message, 2 parts.  Return a\nnew message. No.\n\nThe http_client is email."
+    )
     assert found == [["parse", "an", "message", "parts"], ["return", "a", "new", "message"]]
-    assert [len(words) for words in text.sentences("word " * 50)] == [32]
+    assert [len(words) for words in cut("word " * 50)] == [32]
 
 
 def test_a_python_without_sources_is_said(text: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(text.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(corpus_of(text).sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(FileNotFoundError, match="asyncio has no source files: this Python came without them"):
-        next(text.docstrings_of("asyncio"))
+        next(corpus_of(text).docstrings_of("asyncio"))
 
 
 def test_it_learns(text: ModuleType):

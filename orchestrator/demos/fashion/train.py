@@ -2,7 +2,8 @@
 
 An ordinary Ray Tune training function, `train(config)`, built from `orchestrator.training`: optimizer, schedule, loss
 and first weights are what the configuration names, and a key that none of them reads is refused. The parts are
-optional; a training function needs nothing of Stepladder. The same file trains by hand, without Ray:
+optional; a training function needs nothing of Stepladder. `pictures.py`, beside this file, reads the images. It trains
+by hand, too, without Ray:
 
     python train.py --learning_rate 0.03 --loss focal --seed 3     one line an epoch
     python train.py --test FOLDER                                   the test accuracy of a saved checkpoint
@@ -14,10 +15,7 @@ github.com/zalandoresearch/fashion-mnist and name their folder: `data` in sweep.
 from __future__ import annotations
 
 import argparse
-import functools
-import gzip
 import math
-import struct
 import sys
 import tempfile
 import time
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pictures import Part, load_parts, read_part
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -35,7 +34,6 @@ from orchestrator.training import (
     check_keys,
     initialise,
     seed_everything,
-    split,
 )
 
 CLASSES = 10
@@ -44,75 +42,40 @@ EPOCHS = 27
 """A full training, where the sweep does not say otherwise."""
 RUNGS = (3, 9)
 """Epochs at which sweep.yaml compares trials: with `horizon: rung` a whole schedule runs up to each."""
-DATA_SEED = 2017
-"""Fixes which image is in which part. Not the trial's seed: all trials see the same images."""
 CHECKPOINT = "checkpoint.pt"
-IMAGES, LABELS = "{}-images-idx3-ubyte.gz", "{}-labels-idx1-ubyte.gz"
-"""The dataset's files, of `train` and of `t10k`, which is the test part."""
 OWN = ("images", "data", "adamw_learning_rate")
 """Keys that this file reads itself."""
 
 BY_HAND: dict[str, Any] = {
     "learning_rate": 0.01,
-    "loss": "cross_entropy",
-    "label_smoothing": 0.0,
-    "focal_gamma": 2.0,
-    "focal_alpha": 0.25,
+    "loss": "cross_entropy", "label_smoothing": 0.0, "focal_gamma": 2.0, "focal_alpha": 0.25,
     "center_loss_weight": 0.01,
-    "batch_size": 32,
-    "momentum": 0.9,
-    "schedule": "cosine",
-    "horizon": "rung",
-    "warmup": 0.05,
-    "step_size": 0.25,
-    "milestones": "0.25, 0.67",
-    "gamma": 0.1,
-    "end_factor": 0.01,
-    "decay_length": 1.0,
-    "base_factor": 0.5,
-    "cycle_up": 0.25,
-    "cycle_down": 0.0833,
-    "peak_at": 0.5,
-    "div_factor": 10.0,
-    "final_div_factor": 10.0,
-    "optimizer": "sgd_momentum",
-    "adamw_learning_rate": 1e-3,
-    "beta1": 0.9,
-    "beta2": 0.999,
-    "epsilon": 1e-8,
-    "weight_decay": 5e-4,
-    "dropout": 0.2,
-    "width": 16,
-    "kernel_size": "3x3",
-    "pooling": "max",
-    "pooling_size": "2x2",
-    "activation": "relu",
-    "initialisation": "kaiming_uniform",
-    "images": 8000,
-    "data": "/usr/share/datasets/fashion-mnist",
-}
+    "batch_size": 32, "momentum": 0.9,
+    "schedule": "cosine", "horizon": "rung", "warmup": 0.05,
+    "step_size": 0.25, "milestones": "0.25, 0.67", "gamma": 0.1, "end_factor": 0.01, "decay_length": 1.0,
+    "base_factor": 0.5, "cycle_up": 0.25, "cycle_down": 0.0833,
+    "peak_at": 0.5, "div_factor": 10.0, "final_div_factor": 10.0,
+    "optimizer": "sgd_momentum", "adamw_learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+    "weight_decay": 5e-4, "dropout": 0.2,
+    "width": 16, "kernel_size": "3x3", "pooling": "max", "pooling_size": "2x2",
+    "activation": "relu", "initialisation": "kaiming_uniform",
+    "images": 8000, "data": "/usr/share/datasets/fashion-mnist",
+}  # fmt: skip
 """What a training by hand takes for what its command line leaves out."""
+_SGD, _ADAMW = ("optimizer", ("sgd_momentum",)), ("optimizer", ("adamw",))
+_FOCAL, _CYCLIC, _ONE_CYCLE = ("loss", ("focal",)), ("schedule", ("cyclic",)), ("schedule", ("one_cycle",))
 WHERE: dict[str, tuple[str, tuple[str, ...]]] = {
-    "learning_rate": ("optimizer", ("sgd_momentum",)),
-    "momentum": ("optimizer", ("sgd_momentum",)),
-    "adamw_learning_rate": ("optimizer", ("adamw",)),
-    "beta1": ("optimizer", ("adamw",)),
-    "beta2": ("optimizer", ("adamw",)),
-    "epsilon": ("optimizer", ("adamw",)),
+    **dict.fromkeys(("learning_rate", "momentum"), _SGD),
+    **dict.fromkeys(("adamw_learning_rate", "beta1", "beta2", "epsilon"), _ADAMW),
     "label_smoothing": ("loss", ("cross_entropy",)),
-    "focal_gamma": ("loss", ("focal",)),
-    "focal_alpha": ("loss", ("focal",)),
+    **dict.fromkeys(("focal_gamma", "focal_alpha"), _FOCAL),
     "step_size": ("schedule", ("step",)),
     "milestones": ("schedule", ("multi_step",)),
     "gamma": ("schedule", ("step", "multi_step")),
     "end_factor": ("schedule", ("exponential", "linear", "cosine")),
     "decay_length": ("schedule", ("linear", "cosine")),
-    "base_factor": ("schedule", ("cyclic",)),
-    "cycle_up": ("schedule", ("cyclic",)),
-    "cycle_down": ("schedule", ("cyclic",)),
-    "peak_at": ("schedule", ("one_cycle",)),
-    "div_factor": ("schedule", ("one_cycle",)),
-    "final_div_factor": ("schedule", ("one_cycle",)),
+    **dict.fromkeys(("base_factor", "cycle_up", "cycle_down"), _CYCLIC),
+    **dict.fromkeys(("peak_at", "div_factor", "final_div_factor"), _ONE_CYCLE),
     "pooling_size": ("pooling", ("max", "average")),
 }
 """The conditions of sweep.yaml: what is left out by hand is taken from above only where it holds."""
@@ -120,9 +83,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU, "elu": nn.ELU, "selu": nn.SELU,
     "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
 }  # fmt: skip
-
-Part = tuple[Tensor, Tensor]
-"""Images, N x 1 x 28 x 28, each pixel in [0, 1]; and their labels, N."""
 
 
 class Network(nn.Module):
@@ -251,45 +211,6 @@ class Training:
         }
 
 
-@functools.cache
-def load_parts(data: str, images: int) -> dict[str, Part]:
-    """Return the training and validation parts of the first `images` images, all 60,000 at most.
-
-    `data` is the folder with the dataset's files; relative, it lies beside this file. Raises FileNotFoundError, which
-    says where to get them, and ValueError.
-    """
-    pictures, labels = _read_part(data, "train", images)
-    parts = split(len(labels), labels=labels, test_share=0.0, seed=DATA_SEED)
-    numbers = {"training": parts.train, "validation": parts.validation}
-    return {name: (pictures[part], labels[part]) for name, part in numbers.items()}
-
-
-def _read_part(data: str, name: str, most: int | None = None) -> Part:
-    images, labels = (read_idx(data, file.format(name))[:most] for file in (IMAGES, LABELS))
-    return images.float().unsqueeze(1) / 255, labels.long()
-
-
-def read_idx(data: str, name: str) -> Tensor:
-    """Return the bytes of a gzipped idx file, in its shape (format: yann.lecun.com/exdb/mnist)."""
-    path = Path(__file__).parent / Path(data).expanduser() / name
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is not there. On Debian and Ubuntu: apt-get install dataset-fashion-mnist. Elsewhere: take the "
-            "four .gz files from github.com/zalandoresearch/fashion-mnist, and name their folder as `data` in "
-            "sweep.yaml, or --data by hand"
-        )
-    try:
-        content = gzip.decompress(path.read_bytes())
-        zero, kind, dimensions = struct.unpack_from(">HBB", content)
-        shape = struct.unpack_from(f">{dimensions}I", content, 4)
-        numbers = torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    except (OSError, EOFError, struct.error, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged ({error}); get it anew") from error
-    if (zero, kind) != (0, 8):
-        raise ValueError(f"{path} is no idx file of bytes; get it anew")
-    return numbers
-
-
 @torch.no_grad()
 def evaluate(network: Network, part: Part) -> tuple[float, float]:
     """Return accuracy (0 to 1) and mean cross-entropy; both NaN for a network that has diverged."""
@@ -326,7 +247,7 @@ def test(folder: Path, data: str | None) -> float:
     state = torch.load(folder / CHECKPOINT, weights_only=True)
     network = build_network(state["config"])
     network.load_state_dict(state["network"])
-    accuracy, _ = evaluate(network, _read_part(data or state["config"]["data"], "t10k"))
+    accuracy, _ = evaluate(network, read_part(data or state["config"]["data"], "t10k"))
     return accuracy
 
 
