@@ -113,7 +113,7 @@ def test_a_text_becomes_sentences_in_words(text: ModuleType):
         "Parse an Email message, 2 parts.  Return a\nnew message. No.\n\nThe http_client is email."
     )
     assert found == [["parse", "an", "message", "parts"], ["return", "a", "new", "message"]]
-    assert [len(words) for words in cut("word " * 50)] == [32]
+    assert [len(words) for words in corpus_of(text).sentences("word " * 50)] == [32]
 
 
 def test_a_python_without_sources_is_said(text: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
