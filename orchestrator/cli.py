@@ -7,6 +7,7 @@ file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue
+from orchestrator import cli_catalogue, cli_cluster
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ app = typer.Typer(
 
 app.add_typer(cli_catalogue.spaces_app, name="spaces")
 app.command()(cli_catalogue.check)
+app.command()(cli_cluster.submit)
+app.command()(cli_cluster.ls)
+app.command()(cli_cluster.logs)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
 Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
@@ -138,8 +142,11 @@ def resume(
 
 
 @app.command()
-def status(sweep: Sweep, as_json: Json = False) -> None:
+def status(sweep: Sweep, address: cli_cluster.Address = None, as_json: Json = False) -> None:
     """Show how a sweep stands, living or dead, from any terminal."""
+    if (record := cli_cluster.find(sweep, address)) is not None:
+        cli_cluster.show_status(record, as_json=as_json)
+        return
     from orchestrator.report.status_view import status_answer, status_document
     from orchestrator.runtime.filesystem import LocalFileSystem
     from orchestrator.runtime.lease import describe_holder
@@ -199,9 +206,10 @@ def _drive(session: Session, folder: Path, address: str | None, cpus: int | None
     from orchestrator.driver import drive
     from orchestrator.report.progress import Progress
     from orchestrator.report.render import make_console
-    from orchestrator.runtime.ray.host import HostOptions
+    from orchestrator.runtime.ray.options import HostOptions, job_address
     from orchestrator.runtime.ray.trainable import TrainableFile
 
+    address = address or job_address(os.environ)
     trainable = TrainableFile.from_spec(folder.absolute(), session.state.plan.spec.trainable)
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
         return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)
