@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue, cli_cluster
+from orchestrator import cli_catalogue, cli_cluster, cli_elsewhere
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ app = typer.Typer(
 app.add_typer(cli_catalogue.spaces_app, name="spaces")
 app.command()(cli_catalogue.check)
 app.command()(cli_cluster.submit)
-app.command()(cli_cluster.ls)
-app.command()(cli_cluster.logs)
+app.command()(cli_elsewhere.ls)
+app.command()(cli_elsewhere.logs)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
 Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
@@ -48,6 +48,9 @@ Overrides = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Address = Annotated[
     str | None, typer.Option(help="A running Ray cluster to join, e.g. auto or 10.0.0.1:6379. Unset: start Ray here.")
+]
+Cluster = Annotated[
+    str | None, typer.Option(help="As for run; http://HOST:8265 sends the sweep there. Unset: where it was sent last.")
 ]
 Cpus = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray started here. Unset: all of this machine.")]
 Gpus = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started here. Unset: all of this machine.")]
@@ -117,8 +120,8 @@ def resume(
     sweep: Sweep,
     overrides: Overrides = None,
     trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
-    auto: Annotated[bool, typer.Option("--auto", help="Start the sweep if it is not there yet.")] = False,
-    address: Address = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
+    address: Cluster = None,
     cpus: Cpus = None,
     gpus: Gpus = None,
     as_json: Json = False,
@@ -127,6 +130,9 @@ def resume(
     from orchestrator.runtime.session import reopen, sweep_exists
     from orchestrator.runtime.workspace import locate, plan_to_resume
 
+    here = auto or cpus is not None or gpus is not None
+    if not here and cli_elsewhere.resume(sweep, overrides or (), trials, address):
+        return
     target = locate(sweep, overrides or ())
     if auto and not sweep_exists(target.folder):
         run(sweep, overrides, address, cpus, gpus, as_json)
@@ -144,8 +150,8 @@ def resume(
 @app.command()
 def status(sweep: Sweep, address: cli_cluster.Address = None, as_json: Json = False) -> None:
     """Show how a sweep stands, living or dead, from any terminal."""
-    if (record := cli_cluster.find(sweep, address)) is not None:
-        cli_cluster.show_status(record, as_json=as_json)
+    if (record := cli_elsewhere.find(sweep, address)) is not None:
+        cli_elsewhere.show_status(record, as_json=as_json)
         return
     from orchestrator.report.status_view import status_answer, status_document
     from orchestrator.runtime.filesystem import LocalFileSystem

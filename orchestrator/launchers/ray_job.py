@@ -274,7 +274,7 @@ def _status(entry: Mapping[str, Any]) -> JobStatus:
         case "PENDING":
             return JobStatus(JobState.PENDING, message)
         case state:
-            return JobStatus(JobState(state.lower()), message)
+            return JobStatus(JobState(state.lower()))
 
 
 def _last_line(text: str) -> str:
