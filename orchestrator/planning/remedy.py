@@ -71,7 +71,10 @@ def _proposals(diagnosis: Diagnosis, spec: SweepSpec, config: Config) -> list[Re
     value = plain.partition("=")[2]
     match diagnosis.verdict:
         case Verdict.DIVERGING | Verdict.OSCILLATING | Verdict.TOO_LOW:
-            return [Remedy(plain), *_moved(RATE, space[RATE], float(value), rises=diagnosis.verdict is Verdict.TOO_LOW)]
+            domain, wanted = space[RATE], float(value)
+            is_inside = isinstance(domain, Float) and domain.low < wanted < domain.high
+            fitted = _moved(RATE, domain, wanted, rises=diagnosis.verdict is Verdict.TOO_LOW)
+            return [Remedy(plain), *fitted] if is_inside else fitted
         case Verdict.PLATEAU:
             return _scheduled(space[SCHEDULE], config) if SCHEDULE in space else [Remedy(plain, SCHEDULE)]
         case Verdict.OVERFITTING:

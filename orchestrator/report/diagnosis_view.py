@@ -64,7 +64,7 @@ def curve_reading(state: SweepState, trial: Trial, diagnosis: Diagnosis) -> Curv
 
 def reading_lines(reading: CurveReading) -> list[tuple[str, str]]:
     """Return labels with their texts, for a table of two columns."""
-    said = reading.verdict.replace("_", " ")
+    said = "falls slowly" if reading.verdict == Verdict.TOO_LOW else reading.verdict.replace("_", " ")
     rows = [("curve", f"{said}; {reading.advice}" if reading.advice else said), ("curve", reading.seen)]
     if reading.change is not None:
         rows.append(("try", wrapped(reading.command) if reading.command else reading.change))
@@ -87,10 +87,13 @@ def reading_text(state: SweepState, diagnosis: Diagnosis | None) -> str | None:
 
 def wrapped(command: str, width: int = 84) -> str:
     """Break a command that is longer than `width` before its arguments, so that a shell reads it as one."""
-    if len(command) <= width:
-        return command
-    program, action, *arguments = (shlex.quote(part) for part in shlex.split(command))
-    return " \\\n  ".join([f"{program} {action} {arguments[0]}", *arguments[1:]])
+    lines = [""]
+    for part in map(shlex.quote, shlex.split(command)):
+        if lines[-1] and len(lines[-1]) + len(part) >= width:
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += f" {part}" if lines[-1] else part
+    return " \\\n".join(lines)
 
 
 def seen(diagnosis: Diagnosis) -> str:
@@ -103,18 +106,22 @@ def seen(diagnosis: Diagnosis) -> str:
     return f"{reports}: {', '.join(said)}"
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
+
 _WORDS: dict[str, Callable[[Mapping[str, float]], str]] = {
-    "left": lambda saw: f"the loss ended at {saw['left']:.0%} of its first",
-    "rises": lambda saw: f"it rose in {saw['rises']:.0%} of the steps",
+    "left": lambda saw: f"the loss ended at {_percent(saw['left'])} of its first",
+    "rises": lambda saw: f"it rose in {_percent(saw['rises'])} of the steps",
     "jump": lambda saw: f"once to {saw['jump']:.3g} times its lowest before",
     "spike": lambda saw: f"its highest was {saw['spike']:.3g} times its end",
     "late_fall": lambda saw: f"half-way it was {1 + saw['late_fall']:.3g} times its end",
     "regrowth": lambda saw: f"the validation loss ended at {saw['regrowth']:.3g} times its lowest",
-    "lowest_at": lambda saw: f"which came after {saw['lowest_at']:.0%} of the training",
-    "since_lowest": lambda saw: f"since then the training loss fell to {saw['since_lowest']:.0%}",
-    "best_at": lambda saw: f"the metric was best after {saw['best_at']:.0%} of the training",
-    "lost_since_best": lambda saw: f"since its best it lost {saw['lost_since_best']:.0%} of its whole range",
-    "late_gain": lambda saw: f"in the second half it gained {saw['late_gain']:.0%} of its whole range",
+    "lowest_at": lambda saw: f"which came after {_percent(saw['lowest_at'])} of the training",
+    "since_lowest": lambda saw: f"since then the training loss fell to {_percent(saw['since_lowest'])}",
+    "best_at": lambda saw: f"the metric was best after {_percent(saw['best_at'])} of the training",
+    "lost_since_best": lambda saw: f"since its best it lost {_percent(saw['lost_since_best'])} of its whole range",
+    "late_gain": lambda saw: f"in the second half it gained {_percent(saw['late_gain'])} of its whole range",
     "span": lambda saw: f"the metric moved by {saw['span']:.3g} in all",
 }
 _TELLING: dict[Verdict, tuple[str, ...]] = {
