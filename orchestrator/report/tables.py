@@ -25,6 +25,7 @@ from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.planning.fold import SweepState
 from orchestrator.report.best import write_best
 from orchestrator.report.columns import Paid, Session, TrialColumns
+from orchestrator.report.curves import Curves
 from orchestrator.report.parquet_file import replace_table
 from orchestrator.report.report_parts import ROWS_PER_PART, ReportParts
 from orchestrator.runtime.filesystem import FileSystem, LocalFileSystem
@@ -79,6 +80,7 @@ class _Content:
         self.reports = ReportParts(files, self.state.plan.sweep_id, rows_per_part)
         self._files = files
         self._columns = TrialColumns(self.state.plan)
+        self._curves = Curves(self.state.plan)
         self._session = Session()
         self._sessions: dict[int, Session] = {}
         self._gpu_s: defaultdict[int, float] = defaultdict(float)
@@ -95,6 +97,7 @@ class _Content:
             is_new = event.fidelity > trial.attempts[event.attempt].fidelity
             self.reports.add(event, trial.stage, self._session, is_new=is_new)
         state.apply(event)
+        self._curves.take(event, state.trials)
         self._is_dirty = True
         if isinstance(event, ev.DriverStarted):
             has_changed = event.code_hash != state.plan.provenance.code_hash
@@ -114,7 +117,9 @@ class _Content:
             return False
         self.reports.write()
         replace_table(self._files, TRIALS, self._trial_table())
-        write_best(self._files, self.state, folder)
+        winner = self.state.winner()
+        diagnosis = self._curves.diagnoses.get(winner.number) if winner else None
+        write_best(self._files, self.state, folder, diagnosis)
         if self._is_first:
             self.reports.empty_strays()
         self._is_first = self._is_dirty = False
@@ -124,7 +129,8 @@ class _Content:
         self._rows += [()] * (len(self.state.trials) - len(self._rows))
         for number in self._touched:
             trial = self.state.trials[number]
-            self._rows[number] = self._columns.row(trial, self._paid(trial), self._sessions.get(number, Session()))
+            known = self._sessions.get(number, Session()), self._curves.diagnoses.get(number)
+            self._rows[number] = self._columns.row(trial, self._paid(trial), *known)
         self._touched.clear()
         columns = zip(*self._rows, strict=True) if self._rows else [()] * len(self._columns.schema)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self._columns.schema, strict=True)]

@@ -31,10 +31,21 @@ def read_sweep(folder: Path) -> SweepState:
 
     Raises SweepNotFoundError where there is none, JournalDamagedError where its journal is damaged.
     """
+    return read_log(folder)[0]
+
+
+def read_log(folder: Path) -> tuple[SweepState, list[ev.Event]]:
+    """Return the state of a sweep and the records that it was made from; raises as `read_sweep`."""
+    events = read_events(folder)
+    return _replayed(folder, events), events
+
+
+def read_events(folder: Path) -> list[ev.Event]:
+    """Return a sweep's records, living or dead; takes no lock, raises as `read_sweep`."""
     events = JournalReader(LocalFileSystem(folder)).read_new() if sweep_exists(folder) else []
     if not events:
         raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
-    return _replayed(folder, events)
+    return events
 
 
 class Session:

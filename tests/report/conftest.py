@@ -104,6 +104,12 @@ def sweep(tmp_path):
     return Sweep(tmp_path / "runs" / "test")
 
 
+@pytest.fixture
+def make_sweep():
+    """For tests with more than one sweep."""
+    return lambda folder: Sweep(folder / "runs" / "test")
+
+
 class Sweep:
     """A sweep's folder into which a log is written piece by piece, as a driver would."""
 
