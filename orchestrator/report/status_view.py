@@ -6,7 +6,6 @@ import shlex
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +22,7 @@ from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from orchestrator.planning.fold import SweepState
+    from orchestrator.runtime.location import Location
 
 Condition = Literal["running", "finished", "stopped", "interrupted"]
 
@@ -77,7 +77,7 @@ class Status:
     """Commands worth typing now."""
 
 
-def status(state: SweepState, folder: Path, holder: str | None, now: float) -> Status:
+def status(state: SweepState, folder: Location, holder: str | None, now: float) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does.
@@ -103,7 +103,9 @@ def status(state: SweepState, folder: Path, holder: str | None, now: float) -> S
     )
 
 
-def status_document(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> dict[str, Any]:
+def status_document(
+    state: SweepState, folder: Location, holder: str | None, now: float | None = None
+) -> dict[str, Any]:
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
     found = status(state, folder, holder, time() if now is None else now)
     content = asdict(found)
@@ -112,7 +114,7 @@ def status_document(state: SweepState, folder: Path, holder: str | None, now: fl
     return content
 
 
-def status_answer(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> Group:
+def status_answer(state: SweepState, folder: Location, holder: str | None, now: float | None = None) -> Group:
     """Return a sweep's status for a person.
 
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `now` is in seconds
@@ -126,7 +128,7 @@ def status_answer(state: SweepState, folder: Path, holder: str | None, now: floa
     return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
 
 
-def winner_answer(state: SweepState, folder: Path, reason: str) -> Group:
+def winner_answer(state: SweepState, folder: Location, reason: str) -> Group:
     """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
     found = status(state, folder, None, state.last_t)
     heading = Text(f"{found.summary.sweep_id}: {_why(reason)}", style="bold")
