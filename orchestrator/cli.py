@@ -19,6 +19,7 @@ from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.driver import Ending
+    from orchestrator.runtime.location import Location
     from orchestrator.runtime.session import Session
 
 RESUMABLE = 75
@@ -36,7 +37,10 @@ app.add_typer(cli_catalogue.spaces_app, name="spaces")
 app.command()(cli_catalogue.check)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
-Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
+Sweep = Annotated[
+    str,
+    typer.Argument(help="The sweep file, or the sweep's folder (a path or, say, s3://...).", show_default=False),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
@@ -125,7 +129,7 @@ def resume(
 
     target = locate(sweep, overrides or ())
     if auto and not sweep_exists(target.folder):
-        run(sweep, overrides, address, cpus, gpus, as_json)
+        run(Path(sweep), overrides, address, cpus, gpus, as_json)
         return
     if trials is not None:
         target = _with_trials(target, trials)
@@ -142,14 +146,13 @@ def status(sweep: Sweep, as_json: Json = False) -> None:
     """Show how a sweep stands, living or dead, from any terminal."""
     from orchestrator.report.curves import winner_diagnosis
     from orchestrator.report.status_view import status_answer, status_document
-    from orchestrator.runtime.filesystem import LocalFileSystem
     from orchestrator.runtime.lease import describe_holder
     from orchestrator.runtime.session import read_log
     from orchestrator.runtime.workspace import locate
 
     folder = locate(sweep).folder
     state, events = read_log(folder)
-    holder, diagnosis = describe_holder(LocalFileSystem(folder)), winner_diagnosis(state, events)
+    holder, diagnosis = describe_holder(folder.files()), winner_diagnosis(state, events)
     if as_json:
         _answer_json(status_document(state, folder, holder, diagnosis=diagnosis))
     else:
@@ -243,7 +246,7 @@ def _with_trials(target: Any, trials: str) -> Any:
     return replace(target, overrides=(*target.overrides, f"budget.trials={planned + int(text)}"))
 
 
-def _measured_seconds(folder: Path) -> float | None:
+def _measured_seconds(folder: Location) -> float | None:
     from orchestrator.runtime.session import read_sweep, sweep_exists
 
     return read_sweep(folder).seconds_per_fidelity() if sweep_exists(folder) else None

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.compile import compile_plan
 from orchestrator.planning.parse import parse
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.provenance import provenance
 from orchestrator.runtime.session import create, read_log, read_sweep, reopen, sweep_exists
 from orchestrator.runtime.spec_files import space_finder
@@ -57,7 +58,7 @@ class Sweep:
         return compile_plan(self.spec, ground)
 
     @property
-    def sweep_folder(self) -> Path:
+    def sweep_folder(self) -> Location:
         """Where the sweep lies, once it has begun."""
         return sweep_folder(self.plan(), self.folder)
 
