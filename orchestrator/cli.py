@@ -18,7 +18,7 @@ from orchestrator import cli_catalogue
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.launchers.local import Ending
+    from orchestrator.driver import Ending
     from orchestrator.runtime.session import Session
 
 RESUMABLE = 75
@@ -196,7 +196,7 @@ def main() -> None:
 
 def _drive(session: Session, folder: Path, address: str | None, cpus: int | None, gpus: int | None) -> Ending:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # from here on there is something to go on with
-    from orchestrator.launchers.local import drive
+    from orchestrator.driver import drive
     from orchestrator.report.progress import Progress
     from orchestrator.report.render import make_console
     from orchestrator.runtime.ray.host import HostOptions

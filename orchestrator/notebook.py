@@ -33,7 +33,7 @@ from orchestrator.runtime.workspace import sweep_folder
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
 
 if TYPE_CHECKING:
-    from orchestrator.launchers.local import Ending
+    from orchestrator.driver import Ending
     from orchestrator.planning.fold import SweepState
     from orchestrator.sweep.plan import Plan
 
@@ -111,7 +111,7 @@ class Sweep:
         self._has_warned = True
 
     def _drive(self, session: Any, ray: dict[str, Any]) -> Ending:
-        from orchestrator.launchers.local import drive
+        from orchestrator.driver import drive
         from orchestrator.report.progress import Progress
         from orchestrator.report.render import make_console
         from orchestrator.runtime.ray.host import HostOptions

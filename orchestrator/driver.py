@@ -1,4 +1,4 @@
-"""Runs a sweep from this process: on the Ray it starts here, or on a cluster it joins.
+"""The driver: runs a sweep from this process, on the Ray it starts here or on a cluster it joins.
 
 Everything a driver needs comes together here: the session (lease, journal, controller), Ray Tune as the host, and
 beside them the threads that write Parquet and remove old checkpoints.
