@@ -20,6 +20,7 @@ from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.driver import Ending
+    from orchestrator.runtime.location import Location
     from orchestrator.runtime.session import Session
 
 RESUMABLE = 75
@@ -40,7 +41,10 @@ app.command()(cli_elsewhere.ls)
 app.command()(cli_elsewhere.logs)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
-Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
+Sweep = Annotated[
+    str,
+    typer.Argument(help="The sweep file, or the sweep's folder (a path or, say, s3://...).", show_default=False),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
@@ -135,7 +139,7 @@ def resume(
         return
     target = locate(sweep, overrides or ())
     if auto and not sweep_exists(target.folder):
-        run(sweep, overrides, address, cpus, gpus, as_json)
+        run(Path(sweep), overrides, address, cpus, gpus, as_json)
         return
     if trials is not None:
         target = _with_trials(target, trials)
@@ -153,20 +157,9 @@ def status(sweep: Sweep, address: cli_cluster.Address = None, as_json: Json = Fa
     if (record := cli_elsewhere.find(sweep, address)) is not None:
         cli_elsewhere.show_status(record, as_json=as_json)
         return
-    from orchestrator.report.curves import winner_diagnosis
-    from orchestrator.report.status_view import status_answer, status_document
-    from orchestrator.runtime.filesystem import LocalFileSystem
-    from orchestrator.runtime.lease import describe_holder
-    from orchestrator.runtime.session import read_log
     from orchestrator.runtime.workspace import locate
 
-    folder = locate(sweep).folder
-    state, events = read_log(folder)
-    holder, diagnosis = describe_holder(LocalFileSystem(folder)), winner_diagnosis(state, events)
-    if as_json:
-        _answer_json(status_document(state, folder, holder, diagnosis=diagnosis))
-    else:
-        _answer(status_answer(state, folder, holder, diagnosis=diagnosis))
+    cli_elsewhere.show_sweep(locate(sweep).folder, as_json=as_json)
 
 
 @app.command()
@@ -257,7 +250,7 @@ def _with_trials(target: Any, trials: str) -> Any:
     return replace(target, overrides=(*target.overrides, f"budget.trials={planned + int(text)}"))
 
 
-def _measured_seconds(folder: Path) -> float | None:
+def _measured_seconds(folder: Location) -> float | None:
     from orchestrator.runtime.session import read_sweep, sweep_exists
 
     return read_sweep(folder).seconds_per_fidelity() if sweep_exists(folder) else None

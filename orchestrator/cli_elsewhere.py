@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,10 +17,12 @@ import typer
 
 from orchestrator import cli_cluster
 from orchestrator.cli_cluster import Address, Json
-from orchestrator.errors import ClusterError, UsageError
+from orchestrator.errors import ClusterError, StorageError, UsageError
+from orchestrator.planning.storage_url import is_url
 
 if TYPE_CHECKING:
-    from orchestrator.launchers import Launcher
+    from orchestrator.launchers import JobState, Launcher
+    from orchestrator.runtime.location import Location
     from orchestrator.submitted import Record
 
 
@@ -58,7 +60,7 @@ def ls(
 
 
 def logs(
-    sweep: Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)],
+    sweep: Annotated[str, typer.Argument(help="The sweep file.", show_default=False)],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the driver ends.")] = False,
     address: Address = None,
 ) -> None:
@@ -71,7 +73,7 @@ def logs(
         sys.stdout.flush()
 
 
-def find(sweep: Path, address: str | None) -> Record | None:
+def find(sweep: str, address: str | None) -> Record | None:
     """Return the submission that `sweep` (a sweep file) means, None where it was never sent off.
 
     With `address` and no record of it, the cluster there is asked for its newest job of that sweep. Raises UsageError
@@ -80,22 +82,39 @@ def find(sweep: Path, address: str | None) -> Record | None:
     from orchestrator import submitted
     from orchestrator.runtime.workspace import plan_from_file
 
-    if sweep.is_dir():
+    file = Path(sweep)
+    if is_url(sweep) or file.is_dir():
         if address is not None:
             raise UsageError(f"{sweep} is a folder; with --address give the sweep file")
         return None
-    if address is None and not submitted.records(sweep.absolute().parent):
+    if address is None and not submitted.records(file.absolute().parent):
         return None
-    name = plan_from_file(sweep).spec.name
-    record = submitted.find_record(sweep, name)
+    name = plan_from_file(file).spec.name
+    record = submitted.find_record(file, name)
     if address is None or (record is not None and record.target == address):
         return record
     for job in submitted.launcher_of("ray-job", address, _say).jobs():
         if job.sweep == name:
-            return submitted.Record(name, sweep.name, "ray-job", address, job.job, job.folder)
+            return submitted.Record(name, file.name, "ray-job", address, job.job, job.folder)
     raise UsageError(
         f"{address} knows no job of the sweep {name}; `stepladder ls --address {address}` lists its sweeps"
     )
+
+
+def show_sweep(folder: Location, *, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
+    """Show how the sweep in `folder` stands; `more` is added to the JSON. Raises SweepNotFoundError."""
+    from orchestrator.report.curves import winner_diagnosis
+    from orchestrator.report.status_view import status_answer, status_document
+    from orchestrator.runtime.lease import describe_holder
+    from orchestrator.runtime.session import read_log
+
+    state, events = read_log(folder)
+    holder, diagnosis = describe_holder(folder.files()), winner_diagnosis(state, events)
+    if as_json:
+        document = status_document(state, folder, holder, diagnosis=diagnosis)
+        typer.echo(json.dumps({**document, **(more or {})}, indent=2))
+    else:
+        _answer(status_answer(state, folder, holder, diagnosis=diagnosis))
 
 
 def show_status(record: Record, *, as_json: bool) -> None:
@@ -103,38 +122,35 @@ def show_status(record: Record, *, as_json: bool) -> None:
     from rich.text import Text
 
     from orchestrator.launchers import JobState
-    from orchestrator.report.status_view import status_answer, status_document
 
     here = _sweep_here(record.folder)
     launcher = _launcher(record, patience_s=3.0 if here else 60.0)
     job = launcher.status(record.job)
-    document: dict[str, Any] | None = None
+    more = {"job": {"job": record.job, "target": record.target, "state": job.state.value, "text": job.text}}
     if here is not None:
-        state, folder, holder = here
-        if as_json:
-            document = status_document(state, folder, holder)
-        else:
-            _answer(status_answer(state, folder, holder))
-    elif job.state not in (JobState.UNKNOWN, JobState.GONE):
-        try:
-            text = launcher.run("status", record.folder, *(["--json"] if as_json else []))
-        except ClusterError as error:
-            _say(f"{record.folder} is not seen from here, and on the cluster: {error}")
-        else:
-            document = json.loads(text) if as_json else None
-            typer.echo("" if as_json else text, nl=False)
+        show_sweep(here, as_json=as_json, more=more)
     else:
-        _say(f"{record.folder} is not seen from here, so the sweep's own state is not known")
-    if as_json:
-        told = {"job": record.job, "target": record.target, "state": job.state.value, "text": job.text}
-        typer.echo(json.dumps({**(document or {}), "job": told}, indent=2))
-    else:
+        told = _asked(record, launcher, job.state, as_json=as_json)
+        typer.echo(json.dumps({**json.loads(told or "{}"), **more}, indent=2) if as_json else told, nl=as_json)
+    if not as_json:
         _answer(Text(_job_line(record, job.state.value, job.text)))
-    if job.state is JobState.UNKNOWN and here is not None:
-        _say("the cluster is gone or out of reach; what you see is what its storage holds")
+    if here is not None and job.state in (JobState.UNKNOWN, JobState.GONE):
+        _say("the cluster is gone or out of reach; what you see is what the sweep's storage holds")
 
 
-def resume(sweep: Path, overrides: Sequence[str], trials: str | None, address: str | None) -> bool:
+def _asked(record: Record, launcher: Launcher, state: JobState, *, as_json: bool) -> str:
+    """Let the cluster read the sweep's state; empty, with the reason said, where it does not."""
+    if state == "unknown":
+        _say(f"{record.folder} is not seen from here, so how the sweep stands is not known")
+        return ""
+    try:
+        return launcher.run("status", record.folder, *(["--json"] if as_json else []))
+    except ClusterError as error:
+        _say(f"{record.folder} is not seen from here, and from the cluster: {error}")
+        return ""
+
+
+def resume(sweep: str, overrides: Sequence[str], trials: str | None, address: str | None) -> bool:
     """Send a sweep again, to go on where it was; False where it was never sent off and no dashboard is named.
 
     Raises UsageError where its last job still runs.
@@ -143,7 +159,7 @@ def resume(sweep: Path, overrides: Sequence[str], trials: str | None, address: s
     record = None if address is not None and named is None else find(sweep, None)
     if record is None:
         if named is not None:
-            cli_cluster.submit(sweep, [*overrides, *_trials(trials, None)], address=named)
+            cli_cluster.submit(Path(sweep), [*overrides, *_trials(trials, None)], address=named)
         return named is not None
     job = _launcher(record, patience_s=3.0).status(record.job)
     if job.state.is_live:
@@ -152,14 +168,16 @@ def resume(sweep: Path, overrides: Sequence[str], trials: str | None, address: s
         )
     given = [*record.overrides, *overrides, *_trials(trials, record)]
     if named is not None or record.launcher == "ray-job":
-        cli_cluster.submit(sweep, given, address=named or record.target)
+        cli_cluster.submit(Path(sweep), given, address=named or record.target)
     else:
-        cli_cluster.submit(sweep, given, cluster=record.target or None)
+        cli_cluster.submit(Path(sweep), given, cluster=record.target or None)
     return True
 
 
 def _trials(text: str | None, record: Record | None) -> list[str]:
     """Turn `--trials` into an override; `+N` needs the sweep as it stands."""
+    from orchestrator.runtime.session import read_sweep
+
     if text is None:
         return []
     planned = 0
@@ -167,7 +185,7 @@ def _trials(text: str | None, record: Record | None) -> list[str]:
         here = _sweep_here(record.folder) if record else None
         if here is None:
             raise UsageError(f"--trials {text}: the sweep's storage is not seen from here; give the new number itself")
-        planned = here[0].plan.spec.budget.trials
+        planned = read_sweep(here).plan.spec.budget.trials
     if not text.removeprefix("+").isdecimal():
         raise UsageError(f"--trials {text}: write a number, or + and a number, e.g. --trials +20")
     return [f"budget.trials={planned + int(text.removeprefix('+'))}"]
@@ -179,15 +197,17 @@ def _launcher(record: Record, patience_s: float = 60.0) -> Launcher:
     return submitted.launcher_of(record.launcher, record.target, _say, patience_s)
 
 
-def _sweep_here(folder: str) -> Any:
-    from orchestrator.runtime.filesystem import LocalFileSystem
-    from orchestrator.runtime.lease import describe_holder
-    from orchestrator.runtime.session import read_sweep, sweep_exists
+def _sweep_here(folder: str) -> Location | None:
+    """Return the sweep's folder where it can be read from here, None elsewhere."""
+    from orchestrator.runtime.location import Location
+    from orchestrator.runtime.session import sweep_exists
 
-    if "://" in folder or not sweep_exists(Path(folder)):
+    location = Location.parse(folder)
+    try:
+        return location if sweep_exists(location) else None
+    except StorageError as error:
+        _say(f"{folder} cannot be read from here: {error}")
         return None
-    path = Path(folder)
-    return read_sweep(path), path, describe_holder(LocalFileSystem(path))
 
 
 def _job_line(record: Record, state: str, text: str) -> str:

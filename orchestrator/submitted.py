@@ -17,6 +17,7 @@ import msgspec
 from orchestrator import definitions, members
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Launcher, Submission
+from orchestrator.planning.storage_url import is_url
 from orchestrator.sweep.plan import Plan
 
 FOLDER = ".stepladder"
@@ -152,7 +153,7 @@ def make_submission(
     folder, spec = sweep_file.absolute().parent, plan.spec
     storage = spec.storage
     if launcher.sees_this_machine:
-        storage = storage if "://" in storage else str(folder / storage)
+        storage = storage if is_url(storage) else str(folder / storage)
     else:
         _refuse_unseen(plan, folder)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
@@ -173,7 +174,7 @@ def make_submission(
 
 def _refuse_unseen(plan: Plan, folder: Path) -> None:
     storage, code = plan.spec.storage, plan.spec.trainable.rpartition(":")[0]
-    if "://" not in storage and not Path(storage).is_absolute():
+    if not is_url(storage) and not Path(storage).is_absolute():
         raise UsageError(
             f"storage {storage!r} lies beside the sweep file, on this machine, which the cluster does not see. Give a "
             "folder that all its nodes see, or a bucket: storage=/shared/runs or storage=s3://bucket/runs"

@@ -6,7 +6,6 @@ import shlex
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +24,7 @@ from orchestrator.sweep.trial import Trial, TrialState
 if TYPE_CHECKING:
     from orchestrator.planning.diagnosis import Diagnosis
     from orchestrator.planning.fold import SweepState
+    from orchestrator.runtime.location import Location
 
 Condition = Literal["running", "finished", "stopped", "interrupted"]
 
@@ -84,7 +84,7 @@ class Status:
 
 
 def status(
-    state: SweepState, folder: Path, holder: str | None, now: float, diagnosis: Diagnosis | None = None
+    state: SweepState, folder: Location, holder: str | None, now: float, diagnosis: Diagnosis | None = None
 ) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
@@ -116,7 +116,7 @@ def status(
 
 def status_document(
     state: SweepState,
-    folder: Path,
+    folder: Location,
     holder: str | None,
     now: float | None = None,
     diagnosis: Diagnosis | None = None,
@@ -131,7 +131,7 @@ def status_document(
 
 def status_answer(
     state: SweepState,
-    folder: Path,
+    folder: Location,
     holder: str | None,
     now: float | None = None,
     diagnosis: Diagnosis | None = None,
@@ -149,7 +149,7 @@ def status_answer(
     return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
 
 
-def winner_answer(state: SweepState, folder: Path, reason: str, diagnosis: Diagnosis | None = None) -> Group:
+def winner_answer(state: SweepState, folder: Location, reason: str, diagnosis: Diagnosis | None = None) -> Group:
     """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
     found = status(state, folder, None, state.last_t, diagnosis)
     heading = Text(f"{found.summary.sweep_id}: {_why(reason)}", style="bold")

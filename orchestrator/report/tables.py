@@ -17,7 +17,6 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -28,8 +27,9 @@ from orchestrator.report.columns import Paid, Session, TrialColumns
 from orchestrator.report.curves import Curves
 from orchestrator.report.parquet_file import replace_table
 from orchestrator.report.report_parts import ROWS_PER_PART, ReportParts
-from orchestrator.runtime.filesystem import FileSystem, LocalFileSystem
+from orchestrator.runtime.filesystem import FileSystem
 from orchestrator.runtime.journal import JournalReader
+from orchestrator.runtime.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Trial
 
@@ -42,7 +42,7 @@ MAX_SHARE = 0.05
 class Tables:
     """The tables of one sweep. It follows the journal on its own and shares nothing with whoever writes it."""
 
-    def __init__(self, files: FileSystem, folder: Path, rows_per_part: int = ROWS_PER_PART) -> None:
+    def __init__(self, files: FileSystem, folder: Location, rows_per_part: int = ROWS_PER_PART) -> None:
         self._files = files
         self._folder = folder
         self._rows_per_part = rows_per_part
@@ -111,7 +111,7 @@ class _Content:
             charged_s = state.trials[event.trial].attempts[event.attempt].charged_s
             self._gpu_s[event.trial] += charged_s * state.plan.spec.resources.gpus
 
-    def write(self, folder: Path) -> bool:
+    def write(self, folder: Location) -> bool:
         """Write what changed: the reports first, so that a trial's row never counts a report that is not there."""
         if not self._is_dirty:
             return False
@@ -154,14 +154,14 @@ class TableWriter:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Location,
         warn: Callable[[str], None] | None = None,
         tables: Tables | None = None,
         period_s: float = PERIOD_S,
     ) -> None:
         self.error: BaseException | None = None
         """What ended the thread; None while all is well."""
-        self._tables = tables or Tables(LocalFileSystem(folder), folder)
+        self._tables = tables or Tables(folder.files(), folder)
         self._warn = warn or _say
         self._period_s = period_s
         self._problem: str | None = None
