@@ -22,6 +22,8 @@ from orchestrator.sweep.plan import Plan
 
 FOLDER = ".stepladder"
 _LAUNCHERS = "orchestrator.launchers"
+SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
+"""What the name of a secret looks like."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -132,12 +134,22 @@ def launcher_of(name: str, target: str, say: Callable[[str], None], patience_s: 
 
 
 def parse_env(texts: Sequence[str]) -> dict[str, str]:
-    """Read `NAME=VALUE` entries. Raises UsageError for what is none; the value is not repeated."""
+    """Read `NAME=VALUE` entries; in messages no value is repeated.
+
+    Raises UsageError for what is none, and for a variable named like a secret: what travels with a job can be read by
+    everybody who can list jobs.
+    """
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not _ENV_NAME.fullmatch(name):
             raise UsageError(f"--env {name}: write NAME=VALUE")
+        if SECRET.search(name):
+            raise UsageError(
+                f"--env {name}: looks like a secret, and a job's variables are shown to everybody who can list jobs, "
+                "and written to logs. Set it in the nodes' own environment, or put it into a file there (chmod 600) "
+                "and name that file, as AWS_SHARED_CREDENTIALS_FILE does"
+            )
         found[name] = value
     return found
 
@@ -156,6 +168,8 @@ def make_submission(
         storage = storage if is_url(storage) else str(folder / storage)
     else:
         _refuse_unseen(plan, folder)
+    if options.env and not launcher.takes_env:
+        raise UsageError("--env: this kind of cluster takes its environment from its definition; write it there")
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
     name = re.sub(r"[^A-Za-z0-9-]", "-", spec.name)
     return Submission(

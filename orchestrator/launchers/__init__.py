@@ -129,6 +129,8 @@ class Launcher(ABC):
 
     sees_this_machine = False
     """Whether its nodes see this machine's folders under the same paths, the sweep file's among them."""
+    takes_env = False
+    """Whether it hands `Submission.env` to the driver and its trials; else its definition says what they get."""
 
     def __init__(self, target: str, say: Callable[[str], None] = lambda _: None, patience_s: float = 60.0) -> None:
         self.target = target

@@ -30,6 +30,7 @@ class Local(Launcher):
     """A driver on this machine."""
 
     sees_this_machine = True
+    takes_env = True
 
     def render(self, submission: Submission) -> Launch:
         """Render the command as it could be typed."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ STOP_WAIT_S = 120
 EXCLUDES = ("/runs", "/.stepladder")
 """Left at home: results of local runs, the record of submissions."""
 RESUMABLE = 75
-SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
 QUESTION_S = 90.0
 """How long a question that is run as a job may take, the start of its process included."""
 _NO_CLIENT = "sending a job needs Ray's own client: pip install 'stepladder[cluster]'"
@@ -37,9 +35,10 @@ _POLL_S = 1.0
 class RayJob(Launcher):
     """A job of a Ray cluster."""
 
+    takes_env = True
+
     def render(self, submission: Submission) -> Launch:
         """Render the `ray job submit` that does the same."""
-        refuse_secrets(submission.env)
         command = (
             "ray", "job", "submit", "--address", str(Address.parse(submission.target)), "--no-wait",
             "--submission-id", submission.job_id, "--entrypoint-num-cpus", f"{submission.driver_cpus:g}",
@@ -205,17 +204,6 @@ class RayJob(Launcher):
     def _headers(self) -> dict[str, str]:
         token = self._token()
         return token.headers if token else {}
-
-
-def refuse_secrets(env: Mapping[str, str]) -> None:
-    """Raise UsageError for a variable named like a secret: Ray shows runtime environments to all who can list jobs."""
-    for name in env:
-        if SECRET.search(name):
-            raise UsageError(
-                f"--env {name}: looks like a secret, and Ray shows a job's variables to everybody who can list jobs "
-                "and writes them to its logs; set it in the nodes' own environment, or name a file there that holds "
-                "it, as AWS_SHARED_CREDENTIALS_FILE does"
-            )
 
 
 def refuse_redirection(address: Address, environ: Mapping[str, str]) -> None:
