@@ -1,6 +1,6 @@
 """The command `stepladder`: argv to one call to text. No decision lives here.
 
-Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, 1 failed, 2 usage or sweep
+Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do or asked to leave, 1 failed, 2 usage or sweep
 file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue
+from orchestrator import cli_catalogue, cli_requests
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ app = typer.Typer(
 
 app.add_typer(cli_catalogue.spaces_app, name="spaces")
 app.command()(cli_catalogue.check)
+app.command()(cli_requests.stop)
+app.command()(cli_requests.cancel)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
 Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
@@ -143,16 +145,18 @@ def status(sweep: Sweep, as_json: Json = False) -> None:
     from orchestrator.report.status_view import status_answer, status_document
     from orchestrator.runtime.filesystem import LocalFileSystem
     from orchestrator.runtime.lease import describe_holder
+    from orchestrator.runtime.requests import requested
     from orchestrator.runtime.session import read_sweep
     from orchestrator.runtime.workspace import locate
 
     folder = locate(sweep).folder
     state = read_sweep(folder)
-    holder = describe_holder(LocalFileSystem(folder))
+    files = LocalFileSystem(folder)
+    holder, asked = describe_holder(files), requested(files)
     if as_json:
-        _answer_json(status_document(state, folder, holder))
+        _answer_json(status_document(state, folder, holder, requested=asked))
     else:
-        _answer(status_answer(state, folder, holder))
+        _answer(status_answer(state, folder, holder, requested=asked))
 
 
 @app.command()
@@ -217,7 +221,7 @@ def _finish(session: Session, ending: Ending, as_json: bool) -> None:
         _answer_json(best_document(ending.state, session.folder))
     else:
         _answer(winner_answer(ending.state, session.folder, ending.reason))
-    if ending.exit_code in {75, 130}:
+    if ending.is_resumable:
         _say(f"stopped ({ending.reason}), everything is saved; go on with: stepladder resume {session.folder}")
     raise typer.Exit(ending.exit_code)
 

@@ -36,6 +36,8 @@ _STOPS = {
     "wall": "the cap on wall time is reached",
     "SIGINT": "stopped by Ctrl-C",
     "SIGTERM": "stopped by a signal (SIGTERM)",
+    "stop": "stopped on request, its running trials trained to the end",
+    "cancel": "cancelled on request",
 }
 
 
@@ -61,6 +63,8 @@ class Status:
     """Whether a driver works on it, nothing is left to do, it can go on, or its driver died."""
     detail: str
     """One sentence on that."""
+    requested: str | None
+    """What its driver was asked: stop or cancel; None without a request."""
     summary: Summary
     """The numbers."""
     winner_config: Config | None
@@ -77,18 +81,24 @@ class Status:
     """Commands worth typing now."""
 
 
-def status(state: SweepState, folder: Path, holder: str | None, now: float) -> Status:
+def status(
+    state: SweepState, folder: Path, holder: str | None, now: float, requested: str | None = None
+) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
-    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does.
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
+    it was asked (`requests.requested`).
     """
     condition, detail = _condition(state, holder)
+    if condition == "running" and requested is not None:
+        detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
     winner = state.winner()
     where = shlex.quote(str(folder))
     return Status(
         folder=str(folder),
         condition=condition,
         detail=detail,
+        requested=requested,
         summary=summarise(state, now if condition == "running" else state.last_t),
         winner_config=ordered(state, winner) if winner else None,
         failures=_failures(state),
@@ -103,23 +113,27 @@ def status(state: SweepState, folder: Path, holder: str | None, now: float) -> S
     )
 
 
-def status_document(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> dict[str, Any]:
+def status_document(
+    state: SweepState, folder: Path, holder: str | None, now: float | None = None, requested: str | None = None
+) -> dict[str, Any]:
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
-    found = status(state, folder, holder, time() if now is None else now)
+    found = status(state, folder, holder, time() if now is None else now, requested)
     content = asdict(found)
     content["summary"]["improvement"] = found.summary.improvement
     content["summary"]["stage"] = found.summary.stage
     return content
 
 
-def status_answer(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> Group:
+def status_answer(
+    state: SweepState, folder: Path, holder: str | None, now: float | None = None, requested: str | None = None
+) -> Group:
     """Return a sweep's status for a person.
 
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `now` is in seconds
-    since the epoch, None for the present.
+    since the epoch, None for the present; `requested` is what the driver was asked (`requests.requested`).
     """
     now = time() if now is None else now
-    found = status(state, folder, holder, now)
+    found = status(state, folder, holder, now, requested)
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
     times = f"planned {_date(found.started_t)}, last record {span} later, {age} ago"
     heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
