@@ -1,7 +1,7 @@
 """The command `stepladder`: argv to one call to text. No decision lives here.
 
-Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do or asked to leave, 1 failed, 2 usage or sweep
-file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
+Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, or left on
+request; 1 failed, 2 usage or sweep file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
 """
 
 from __future__ import annotations

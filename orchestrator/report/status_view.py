@@ -81,9 +81,7 @@ class Status:
     """Commands worth typing now."""
 
 
-def status(
-    state: SweepState, folder: Path, holder: str | None, now: float, requested: str | None = None
-) -> Status:
+def status(state: SweepState, folder: Path, holder: str | None, now: float, requested: str | None = None) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
