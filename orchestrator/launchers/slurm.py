@@ -76,10 +76,8 @@ class Slurm(Launcher):
         )  # fmt: skip
 
     def submit(self, submission: Submission, launch: Launch, place: Path) -> str:
-        """Submit the job; returns its number. One of the same name that Slurm still knows is not submitted again."""
-        known = run(
-            ["squeue", "--noheader", "--states=all", f"--name={submission.job_id}", "--format=%A"], _REMEDY
-        ).stdout.split()
+        """Submit the job; returns its number. One of the same name that waits or runs is not submitted again."""
+        known = run(["squeue", "--noheader", f"--name={submission.job_id}", "--format=%A"], _REMEDY).stdout.split()
         if known:
             return known[0]
         place.mkdir(parents=True, exist_ok=True)
