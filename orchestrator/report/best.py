@@ -100,6 +100,7 @@ def _evaluated(state: SweepState, trial: Trial) -> dict[str, Any]:
         "value": trial.value,
         "fidelity": valued_at(trial),
         "state": trial.state.value,
+        "rungs": list(state.scheduler.rungs_of(trial.bracket, trial.max_fidelity or state.plan.spec.fidelity.max)),
     }
 
 

@@ -22,6 +22,7 @@ def test_the_winner_is_the_best_complete_trial(story):
     assert (winner["trial"], winner["value"], winner["best_value"], winner["fidelity"]) == (2, 0.9, 0.95, 27.0)
     assert winner["config"] == {"learning_rate": 0.05, "batch_size": 32, "momentum": 0.9, "optimizer": "sgd"}
     assert winner["seed"] == training_seed(7, 2)
+    assert winner["rungs"] == found["baseline"]["rungs"] == [3.0, 9.0, 27.0]
     assert winner["checkpoint"] == {
         "path": "checkpoints/2/27.0",
         "absolute": "/data/runs/test/checkpoints/2/27.0",

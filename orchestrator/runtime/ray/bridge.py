@@ -179,6 +179,7 @@ class Bridge:
             "attempt": step.attempt,
             "seed": step.seed,
             "max_fidelity": step.max_fidelity,
+            "rungs": list(step.rungs),
             "checkpoint": found_checkpoint(step.checkpoint, self.folder),
             "sweep_folder": str(self.folder),
         }

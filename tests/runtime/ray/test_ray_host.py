@@ -92,6 +92,7 @@ def _check_first_trial(run):
             "attempt": 0,
             "seed": training_seed(7, 0),
             "max_fidelity": 3.0,
+            "rungs": [3.0],
             "checkpoint": None,
             "sweep_folder": str(run.folder / "runs/test"),
         },
@@ -178,6 +179,38 @@ def test_a_killed_worker_is_lost_and_goes_on_from_its_checkpoint(host):
     assert "died" in trial.attempts[0].error
     assert Path(trial.checkpoint, "epoch").read_text() == "5"
     assert Path(trial.checkpoint).parent.name == f"{trial.trial_id}.1"
+
+
+def test_the_training_function_sees_its_rungs_in_each_attempt(host):
+    run = host.run(
+        """
+        import os, signal
+        from pathlib import Path
+        from ray import tune
+        from torch import nn, optim
+        from orchestrator.training import build_lr_scheduler
+
+        def train(config):
+            trial = config["_trial"]
+            optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=0.5, momentum=0.9)
+            chosen = {"schedule": "one_cycle", "horizon": "rung", "peak_at": 0.5}
+            schedule = build_lr_scheduler(chosen, optimizer, trial["max_fidelity"], trial["rungs"])
+            seen = Path(__file__).with_name(f"seen-{trial['attempt']}.txt")
+            for epoch in range(1, 28):
+                with seen.open("a") as file: file.write(f"{optimizer.param_groups[0]['lr']:.3f} ")
+                if epoch == 10 and trial["attempt"] == 0: os.kill(os.getpid(), signal.SIGKILL)
+                optimizer.step()
+                schedule.step()
+                tune.report({"score": epoch, "epoch": epoch})
+        """,
+        budget={"trials": 1},
+        fidelity={"metric": "epoch", "min": 3, "max": 27},
+        scheduler="asha",
+    )
+    assert run.outcomes(0) == ["lost", "stopped"]
+    first, second = ([float(rate) for rate in (host.folder / f"seen-{n}.txt").read_text().split()] for n in (0, 1))
+    assert first == second[:10]
+    assert [epoch for epoch, rate in enumerate(second) if rate == 0.05] == [0, 3, 9]  # a whole cycle up to each rung
 
 
 def test_an_exception_in_the_loop_ends_the_sweep_and_is_raised(host):
