@@ -10,7 +10,7 @@ import pytest
 from hosts import Network
 from hosts_cloud import configuration
 from racks import Rack
-from ray_hosts import RayHosts, wait_for
+from ray_hosts import RayHosts
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1800)]
 
@@ -43,4 +43,4 @@ def test_what_the_autoscaler_could_give_is_waited_for(tmp_path: Path, capsys: py
         assert {attempt.node for trial in state.trials for attempt in trial.attempts} == {worker.name}
         assert [path.name for path in orders.glob("*.json")] == [order.name]
     with capsys.disabled():
-        print(f"\nautoscaled from none: refused after {refused_s:.1f} s, a node ordered {ordered_s:.1f} s after the start")
+        print(f"\nautoscaled from none: refused after {refused_s:.1f} s, or a node ordered after {ordered_s:.1f} s")

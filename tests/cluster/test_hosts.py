@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 from hosts import Host, Network
-from processes import stepladder
-from racks import Rack, Sweep
-from ray_hosts import STEPLADDER, wait_for
+from racks import Rack
 
 from orchestrator.planning.fold import SweepState
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.trial import Outcome
+from orchestrator.sweep.trial import Attempt, Outcome
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1800)]
 
@@ -45,11 +43,10 @@ def test_a_raylet_is_killed(rack: Rack, say: Say):
     cluster = rack.cluster()
     sweep = rack.drive(cluster, "run", "raylet")
     sweep.wait_until_training(*cluster.workers.values())
-    victim = cluster.workers.pop("w1")
-    cut_off, t = sweep.training_on(victim), time.time()
+    victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()
     assert victim.kill("/raylet/raylet ") == 1
-    check_lost(sweep.finish(), cut_off, victim)
-    say(f"raylet killed:       {sweep.times(t, cut_off)}")
+    lost = lost_on(victim, sweep.finish())
+    say(f"raylet killed:      {sweep.times(t, lost)}")
 
 
 def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
@@ -58,30 +55,28 @@ def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
     sweep = rack.drive(cluster, "run", "cable", "fidelity.max=12", "scheduler=none", trials=4)
     sweep.wait_until_training(*cluster.workers.values())
     victim = next(iter(cluster.workers.values()))
-    cut_off, t = sweep.training_on(victim), time.time()
+    cut_off = sweep.training_on(victim)
     victim.unplug()
     time.sleep(CABLE_OUT_S)
     victim.plug()
-    plugged = time.time()
+    t = time.time()
     state = sweep.finish()
     assert [len(trial.attempts) for trial in state.trials] == [1] * 4
     reports = [e.t for e in sweep.events() if isinstance(e, ev.Reported) and e.trial in cut_off]
-    silence = max(b - a for a, b in zip(reports, reports[1:], strict=False))
-    assert silence > CABLE_OUT_S / 2, "the cable was not out"
-    back = min(at for at in reports if at > plugged)
-    say(f"cable out for 20 s:  nothing lost, {len(cut_off)} trials report again {back - plugged:.1f} s after it is back")
+    assert max(later - earlier for earlier, later in pairwise(reports)) > CABLE_OUT_S / 2, "the cable was not out"
+    back_s = min(at for at in reports if at > t) - t
+    say(f"cable out for 20 s: nothing lost, {len(cut_off)} trials report again {back_s:.1f} s after it is back")
 
 
 def test_the_driver_is_killed(rack: Rack, say: Say):
     cluster = rack.cluster()
     sweep = rack.drive(cluster, "run", "driver")
     sweep.wait_until_training(*cluster.workers.values())
-    open_, t = set().union(*map(sweep.training_on, cluster.workers.values())), time.time()
+    t = time.time()
     assert cluster.head.kill("orchestrator.cli", "name=driver") == 1
-    resumed = rack.drive(cluster, "resume", "driver")
-    state = resumed.finish()
-    check_interrupted(state, open_)
-    say(f"driver killed:       {resumed.times(t, open_)}")
+    sweep = rack.drive(cluster, "resume", "driver")
+    interrupted = interrupted_in(sweep.finish())
+    say(f"driver killed:      {sweep.times(t, interrupted)}")
 
 
 def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
@@ -89,16 +84,16 @@ def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
     cluster = rack.cluster()
     sweep = rack.drive(cluster, "run", "cluster")
     sweep.wait_until_training(*cluster.workers.values())
-    open_, t = set().union(*map(sweep.training_on, cluster.workers.values())), time.time()
+    t = time.time()
     rack.power_off()
     cluster = rack.cluster(alert=True)
-    up = time.time()
-    resumed = rack.drive(cluster, "resume", "cluster")
-    state = resumed.finish()
-    check_interrupted(state, open_)
-    nodes = {attempt.node for number in open_ for attempt in state.trials[number].attempts[1:]}
+    up_s = time.time() - t
+    sweep = rack.drive(cluster, "resume", "cluster")
+    state = sweep.finish()
+    interrupted = interrupted_in(state)
+    nodes = {attempt.node for number in interrupted for attempt in state.trials[number].attempts[1:]}
     assert nodes <= {worker.name for worker in cluster.workers.values()}
-    say(f"whole cluster gone:  new one up after {up - t:.1f} s, {resumed.times(t, open_)}")
+    say(f"whole cluster gone: a new one is up after {up_s:.1f} s, {sweep.times(t, interrupted)}")
 
 
 def test_a_worker_is_powered_off(rack: Rack, say: Say):
@@ -106,25 +101,40 @@ def test_a_worker_is_powered_off(rack: Rack, say: Say):
     cluster = rack.cluster(alert=True)
     sweep = rack.drive(cluster, "run", "power")
     sweep.wait_until_training(*cluster.workers.values())
-    victim = cluster.workers.pop(next(iter(cluster.workers)))
-    cut_off, t = sweep.training_on(victim), time.time()
+    victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()
     victim.power_off()
-    check_lost(sweep.finish(), cut_off, victim)
-    say(f"worker powered off:  {sweep.times(t, cut_off)}")
+    lost = lost_on(victim, sweep.finish())
+    say(f"worker powered off: {sweep.times(t, lost)}")
 
 
-def check_lost(state: SweepState, cut_off: set[int], victim: Host) -> None:
-    """The trials that ran on a lost host say so, and went on elsewhere from their checkpoints."""
-    for number in cut_off:
-        *lost, last = state.trials[number].attempts
-        assert [attempt.outcome for attempt in lost if attempt.node == victim.name] == [Outcome.LOST]
-        assert last.node != victim.name
-        assert last.resumed_from > 0
+def lost_on(victim: Host, state: SweepState) -> set[int]:
+    """Return the trials that were lost: only on `victim`, and they went on elsewhere from where they were."""
+    for trial in state.trials:
+        lost = [attempt for attempt in trial.attempts if attempt.outcome is Outcome.LOST]
+        assert {attempt.node for attempt in lost} <= {victim.name, None}
+        check_continued(state, trial.number, lost)
+    numbers = having(state, Outcome.LOST)
+    assert numbers
+    assert victim.name not in {state.trials[number].attempts[-1].node for number in numbers}
+    return numbers
 
 
-def check_interrupted(state: SweepState, cut_off: set[int]) -> None:
-    """The trials that ran when the driver died were interrupted, not lost, and went on from their checkpoints."""
-    for number in cut_off:
-        first, *more = state.trials[number].attempts
-        assert first.outcome is Outcome.INTERRUPTED
-        assert more[0].resumed_from > 0
+def interrupted_in(state: SweepState) -> set[int]:
+    """Return the trials that ran when the driver died: interrupted, none lost, and gone on from where they were."""
+    assert not having(state, Outcome.LOST)
+    for trial in state.trials:
+        check_continued(state, trial.number, [a for a in trial.attempts if a.outcome is Outcome.INTERRUPTED])
+    numbers = having(state, Outcome.INTERRUPTED)
+    assert numbers
+    return numbers
+
+
+def having(state: SweepState, outcome: Outcome) -> set[int]:
+    return {trial.number for trial in state.trials if outcome in {attempt.outcome for attempt in trial.attempts}}
+
+
+def check_continued(state: SweepState, number: int, ended: list[Attempt]) -> None:
+    attempts = state.trials[number].attempts
+    for attempt in ended:
+        reached = max(attempt.fidelity, attempt.resumed_from)
+        assert attempts[attempt.number + 1].resumed_from == reached

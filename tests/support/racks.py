@@ -137,7 +137,8 @@ class Sweep:
         assert {trial.state for trial in state.trials} <= {TrialState.COMPLETED, TrialState.PRUNED}
         keys = Counter((e.trial, e.attempt, e.fidelity) for e in events if isinstance(e, ev.Reported))
         assert set(keys.values()) == {1}
-        assert self.ask("select count(*), count(distinct (trial, attempt, fidelity)) from {reports}") == [(len(keys),) * 2]
+        rows = self.ask("select count(*), count(distinct (trial, attempt, fidelity)) from {reports}")
+        assert rows == [(len(keys), len(keys))]
         assert self.ask("select count(*), count(distinct trial) from {trials}") == [(len(state.trials),) * 2]
         assert self.ask("select trial, state, error from {trials} where state = 'failed' or error is not null") == []
         best = json.loads((self.folder / "best.json").read_text())
@@ -156,7 +157,8 @@ class Sweep:
         attempts = {e.trial: e.attempt for e in reversed(events) if isinstance(e, ev.AttemptStarted)}
         reported = {(e.trial, e.attempt): e.t - t for e in reversed(events) if isinstance(e, ev.Reported)}
         back = [reported[trial, attempts[trial]] for trial in cut_off]
-        return f"noticed after {min(ended):5.1f} s, {len(back)} trials report again after {min(back):.1f} to {max(back):.1f} s"
+        again = f"{len(back)} trials report again after {min(back):.1f} to {max(back):.1f} s"
+        return f"noticed after {min(ended):.1f} s, {again}"
 
     def _said(self) -> str:
         return self.log.read_text()[-3000:] if self.log is not None else ""

@@ -77,7 +77,7 @@ def present_nodes() -> list[Nodes]:
 
 
 def declared_nodes() -> list[Nodes]:
-    """List the nodes that an autoscaler may add up to, present ones included; none where none says so: Ray's own don't."""
+    """List the nodes that an autoscaler may add up to, present ones included; none where it keeps that to itself."""
     config = cluster_state.get_cluster_config()
     if config is None:
         return []
