@@ -185,7 +185,9 @@ def _connect(options: HostOptions) -> None:
                 log_to_driver=False,
                 logging_level=options.log_level,
             )
-    except (OSError, RuntimeError, ValueError) as error:
+    except ClusterError:
+        raise
+    except Exception as error:  # Ray raises a bare one where its own start takes too long
         where = f"answers at {options.address}" if options.address else "could be started on this machine"
         raise ClusterError(f"no Ray {where}: {error}") from error
 
