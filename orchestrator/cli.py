@@ -1,7 +1,7 @@
 """The command `stepladder`: argv to one call to text. No decision lives here.
 
-Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, 1 failed, 2 usage or sweep
-file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
+Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, or left on
+request; 1 failed, 2 usage or sweep file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue, cli_cluster, cli_elsewhere
+from orchestrator import cli_catalogue, cli_cluster, cli_elsewhere, cli_requests
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ app.command()(cli_catalogue.check)
 app.command()(cli_cluster.submit)
 app.command()(cli_elsewhere.ls)
 app.command()(cli_elsewhere.logs)
+app.command()(cli_requests.stop)
+app.command()(cli_requests.cancel)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
 Sweep = Annotated[
@@ -233,7 +235,7 @@ def _finish(session: Session, ending: Ending, as_json: bool) -> None:
         _answer_json(best_document(ending.state, session.folder, diagnosis))
     else:
         _answer(winner_answer(ending.state, session.folder, ending.reason, diagnosis))
-    if ending.exit_code in {75, 130}:
+    if ending.is_resumable:
         _say(f"stopped ({ending.reason}), everything is saved; go on with: stepladder resume {session.folder}")
     raise typer.Exit(ending.exit_code)
 

@@ -6,6 +6,7 @@ How a sweep stands is read from its storage where that is seen from here; else t
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,12 @@ from orchestrator.planning.storage_url import is_url
 if TYPE_CHECKING:
     from orchestrator.launchers import JobState, Launcher
     from orchestrator.runtime.location import Location
+    from orchestrator.runtime.requests import Request
     from orchestrator.submitted import Record
+
+
+CANCEL_S = 60.0
+"""How long a driver that was asked to leave at once may take before the cluster ends it."""
 
 
 def ls(
@@ -106,15 +112,17 @@ def show_sweep(folder: Location, *, as_json: bool, more: Mapping[str, Any] | Non
     from orchestrator.report.curves import winner_diagnosis
     from orchestrator.report.status_view import status_answer, status_document
     from orchestrator.runtime.lease import describe_holder
+    from orchestrator.runtime.requests import requested
     from orchestrator.runtime.session import read_log
 
     state, events = read_log(folder)
-    holder, diagnosis = describe_holder(folder.files()), winner_diagnosis(state, events)
+    files = folder.files()
+    holder, asked, diagnosis = describe_holder(files), requested(files), winner_diagnosis(state, events)
     if as_json:
-        document = status_document(state, folder, holder, diagnosis=diagnosis)
+        document = status_document(state, folder, holder, requested=asked, diagnosis=diagnosis)
         typer.echo(json.dumps({**document, **(more or {})}, indent=2))
     else:
-        _answer(status_answer(state, folder, holder, diagnosis=diagnosis))
+        _answer(status_answer(state, folder, holder, requested=asked, diagnosis=diagnosis))
 
 
 def show_status(record: Record, *, as_json: bool) -> None:
@@ -148,6 +156,52 @@ def _asked(record: Record, launcher: Launcher, state: JobState, *, as_json: bool
     except ClusterError as error:
         _say(f"{record.folder} is not seen from here, and from the cluster: {error}")
         return ""
+
+
+def ask_to_leave(record: Record, kind: Request, sweep: str) -> None:
+    """Put the request into the sweep's storage, from here or from the cluster; a cancel waits and sees to it.
+
+    A driver that is not there yet, or does not obey a cancel in time, is ended by the cluster. Raises UsageError where
+    nothing runs, ClusterError where the storage is seen from neither side.
+    """
+    from orchestrator.runtime.requests import Request, put_request
+
+    launcher = _launcher(record)
+    here = _sweep_here(record.folder)
+    try:
+        if here is not None:
+            put_request(here.files(), kind, time.time())
+        else:
+            launcher.run(kind.value, record.folder)
+    except (UsageError, ClusterError) as error:
+        job = launcher.status(record.job)
+        if not job.state.is_live:
+            raise UsageError(f"{record.sweep}: its job {record.job} is not running ({job.state})") from error
+        if kind is Request.STOP and job.state == "running":
+            raise
+        launcher.stop(record.job)
+        typer.echo(f"{kind} requested: the job {record.job} is being ended, everything acknowledged is saved")
+    else:
+        typer.echo(f"{kind} requested: " + _WHAT_HAPPENS[kind])
+        if kind is Request.CANCEL:
+            _see_it_leave(launcher, record.job)
+    _say(f"next: stepladder status {shlex.quote(sweep)}\n      stepladder resume {shlex.quote(sweep)}")
+
+
+_WHAT_HAPPENS = {
+    "stop": "no new trials, the running ones finish, then the driver leaves",
+    "cancel": "the running trials pause at their newest checkpoint, and the driver leaves",
+}
+
+
+def _see_it_leave(launcher: Launcher, job: str) -> None:
+    deadline = time.monotonic() + CANCEL_S
+    while launcher.status(job).state.is_live:
+        if time.monotonic() > deadline:
+            _say(f"the driver has not left in {CANCEL_S:.0f} s; the cluster ends it")
+            launcher.stop(job)
+            return
+        time.sleep(1.0)
 
 
 def resume(sweep: str, overrides: Sequence[str], trials: str | None, address: str | None) -> bool:
