@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.planning.compile import compile_plan
 from orchestrator.planning.lint import lint
 from orchestrator.planning.parse import parse_text
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.provenance import provenance
-from orchestrator.runtime.session import create, read_sweep, reopen, sweep_exists
+from orchestrator.runtime.session import create, read_log, read_sweep, reopen, sweep_exists
 from orchestrator.runtime.spec_files import space_finder
 from orchestrator.runtime.workspace import sweep_folder
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
@@ -71,7 +72,7 @@ class Sweep:
             sys.stdout.write("nothing is known to go wrong\n")
 
     @property
-    def sweep_folder(self) -> Path:
+    def sweep_folder(self) -> Location:
         """Where the sweep lies, once it has begun."""
         return sweep_folder(self.plan(), self.folder)
 
@@ -100,8 +101,10 @@ class Sweep:
     def best(self) -> dict[str, Any]:
         """Return what best.json says."""
         from orchestrator.report.best import best_document  # notebooks that only plan need no report
+        from orchestrator.report.curves import winner_diagnosis
 
-        return best_document(self.state(), self.sweep_folder)
+        state, events = read_log(self.sweep_folder)
+        return best_document(state, self.sweep_folder, winner_diagnosis(state, events))
 
     def _warn(self) -> None:
         from orchestrator.report.lint_view import warning_lines

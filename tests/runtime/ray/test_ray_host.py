@@ -18,6 +18,7 @@ import pytest
 from orchestrator.errors import ClusterError, SweepNotFoundError
 from orchestrator.runtime.filesystem import LocalFileSystem
 from orchestrator.runtime.journal import JournalReader
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.runtime.session import read_sweep
 from orchestrator.sweep import event as ev
@@ -300,6 +301,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from sweeps import make_plan
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.session import create
 from orchestrator.runtime.ray.host import HostOptions, run_on_ray
 from orchestrator.runtime.ray.trainable import TrainableFile
@@ -308,7 +310,7 @@ folder = Path(sys.argv[1])
 space = {"x": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5}}
 plan = make_plan(search_space=space, fidelity={"metric": "epoch", "max": 10000}, scheduler="none", searcher="random",
                  search="random", budget={"trials": 4})
-session = create(folder / "runs", plan, b"")
+session = create(Location.parse(folder / "runs"), plan, b"")
 options = HostOptions(num_cpus=2, object_store_bytes=100 * 2**20)
 trainable = TrainableFile(folder, "train.py", "train")
 reason = run_on_ray(session.controller, trainable, session.folder, options, session.on_step)
@@ -361,7 +363,7 @@ def test_a_signal_stops_in_order(tmp_path, start_driver, number):
     os.killpg(driver.pid, number) if number is signal.SIGINT else driver.send_signal(number)
     out, err = driver.communicate(timeout=60)
     assert (driver.returncode, out) == (0, f"{number.name}\n"), err
-    state = read_sweep(tmp_path / "runs")
+    state = read_sweep(Location.parse(tmp_path / "runs"))
     assert state.stopped == number.name
     assert [trial.state.value for trial in state.trials] == ["interrupted"] * 2
     assert state.trials[0].attempt.outcome.value in {"interrupted", "stopped"}, "the signal came before or in a report"
@@ -378,7 +380,7 @@ def test_a_ray_that_died_ends_the_run_with_a_sentence(tmp_path, start_driver):
     _, err = driver.communicate(timeout=120)
     assert driver.returncode == 1
     assert "ClusterError: Ray ended on this machine, and every worker with it. Nothing acknowledged is lost;" in err
-    assert not any(trial.is_open for trial in read_sweep(tmp_path / "runs").trials)
+    assert not any(trial.is_open for trial in read_sweep(Location.parse(tmp_path / "runs")).trials)
 
 
 NODES = """
@@ -422,7 +424,7 @@ def test_a_cluster_that_grows_is_used_and_a_node_that_dies_costs_nothing_but_tim
     ).replace("session.on_step)", "lambda: (session.on_step(), change_nodes(session.state)))")
     out, err = start_driver(code).communicate(timeout=240)
     assert out == "finished\n", err
-    trials = read_sweep(tmp_path / "runs").trials
+    trials = read_sweep(Location.parse(tmp_path / "runs")).trials
     assert [trial.state.value for trial in trials] == ["completed"] * 4
     lost = [trial for trial in trials if len(trial.attempts) == 2]
     assert len(lost) == 2, "the two on the node that died"
@@ -446,6 +448,6 @@ def _children(pid: int) -> list[int]:
 
 def _reports(folder: Path) -> int:
     try:
-        return sum(trial.report_count for trial in read_sweep(folder).trials)
+        return sum(trial.report_count for trial in read_sweep(Location.parse(folder)).trials)
     except SweepNotFoundError:  # its driver has not written the first record yet
         return 0
