@@ -220,7 +220,7 @@ def test_a_share_never_takes_the_whole():
 def test_other_ways_to_go_wrong():
     with pytest.raises(TrainingConfigError, match="total: 0 steps are no training"):
         build_lr_scheduler({}, optimizer(), 0)
-    with pytest.raises(TrainingConfigError, match="total: 82.5 is not a count of steps; give a whole number"):
+    with pytest.raises(TrainingConfigError, match=r"total: 82\.5 is not a count of steps; give a whole number"):
         build_lr_scheduler({}, optimizer(), 2.5 * 33)
     with pytest.raises(TrainingConfigError, match="one_cycle needs 2 steps to rise and fall"):
         build_lr_scheduler({"schedule": "one_cycle"}, optimizer(), 1)
