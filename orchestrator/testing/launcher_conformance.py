@@ -67,7 +67,7 @@ def check_it_starts_or_goes_on(launcher: type[Launcher], target: str) -> None:
     """Check that what runs there is `stepladder resume --auto` with the file and its overrides, quoted for a shell."""
     text = written(launcher(target).render(example(launcher, target)))
     between = r"[\s\\\"',-]+"  # a shell's line, a list of YAML, an array of a script
-    words = ("stepladder", "resume", "auto", r"sweep\.yaml", r"budget\.trials=20")
+    words = ("stepladder", "resume", "auto", r"(?:\S*/)?sweep\.yaml", r"budget\.trials=20")
     assert re.search(between.join(words), text), text
 
 
