@@ -1,7 +1,7 @@
 """The command `stepladder`: argv to one call to text. No decision lives here.
 
-Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, 1 failed, 2 usage or sweep
-file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
+Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, or left on
+request; 1 failed, 2 usage or sweep file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue
+from orchestrator import cli_catalogue, cli_requests
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ app = typer.Typer(
 
 app.add_typer(cli_catalogue.spaces_app, name="spaces")
 app.command()(cli_catalogue.check)
+app.command()(cli_requests.stop)
+app.command()(cli_requests.cancel)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
 Sweep = Annotated[
@@ -147,16 +149,18 @@ def status(sweep: Sweep, as_json: Json = False) -> None:
     from orchestrator.report.curves import winner_diagnosis
     from orchestrator.report.status_view import status_answer, status_document
     from orchestrator.runtime.lease import describe_holder
+    from orchestrator.runtime.requests import requested
     from orchestrator.runtime.session import read_log
     from orchestrator.runtime.workspace import locate
 
     folder = locate(sweep).folder
     state, events = read_log(folder)
-    holder, diagnosis = describe_holder(folder.files()), winner_diagnosis(state, events)
+    files = folder.files()
+    holder, asked, diagnosis = describe_holder(files), requested(files), winner_diagnosis(state, events)
     if as_json:
-        _answer_json(status_document(state, folder, holder, diagnosis=diagnosis))
+        _answer_json(status_document(state, folder, holder, requested=asked, diagnosis=diagnosis))
     else:
-        _answer(status_answer(state, folder, holder, diagnosis=diagnosis))
+        _answer(status_answer(state, folder, holder, requested=asked, diagnosis=diagnosis))
 
 
 @app.command()
@@ -229,7 +233,7 @@ def _finish(session: Session, ending: Ending, as_json: bool) -> None:
         _answer_json(best_document(ending.state, session.folder, diagnosis))
     else:
         _answer(winner_answer(ending.state, session.folder, ending.reason, diagnosis))
-    if ending.exit_code in {75, 130}:
+    if ending.is_resumable:
         _say(f"stopped ({ending.reason}), everything is saved; go on with: stepladder resume {session.folder}")
     raise typer.Exit(ending.exit_code)
 
