@@ -106,11 +106,8 @@ def warn(remarks: Sequence[Remark], sweep_file: Path) -> None:
     """Say the warnings among the remarks on stderr, before a sweep is planned or run."""
     from orchestrator.report.lint_view import warning_lines
 
-    lines = warning_lines(remarks)
-    for line in lines:
+    for line in warning_lines(remarks, f"stepladder check {sweep_file}"):
         _say(line)
-    if lines:
-        _say(f"why, and what to do instead: stepladder check {sweep_file}")
 
 
 def _answer(renderable: Any) -> None:

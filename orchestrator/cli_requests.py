@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from orchestrator.runtime.location import Location
     from orchestrator.runtime.requests import Request
 
-Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
+Sweep = Annotated[
+    str,
+    typer.Argument(help="The sweep file, or the sweep's folder (a path or, say, s3://...).", show_default=False),
+]
 
 
 def stop(sweep: Sweep) -> None:
@@ -35,11 +38,10 @@ def cancel(sweep: Sweep) -> None:
     _say(f"next: stepladder status {where}\n      stepladder resume {where}")
 
 
-def _ask(sweep: Path, kind: Request) -> tuple[Path, str]:
+def _ask(sweep: str, kind: Request) -> tuple[Location, str]:
     """Put the request down; returns the sweep's folder and how many trials run, in words."""
     from orchestrator.errors import UsageError
     from orchestrator.report.wording import counted
-    from orchestrator.runtime.filesystem import LocalFileSystem
     from orchestrator.runtime.requests import put_request
     from orchestrator.runtime.session import read_sweep
     from orchestrator.runtime.workspace import locate
@@ -47,7 +49,7 @@ def _ask(sweep: Path, kind: Request) -> tuple[Path, str]:
     folder = locate(sweep).folder
     running = len(read_sweep(folder).open)
     try:
-        put_request(LocalFileSystem(folder), kind, time.time())
+        put_request(folder.files(), kind, time.time())
     except UsageError as error:
         raise UsageError(f"{folder}: {error}; see `stepladder status {shlex.quote(str(folder))}`") from error
     return folder, counted(running, "trial")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from processes import kill_family, start, stepladder, wait_until
 
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.session import read_sweep, sweep_exists
 from orchestrator.sweep.trial import Outcome, TrialState
 
@@ -50,7 +51,7 @@ def begun(folder: Path):
     (folder / "train.py").write_text(TRAIN.replace("GATE", str(folder / "gate")))
     (folder / "sweep.yaml").write_text(SWEEP)
     driver = start("run", "sweep.yaml", "--cpus", 2, cwd=folder, log=folder / "stderr.txt")
-    sweep = folder / "runs" / "small"
+    sweep = Location.parse(folder / "runs" / "small")
     try:
         wait_until(lambda: sweep_exists(sweep) and read_sweep(sweep).reported > 1, driver, timeout_s=200)
         yield driver, sweep
@@ -81,7 +82,7 @@ def test_stop_lets_the_running_trials_finish_and_starts_none(tmp_path: Path):
     state = read_sweep(folder)
     assert [trial.state for trial in state.trials] == [TrialState.COMPLETED] * 2
     assert state.stopped == "stop"
-    assert json.loads((folder / "best.json").read_text())["winner"] is not None
+    assert json.loads(folder.files().read("best.json"))["winner"] is not None
 
     late = stepladder("stop", "sweep.yaml", cwd=tmp_path)
     assert late.returncode == 2

@@ -23,6 +23,8 @@ from orchestrator.runtime.simulator import (
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 
+pytestmark = pytest.mark.timeout(900)  # hundreds of sweeps a test: minutes where other work shares the machine
+
 RECORDS = 300
 LADDERS = ["soft-stages", "hard-stages"]
 

@@ -32,7 +32,6 @@ from orchestrator.sweep.spec import (
 NOT_YET = {
     "confirm": "not supported yet; remove it, and re-run the winner over a few seeds yourself",
     "command": "not supported yet; write `trainable: file.py:function`",
-    "nodes": "not supported yet, a trial runs on one node; remove it",
 }
 """Keys of what is not built yet: refused, never ignored."""
 

@@ -14,6 +14,7 @@ from orchestrator.report import wording
 from orchestrator.report.render import listing, pairs
 from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.spec import Resources
 
 
 def plan_answer(plan: Plan, workers: int, seconds: float | None) -> Group:
@@ -46,7 +47,6 @@ def _facts(plan: Plan, found: Estimate) -> Table:
     unit = wording.counted(spec.fidelity.max, spec.fidelity.metric)
     size = found.configurations
     room = "" if size is None else f" (the space holds {wording.counted(size, 'configuration')})"
-    needs = {"CPU": spec.resources.cpus, "GPU": spec.resources.gpus}
     caps = {
         "GPU-hours": None if spec.budget.gpu_hours is None else wording.hours(spec.budget.gpu_hours),
         "CPU-hours": None if spec.budget.cpu_hours is None else wording.hours(spec.budget.cpu_hours),
@@ -56,18 +56,27 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.trainable}"),
         ("trials", f"{spec.budget.trials}{room}, each up to {unit}, {found.workers} at once"),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, early stopping by {spec.scheduler.name}"),
-        ("a trial takes", " and ".join(wording.counted(amount, kind) for kind, amount in needs.items() if amount)),
+        ("a trial takes", _needs(spec.resources)),
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
 
 
+def _needs(resources: Resources) -> str:
+    kinds = {"CPU": resources.cpus, "GPU": resources.gpus}
+    text = " and ".join(wording.counted(amount, kind) for kind, amount in kinds.items() if amount)
+    if resources.nodes > 1:
+        text += f" on {resources.nodes} nodes"
+    return text if resources.ranks == 1 else f"{text}, for {resources.ranks} processes under torch.distributed"
+
+
 def _stages(found: Estimate) -> Table:
-    table = listing("stage", "opens", "trials", "numbered", "model-based", numeric=frozenset({"trials", "model-based"}))
+    counts = ["model-based", *(["short"] if any(stage.short for stage in found.stages) else [])]
+    table = listing("stage", "opens", "trials", "numbered", *counts, numeric=frozenset({"trials", *counts}))
     for stage in found.stages:
         numbers = f"{stage.first} to {stage.last}" if stage.trials > 0 else "none"
-        block = Text(", ".join(stage.tune))
-        table.add_row(Text(stage.name), block, str(stage.trials), numbers, f"{stage.model_based:.0f}")
+        row = (Text(stage.name), Text(", ".join(stage.tune)), str(stage.trials), numbers)
+        table.add_row(*row, *(f"{number:.0f}" for number in (stage.model_based, stage.short)[: len(counts)]))
     return table
 
 

@@ -24,6 +24,8 @@ class _Start:
     """Seeds the training; the trial's own."""
     max_fidelity: float
     """Where the training ends: a full one, or a coarse round's."""
+    rungs: tuple[float, ...]
+    """Fidelities at which it is compared, ascending; `max_fidelity` is the last."""
     checkpoint: str | None
     """Where to go on from; None: from the start."""
     from_fidelity: float

@@ -193,19 +193,20 @@ class Controller:
         self.commit()
         return ResumeTrial(*self._start_details(trial))
 
-    def _start_details(self, trial: Trial) -> tuple[int, str, int, Config, int, float, str | None, float]:
-        spec = self.state.plan.spec
-        seed = training_seed(spec.seed, trial.number)
-        attempt = trial.attempt
-        checkpoint = trial.checkpoint if attempt.resumed_from else None
+    def _start_details(
+        self, trial: Trial
+    ) -> tuple[int, str, int, Config, int, float, tuple[float, ...], str | None, float]:
+        spec, attempt = self.state.plan.spec, trial.attempt
+        end = trial.max_fidelity or spec.fidelity.max
         return (
             trial.number,
             trial.trial_id,
             attempt.number,
             dict(trial.config),
-            seed,
-            trial.max_fidelity or spec.fidelity.max,
-            checkpoint,
+            training_seed(spec.seed, trial.number),
+            end,
+            self.state.scheduler.rungs_of(trial.bracket, end),
+            trial.checkpoint if attempt.resumed_from else None,
             attempt.resumed_from,
         )
 

@@ -8,44 +8,55 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from orchestrator.errors import SpecChangedError, StorageError, SweepExistsError, SweepNotFoundError
 from orchestrator.planning.compile import differences
 from orchestrator.planning.fold import SweepState, replay
 from orchestrator.planning.recover import ended_by_crash
 from orchestrator.runtime.controller import Controller
-from orchestrator.runtime.filesystem import LocalFileSystem
+from orchestrator.runtime.filesystem import FileSystem
 from orchestrator.runtime.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.runtime.lease import RENEW_S, Holder, Lease, acquire
-from orchestrator.runtime.requests import POLL_S, Request, Requests
+from orchestrator.runtime.location import Location
+from orchestrator.runtime.requests import POLL_S, REMOTE_POLL_S, Request, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 
 _log = logging.getLogger("stepladder")
 
 
-def sweep_exists(folder: Path) -> bool:
+def sweep_exists(folder: Location) -> bool:
     """Say whether a sweep lives in `folder`."""
-    return any((folder / FOLDER).glob("*.jsonl"))
+    return any(name.endswith(".jsonl") for name in folder.files().names(FOLDER))
 
 
-def read_sweep(folder: Path) -> SweepState:
+def read_sweep(folder: Location) -> SweepState:
     """Return the state of a sweep from its journal alone, living or dead; takes no lock.
 
     Raises SweepNotFoundError where there is none, JournalDamagedError where its journal is damaged.
     """
-    events = JournalReader(LocalFileSystem(folder)).read_new() if sweep_exists(folder) else []
+    return read_log(folder)[0]
+
+
+def read_log(folder: Location) -> tuple[SweepState, list[ev.Event]]:
+    """Return the state of a sweep and the records that it was made from; raises as `read_sweep`."""
+    events = read_events(folder)
+    return _replayed(folder, events), events
+
+
+def read_events(folder: Location) -> list[ev.Event]:
+    """Return a sweep's records, living or dead; takes no lock, raises as `read_sweep`."""
+    events = JournalReader(folder.files()).read_new() if sweep_exists(folder) else []
     if not events:
         raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
-    return _replayed(folder, events)
+    return events
 
 
 class Session:
     """A driver's hold on a sweep. Made by `create` or `reopen`."""
 
     def __init__(
-        self, folder: Path, files: LocalFileSystem, lease: Lease, state: SweepState, journal: JournalWriter
+        self, folder: Location, files: FileSystem, lease: Lease, state: SweepState, journal: JournalWriter
     ) -> None:
         self.folder = folder
         self.files = files
@@ -67,7 +78,7 @@ class Session:
         if now - self._renewed >= RENEW_S:
             self._renewed = now
             self.lease.renew()
-        if now - self._polled >= POLL_S:
+        if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
             self._obey(self._requests.poll())
 
@@ -93,7 +104,7 @@ class Session:
         self.files.close()
 
 
-def create(folder: Path, plan: Plan, spec_text: bytes) -> Session:
+def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
     """Begin a new sweep in `folder`.
 
     Raises SweepExistsError where one is, LeaseHeldError where another driver is just beginning it.
@@ -103,7 +114,7 @@ def create(folder: Path, plan: Plan, spec_text: bytes) -> Session:
             f"{folder}: this sweep exists; go on with `stepladder resume {folder}`, "
             "or give the sweep another name to start anew"
         )
-    files = LocalFileSystem(folder)
+    files = folder.files()
     lease = acquire(files, Holder.current(), time.time(), time.sleep)
     files.replace("sweep.yaml", spec_text)
     files.replace("plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
@@ -115,14 +126,14 @@ def create(folder: Path, plan: Plan, spec_text: bytes) -> Session:
     return _begun(folder, files, lease, state, journal, [_started(lease, plan, now, [], {})])
 
 
-def reopen(folder: Path, plan: Plan, on_wait: Callable[[str], None] = lambda _: None) -> tuple[Session, list[str]]:
+def reopen(folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None) -> tuple[Session, list[str]]:
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
     Returns the session and what changed since the last driver, one sentence each. Raises SpecChangedError where the
     search itself changed, LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
     """
     refuse_changed_search(read_sweep(folder), plan)
-    files = LocalFileSystem(folder)
+    files = folder.files()
     lease = acquire(files, Holder.current(), time.time(), time.sleep, on_wait)
     reader = JournalReader(files)
     state = _replayed(folder, reader.read_new())
@@ -147,8 +158,8 @@ def refuse_changed_search(state: SweepState, plan: Plan) -> None:
 
 
 def _begun(
-    folder: Path,
-    files: LocalFileSystem,
+    folder: Location,
+    files: FileSystem,
     lease: Lease,
     state: SweepState,
     journal: JournalWriter,
@@ -180,7 +191,7 @@ def _changed_ground(state: SweepState, plan: Plan) -> list[str]:
     return changes
 
 
-def _replayed(folder: Path, events: list[ev.Event]) -> SweepState:
+def _replayed(folder: Location, events: list[ev.Event]) -> SweepState:
     try:
         return replay(events)
     except ValueError as error:

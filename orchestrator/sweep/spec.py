@@ -138,9 +138,14 @@ class Resources(Model):
     """What one trial occupies."""
 
     cpus: StrictFloat = Field(1.0, ge=0, le=4096)
-    """CPU cores of one trial."""
+    """CPU cores of one trial, on all its nodes together."""
     gpus: StrictFloat = Field(0.0, ge=0, le=4096)
-    """GPUs of one trial; below 1, several trials share one GPU."""
+    """GPUs of one trial, on all its nodes together; below 1, several trials share one GPU."""
+    nodes: StrictInt = Field(1, ge=1, le=4096)
+    """Nodes that one trial lies on, with the same part of its CPUs and GPUs on each."""
+    processes: StrictInt | None = Field(None, ge=1, le=32768)
+    """Processes that run the training function, on all nodes together, under torch.distributed where there are
+    several. None: one for each GPU or, without GPUs, for each node. 1: a single one, which sees all the GPUs."""
     max_concurrent: StrictInt | None = Field(None, ge=1)
     """Most trials at once. None: as many as the cluster holds."""
     reuse_workers: Annotated[bool, Strict()] | None = None
@@ -154,7 +159,25 @@ class Resources(Model):
         if self.gpus > 1 and self.gpus != int(self.gpus):
             whole = int(self.gpus) + 1
             raise ValueError(f"gpus {self.gpus:g}: above one GPU only whole numbers can be placed; use {whole}")
+        if self.nodes > 1 and self.gpus % self.nodes:
+            several = self.nodes * (int(self.gpus / self.nodes) + 1)
+            raise ValueError(f"gpus {self.gpus:g}: cannot be dealt evenly over {self.nodes} nodes; use {several}")
+        if self.ranks % self.nodes:
+            raise ValueError(
+                f"processes {self.ranks}: cannot be dealt evenly over {self.nodes} nodes; "
+                f"use {self.nodes * (self.ranks // self.nodes + 1)}"
+            )
+        if self.ranks > 1 and self.gpus % self.ranks:
+            raise ValueError(
+                f"processes {self.ranks}: {self.gpus:g} GPUs cannot be dealt evenly over them; "
+                "use as many processes as GPUs, or a divisor of that number"
+            )
         return self
+
+    @property
+    def ranks(self) -> int:
+        """How many processes run the training function."""
+        return self.processes or max(int(self.gpus) if self.gpus else self.nodes, 1)
 
 
 class SweepSpec(Model):

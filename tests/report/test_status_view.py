@@ -13,11 +13,12 @@ from sweeps import SPACE, make_plan
 from orchestrator.planning.fold import replay
 from orchestrator.report.render import make_console, show
 from orchestrator.report.status_view import status_answer, status_document, winner_answer
+from orchestrator.runtime.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 
 GOLDEN = Path(__file__).parent / "golden"
-FOLDER = Path("runs/test")
+FOLDER = Location.parse("runs/test")
 HOLDER = "the sweep is driven by process 17 on host since 2023-11-14 22:13:20 UTC (epoch 1)"
 
 
@@ -45,7 +46,7 @@ def finished(story):
 
 
 def test_the_winner_is_golden(story):
-    text = printed(winner_answer(finished(story), Path("runs/my sweep"), "finished"))
+    text = printed(winner_answer(finished(story), Location.parse("runs/my sweep"), "finished"))
     assert text == (GOLDEN / "winner.txt").read_text()
 
 
@@ -147,7 +148,7 @@ def test_nothing_is_wider_than_100_columns_or_coloured():
         ev.AttemptEnded(1.0, 1, 0, Outcome.ERROR, "e" * 300),
     ]
     state = replay(events)
-    folder = Path("/" + "deep/" * 40)
+    folder = Location.parse("/" + "deep/" * 40)
     for answer in (status_answer(state, folder, "who " * 50, 5.0), winner_answer(state, folder, "finished")):
         text = printed(answer)
         assert max(len(line) for line in text.splitlines()) <= 100

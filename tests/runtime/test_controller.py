@@ -9,7 +9,7 @@ from orchestrator.errors import LeaseLostError
 from orchestrator.planning.fold import SweepState
 from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
 from orchestrator.runtime.controller import COMMIT_S, Controller
-from orchestrator.runtime.simulator import MemoryJournal, SimulatedCluster, VirtualClock, simulate_plan
+from orchestrator.runtime.simulator import MemoryJournal, SimulatedCluster, VirtualClock, simulate, simulate_plan
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
 
@@ -252,3 +252,62 @@ def test_a_space_that_is_exhausted_ends_the_sweep():
     state, _ = simulate_plan(make_plan(search_space=space), lambda config, _: config["a"], SimulatedCluster())
     assert sorted(trial.config["a"] for trial in state.trials) == [1, 2, 3]
     assert state.stopped == "exhausted"
+
+
+class Watched(Controller):
+    """Keeps what it answered."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.starts: list[StartTrial | ResumeTrial] = []
+
+    def next_step(self):
+        step = super().next_step()
+        if isinstance(step, StartTrial | ResumeTrial):
+            self.starts.append(step)
+        return step
+
+
+def simulated_starts(cluster: SimulatedCluster = SimulatedCluster(workers=4), **changes):  # noqa: B008 - frozen
+    first = ev.SweepPlanned(0.0, ev.FORMAT, make_plan(**changes).model_dump(mode="json"))
+    clock = VirtualClock()
+    controller = Watched(SweepState(first), MemoryJournal(), clock)
+    assert simulate(controller, clock, smooth, cluster) == "finished"
+    return controller.starts, controller.state
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "rungs"),
+    [
+        ("none", {(27.0,)}),
+        ("asha", {(3.0, 9.0, 27.0)}),
+        ({"name": "asha", "brackets": 2}, {(3.0, 9.0, 27.0), (9.0, 27.0)}),
+        ("median", {tuple(map(float, range(3, 28)))}),
+    ],
+)
+def test_a_start_tells_the_rungs_of_the_trials_bracket_and_the_full_training(scheduler, rungs):
+    starts, state = simulated_starts(scheduler=scheduler, search="random", searcher="random")
+    assert {step.rungs for step in starts} == rungs
+    brackets = state.plan.brackets
+    assert all(step.rungs[:-1] == brackets[state.trials[step.trial].bracket].rungs for step in starts)
+
+
+def test_the_baseline_which_is_never_stopped_is_trained_as_those_it_is_compared_with():
+    starts, _ = simulated_starts()
+    assert starts[0].trial == 0
+    assert starts[0].rungs == (3.0, 9.0, 27.0)
+
+
+def test_a_resumed_trial_is_told_the_same_rungs():
+    lost_once = SimulatedCluster(workers=4, loses=lambda trial, attempt, fidelity: attempt == 0 and fidelity == 5)
+    starts, _ = simulated_starts(lost_once, scheduler={"name": "asha", "brackets": 2})
+    resumed = [step for step in starts if step.attempt == 1]
+    assert len(resumed) >= 5
+    first = {step.trial: step.rungs for step in starts if step.attempt == 0}
+    assert all(step.rungs == first[step.trial] for step in resumed)
+
+
+def test_the_rungs_of_a_short_training_end_with_it():
+    searcher = {"name": "coarse-to-fine", "coarse_fidelity": 6, "round_trials": 5}
+    starts, _ = simulated_starts(searcher=searcher, search={"name": "joint", "prior_trials": 0})
+    assert {(step.max_fidelity, step.rungs) for step in starts} == {(27.0, (3.0, 9.0, 27.0)), (6.0, (3.0, 6.0))}

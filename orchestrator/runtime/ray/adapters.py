@@ -25,9 +25,10 @@ from ray.tune.registry import register_trainable
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
+from orchestrator.runtime.ray.attempt import REPORT_KEY, Assignment
 from orchestrator.runtime.ray.bridge import CHECKPOINTS, Bridge, LiveAttempt
 from orchestrator.runtime.ray.outcomes import classify
-from orchestrator.runtime.ray.worker import REPORT_KEY, Assignment, Placement, worker_class
+from orchestrator.runtime.ray.worker import Placement, worker_class
 from orchestrator.sweep.spec import Resources
 from orchestrator.sweep.trial import Outcome
 
@@ -213,7 +214,7 @@ def make_run(
     storage = StorageContext(storage_path=str(bridge.folder / CHECKPOINTS), experiment_dir_name=session_name)
     name = f"stepladder-{session_name}"
     register_trainable(name, worker_class(assignment))
-    bundle = {kind: amount for kind, amount in (("CPU", resources.cpus), ("GPU", resources.gpus)) if amount}
+    request = _request(resources, assignment)
 
     def make_trial(attempt: LiveAttempt) -> Trial:
         return Trial(
@@ -221,7 +222,7 @@ def make_run(
             config=attempt.config,
             trial_id=attempt.key,
             storage=storage,
-            placement_group_factory=PlacementGroupFactory([bundle]),
+            placement_group_factory=request,
             trial_name_creator=lambda trial: str(trial.trial_id),
             trial_dirname_creator=lambda trial: str(trial.trial_id),
             max_failures=0,
@@ -230,3 +231,15 @@ def make_run(
     reuse = resources.reuse_workers if resources.reuse_workers is not None else resources.gpus == 0
     search = SweepSearch(bridge, places, make_trial)
     return SweepRun(bridge, search, storage, reuse_workers=reuse, teardown_s=assignment.teardown_s)
+
+
+def _request(resources: Resources, assignment: Assignment) -> PlacementGroupFactory:
+    """Ask for the places of one trial: a bundle on each of its nodes.
+
+    Several processes find their places in those bundles, and Tune's own actor, which watches over them, needs none: it
+    sits on the first node with an empty bundle.
+    """
+    each = {"CPU": resources.cpus / resources.nodes, "GPU": resources.gpus / resources.nodes}
+    head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
+    strategy = "PACK" if resources.nodes == 1 else "STRICT_SPREAD"
+    return PlacementGroupFactory([*head, *[each] * resources.nodes], strategy=strategy)

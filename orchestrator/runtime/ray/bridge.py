@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.reports import WorkerReport
 from orchestrator.runtime.ray.trainable import TRIAL_KEY
 from orchestrator.sweep.trial import Outcome
@@ -53,7 +54,7 @@ class LiveAttempt:
 class Bridge:
     """What Tune's loop asks and tells."""
 
-    def __init__(self, controller: Controller, folder: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, controller: Controller, folder: Location, clock: Callable[[], float]) -> None:
         self.folder = folder
         """The sweep's folder, absolute."""
         self.live: dict[str, LiveAttempt] = {}
@@ -180,6 +181,7 @@ class Bridge:
             "attempt": step.attempt,
             "seed": step.seed,
             "max_fidelity": step.max_fidelity,
+            "rungs": list(step.rungs),
             "checkpoint": found_checkpoint(step.checkpoint, self.folder),
             "sweep_folder": str(self.folder),
         }
@@ -193,10 +195,10 @@ class Bridge:
         self.last_event = self._clock()
 
 
-def found_checkpoint(checkpoint: str | None, folder: Path) -> str | None:
+def found_checkpoint(checkpoint: str | None, folder: Location) -> str | None:
     """Return where a recorded checkpoint lies now: a sweep's folder may have moved since, or be mounted elsewhere."""
     if checkpoint is None or Path(checkpoint).is_dir():
         return checkpoint
     _, found, inside = checkpoint.rpartition(f"/{CHECKPOINTS}/")
     moved = folder / CHECKPOINTS / inside
-    return str(moved) if found and moved.is_dir() else checkpoint
+    return str(moved) if found and moved.path.is_dir() else checkpoint

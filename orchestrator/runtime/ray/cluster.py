@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import math
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,8 +56,17 @@ def connected(options: HostOptions) -> Iterator[None]:
 
 
 def places(nodes: Sequence[Nodes], resources: Resources) -> int:
-    """Count the trials that `nodes` hold at once. A GPU is shared by trials that fit on it together."""
-    return sum(_places_on(node, resources) * node.count for node in nodes)
+    """Count the trials that `nodes` hold at once. A GPU is shared by trials that fit on it together.
+
+    A trial on n nodes takes one part on each of n different nodes. So t trials fit exactly if n * t parts do while no
+    node takes more than t of them.
+    """
+    parts = [(_parts_on(node, resources), node.count) for node in nodes]
+
+    def fit(trials: int) -> bool:
+        return sum(min(held, trials) * count for held, count in parts) >= trials * resources.nodes
+
+    return bisect.bisect_left(range(1, _all_parts(parts) // resources.nodes + 1), x=True, key=lambda t: not fit(t))
 
 
 def present_nodes() -> list[Nodes]:
@@ -89,15 +100,30 @@ def capacity(resources: Resources) -> int:
 
 
 def refuse_infeasible(resources: Resources) -> None:
-    """Raise ClusterError where no node, present or declared to the autoscaler, could hold one trial."""
+    """Raise ClusterError where no nodes, present or declared to the autoscaler, could hold one trial."""
     present, declared = present_nodes(), declared_nodes()
-    if places([*present, *declared], resources):
+    if places(present, resources) or places(declared, resources):
         return
-    nodes = {f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in [*present, *declared]}
-    raise ClusterError(
-        f"no node can hold a trial: it asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, "
-        f"and the nodes have {'; '.join(sorted(nodes)) or 'none of either'}. "
-        "Lower resources.cpus or resources.gpus in the sweep file, or use a cluster with larger nodes"
+    raise ClusterError(infeasible(present, declared, resources))
+
+
+def infeasible(present: Sequence[Nodes], declared: Sequence[Nodes], resources: Resources) -> str:
+    """Say what a trial asks for, what the nodes have, and what to do."""
+    counted = Counter[str]()
+    for node in declared or present:
+        counted[f"{node.cpus:g} CPUs and {node.gpus:g} GPUs"] += node.count
+    asked = f"{resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
+    if resources.nodes == 1:
+        kinds = "; ".join(sorted(counted)) or "none of either"
+        return (
+            f"no node can hold a trial: it asks for {asked}, and the nodes have {kinds}. "
+            "Lower resources.cpus or resources.gpus in the sweep file, or use a cluster with larger nodes"
+        )
+    each = f"{resources.cpus / resources.nodes:g} CPUs and {resources.gpus / resources.nodes:g} GPUs"
+    there = "; ".join(f"{counted[kind]} with {kind}" for kind in sorted(counted)) or "none"
+    return (
+        f"no {resources.nodes} nodes can hold a trial: it asks for {asked}, {each} on each, and the nodes are {there}. "
+        "Lower resources.nodes, resources.cpus or resources.gpus in the sweep file, or use a larger cluster"
     )
 
 
@@ -116,14 +142,19 @@ def has_room(resources: Resources) -> bool:
     return idle.get("CPU", 0.0) >= resources.cpus and idle.get("GPU", 0.0) >= resources.gpus
 
 
-def _places_on(node: Nodes, resources: Resources) -> int:
-    by_cpu = _fit(node.cpus, resources.cpus) if resources.cpus else math.inf
+def _parts_on(node: Nodes, resources: Resources) -> int:
+    cpus, gpus = resources.cpus / resources.nodes, resources.gpus / resources.nodes
+    by_cpu = _fit(node.cpus, cpus) if cpus else math.inf
     by_gpu: float = math.inf
-    if resources.gpus >= 1:
-        by_gpu = _fit(node.gpus, resources.gpus)
-    elif resources.gpus > 0:
-        by_gpu = int(node.gpus) * _fit(1.0, resources.gpus)
+    if gpus >= 1:
+        by_gpu = _fit(node.gpus, gpus)
+    elif gpus > 0:
+        by_gpu = int(node.gpus) * _fit(1.0, gpus)
     return int(min(by_cpu, by_gpu))
+
+
+def _all_parts(parts: Sequence[tuple[int, int]]) -> int:
+    return sum(held * count for held, count in parts)
 
 
 def _fit(whole: float, part: float) -> int:

@@ -17,20 +17,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 import ray
 
 from orchestrator.errors import ClusterError
 from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray import cluster
 from orchestrator.runtime.ray.adapters import SweepRun, make_run
+from orchestrator.runtime.ray.attempt import Assignment, Gang
 from orchestrator.runtime.ray.bridge import Bridge
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.runtime.ray.trainable import Trainable, TrainableFile
 from orchestrator.runtime.ray.watchdog import Watchdog
-from orchestrator.runtime.ray.worker import Assignment
 from orchestrator.sweep.spec import Resources
 
 __all__ = ["HostOptions", "run_on_ray"]
@@ -44,7 +44,7 @@ _log = logging.getLogger("stepladder")
 def run_on_ray(
     controller: Controller,
     trainable: Trainable,
-    sweep_folder: Path,
+    sweep_folder: Location,
     options: HostOptions,
     on_step: Callable[[], None] = lambda: None,
 ) -> str:
@@ -76,7 +76,14 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
     spec = controller.state.plan.spec
     if isinstance(trainable, TrainableFile):
         trainable = replace(trainable, folder=trainable.folder.absolute())
-    return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s)
+    return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s, _gang(spec.resources))
+
+
+def _gang(resources: Resources) -> Gang | None:
+    if resources.ranks == 1:
+        return None
+    cpus, gpus = int(resources.cpus / resources.ranks), int(resources.gpus / resources.ranks)
+    return Gang(resources.nodes, resources.ranks // resources.nodes, cpus, gpus)
 
 
 def _session(controller: Controller) -> str:

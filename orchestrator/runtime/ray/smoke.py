@@ -10,13 +10,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from orchestrator.errors import ClusterError
 from orchestrator.planning.fold import SweepState
 from orchestrator.runtime.answers import Report, Verdict
 from orchestrator.runtime.controller import Controller
 from orchestrator.runtime.findings import Finding
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.host import run_on_ray
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.runtime.ray.trainable import Trainable
@@ -52,7 +52,7 @@ class SmokeController(Controller):
         return Verdict.STOP
 
 
-def smoke_trial(plan: Plan, trainable: Trainable, folder: Path, options: HostOptions, patience_s: float) -> Finding:
+def smoke_trial(plan: Plan, trainable: Trainable, folder: Location, options: HostOptions, patience_s: float) -> Finding:
     """Run the smoke trial, its checkpoints below `folder`, and judge it; it takes `patience_s` and a few seconds more.
 
     Raises KeyboardInterrupt where a signal ended it.

@@ -16,7 +16,10 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 TRIAL_KEY = "_trial"
-"""The one key of a configuration that is not a hyperparameter: what the training function may know of its trial."""
+"""The one key of a configuration that is not a hyperparameter: what the training function may know of its trial.
+
+README, "What a training function is given", has its keys.
+"""
 
 TrainingFunction: TypeAlias = Callable[[dict[str, Any]], Any]
 

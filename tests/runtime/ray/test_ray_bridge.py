@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sweeps import make_plan
@@ -9,6 +8,7 @@ from sweeps import make_plan
 from orchestrator.errors import StorageError
 from orchestrator.planning.fold import SweepState
 from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.bridge import Bridge, found_checkpoint
 from orchestrator.runtime.ray.reports import WorkerReport
 from orchestrator.sweep import event as ev
@@ -38,7 +38,7 @@ class Sweep:
         self.state = SweepState(ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")))
         clock: Callable[[], float] = lambda: self.now  # noqa: E731
         self.controller = Controller(self.state, self.disk, clock)
-        self.bridge = Bridge(self.controller, Path("/sweep"), clock)
+        self.bridge = Bridge(self.controller, Location.parse("/sweep"), clock)
 
     def start(self, places: int = 9):
         attempt = self.bridge.next_attempt(places)
@@ -161,12 +161,12 @@ def test_a_controller_that_waits_is_asked_again_soon_or_after_an_end():
 
 @pytest.mark.parametrize("recorded", ["/sweep/checkpoints/s-000001/0000-aa.0/checkpoint_000002", None])
 def test_a_checkpoint_that_is_where_it_was(recorded, tmp_path):
-    assert found_checkpoint(recorded, tmp_path) == recorded
+    assert found_checkpoint(recorded, Location.parse(tmp_path)) == recorded
 
 
 def test_a_checkpoint_is_found_where_the_sweep_lies_now(tmp_path):
     inside = "s-000001/0000-aa.0/checkpoint_000002"
     (tmp_path / "checkpoints" / inside).mkdir(parents=True)
     moved = str(tmp_path / "checkpoints" / inside)
-    assert found_checkpoint(f"/old/mount/sweep/checkpoints/{inside}", tmp_path) == moved
-    assert found_checkpoint(moved, tmp_path) == moved
+    assert found_checkpoint(f"/old/mount/sweep/checkpoints/{inside}", Location.parse(tmp_path)) == moved
+    assert found_checkpoint(moved, Location.parse(tmp_path)) == moved

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ClusterError
-from orchestrator.runtime.ray.cluster import Nodes, capacity, connected, places
+from orchestrator.runtime.ray.cluster import Nodes, capacity, connected, infeasible, places
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.sweep.spec import Resources
 
@@ -32,6 +32,37 @@ from orchestrator.sweep.spec import Resources
 )
 def test_places(nodes, cpus, gpus, expected):
     assert places(nodes, Resources(cpus=cpus, gpus=gpus)) == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "expected"),
+    [
+        ([Nodes(8, 2)] * 3, {"gpus": 4, "nodes": 2}, 1),
+        ([Nodes(8, 2, count=3)], {"gpus": 4, "nodes": 2}, 1),
+        ([Nodes(8, 2)] * 4, {"gpus": 4, "nodes": 2}, 2),
+        ([Nodes(8, 4)] * 2, {"gpus": 4, "nodes": 2}, 2),
+        ([Nodes(8, 4)], {"gpus": 4, "nodes": 2}, 0),
+        ([Nodes(8, 8), Nodes(8, 2)], {"gpus": 4, "nodes": 2}, 1),
+        ([Nodes(8, 8), Nodes(8, 2), Nodes(8, 2)], {"gpus": 4, "nodes": 2}, 2),
+        ([Nodes(8, 2, count=5)], {"gpus": 6, "nodes": 3}, 1),
+        ([Nodes(8, 6, count=5)], {"gpus": 6, "nodes": 3}, 5),
+        ([Nodes(4, 0, count=3)], {"cpus": 4, "nodes": 2}, 3),
+        ([Nodes(1, 8, count=2)], {"cpus": 4, "gpus": 2, "nodes": 2}, 0),
+        ([Nodes(64, 8)], {"gpus": 4}, 2),
+        ([], {"gpus": 4, "nodes": 2}, 0),
+    ],
+)
+def test_a_trial_on_several_nodes_takes_its_part_on_each(nodes, asked, expected):
+    assert places(nodes, Resources(**asked)) == expected
+
+
+def test_what_no_nodes_can_hold_is_told_by_what_there_is():
+    asked = Resources(cpus=8, gpus=8, nodes=2)
+    assert infeasible([Nodes(8, 4), Nodes(8, 2), Nodes(8, 2)], [], asked) == (
+        "no 2 nodes can hold a trial: it asks for 8 CPUs and 8 GPUs, 4 CPUs and 4 GPUs on each, and the nodes are "
+        "2 with 8 CPUs and 2 GPUs; 1 with 8 CPUs and 4 GPUs. "
+        "Lower resources.nodes, resources.cpus or resources.gpus in the sweep file, or use a larger cluster"
+    )
 
 
 @pytest.mark.ray

@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 def make_worker(tmp_path, monkeypatch):
     from ray.train._internal.storage import StorageContext
 
+    from orchestrator.runtime.ray.attempt import Assignment
     from orchestrator.runtime.ray.trainable import TrainableFile
-    from orchestrator.runtime.ray.worker import Assignment, worker_class
+    from orchestrator.runtime.ray.worker import worker_class
 
     monkeypatch.chdir(tmp_path)
     made = []

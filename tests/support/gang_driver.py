@@ -1,0 +1,101 @@
+"""A driver with a Ray of its own, two nodes of two (fake) GPUs: runs sweeps of two-node trials and prints what became
+of each, one JSON line a sweep. Started as a program: a process has one Ray only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.cluster_utils import Cluster
+from sweeps import make_plan
+
+from orchestrator.runtime.ray.host import HostOptions, run_on_ray
+from orchestrator.runtime.ray.trainable import TrainableFile
+from orchestrator.runtime.session import Session, create
+
+STORE = 100 * 2**20
+GPUS = 4.0
+
+
+def run(
+    address: str, folder: Path, function: str, on_step: Callable[[Session], None] = lambda _: None, **changes: Any
+) -> None:
+    """Run one sweep of `train.py:<function>`, print its trials and what the cluster has left."""
+    session = create(folder / "runs" / function, make_plan(**changes), b"")
+    options = HostOptions(address=address, teardown_s=20.0)
+    trainable = TrainableFile(folder, "train.py", function)
+
+    def step() -> None:
+        session.on_step()
+        on_step(session)
+
+    with_ray: dict[str, Any] = {}
+    ray.init(address=address, log_to_driver=False, logging_level="WARNING")
+    try:
+        reason = run_on_ray(session.controller, trainable, session.folder, options, step)
+        session.close(reason)
+        deadline = time.monotonic() + 20  # Ray counts what became free a moment later
+        while ray.available_resources().get("GPU") != GPUS and time.monotonic() < deadline:
+            time.sleep(0.1)
+        groups = {group["state"] for group in ray.util.placement_group_table().values()}
+        with_ray = {"gpus": ray.available_resources().get("GPU"), "groups": sorted(groups)}
+    finally:
+        ray.shutdown()
+    print(json.dumps({"reason": reason, **with_ray, "trials": [_told(trial) for trial in session.state.trials]}))
+
+
+def _told(trial: Any) -> dict[str, Any]:
+    attempts = [
+        {"outcome": a.outcome.value, "error": a.error, "node": a.node, "gpus": a.gpu_ids, "from": a.resumed_from}
+        for a in trial.attempts
+    ]
+    return {"state": trial.state.value, "fidelity": trial.fidelity, "value": trial.value, "attempts": attempts}
+
+
+def kill_once(path: Path) -> Callable[[Session], None]:
+    """Kill -9, once, the process whose number some rank wrote into `path`."""
+    done: list[int] = []
+
+    def kill(_: Session) -> None:
+        if not done and path.exists() and path.read_text():
+            done.append(int(path.read_text()))
+            os.kill(done[0], signal.SIGKILL)
+
+    return kill
+
+
+def main(folder: Path) -> None:
+    """Run the sweeps that tests/runtime/ray/test_ray_ranks.py looks at."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE})
+    for _ in range(2):
+        cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=STORE)
+    space = {"x": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5}}
+    shape = {
+        "search_space": space, "resources": {"cpus": 4, "gpus": 4, "nodes": 2}, "search": "random",
+        "searcher": "random", "scheduler": "none", "fidelity": {"metric": "step", "min": 1, "max": 20},
+    }  # fmt: skip
+    try:
+        run(cluster.address, folder, "fit", **shape, budget={"trials": 1})
+        asha = {
+            "searcher": {"name": "manual", "configs": [{"x": 0.9}, {"x": 0.1}, {"x": 0.2}]},
+            "scheduler": "asha",
+            "fidelity": {"metric": "step", "min": 1, "max": 2, "reduction_factor": 2},
+            "budget": {"trials": 4},
+        }
+        run(cluster.address, folder, "judged", **{**shape, **asha})
+        killed = {"budget": {"trials": 1}, "fidelity": {"metric": "step", "min": 1, "max": 4}}
+        run(cluster.address, folder, "killed", kill_once(folder / "victim"), **{**shape, **killed})
+        run(cluster.address, folder, "broken", **{**shape, **killed})
+    finally:
+        cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
