@@ -155,12 +155,12 @@ def status(sweep: Sweep, as_json: Json = False) -> None:
 
     folder = locate(sweep).folder
     state, events = read_log(folder)
-    files, diagnosis = folder.files(), winner_diagnosis(state, events)
-    holder, asked = describe_holder(files), requested(files)
+    files = folder.files()
+    holder, asked, diagnosis = describe_holder(files), requested(files), winner_diagnosis(state, events)
     if as_json:
-        _answer_json(status_document(state, folder, holder, diagnosis=diagnosis, requested=asked))
+        _answer_json(status_document(state, folder, holder, requested=asked, diagnosis=diagnosis))
     else:
-        _answer(status_answer(state, folder, holder, diagnosis=diagnosis, requested=asked))
+        _answer(status_answer(state, folder, holder, requested=asked, diagnosis=diagnosis))
 
 
 @app.command()

@@ -91,7 +91,8 @@ def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float)
     from orchestrator.runtime.workspace import sweep_folder
 
     trainable = TrainableFile.from_spec(folder.absolute(), plan.spec.trainable)
-    return preflight(plan, trainable, sweep_folder(plan, folder), HostOptions(address), Patience(smoke_s=patience_s))
+    place = sweep_folder(plan, folder).path
+    return preflight(plan, trainable, place, HostOptions(address), Patience(smoke_s=patience_s))
 
 
 def _inspector(target: str | None, folder: Path) -> Callable[[Config], ModelFacts] | None:
