@@ -66,7 +66,7 @@ def smoke_trial(plan: Plan, trainable: Trainable, folder: Location, options: Hos
 
     options = replace(options, teardown_s=TEARDOWN_S, stall_s=math.inf)
     try:
-        reason = run_on_ray(controller, trainable, Location.parse(folder), options, give_up)
+        reason = run_on_ray(controller, trainable, folder, options, give_up)
     except ClusterError as error:
         return Finding.fails(CHECK, str(error), "mend the cluster")
     if reason in {"SIGINT", "SIGTERM"}:
