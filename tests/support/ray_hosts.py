@@ -1,9 +1,9 @@
 """A real Ray cluster on pretended hosts: a head, workers with two pretended GPUs each, token authentication.
 
-    with Network(folder / "network") as network:
-        cluster = RayHosts(network)
-        cluster.start("w1", "w2")
-        cluster.head.run(*STEPLADDER, "run", "sweep.yaml", "--address", cluster.gcs, cwd=folder, env=cluster.env)
+with Network(folder / "network") as network:
+    cluster = RayHosts(network)
+    cluster.start("w1", "w2")
+    cluster.head.run(*STEPLADDER, "run", "sweep.yaml", "--address", cluster.gcs, cwd=folder, env=cluster.env)
 """
 
 from __future__ import annotations

@@ -100,15 +100,15 @@ def _versions(looks: Replies[Look]) -> Finding:
 
 def _resources(resources: Resources) -> Finding:
     asks = f"a trial takes {resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
-    present, declared = (
-        cluster.places(nodes, resources) for nodes in (cluster.present_nodes(), cluster.declared_nodes())
-    )
+    present = cluster.places(cluster.present_nodes(), resources)
     if present:
         return Finding.holds("resources", f"{asks}: {present} at once, as the cluster is now")
-    if declared:
-        return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
-    text, _, remedy = cluster.infeasible(cluster.present_nodes(), cluster.declared_nodes(), resources).rpartition(". ")
-    return Finding.fails("resources", text, remedy)
+    try:
+        cluster.refuse_infeasible(resources)
+    except ClusterError as error:
+        text, _, remedy = str(error).rpartition(". ")
+        return Finding.fails("resources", text, remedy)
+    return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
 
 
 def _storage(folder: Location, token: bytes, problem: str | None, looks: Replies[Look]) -> Finding:
@@ -186,7 +186,7 @@ def _named(nodes: Sequence[Node]) -> str:
 
 
 def _listed(versions_: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions_.items() if version != "none")
+    return ", ".join(f"{name} {version}" for name, version in versions_.items())
 
 
 def _counted(nodes: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,8 @@ from typing import Any, Generic, TypeVar
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+import orchestrator
 from orchestrator.errors import StorageError
-from orchestrator.runtime import provenance
 from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.failure import shortened
 from orchestrator.runtime.ray.trainable import Trainable, TrainableFile, TrainableNotFoundError, load
@@ -109,10 +110,9 @@ def alive_nodes() -> list[Node]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that must be alike on all nodes, `none` for what is not installed as a distribution."""
-    found = provenance.versions()
-    found["python"] = ".".join(found["python"].split(".")[:2])  # what pickles depend on
-    return {name: found.get(name, "none") for name in ("ray", "python", "stepladder")}
+    """Return the versions that must be alike on all nodes. Python's is cut to what pickles depend on."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"ray": ray.__version__, "python": python, "stepladder": orchestrator.__version__}
 
 
 def look(folder: Location) -> Look:
