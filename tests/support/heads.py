@@ -54,9 +54,10 @@ def ray_head(folder: Path) -> Iterator[Head]:
         ports = _free_ports(len(PORTS))
         head = Head(f"http://127.0.0.1:{ports[1]}", token_file)
         with tempfile.TemporaryDirectory(prefix="ray-") as temporary:  # its path goes into socket names: short
-            process = _started(head, ports, temporary, folder / f"head-{attempt}.log", program.parent)
+            log = folder / f"head-{attempt}.log"
+            process = _started(head, ports, temporary, log, program.parent)
             try:
-                if _answers(head.address, process):
+                if _answers(head.address, log, process):
                     yield head
                     return
             finally:
@@ -86,8 +87,11 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
+def _answers(address: str, log: Path, process: subprocess.Popen[bytes]) -> bool:
     while process.poll() is None:
+        if "Ray runtime started" not in log.read_text():  # the dashboard answers before its node is up
+            time.sleep(0.2)
+            continue
         try:
             urllib.request.urlopen(f"{address}/api/version", timeout=5)
         except urllib.error.HTTPError as error:
