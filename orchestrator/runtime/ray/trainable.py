@@ -8,12 +8,16 @@ of the package: a worker imports this before anything else.
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from orchestrator.sweep.spec import SweepSpec
 
 TRIAL_KEY = "_trial"
 """The one key of a configuration that is not a hyperparameter: what the training function may know of its trial."""
@@ -68,11 +72,29 @@ class TrainableFile:
         return loaded
 
 
-Trainable: TypeAlias = TrainableFile | TrainingFunction
-"""A function in a file, or (from a notebook) the function itself, which then travels to the workers by pickle."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A training program by its arguments, as the sweep file gives them."""
+
+    folder: Path
+    """Folder of the sweep file, absolute, where it runs; every node sees it under this path."""
+    arguments: tuple[str, ...]
+    """The program and its arguments, `{name}` in them for hyperparameters (see `orchestrator.planning.command`)."""
 
 
-def load(trainable: Trainable) -> TrainingFunction:
+Trainable: TypeAlias = TrainableFile | TrainingFunction | Command
+"""A function in a file, or (from a notebook) the function itself, which then travels to the workers by pickle; or a
+program."""
+
+
+def named_in(spec: SweepSpec, folder: Path) -> TrainableFile | Command:
+    """Return what a specification trains, whose sweep file lies in `folder`."""
+    if spec.trainable is not None:
+        return TrainableFile.from_spec(folder, spec.trainable)
+    return Command(folder.absolute(), spec.command or ())
+
+
+def load(trainable: TrainableFile | TrainingFunction) -> TrainingFunction:
     """Return the function; see `TrainableFile.load`."""
     return trainable.load() if isinstance(trainable, TrainableFile) else trainable
 
@@ -81,6 +103,8 @@ def name_of(trainable: Trainable) -> str:
     """Name it as messages do: `train.py:train`."""
     if isinstance(trainable, TrainableFile):
         return f"{trainable.file}:{trainable.function}"
+    if isinstance(trainable, Command):
+        return shlex.join(trainable.arguments)
     return str(getattr(trainable, "__name__", type(trainable).__name__))
 
 
