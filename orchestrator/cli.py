@@ -1,7 +1,7 @@
 """The command `stepladder`: argv to one call to text. No decision lives here.
 
-Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, 1 failed, 2 usage or sweep
-file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
+Answers go to stdout, progress and messages to stderr. Exit codes: 0 nothing left to do, or left on
+request; 1 failed, 2 usage or sweep file invalid, 75 stopped with work left, 130 Ctrl-C with the state saved.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue
+from orchestrator import cli_catalogue, cli_requests
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.driver import Ending
+    from orchestrator.runtime.location import Location
     from orchestrator.runtime.session import Session
 
 RESUMABLE = 75
@@ -34,9 +35,14 @@ app = typer.Typer(
 
 app.add_typer(cli_catalogue.spaces_app, name="spaces")
 app.command()(cli_catalogue.check)
+app.command()(cli_requests.stop)
+app.command()(cli_requests.cancel)
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
-Sweep = Annotated[Path, typer.Argument(help="The sweep file, or the sweep's folder.", show_default=False)]
+Sweep = Annotated[
+    str,
+    typer.Argument(help="The sweep file, or the sweep's folder (a path or, say, s3://...).", show_default=False),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
@@ -125,7 +131,7 @@ def resume(
 
     target = locate(sweep, overrides or ())
     if auto and not sweep_exists(target.folder):
-        run(sweep, overrides, address, cpus, gpus, as_json)
+        run(Path(sweep), overrides, address, cpus, gpus, as_json)
         return
     if trials is not None:
         target = _with_trials(target, trials)
@@ -140,19 +146,21 @@ def resume(
 @app.command()
 def status(sweep: Sweep, as_json: Json = False) -> None:
     """Show how a sweep stands, living or dead, from any terminal."""
+    from orchestrator.report.curves import winner_diagnosis
     from orchestrator.report.status_view import status_answer, status_document
-    from orchestrator.runtime.filesystem import LocalFileSystem
     from orchestrator.runtime.lease import describe_holder
-    from orchestrator.runtime.session import read_sweep
+    from orchestrator.runtime.requests import requested
+    from orchestrator.runtime.session import read_log
     from orchestrator.runtime.workspace import locate
 
     folder = locate(sweep).folder
-    state = read_sweep(folder)
-    holder = describe_holder(LocalFileSystem(folder))
+    state, events = read_log(folder)
+    files = folder.files()
+    holder, asked, diagnosis = describe_holder(files), requested(files), winner_diagnosis(state, events)
     if as_json:
-        _answer_json(status_document(state, folder, holder))
+        _answer_json(status_document(state, folder, holder, requested=asked, diagnosis=diagnosis))
     else:
-        _answer(status_answer(state, folder, holder))
+        _answer(status_answer(state, folder, holder, requested=asked, diagnosis=diagnosis))
 
 
 @app.command()
@@ -162,17 +170,22 @@ def export(
     top: Annotated[int, typer.Option(min=1, help="How many configurations, best first.")] = 1,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write. Unset: stdout.")] = None,
 ) -> None:
-    """Print the best configurations in a form that another program takes."""
+    """Print the best configurations in a form that another program takes; what the best one's curve shows to stderr."""
+    from orchestrator.report.curves import winner_diagnosis
+    from orchestrator.report.diagnosis_view import reading_text
     from orchestrator.report.export import export as exported
-    from orchestrator.runtime.session import read_sweep
+    from orchestrator.runtime.session import read_log
     from orchestrator.runtime.workspace import locate
 
-    text = exported(read_sweep(locate(sweep).folder), form, top)
+    state, events = read_log(locate(sweep).folder)
+    text = exported(state, form, top)
     if output is None:
         typer.echo(text, nl=False)
     else:
         output.write_text(text)
         _say(f"wrote {output}")
+    if told := reading_text(state, winner_diagnosis(state, events)):
+        _say(told)
 
 
 @app.command()
@@ -209,15 +222,18 @@ def _drive(session: Session, folder: Path, address: str | None, cpus: int | None
 
 def _finish(session: Session, ending: Ending, as_json: bool) -> None:
     from orchestrator.report.best import best_document
+    from orchestrator.report.curves import winner_diagnosis
     from orchestrator.report.status_view import winner_answer
+    from orchestrator.runtime.session import read_events
 
     for problem in ending.problems:
         _say(f"warning: {problem}")
+    diagnosis = winner_diagnosis(ending.state, read_events(session.folder))
     if as_json:
-        _answer_json(best_document(ending.state, session.folder))
+        _answer_json(best_document(ending.state, session.folder, diagnosis))
     else:
-        _answer(winner_answer(ending.state, session.folder, ending.reason))
-    if ending.exit_code in {75, 130}:
+        _answer(winner_answer(ending.state, session.folder, ending.reason, diagnosis))
+    if ending.is_resumable:
         _say(f"stopped ({ending.reason}), everything is saved; go on with: stepladder resume {session.folder}")
     raise typer.Exit(ending.exit_code)
 
@@ -234,7 +250,7 @@ def _with_trials(target: Any, trials: str) -> Any:
     return replace(target, overrides=(*target.overrides, f"budget.trials={planned + int(text)}"))
 
 
-def _measured_seconds(folder: Path) -> float | None:
+def _measured_seconds(folder: Location) -> float | None:
     from orchestrator.runtime.session import read_sweep, sweep_exists
 
     return read_sweep(folder).seconds_per_fidelity() if sweep_exists(folder) else None

@@ -24,9 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.compile import compile_plan
-from orchestrator.planning.parse import parse
+from orchestrator.planning.lint import lint
+from orchestrator.planning.parse import parse_text
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.provenance import provenance
-from orchestrator.runtime.session import create, read_sweep, reopen, sweep_exists
+from orchestrator.runtime.session import create, read_log, read_sweep, reopen, sweep_exists
 from orchestrator.runtime.spec_files import space_finder
 from orchestrator.runtime.workspace import sweep_folder
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
@@ -48,7 +50,10 @@ class Sweep:
         named = f"{trainable.__name__}.py:{trainable.__name__}" if callable(trainable) else trainable
         written = keys if named is None else {**keys, "trainable": named}
         self._text = json.dumps(written, default=_plain, indent=1).encode()
-        self.spec = parse(self._text, "Sweep(...)", (), space_finder(self.folder))
+        parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: ())
+        self.spec = parsed.spec
+        self._remarks = lint(parsed.spec, parsed.problems, parsed.shipped)
+        self._has_warned = False
 
     def plan(self) -> Plan:
         """Return what the sweep compiles to."""
@@ -57,16 +62,28 @@ class Sweep:
             ground = ground.model_copy(update={"code_hash": _hash_of(self._function)})
         return compile_plan(self.spec, ground)
 
+    def check(self) -> None:
+        """Print what is known to go wrong with what this sweep asks for: the reason, its source, what to do instead."""
+        from orchestrator.report.lint_view import lint_answer
+        from orchestrator.report.render import make_console, show
+
+        if self._remarks:
+            show(make_console(sys.stdout), lint_answer(self._remarks))
+        else:
+            sys.stdout.write("nothing is known to go wrong\n")
+
     @property
-    def sweep_folder(self) -> Path:
+    def sweep_folder(self) -> Location:
         """Where the sweep lies, once it has begun."""
         return sweep_folder(self.plan(), self.folder)
 
     def run(self, **ray: Any) -> Ending:
         """Run a new sweep; keywords as in `orchestrator.runtime.ray.host.HostOptions`, e.g. `num_cpus=4`.
 
-        Raises SweepExistsError where it has begun before (then `resume`).
+        Says first, once, what is known to go wrong (see `check`). Raises SweepExistsError where it has begun before
+        (then `resume`).
         """
+        self._warn()
         session = create(self.sweep_folder, self.plan(), self._text)
         return self._drive(session, ray)
 
@@ -85,8 +102,17 @@ class Sweep:
     def best(self) -> dict[str, Any]:
         """Return what best.json says."""
         from orchestrator.report.best import best_document  # notebooks that only plan need no report
+        from orchestrator.report.curves import winner_diagnosis
 
-        return best_document(self.state(), self.sweep_folder)
+        state, events = read_log(self.sweep_folder)
+        return best_document(state, self.sweep_folder, winner_diagnosis(state, events))
+
+    def _warn(self) -> None:
+        from orchestrator.report.lint_view import warning_lines
+
+        lines = [] if self._has_warned else warning_lines(self._remarks, "Sweep.check()")
+        sys.stderr.writelines(f"{line}\n" for line in lines)
+        self._has_warned = True
 
     def _drive(self, session: Any, ray: dict[str, Any]) -> Ending:
         from orchestrator.driver import drive

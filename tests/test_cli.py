@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from processes import start, stepladder, wait_until
 
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.session import read_sweep
 
 pytestmark = pytest.mark.ray
@@ -72,7 +73,7 @@ def test_a_sweep_from_run_to_extension(tmp_path: Path):
 
     later = stepladder("resume", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
     assert later.returncode == 0
-    assert len(read_sweep(folder).trials) == 9, "the extension is forgotten"
+    assert len(read_sweep(Location.parse(folder)).trials) == 9, "the extension is forgotten"
 
     (tmp_path / "sweep.yaml").write_text(SWEEP.replace("a: {low: 0.0, high: 1.0", "a: {low: 0.0, high: 2.0"))
     changed = stepladder("resume", "sweep.yaml", cwd=tmp_path)
@@ -101,17 +102,20 @@ def test_a_signal_saves_the_sweep_and_resume_ends_it(tmp_path: Path, sent: signa
     log = tmp_path / "stderr.txt"
     driver = start("run", "sweep.yaml", "--cpus", 2, cwd=tmp_path, log=log)
     folder = tmp_path / "runs" / "small"
-    wait_until(lambda: (folder / "trials" / "trials.parquet").exists() and read_sweep(folder).reported > 0, driver)
+    wait_until(
+        lambda: (folder / "trials" / "trials.parquet").exists() and read_sweep(Location.parse(folder)).reported > 0,
+        driver,
+    )
     driver.send_signal(sent)
     assert driver.wait(60) == code, log.read_text()
     assert f"go on with: stepladder resume {folder}" in log.read_text()
-    stopped = read_sweep(folder)
+    stopped = read_sweep(Location.parse(folder))
     assert stopped.stopped == sent.name
     assert stopped.open == {}
     assert "Traceback" not in log.read_text()
     resumed = stepladder("resume", "--auto", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    assert len(read_sweep(folder).trials) == 6
+    assert len(read_sweep(Location.parse(folder)).trials) == 6
 
 
 def test_a_cap_on_wall_time_stops_with_work_left_and_auto_starts(tmp_path: Path):
@@ -119,7 +123,7 @@ def test_a_cap_on_wall_time_stops_with_work_left_and_auto_starts(tmp_path: Path)
     stopped = stepladder("resume", "--auto", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
     assert stopped.returncode == 75, stopped.stderr
     assert "stopped (wall), everything is saved" in stopped.stderr
-    state = read_sweep(tmp_path / "runs" / "small")
+    state = read_sweep(Location.parse(tmp_path / "runs" / "small"))
     assert len(state.trials) < 400
 
 

@@ -29,10 +29,14 @@ def train(config):
 
 
 @pytest.mark.ray
-def test_a_function_is_swept_and_extended(tmp_path):
+def test_a_function_is_swept_and_extended(tmp_path, capfd):
     sweep = Sweep(trainable=train, folder=tmp_path, **KEYS)
     assert not sweep.exists()
     ending = sweep.run(num_cpus=2)
+    said = [line for line in capfd.readouterr().err.splitlines() if "Sweep" in line]
+    assert said[0].startswith("warning: Sweep(...):")
+    assert said[0].endswith("(thin-stage)")
+    assert said[-1] == "why, and what to do instead: Sweep.check()"
     assert ending.reason == "finished"
     assert ending.exit_code == 0
     best = sweep.best()
@@ -40,6 +44,7 @@ def test_a_function_is_swept_and_extended(tmp_path):
     assert best["winner"]["value"] == max(trial.value for trial in sweep.state().trials if trial.state == "completed")
     with pytest.raises(SweepExistsError, match="this sweep exists"):
         sweep.run()
+    assert "warning" not in capfd.readouterr().err, "it is said once"
     larger = Sweep(trainable=train, folder=tmp_path, **{**KEYS, "budget": {"trials": 5}})
     assert larger.resume(num_cpus=2).reason == "finished"
     assert len(larger.state().trials) == 5
@@ -56,3 +61,15 @@ def test_mistakes_are_told_as_for_a_file(tmp_path):
         Sweep(trainable=train, folder=tmp_path, **{**KEYS, "budget": {"trials": 0}})
     with pytest.raises(TypeError, match="cannot stand in a sweep; use plain numbers"):
         Sweep(trainable=train, folder=tmp_path, **{**KEYS, "budget": {"trials": object()}})
+
+
+def test_check_says_why_and_what_to_do_instead(tmp_path, capsys):
+    linear = {"learning_rate": {"low": 0.001, "high": 0.1, "default": 0.01}, "schedule": "none"}
+    keys = {**KEYS, "search_space": linear, "budget": {"trials": 40}}
+    Sweep(trainable=train, folder=tmp_path, **keys).check()
+    said = capsys.readouterr().out
+    assert "search_space.learning_rate.scale: 0.001 to 0.1 on a linear scale\n" in said
+    assert "  fix     Write scale: log.\n" in said
+    linear["learning_rate"]["scale"] = "log"
+    Sweep(trainable=train, folder=tmp_path, **keys).check()
+    assert capsys.readouterr().out == "nothing is known to go wrong\n"

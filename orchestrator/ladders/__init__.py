@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, ClassVar
@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 from orchestrator.errors import SpecError
 from orchestrator.ladders._coupling import Couplings
 from orchestrator.ladders._standings import Standings
+from orchestrator.ladders._walk import walk
 from orchestrator.schedulers import rungs
 from orchestrator.searchers import Guidance, Request, Searcher, make_searcher
-from orchestrator.sweep.domains import Config, Int, Model, Scalar
+from orchestrator.sweep.domains import Config, Model
 from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial, TrialState
@@ -46,6 +47,18 @@ class Proposal:
     """Held values that a coupling re-scaled, ranges that the searcher narrowed, and why."""
     max_fidelity: float | None = None
     """Where its training ends; None: at a full training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A chance that a trial is drawn by a searcher."""
+
+    searcher: Searcher
+    """The one that is asked."""
+    chance: float
+    """0 to 1. The chances of a trial may sum to less: the rest asks no searcher."""
+    learned: int
+    """How many trials it can then learn from, those of its own stage alone where it is shown no others."""
 
 
 class Ladder(ABC):
@@ -90,11 +103,25 @@ class Ladder(ABC):
         """Draw one proposal for trial `number`; None when the searcher's list is at its end."""
 
     @abstractmethod
-    def model_probability(self, number: int, reported: int, finished: int) -> float:
-        """Chance that trial `number` follows a model.
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:
+        """Return the chances that trial `number` is drawn by a searcher.
 
         Before it so many trials have reported a finite value, and so many can be learned from.
         """
+
+    def model_probability(self, number: int, reported: int, finished: int) -> float:
+        """Return the chance that trial `number` follows a model; arguments as those of `askings`."""
+        asked = self._asked(number, reported, finished)
+        return sum((asking.chance for asking in asked if self.follows_model(asking.learned, asking.searcher)), 0.0)
+
+    def short_trainings(self, number: int, reported: int, finished: int) -> dict[float, float]:
+        """Return where the training of trial `number` may be asked to end early, with the chance of each."""
+        found: dict[float, float] = {}
+        for asking in self._asked(number, reported, finished):
+            end = self._end(asking.searcher.training_end(asking.learned, self._first_rung))
+            if end is not None:
+                found[end] = found.get(end, 0.0) + asking.chance
+        return found
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return the proposal for trial `number`, none that was tried already; None when nothing is left to propose.
@@ -178,19 +205,27 @@ class Ladder(ABC):
     def untried(self, number: int, block: tuple[str, ...], parent: Trial | None = None) -> Proposal | None:
         """Walk through the values of `block`, from a random place, to a configuration that was not tried."""
         held = {} if parent is None else parent.config
-        for config in _walk(self.space, block, held, self.coin(number, REDRAWS, "leftover")):
+        for config in walk(self.space, block, held, self.coin(number, REDRAWS, "leftover")):
             proposal = self.proposal(number, config, "uniform", block, parent)
             if not self.is_tried(proposal.config):
                 return proposal
         return None
 
+    def _asked(self, number: int, reported: int, finished: int) -> list[Asking]:
+        return self.askings(number, reported, finished) if number else []  # the baseline asks none
+
     def _guided(self, proposal: Proposal, guidance: Guidance, history: Sequence[Trial]) -> Proposal:
         said = {note for trial in history for note in trial.notes} if guidance.notes else set()
         notes = (*proposal.notes, *(note for note in guidance.notes if note not in said))
-        fidelity, most = self.plan.spec.fidelity, guidance.max_fidelity
-        if most is not None:  # where reports fall
-            most = max(1, math.ceil(most / fidelity.every - 1e-9)) * fidelity.every
-        return replace(proposal, notes=notes, max_fidelity=None if most is None or most >= fidelity.max else most)
+        return replace(proposal, notes=notes, max_fidelity=self._end(guidance.max_fidelity))
+
+    def _end(self, asked: float | None) -> float | None:
+        """Return the report at which a training ends that is asked to end at `asked`; None: at a full training."""
+        fidelity = self.plan.spec.fidelity
+        if asked is None:
+            return None
+        end = max(1, math.ceil(asked / fidelity.every - 1e-9)) * fidelity.every
+        return end if end < fidelity.max else None
 
     def _next_listed(
         self, searcher: Searcher, number: int, trials: Sequence[Trial], block: tuple[str, ...], parent: Trial | None
@@ -247,32 +282,3 @@ def first_number(plan: Plan, stage: StagePlan) -> int:
 
 def _key(config: Config) -> tuple[tuple[str, object], ...]:
     return tuple(sorted((name, (type(value).__name__, value)) for name, value in config.items()))
-
-
-def _walk(space: Space, names: Sequence[str], held: Mapping[str, Scalar], random: Random) -> Iterator[Config]:
-    """Walk through the configurations of `names`, each once; a continuous one takes one drawn value at each visit."""
-    order, opened = list(space), frozenset(names)
-
-    def visit(depth: int, config: Config) -> Iterator[Config]:
-        if depth == len(order):
-            yield dict(config)
-            return
-        name = order[depth]
-        if not space.is_active(name, config):
-            yield from visit(depth + 1, config)
-            return
-        values = _values(space, name, random) if name in opened else iter([held.get(name, space[name].default)])
-        for value in values:
-            yield from visit(depth + 1, {**config, name: value})
-
-    return visit(0, {})
-
-
-def _values(space: Space, name: str, random: Random) -> Iterator[Scalar]:
-    domain, cells = space[name], space.size([name])
-    if cells is None:
-        yield domain.from_unit(random.random())
-        return
-    start = random.randrange(cells)
-    for cell in ((start + step) % cells for step in range(cells)):
-        yield domain.low + cell * domain.step if isinstance(domain, Int) else domain.from_unit((cell + 0.5) / cells)

@@ -7,7 +7,7 @@ from random import Random
 
 from pydantic import Field
 
-from orchestrator.ladders import Ladder, Proposal, first_number
+from orchestrator.ladders import Asking, Ladder, Proposal, first_number
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import Choice, Hyperparameter, Model, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
@@ -44,9 +44,10 @@ def joint_draw(
     return ladder.search(number, repetition, trials, ladder.tuned, correlated=correlated)
 
 
-def joint_model_probability(ladder: Ladder, options: JointOptions, number: int, finished: int) -> float:
-    """Return the chance that `joint_draw` follows a model."""
-    return 1.0 - options.prior_chance(number) if ladder.follows_model(finished) else 0.0
+def joint_asking(ladder: Ladder, options: JointOptions, number: int, finished: int, chance: float = 1.0) -> Asking:
+    """Return the chance that `joint_draw`, which itself has `chance`, asks the searcher."""
+    prior = 0.0 if ladder.searcher.enumerates else options.prior_chance(number)
+    return Asking(ladder.searcher, chance * (1.0 - prior), finished)
 
 
 def prior_draw(ladder: Ladder, options: JointOptions, number: int, repetition: int) -> Proposal:
@@ -107,10 +108,10 @@ class StageDraws:
         """Return the trial with the best current value; the baseline while there is none."""
         return self._ladder.standings.leader(trials) or trials[0]
 
-    def model_probability(self, stage: StagePlan, finished: int) -> float:
-        """Return whether the stage has trials enough for a model, if trials end in the order of their numbers."""
+    def asking(self, stage: StagePlan, finished: int) -> Asking:
+        """Return that the stage's searcher is asked, as if trials ended in the order of their numbers."""
         own = max(0, finished - max(1, first_number(self._ladder.plan, stage)))
-        return float(self._ladder.follows_model(own + min(1, finished), self._ladder.searcher_of(stage)))
+        return Asking(self._ladder.searcher_of(stage), 1.0, own + min(1, finished))
 
     def _searcher(self, stage: StagePlan, history: Sequence[Trial]) -> Searcher:
         key = (stage.name, history[0].number)  # a searcher is shown one list, which only grows

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from orchestrator.ladders import Ladder, Proposal
+from orchestrator.ladders import Asking, Ladder, Proposal
 from orchestrator.ladders._moves import StageDraws
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.plan import Plan, StagePlan
@@ -42,9 +42,9 @@ class HardStages(Ladder):
         left = (self.untried(number, stage.tune, parent) for stage in self._from_stage_of(number))
         return next((proposal for proposal in left if proposal is not None), None) or super().leftover(number, trials)
 
-    def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
-        """Return 1 where the stage's own trials are enough for a model, if trials end in the order of their numbers."""
-        return self._staged.model_probability(self.plan.stage_of(number), finished)
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+        """Return the stage's searcher, as if trials ended in the order of their numbers."""
+        return [self._staged.asking(self.plan.stage_of(number), finished)]
 
     def _from_stage_of(self, number: int) -> Sequence[StagePlan]:
         here = self.plan.stages.index(self.plan.stage_of(number))

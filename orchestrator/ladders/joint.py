@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from orchestrator.ladders import Ladder, Proposal, union
-from orchestrator.ladders._moves import JointOptions, joint_draw, joint_model_probability
+from orchestrator.ladders import Asking, Ladder, Proposal, union
+from orchestrator.ladders._moves import JointOptions, joint_asking, joint_draw
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Trial
 
@@ -31,9 +31,9 @@ class Joint(Ladder):
         """Draw everything, around the defaults or by the searcher."""
         return joint_draw(self, self.options, number, repetition, trials)
 
-    def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
-        """Return the chance that the draw is the searcher's, and that it has a model."""
-        return joint_model_probability(self, self.options, number, finished)
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+        """Return the chance that the draw is the searcher's."""
+        return [joint_asking(self, self.options, number, finished)]
 
 
 MEMBER = Joint

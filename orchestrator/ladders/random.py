@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.ladders import Ladder, Proposal, union
+from orchestrator.ladders import Asking, Ladder, Proposal, union
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Trial
 
@@ -28,9 +28,9 @@ class Random(Ladder):
         config = self.space.draw(self.tuned, {}, self.coin(number, repetition, "draw"))
         return self.proposal(number, config, "uniform", self.tuned, None)
 
-    def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
-        """Return 0: there is no model."""
-        return 0.0
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+        """Return none."""
+        return []
 
 
 MEMBER = Random

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from orchestrator.ladders import Ladder, Proposal, own_stage, scaled
-from orchestrator.ladders._moves import JointOptions, StageDraws, joint_draw, joint_model_probability
+from orchestrator.ladders import Asking, Ladder, Proposal, own_stage, scaled
+from orchestrator.ladders._moves import JointOptions, StageDraws, joint_asking, joint_draw
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import StrictFloat
 from orchestrator.sweep.plan import Plan, StagePlan
@@ -62,12 +62,12 @@ class ScreenStagesJoint(Ladder):
         found = self.untried(number, stage.tune, self._staged.held(trials)) if self._is_staged(stage) else None
         return found or super().leftover(number, trials)
 
-    def model_probability(self, number: int, reported: int, finished: int) -> float:  # noqa: ARG002
-        """Return the chance of a model; in a stage, if trials end in the order of their numbers."""
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+        """Return the stage's searcher, as if trials ended in the order of their numbers, or the sweep's by chance."""
         stage = self.plan.stage_of(number)
         if self._is_staged(stage):
-            return self._staged.model_probability(stage, finished)
-        return joint_model_probability(self, self.options, number, finished)
+            return [self._staged.asking(stage, finished)]
+        return [joint_asking(self, self.options, number, finished)]
 
     def _is_staged(self, stage: StagePlan) -> bool:
         return stage.name not in {self.plan.stages[0].name, self.plan.stages[-1].name}

@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import Field
 
-from orchestrator.ladders import Ladder, Proposal, own_stage, scaled
-from orchestrator.ladders._moves import JointOptions, joint_draw, joint_model_probability
+from orchestrator.ladders import Asking, Ladder, Proposal, own_stage, scaled
+from orchestrator.ladders._moves import JointOptions, joint_asking, joint_draw
 from orchestrator.sweep.domains import StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Trial
@@ -59,30 +59,36 @@ class SoftStages(Ladder):
                 return self._block_move(number, repetition, trials, elite, block)
         return joint_draw(self, self.options, number, repetition, trials)
 
-    def model_probability(self, number: int, reported: int, finished: int) -> float:
-        """Return the chance of a model, exact wherever a trial that did not diverge has reported.
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:
+        """Return who is asked, exact wherever a trial that did not diverge has reported.
 
         With searchers of the stages' own it is about right: how many trials drew their block is only expected.
         """
         moved = self._block_chance(reported)
-        by_block = self._block_model_chance(number, finished)
-        return float(moved * by_block + (1 - moved) * joint_model_probability(self, self.options, number, finished))
+        of_blocks = self._block_askings(number, finished, moved) if moved else []
+        return [*of_blocks, joint_asking(self, self.options, number, finished, 1 - moved)]
 
-    def _block_model_chance(self, number: int, finished: int) -> float:
-        """Return the chance that a block move follows a model, every block being active."""
+    def _block_askings(self, number: int, finished: int, moved: float) -> list[Asking]:
+        """Return who is asked for a block move, which has the chance `moved`, every block being active."""
         stages, current = self.plan.stages[:-1], self.plan.stage_of(number)
-        drew_block = finished * (1 - self.options.block_probability * (1 - 1 / len(stages)))
-        by_stage = {}
+        before = min(finished, self.options.block_after)  # which drew everything, but for the baseline
+        moves = (finished - before) * self.options.block_probability
+        drew_block = max(0, round(finished - 1 - moves * (1 - 1 / len(stages))))
+        found = []
         for stage in stages:
-            own = None if stage.searcher is None else self.searcher_of(stage)
-            own_chance = float(self.follows_model(int(drew_block), own))
-            shared = self.options.block_model_probability * self.follows_model(finished)
-            by_stage[stage.name] = shared if own is None else own_chance
-        preferred = by_stage.pop(current.name, None)
-        if preferred is None or not by_stage:
-            return sum(by_stage.values()) / len(by_stage) if preferred is None else preferred
-        part = float(self.options.stage_block_probability)
-        return part * preferred + (1 - part) * sum(by_stage.values()) / len(by_stage)
+            chance = moved * self._stage_chance(stage, current)
+            if stage.searcher is not None:
+                found.append(Asking(self.searcher_of(stage), chance, drew_block))
+            else:
+                found.append(Asking(self.searcher, chance * self.options.block_model_probability, finished))
+        return found
+
+    def _stage_chance(self, stage: StagePlan, current: StagePlan) -> float:
+        """Return the chance that a block move takes the block of `stage` while `current` is the stage."""
+        stages, part = self.plan.stages[:-1], float(self.options.stage_block_probability)
+        if current not in stages:
+            return 1 / len(stages)
+        return part if stage == current else (1 - part) / (len(stages) - 1)
 
     def _block_chance(self, reported: int) -> float:
         # A single block is everything: to redraw it holds nothing of the elite.

@@ -37,6 +37,11 @@ class JobState(StrEnum):
     UNKNOWN = "unknown"
     """The cluster does not answer."""
 
+    @property
+    def is_live(self) -> bool:
+        """Say whether its driver runs, or will."""
+        return self in (JobState.PENDING, JobState.RUNNING)
+
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:

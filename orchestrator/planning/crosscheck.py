@@ -9,7 +9,6 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from orchestrator import members
@@ -21,6 +20,7 @@ from orchestrator.planning.couplings import coupling_problems
 from orchestrator.planning.lint import rules
 from orchestrator.planning.messages import KeyPath, Problems, choose, show
 from orchestrator.planning.spaces import leaves_folder
+from orchestrator.planning.storage_url import is_url, storage_problem
 from orchestrator.planning.typed import typed
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.space import Space
@@ -34,7 +34,6 @@ SHARES_AT_LEAST = 0.985
 """Sum of written shares that still counts as 1: three times 0.33 does."""
 
 _TRAINABLE = re.compile(r"[^:]+\.py:[A-Za-z_]\w*")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int] = ()) -> None:
@@ -86,14 +85,11 @@ def _places_of_command(spec: SweepSpec) -> Found:
 
 def _storage(spec: SweepSpec) -> Found:
     path: KeyPath = ("storage",)
-    if scheme := _SCHEME.match(spec.storage):
-        yield path, f"{scheme[1]}:// is not supported yet; choose a folder, relative to the sweep file or absolute"
-    elif ".." in PurePosixPath(spec.storage).parts:
-        yield path, f"{show(spec.storage)} climbs out with '..'; write the absolute path"
-    elif not spec.storage.isprintable():
-        yield path, f"{show(spec.storage)} has a character that no folder's name can have; remove it"
-    elif spec.storage.startswith("~"):
-        yield path, f"{show(spec.storage)}: ~ is not expanded; write the absolute path"
+    if is_url(spec.storage):
+        scheme = spec.storage.partition(":")[0]
+        yield path, f"{scheme}:// is not supported yet; choose a folder, relative to the sweep file or absolute"
+    elif problem := storage_problem(spec.storage):
+        yield path, problem
 
 
 def _metrics(spec: SweepSpec) -> Found:

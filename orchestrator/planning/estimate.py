@@ -6,6 +6,8 @@ scheduler has an ideal rate of survival, as successive halving has.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator import members
@@ -28,6 +30,8 @@ class StageEstimate:
     """Number of its last trial; below `first` where its share is too small for one."""
     model_based: float
     """Expected number of its proposals that follow a model of earlier results."""
+    short: float
+    """Expected number of its trainings that a searcher ends before a full one, e.g. coarse-to-fine in its rounds."""
 
     @property
     def trials(self) -> int:
@@ -44,7 +48,8 @@ class BracketEstimate:
     share: float
     """Chance of a trial to be put into it."""
     expected: float | None
-    """Fidelity that one of its trials is expected to train to; None where that follows from the curves alone."""
+    """Fidelity that one of its trials is expected to train to, unless a searcher ends it early; None where that
+    follows from the curves alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +87,15 @@ class Estimate:
 def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None) -> Estimate:
     """Estimate a plan with `workers` trials at once, one unit of fidelity (an epoch) taking so many seconds."""
     trials = plan.spec.budget.trials
-    scheduler = members.load(PACKAGES["scheduler"], plan.spec.scheduler.name)
-    survival: float | None = scheduler.survival(plan.spec.fidelity)
-    brackets = tuple(_bracket(bracket, plan.spec.fidelity.max, survival) for bracket in plan.brackets)
-    most = trials * plan.spec.fidelity.max
-    parts = [bracket.share * bracket.expected for bracket in brackets if bracket.expected is not None]
-    expected = trials * sum(parts) if len(parts) == len(brackets) else None
+    full = plan.spec.fidelity.max
+    ladder, survival = make_ladder(plan), _survival(plan)
+    short = [ladder.short_trainings(number, *_ended(number, workers)) for number in range(trials)]
+    most = trials * full
+    expected = _expected(plan, short, survival)
     return Estimate(
         workers=workers,
-        stages=_stages(plan, workers),
-        brackets=brackets,
+        stages=_stages(plan, ladder, workers, short),
+        brackets=tuple(BracketEstimate(b.rungs, b.share, _trained(b, full, survival)) for b in plan.brackets),
         configurations=plan.space.size(union(plan.stages)),
         most_fidelity=most,
         expected_fidelity=expected,
@@ -100,36 +104,61 @@ def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None
     )
 
 
-def _stages(plan: Plan, workers: int) -> tuple[StageEstimate, ...]:
-    ladder = make_ladder(plan)
+def _stages(
+    plan: Plan, ladder: Ladder, workers: int, short: Sequence[Mapping[float, float]]
+) -> tuple[StageEstimate, ...]:
     found, first = [], 0
     stage_names = [plan.stage_of(number).name for number in range(plan.spec.budget.trials)]
     for stage in plan.stages:
         last = first + stage_names.count(stage.name) - 1
-        model_based = sum(_model_probability(ladder, number, workers) for number in range(first, last + 1))
-        found.append(StageEstimate(stage.name, stage.tune, first, last, model_based))
+        numbers = range(first, last + 1)
+        model_based = sum(ladder.model_probability(number, *_ended(number, workers)) for number in numbers)
+        ended_early = sum(sum(short[number].values()) for number in numbers)
+        found.append(StageEstimate(stage.name, stage.tune, first, last, model_based, ended_early))
         first = last + 1
     return tuple(found)
 
 
-def _model_probability(ladder: Ladder, number: int, workers: int) -> float:
-    if number == 0:
-        return 0.0  # the baseline
-    done = max(0, number - workers)
-    return ladder.model_probability(number, done, done)
+def _ended(number: int, workers: int) -> tuple[int, int]:
+    """Return how many trials have reported before trial `number`, and ended: all but those beside it."""
+    return max(0, number - workers), max(0, number - workers)
 
 
-def _bracket(bracket: Bracket, full: float, survival: float | None) -> BracketEstimate:
-    if not bracket.rungs:
-        return BracketEstimate(bracket.rungs, bracket.share, full)
+def _survival(plan: Plan) -> float | None:
+    scheduler = members.load(PACKAGES["scheduler"], plan.spec.scheduler.name)
+    survival: float | None = scheduler.survival(plan.spec.fidelity)
+    return survival
+
+
+def _expected(plan: Plan, short: Sequence[Mapping[float, float]], survival: float | None) -> float | None:
+    """Return the training expected of all trials; `short` holds, for each, the chances of ending early, and where."""
+    ends: defaultdict[float, float] = defaultdict(float)
+    for chances in short:
+        for end, chance in chances.items():
+            ends[end] += chance
+        ends[plan.spec.fidelity.max] += 1 - sum(chances.values())
+    total = 0.0
+    for end, trials in ends.items():
+        for bracket in plan.brackets:
+            trained = _trained(bracket, end, survival)
+            if trained is None:
+                return None
+            total += trials * bracket.share * trained
+    return total
+
+
+def _trained(bracket: Bracket, end: float, survival: float | None) -> float | None:
+    """Return how far a trial of `bracket` is expected to train whose training ends at `end`."""
+    rungs = [rung for rung in bracket.rungs if rung < end]
+    if not rungs:
+        return end
     if survival is None:
-        return BracketEstimate(bracket.rungs, bracket.share, None)
-    ends = (*bracket.rungs, full)
+        return None
     expected, before, alive = 0.0, 0.0, 1.0
-    for end in ends:
-        expected += alive * (end - before)
-        before, alive = end, alive * survival
-    return BracketEstimate(bracket.rungs, bracket.share, expected)
+    for rung in (*rungs, end):
+        expected += alive * (rung - before)
+        before, alive = rung, alive * survival
+    return expected
 
 
 def _hours(plan: Plan, workers: int, fidelity: float | None, seconds_per_fidelity: float | None) -> Hours | None:

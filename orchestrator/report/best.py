@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.report.diagnosis_view import curve_reading
 from orchestrator.report.export import ordered, shell_arguments
 from orchestrator.report.summary import Mark, StageSummary, summarise, valued_at
 from orchestrator.sweep.trial import Trial, TrialState, training_seed
 
 if TYPE_CHECKING:
+    from orchestrator.planning.diagnosis import Diagnosis
     from orchestrator.planning.fold import SweepState
     from orchestrator.runtime.filesystem import FileSystem
+    from orchestrator.runtime.location import Location
 
 NAME = "best.json"
 
 
-def best_document(state: SweepState, folder: Path) -> dict[str, Any]:
+def best_document(state: SweepState, folder: Location, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
     """Return the content of best.json as plain data, keys in the order they are written.
 
-    `folder` is the sweep's folder as a person would type it; checkpoints are given relative to it and absolute. Spend
-    is counted until the newest record, so the same log gives the same content.
+    `folder` is the sweep's folder as a person would type it; checkpoints are given relative to it and in full.
+    `diagnosis` is the winner's, None while it is trained. Spend is counted until the newest record, so the same log
+    gives the same content.
     """
     summary, spec = summarise(state, state.last_t), state.plan.spec
     winner, baseline = state.winner(), state.baseline
@@ -34,7 +38,7 @@ def best_document(state: SweepState, folder: Path) -> dict[str, Any]:
         "sweep": {"id": summary.sweep_id, "name": spec.name, "seed": spec.seed},
         "objective": {"metric": summary.metric, "goal": summary.goal, "fidelity": summary.fidelity_metric},
         "note": _note(state, winner),
-        "winner": None if winner is None else _winner(state, winner, folder),
+        "winner": None if winner is None else _winner(state, winner, folder, diagnosis),
         "baseline": None if baseline is None else _evaluated(state, baseline),
         "improvement": summary.improvement,
         "stages": [_stage(stage) for stage in summary.stages],
@@ -50,14 +54,14 @@ def best_document(state: SweepState, folder: Path) -> dict[str, Any]:
     }
 
 
-def best_text(state: SweepState, folder: Path) -> str:
+def best_text(state: SweepState, folder: Location, diagnosis: Diagnosis | None = None) -> str:
     """Return best.json as it is written: UTF-8 JSON, two spaces, a newline at the end."""
-    return json.dumps(best_document(state, folder), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(best_document(state, folder, diagnosis), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_best(files: FileSystem, state: SweepState, folder: Path) -> None:
+def write_best(files: FileSystem, state: SweepState, folder: Location, diagnosis: Diagnosis | None = None) -> None:
     """Put best.json in place, atomically. Raises StorageError as the file system does."""
-    files.replace(NAME, best_text(state, folder).encode())
+    files.replace(NAME, best_text(state, folder, diagnosis).encode())
 
 
 def _note(state: SweepState, winner: Trial | None) -> str | None:
@@ -73,7 +77,7 @@ def _note(state: SweepState, winner: Trial | None) -> str | None:
     return None
 
 
-def _winner(state: SweepState, trial: Trial, folder: Path) -> dict[str, Any]:
+def _winner(state: SweepState, trial: Trial, folder: Location, diagnosis: Diagnosis | None) -> dict[str, Any]:
     pick = max if state.plan.goal == "maximize" else min
     return {
         **_evaluated(state, trial),
@@ -82,6 +86,8 @@ def _winner(state: SweepState, trial: Trial, folder: Path) -> dict[str, Any]:
         "move": trial.move,
         "seed": training_seed(state.plan.spec.seed, trial.number),
         "checkpoint": _checkpoint(trial, folder),
+        "notes": list(trial.notes),
+        "diagnosis": None if diagnosis is None else asdict(curve_reading(state, trial, diagnosis)),
     }
 
 
@@ -94,15 +100,19 @@ def _evaluated(state: SweepState, trial: Trial) -> dict[str, Any]:
         "value": trial.value,
         "fidelity": valued_at(trial),
         "state": trial.state.value,
+        "rungs": list(state.scheduler.rungs_of(trial.bracket, trial.max_fidelity or state.plan.spec.fidelity.max)),
     }
 
 
-def _checkpoint(trial: Trial, folder: Path) -> dict[str, Any] | None:
+def _checkpoint(trial: Trial, folder: Location) -> dict[str, Any] | None:
     if trial.checkpoint is None:
         return None
-    root, path = PurePosixPath(folder.absolute()), PurePosixPath(trial.checkpoint)
-    relative = path.relative_to(root) if path.is_relative_to(root) else path
-    return {"path": str(relative), "absolute": str(root / path), "fidelity": trial.checkpoint_fidelity}
+    inside = folder.absolute().inside(trial.checkpoint)
+    return {
+        "path": inside or trial.checkpoint,
+        "absolute": trial.checkpoint,
+        "fidelity": trial.checkpoint_fidelity,
+    }
 
 
 def _stage(stage: StageSummary) -> dict[str, Any]:
@@ -138,7 +148,7 @@ def _provenance(state: SweepState) -> dict[str, Any]:
     }
 
 
-def _rerun(state: SweepState, winner: Trial | None, folder: Path) -> dict[str, Any]:
+def _rerun(state: SweepState, winner: Trial | None, folder: Location) -> dict[str, Any]:
     return {
         "trainable": state.plan.spec.program,
         "arguments": None if winner is None else shell_arguments(ordered(state, winner)),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from orchestrator.planning.diagnosis import Diagnosis
 from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Scalar
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Trial, training_seed
@@ -36,6 +37,7 @@ TRIAL_TAIL = {
     "block": pa.string(),
     "parent": pa.int64(),
     "bracket": pa.int64(),
+    "notes": pa.string(),
     "checkpoint": pa.string(),
     "worker_s": pa.float64(),
     "gpu_s": pa.float64(),
@@ -43,6 +45,8 @@ TRIAL_TAIL = {
     "gpu_ids": pa.string(),
     "outcome": pa.string(),
     "error": pa.string(),
+    "diagnosis": pa.string(),
+    "advice": pa.string(),
     "started": _MOMENT,
     "ended": _MOMENT,
     "seed": pa.int64(),
@@ -50,9 +54,12 @@ TRIAL_TAIL = {
     "code_hash": pa.string(),
     "code_changed": pa.bool_(),
 }
-"""After them. `block` is comma-separated; node, GPUs, outcome and error are the last attempt's; `worker_s` and
-`gpu_s` count all attempts up to the last sign of life; `started` and `ended` are in UTC, `ended` null until the state
-is final; `session` is the number of the driver that wrote the newest record, `code_hash` the training code it ran.
+"""After them. `block` is comma-separated; `notes` says, one a line, what a coupling re-scaled or a searcher narrowed
+for the trial, null where nothing was; `diagnosis` is what the learning curve of a final trial shows (a value of
+`planning.diagnosis.Verdict`) and `advice` what to do about it, null where there is nothing to say; node,
+GPUs, outcome and error are the last attempt's; `worker_s` and `gpu_s` count all attempts up to the last sign of life;
+`started` and `ended` are in UTC, `ended` null until the state is final; `session` is the number of the driver that
+wrote the newest record, `code_hash` the training code it ran.
 """
 
 REPORT_HEAD = {
@@ -108,7 +115,7 @@ class TrialColumns:
         self.schema = pa.schema({**TRIAL_HEAD, **measured, **columns, **TRIAL_TAIL})
         """Names and types, in the order of `row`."""
 
-    def row(self, trial: Trial, paid: Paid, session: Session) -> tuple[object, ...]:
+    def row(self, trial: Trial, paid: Paid, session: Session, diagnosis: Diagnosis | None = None) -> tuple[object, ...]:
         """Return a trial's values in the order of the schema."""
         last = trial.attempts[-1] if trial.attempts else None
         pick = max if self._plan.goal == "maximize" else min
@@ -129,6 +136,7 @@ class TrialColumns:
             ",".join(trial.block),
             trial.parent,
             trial.bracket,
+            "\n".join(trial.notes) or None,
             trial.checkpoint,
             paid.worker_s,
             paid.gpu_s,
@@ -136,6 +144,8 @@ class TrialColumns:
             last.gpu_ids if last else None,
             last.outcome.value if last and last.outcome else None,
             last.error if last else None,
+            diagnosis.verdict.value if diagnosis else None,
+            (diagnosis.advice or None) if diagnosis else None,
             moment(trial.attempts[0].started_t) if last else None,
             moment(last.ended_t) if last and last.ended_t is not None and trial.state.is_final else None,
             training_seed(self._plan.spec.seed, trial.number),

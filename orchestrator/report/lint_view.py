@@ -45,9 +45,10 @@ def lint_document(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
     ]
 
 
-def warning_lines(remarks: Sequence[Remark]) -> list[str]:
-    """Return one line for each warning: what `plan` and `run` say first."""
-    return [f"warning: {remark.finding} ({remark.rule.id})" for remark in remarks if _warns(remark)]
+def warning_lines(remarks: Sequence[Remark], ask: str) -> list[str]:
+    """Return what `plan` and `run` say first: one line for each warning, then that `ask` tells more; none without."""
+    lines = [f"warning: {remark.finding} ({remark.rule.id})" for remark in remarks if _warns(remark)]
+    return [*lines, f"why, and what to do instead: {ask}"] if lines else []
 
 
 def _warns(remark: Remark) -> bool:

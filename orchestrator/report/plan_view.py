@@ -76,11 +76,12 @@ def _needs(spec: SweepSpec) -> str:
 
 
 def _stages(found: Estimate) -> Table:
-    table = listing("stage", "opens", "trials", "numbered", "model-based", numeric=frozenset({"trials", "model-based"}))
+    counts = ["model-based", *(["short"] if any(stage.short for stage in found.stages) else [])]
+    table = listing("stage", "opens", "trials", "numbered", *counts, numeric=frozenset({"trials", *counts}))
     for stage in found.stages:
         numbers = f"{stage.first} to {stage.last}" if stage.trials > 0 else "none"
-        block = Text(", ".join(stage.tune))
-        table.add_row(Text(stage.name), block, str(stage.trials), numbers, f"{stage.model_based:.0f}")
+        row = (Text(stage.name), Text(", ".join(stage.tune)), str(stage.trials), numbers)
+        table.add_row(*row, *(f"{number:.0f}" for number in (stage.model_based, stage.short)[: len(counts)]))
     return table
 
 

@@ -6,7 +6,6 @@ import shlex
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.report import wording
+from orchestrator.report.diagnosis_view import CurveReading, curve_reading, reading_lines
 from orchestrator.report.export import ordered
 from orchestrator.report.render import listing, pairs
 from orchestrator.report.summary import Mark, Summary, summarise
@@ -22,7 +22,9 @@ from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
+    from orchestrator.planning.diagnosis import Diagnosis
     from orchestrator.planning.fold import SweepState
+    from orchestrator.runtime.location import Location
 
 Condition = Literal["running", "finished", "stopped", "interrupted"]
 
@@ -36,6 +38,8 @@ _STOPS = {
     "wall": "the cap on wall time is reached",
     "SIGINT": "stopped by Ctrl-C",
     "SIGTERM": "stopped by a signal (SIGTERM)",
+    "stop": "stopped on request, its running trials trained to the end",
+    "cancel": "cancelled on request",
 }
 
 
@@ -61,10 +65,16 @@ class Status:
     """Whether a driver works on it, nothing is left to do, it can go on, or its driver died."""
     detail: str
     """One sentence on that."""
+    requested: str | None
+    """What its driver was asked: stop or cancel; None without a request."""
     summary: Summary
     """The numbers."""
     winner_config: Config | None
     """The winner's configuration; None before any report."""
+    winner_notes: tuple[str, ...]
+    """What was re-scaled or narrowed for the winner, and why."""
+    winner_diagnosis: CurveReading | None
+    """What the winner's learning curve shows; None while it is trained, and without any."""
     failures: tuple[Failure, ...]
     """The most frequent errors first, three at most."""
     started_t: float
@@ -77,20 +87,34 @@ class Status:
     """Commands worth typing now."""
 
 
-def status(state: SweepState, folder: Path, holder: str | None, now: float) -> Status:
+def status(
+    state: SweepState,
+    folder: Location,
+    holder: str | None,
+    now: float,
+    *,
+    requested: str | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
-    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does.
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
+    it was asked (`requests.requested`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
     """
     condition, detail = _condition(state, holder)
+    if condition == "running" and requested is not None:
+        detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
     winner = state.winner()
     where = shlex.quote(str(folder))
     return Status(
         folder=str(folder),
         condition=condition,
         detail=detail,
+        requested=requested,
         summary=summarise(state, now if condition == "running" else state.last_t),
         winner_config=ordered(state, winner) if winner else None,
+        winner_notes=winner.notes if winner else (),
+        winner_diagnosis=curve_reading(state, winner, diagnosis) if winner and diagnosis else None,
         failures=_failures(state),
         started_t=state.started_t,
         last_t=state.last_t,
@@ -103,32 +127,50 @@ def status(state: SweepState, folder: Path, holder: str | None, now: float) -> S
     )
 
 
-def status_document(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> dict[str, Any]:
+def status_document(
+    state: SweepState,
+    folder: Location,
+    holder: str | None,
+    now: float | None = None,
+    *,
+    requested: str | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> dict[str, Any]:
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
-    found = status(state, folder, holder, time() if now is None else now)
+    at = time() if now is None else now
+    found = status(state, folder, holder, at, requested=requested, diagnosis=diagnosis)
     content = asdict(found)
     content["summary"]["improvement"] = found.summary.improvement
     content["summary"]["stage"] = found.summary.stage
     return content
 
 
-def status_answer(state: SweepState, folder: Path, holder: str | None, now: float | None = None) -> Group:
+def status_answer(
+    state: SweepState,
+    folder: Location,
+    holder: str | None,
+    now: float | None = None,
+    *,
+    requested: str | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> Group:
     """Return a sweep's status for a person.
 
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `now` is in seconds
-    since the epoch, None for the present.
+    since the epoch, None for the present; `requested` is what the driver was asked (`requests.requested`); `diagnosis`
+    is the winner's (`curves.winner_diagnosis`).
     """
     now = time() if now is None else now
-    found = status(state, folder, holder, now)
+    found = status(state, folder, holder, now, requested=requested, diagnosis=diagnosis)
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
     times = f"planned {_date(found.started_t)}, last record {span} later, {age} ago"
     heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
     return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
 
 
-def winner_answer(state: SweepState, folder: Path, reason: str) -> Group:
+def winner_answer(state: SweepState, folder: Location, reason: str, diagnosis: Diagnosis | None = None) -> Group:
     """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
-    found = status(state, folder, None, state.last_t)
+    found = status(state, folder, None, state.last_t, diagnosis=diagnosis)
     heading = Text(f"{found.summary.sweep_id}: {_why(reason)}", style="bold")
     return Group(heading, Text(), _stages(found.summary), Text(), _details(found))
 
@@ -169,12 +211,15 @@ def _result(found: Status) -> list[tuple[str, str]]:
     rows = [
         (label, f"trial {summary.best.trial}: {reached(summary, summary.best)}"),
         (label, wording.configuration(config)),
+        *((label, note) for note in found.winner_notes),
     ]
     if summary.baseline is not None:
         rows.append(("baseline", f"trial 0: {reached(summary, summary.baseline)}"))
     if summary.improvement is not None and summary.best.trial != 0:
         better = "better" if summary.improvement >= 0 else "worse"
         rows.append(("difference", f"{wording.number(abs(summary.improvement), 4)} {better} than the baseline"))
+    if found.winner_diagnosis is not None and found.winner_diagnosis.is_worth_telling:
+        rows += reading_lines(found.winner_diagnosis)
     return rows
 
 

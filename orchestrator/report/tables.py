@@ -17,7 +17,6 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -25,10 +24,12 @@ from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.planning.fold import SweepState
 from orchestrator.report.best import write_best
 from orchestrator.report.columns import Paid, Session, TrialColumns
+from orchestrator.report.curves import Curves
 from orchestrator.report.parquet_file import replace_table
 from orchestrator.report.report_parts import ROWS_PER_PART, ReportParts
-from orchestrator.runtime.filesystem import FileSystem, LocalFileSystem
+from orchestrator.runtime.filesystem import FileSystem
 from orchestrator.runtime.journal import JournalReader
+from orchestrator.runtime.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Trial
 
@@ -41,7 +42,7 @@ MAX_SHARE = 0.05
 class Tables:
     """The tables of one sweep. It follows the journal on its own and shares nothing with whoever writes it."""
 
-    def __init__(self, files: FileSystem, folder: Path, rows_per_part: int = ROWS_PER_PART) -> None:
+    def __init__(self, files: FileSystem, folder: Location, rows_per_part: int = ROWS_PER_PART) -> None:
         self._files = files
         self._folder = folder
         self._rows_per_part = rows_per_part
@@ -79,6 +80,7 @@ class _Content:
         self.reports = ReportParts(files, self.state.plan.sweep_id, rows_per_part)
         self._files = files
         self._columns = TrialColumns(self.state.plan)
+        self._curves = Curves(self.state.plan)
         self._session = Session()
         self._sessions: dict[int, Session] = {}
         self._gpu_s: defaultdict[int, float] = defaultdict(float)
@@ -95,6 +97,7 @@ class _Content:
             is_new = event.fidelity > trial.attempts[event.attempt].fidelity
             self.reports.add(event, trial.stage, self._session, is_new=is_new)
         state.apply(event)
+        self._curves.take(event, state.trials)
         self._is_dirty = True
         if isinstance(event, ev.DriverStarted):
             has_changed = event.code_hash != state.plan.provenance.code_hash
@@ -108,13 +111,15 @@ class _Content:
             charged_s = state.trials[event.trial].attempts[event.attempt].charged_s
             self._gpu_s[event.trial] += charged_s * state.plan.spec.resources.gpus
 
-    def write(self, folder: Path) -> bool:
+    def write(self, folder: Location) -> bool:
         """Write what changed: the reports first, so that a trial's row never counts a report that is not there."""
         if not self._is_dirty:
             return False
         self.reports.write()
         replace_table(self._files, TRIALS, self._trial_table())
-        write_best(self._files, self.state, folder)
+        winner = self.state.winner()
+        diagnosis = self._curves.diagnoses.get(winner.number) if winner else None
+        write_best(self._files, self.state, folder, diagnosis)
         if self._is_first:
             self.reports.empty_strays()
         self._is_first = self._is_dirty = False
@@ -124,7 +129,8 @@ class _Content:
         self._rows += [()] * (len(self.state.trials) - len(self._rows))
         for number in self._touched:
             trial = self.state.trials[number]
-            self._rows[number] = self._columns.row(trial, self._paid(trial), self._sessions.get(number, Session()))
+            known = self._sessions.get(number, Session()), self._curves.diagnoses.get(number)
+            self._rows[number] = self._columns.row(trial, self._paid(trial), *known)
         self._touched.clear()
         columns = zip(*self._rows, strict=True) if self._rows else [()] * len(self._columns.schema)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self._columns.schema, strict=True)]
@@ -148,14 +154,14 @@ class TableWriter:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Location,
         warn: Callable[[str], None] | None = None,
         tables: Tables | None = None,
         period_s: float = PERIOD_S,
     ) -> None:
         self.error: BaseException | None = None
         """What ended the thread; None while all is well."""
-        self._tables = tables or Tables(LocalFileSystem(folder), folder)
+        self._tables = tables or Tables(folder.files(), folder)
         self._warn = warn or _say
         self._period_s = period_s
         self._problem: str | None = None

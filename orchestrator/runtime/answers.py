@@ -24,6 +24,8 @@ class _Start:
     """Seeds the training; the trial's own."""
     max_fidelity: float
     """Where the training ends: a full one, or a coarse round's."""
+    rungs: tuple[float, ...]
+    """Fidelities at which it is compared, ascending; `max_fidelity` is the last."""
     checkpoint: str | None
     """Where to go on from; None: from the start."""
     from_fidelity: float
@@ -48,7 +50,7 @@ class Done:
     """Nothing will be started any more."""
 
     reason: str
-    """finished, exhausted, gpu_hours, cpu_hours, or what `request_stop` was told."""
+    """finished, exhausted, gpu_hours, cpu_hours, or what `request_stop` or `drain` was told."""
 
 
 Step: TypeAlias = StartTrial | ResumeTrial | Wait | Done

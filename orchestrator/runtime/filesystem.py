@@ -40,6 +40,9 @@ class FileSystem(Protocol):
     def names(self, folder: str) -> list[str]:
         """List a folder's file names, sorted; empty for a folder that is not there."""
 
+    def close(self) -> None:
+        """Let go of what is kept open for appending."""
+
 
 class LocalFileSystem:
     """A folder on a disk, or on a network file system with close-to-open consistency and atomic link and rename."""

@@ -11,12 +11,14 @@ import shutil
 import threading
 from pathlib import Path
 
+from orchestrator.runtime.location import Location
+
 
 class Retention:
     """A thread that removes folders inside the sweep's folder, and nothing outside it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
+    def __init__(self, folder: Location) -> None:
+        self._folder = folder.path.resolve()
         self._doomed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
         self._thread.start()

@@ -5,49 +5,66 @@ Beginning and going on differ in what is written first, in nothing else: replay 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from orchestrator.errors import SpecChangedError, StorageError, SweepExistsError, SweepNotFoundError
 from orchestrator.planning.compile import differences
 from orchestrator.planning.fold import SweepState, replay
 from orchestrator.planning.recover import ended_by_crash
 from orchestrator.runtime.controller import Controller
-from orchestrator.runtime.filesystem import LocalFileSystem
+from orchestrator.runtime.filesystem import FileSystem
 from orchestrator.runtime.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.runtime.lease import RENEW_S, Holder, Lease, acquire
+from orchestrator.runtime.location import Location
+from orchestrator.runtime.requests import POLL_S, Request, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 
+_log = logging.getLogger("stepladder")
 
-def sweep_exists(folder: Path) -> bool:
+
+def sweep_exists(folder: Location) -> bool:
     """Say whether a sweep lives in `folder`."""
-    return any((folder / FOLDER).glob("*.jsonl"))
+    return any(name.endswith(".jsonl") for name in folder.files().names(FOLDER))
 
 
-def read_sweep(folder: Path) -> SweepState:
+def read_sweep(folder: Location) -> SweepState:
     """Return the state of a sweep from its journal alone, living or dead; takes no lock.
 
     Raises SweepNotFoundError where there is none, JournalDamagedError where its journal is damaged.
     """
-    events = JournalReader(LocalFileSystem(folder)).read_new() if sweep_exists(folder) else []
+    return read_log(folder)[0]
+
+
+def read_log(folder: Location) -> tuple[SweepState, list[ev.Event]]:
+    """Return the state of a sweep and the records that it was made from; raises as `read_sweep`."""
+    events = read_events(folder)
+    return _replayed(folder, events), events
+
+
+def read_events(folder: Location) -> list[ev.Event]:
+    """Return a sweep's records, living or dead; takes no lock, raises as `read_sweep`."""
+    events = JournalReader(folder.files()).read_new() if sweep_exists(folder) else []
     if not events:
         raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
-    return _replayed(folder, events)
+    return events
 
 
 class Session:
     """A driver's hold on a sweep. Made by `create` or `reopen`."""
 
     def __init__(
-        self, folder: Path, files: LocalFileSystem, lease: Lease, state: SweepState, journal: JournalWriter
+        self, folder: Location, files: FileSystem, lease: Lease, state: SweepState, journal: JournalWriter
     ) -> None:
         self.folder = folder
         self.files = files
         self.lease = lease
         self.controller = Controller(state, journal, time.time, lease.check)
-        self._renewed = time.monotonic()
+        self._requests = Requests(files, lease.epoch)
+        self._asked: Request | None = None
+        self._renewed = self._polled = time.monotonic()
 
     @property
     def state(self) -> SweepState:
@@ -57,9 +74,24 @@ class Session:
     def on_step(self) -> None:
         """Do the driver's housekeeping; called by the host several times a second."""
         self.controller.tick()
-        if time.monotonic() - self._renewed >= RENEW_S:
-            self._renewed = time.monotonic()
+        now = time.monotonic()
+        if now - self._renewed >= RENEW_S:
+            self._renewed = now
             self.lease.renew()
+        if now - self._polled >= POLL_S:
+            self._polled = now
+            self._obey(self._requests.poll())
+
+    def _obey(self, asked: Request | None) -> None:
+        if asked is None or asked is self._asked:
+            return
+        self._asked = asked
+        if asked is Request.CANCEL:
+            _log.warning("cancel requested: leaving now")
+            self.controller.request_stop(asked)
+        else:
+            _log.warning("stop requested: no new trials, %d running finish", len(self.state.open))
+            self.controller.drain(asked)
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""
@@ -72,7 +104,7 @@ class Session:
         self.files.close()
 
 
-def create(folder: Path, plan: Plan, spec_text: bytes) -> Session:
+def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
     """Begin a new sweep in `folder`.
 
     Raises SweepExistsError where one is, LeaseHeldError where another driver is just beginning it.
@@ -82,7 +114,7 @@ def create(folder: Path, plan: Plan, spec_text: bytes) -> Session:
             f"{folder}: this sweep exists; go on with `stepladder resume {folder}`, "
             "or give the sweep another name to start anew"
         )
-    files = LocalFileSystem(folder)
+    files = folder.files()
     lease = acquire(files, Holder.current(), time.time(), time.sleep)
     files.replace("sweep.yaml", spec_text)
     files.replace("plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
@@ -94,14 +126,14 @@ def create(folder: Path, plan: Plan, spec_text: bytes) -> Session:
     return _begun(folder, files, lease, state, journal, [_started(lease, plan, now, [], {})])
 
 
-def reopen(folder: Path, plan: Plan, on_wait: Callable[[str], None] = lambda _: None) -> tuple[Session, list[str]]:
+def reopen(folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None) -> tuple[Session, list[str]]:
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
     Returns the session and what changed since the last driver, one sentence each. Raises SpecChangedError where the
     search itself changed, LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
     """
     refuse_changed_search(read_sweep(folder), plan)
-    files = LocalFileSystem(folder)
+    files = folder.files()
     lease = acquire(files, Holder.current(), time.time(), time.sleep, on_wait)
     reader = JournalReader(files)
     state = _replayed(folder, reader.read_new())
@@ -126,8 +158,8 @@ def refuse_changed_search(state: SweepState, plan: Plan) -> None:
 
 
 def _begun(
-    folder: Path,
-    files: LocalFileSystem,
+    folder: Location,
+    files: FileSystem,
     lease: Lease,
     state: SweepState,
     journal: JournalWriter,
@@ -159,7 +191,7 @@ def _changed_ground(state: SweepState, plan: Plan) -> list[str]:
     return changes
 
 
-def _replayed(folder: Path, events: list[ev.Event]) -> SweepState:
+def _replayed(folder: Location, events: list[ev.Event]) -> SweepState:
     try:
         return replay(events)
     except ValueError as error:

@@ -9,7 +9,9 @@ from pathlib import Path
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.planning.compile import compile_plan
 from orchestrator.planning.lint import Remark, lint
+from orchestrator.planning.storage_url import is_url
 from orchestrator.rules import ModelFacts
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.provenance import provenance
 from orchestrator.runtime.session import read_sweep, sweep_exists
 from orchestrator.runtime.spec_files import load_parsed
@@ -22,7 +24,7 @@ from orchestrator.sweep.space import Space
 class Target:
     """What a person pointed at."""
 
-    folder: Path
+    folder: Location
     """The sweep's folder, there or not."""
     source: Path | None
     """The sweep file; None where the sweep was built in Python, or its file is gone."""
@@ -53,23 +55,29 @@ def linted_plan(
     return compile_plan(spec, ground), remarks
 
 
-def sweep_folder(plan: Plan, beside: Path) -> Path:
+def sweep_folder(plan: Plan, beside: Path) -> Location:
     """Return the folder of a plan's sweep; a relative storage lies beside the sweep file, in the folder `beside`."""
-    return (beside / plan.spec.storage / plan.spec.name).absolute()
+    storage = plan.spec.storage
+    return Location.parse(storage if is_url(storage) else (beside / storage).absolute()) / plan.spec.name
 
 
-def locate(path: Path, overrides: Sequence[str] = ()) -> Target:
-    """Find the sweep that `path` means: a sweep file, or the folder of a sweep.
+def locate(place: str, overrides: Sequence[str] = ()) -> Target:
+    """Find the sweep that `place` means: a sweep file, or the folder of a sweep, by path or by URL.
 
     Raises SweepNotFoundError where the folder holds none, SpecError where the file is invalid.
     """
-    if path.is_dir():
-        if not sweep_exists(path):
-            raise SweepNotFoundError(f"{path}: there is no sweep in this folder; give a sweep file, or runs/<name>")
-        ground = read_sweep(path).plan.provenance
-        source = Path(ground.source) if ground.source else None
-        known = source if source is not None and source.is_file() else None
-        return Target(path.absolute(), known, (*ground.overrides, *overrides))
+    if not is_url(place) and not Path(place).is_dir():
+        return _of_file(Path(place), overrides)
+    folder = Location.parse(place).absolute()
+    if not sweep_exists(folder):
+        raise SweepNotFoundError(f"{place}: there is no sweep in this folder; give a sweep file, or runs/<name>")
+    ground = read_sweep(folder).plan.provenance
+    source = Path(ground.source) if ground.source else None
+    known = source if source is not None and source.is_file() else None
+    return Target(folder, known, (*ground.overrides, *overrides))
+
+
+def _of_file(path: Path, overrides: Sequence[str]) -> Target:
     folder = sweep_folder(plan_from_file(path, overrides), path.parent)
     recorded = read_sweep(folder).plan.provenance.overrides if sweep_exists(folder) else ()
     return Target(folder, path, (*recorded, *overrides))

@@ -84,6 +84,13 @@ class Searcher(ABC):
         """Return what goes with the proposal for this request: like it, a function of request and trials alone."""
         return Guidance()
 
+    def training_end(self, learned: int, first_rung: float | None) -> float | None:  # noqa: ARG002 - for members to use
+        """Return where it has trainings end that it asks for while it can learn from `learned` trials; None: full ones.
+
+        What `guidance` asks for, known without the trials: a plan counts on it.
+        """
+        return None
+
     @classmethod
     def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Model) -> list[str]:  # noqa: ARG003
         """List why this searcher cannot serve these blocks of this space; empty when it can. Called by `check`."""

@@ -80,7 +80,7 @@ class CoarseToFineSearcher(Searcher):
         if done == rounds:
             note = f"coarse-to-fine ({block}): after {rounds} rounds TPE goes on, whole ranges and full trainings"
             return Guidance((note,))
-        coarse = self._coarse(request)
+        coarse = self.training_end(len(learned), request.first_rung)
         if done == 0:
             return Guidance((), coarse)
         before, after = (self._box(request, trials, number) for number in (done - 1, done))
@@ -89,11 +89,15 @@ class CoarseToFineSearcher(Searcher):
         why = f"where the best {self._good_count(seen)} of {seen} trials lie, incumbent kept inside"
         return Guidance((f"coarse-to-fine, round {done + 1} of {rounds}: {'; '.join(narrowed)}; {why}",), coarse)
 
+    def training_end(self, learned: int, first_rung: float | None) -> float | None:
+        """Return `coarse_fidelity` during the rounds."""
+        return self._coarse(first_rung) if learned < self.startup_trials else None
+
     def _round(self, learned: Sequence[Trial]) -> int:
         return min(len(learned) // self.options.round_trials, self.options.rounds)
 
-    def _coarse(self, request: Request) -> float | None:
-        return self.options.coarse_fidelity or request.first_rung
+    def _coarse(self, first_rung: float | None) -> float | None:
+        return self.options.coarse_fidelity or first_rung
 
     def _good_count(self, seen: int) -> int:
         return max(2, math.ceil(self.options.keep * seen))
@@ -101,7 +105,7 @@ class CoarseToFineSearcher(Searcher):
     def _box(self, request: Request, trials: Sequence[Trial], rounds: int) -> Box:
         """Return the ranges after so many rounds: narrowed by each in turn, then widened to hold the incumbent."""
         box: Box = dict.fromkeys(request.block, WHOLE)
-        limit = self._coarse(request)
+        limit = self._coarse(request.first_rung)
         learned = [trial for trial in trials if trial.is_learned]
         for number in range(1, rounds + 1):
             seen = learned[: number * self.options.round_trials]

@@ -127,6 +127,15 @@ class SearcherConformance:
         assert differs == member.learns
         assert member.learns or build(member).startup_trials == 0
 
+    def test_ends_trainings_where_a_plan_counts_on(self, member: type[Searcher]) -> None:
+        """What `guidance` asks for follows from how many trials can be learned from, as `training_end` says."""
+        for count in (0, 1, 9, 10, 25, 60):
+            searcher, trials = build(member), history(count)
+            learned = sum(trial.is_learned for trial in trials)
+            for first_rung in (3.0, None):
+                request = Request(count, SPACE.tunable, {}, f"7/{count}/0", first_rung=first_rung)
+                assert searcher.guidance(request, trials).max_fidelity == searcher.training_end(learned, first_rung)
+
     def test_accepts_trials_of_every_ending(self, member: type[Searcher]) -> None:
         """Nothing but running, failed or diverged trials, told and not yet told, is a history too."""
         for state in TrialState:

@@ -6,7 +6,8 @@
         seed_everything(config)
         known = check_keys(config, own=["heads"])
         optimizer = build_optimizer(known, model.parameters())
-        scheduler = build_lr_scheduler(known, optimizer, total=config["_trial"]["max_fidelity"])
+        trial = config["_trial"]
+        scheduler = build_lr_scheduler(known, optimizer, trial["max_fidelity"], trial["rungs"])
 
 Nothing else of the package imports this room, and no training function has to. Each module's docstring lists the keys
 it reads, with their ranges; `keys` holds them as one table. They are torch's own classes wherever torch has one.

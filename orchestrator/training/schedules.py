@@ -77,13 +77,14 @@ class _Piece:
 
 
 def build_lr_scheduler(
-    config: Mapping[str, Any], optimizer: Optimizer, total: int, rungs: Sequence[int] = ()
+    config: Mapping[str, Any], optimizer: Optimizer, total: float, rungs: Sequence[float] = ()
 ) -> Scheduler:
     """Return the schedule that `config["schedule"]` names, for `total` calls of its `step()`.
 
-    `rungs` are the steps at which trials are compared, ascending, for `horizon: rung`. Build it right after the
-    optimizer; a resumed training loads both states afterwards. Raises TrainingConfigError for a key that no part knows
-    or this schedule does not read, for an impossible value, and for a schedule that cannot go with the optimizer.
+    `rungs` are the steps at which trials are compared, for `horizon: rung`. With a step an epoch, `max_fidelity` and
+    `rungs` of `config["_trial"]` are both; with one a batch, both times the batches of an epoch. Build it right after
+    the optimizer; a resumed training loads both states afterwards. Raises TrainingConfigError for a key that no part
+    knows or this schedule does not read, for an impossible value, and for a schedule that cannot go with the optimizer.
     """
     known = keys.check_keys(config)
     name = keys.word(known, "schedule", "none")
@@ -113,18 +114,26 @@ def build_lr_scheduler(
     return lr_scheduler.SequentialLR(optimizer, [piece.scheduler for piece in pieces], milestones)
 
 
-def _horizons(config: Mapping[str, Any], total: int, rungs: Sequence[int]) -> list[int]:
+def _horizons(config: Mapping[str, Any], total: float, rungs: Sequence[float]) -> list[int]:
     """Return where each whole schedule ends."""
-    if total < 1:
-        raise TrainingConfigError("total", f"{total} steps are no training", "give the steps of a full training")
+    last = _whole("total", total)
+    if last < 1:
+        raise TrainingConfigError("total", f"{last} steps are no training", "give the steps of a full training")
     if keys.word(config, "horizon", "full") == "full":
-        return [total]
-    ends = sorted({*(rung for rung in rungs if rung < total), total})
+        return [last]
+    ends = sorted({*(step for rung in rungs if (step := _whole("rungs", rung)) < last), last})
     if not rungs or ends[0] < 1:
         raise TrainingConfigError(
             "horizon", "a whole schedule up to each rung needs the rungs", "pass rungs=[3, 9, 27], in scheduler steps"
         )
     return ends
+
+
+def _whole(name: str, steps: float) -> int:
+    """Return a count of steps that may have been multiplied from a fidelity, which is a float."""
+    if abs(steps - round(steps)) > 1e-6 * max(1.0, abs(steps)):
+        raise TrainingConfigError(name, f"{steps:g} is not a count of steps", "give a whole number")
+    return round(steps)
 
 
 def _warmup_steps(config: Mapping[str, Any], steps: int) -> int:

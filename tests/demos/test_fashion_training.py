@@ -31,6 +31,7 @@ def plan() -> Plan:
 
 def config_of(fashion: ModuleType, folder: Path, **changes: object) -> dict[str, object]:
     trial = {"seed": changes.pop("seed", 3), "max_fidelity": changes.pop("max_fidelity", 4.0)}
+    trial["rungs"] = [3.0, trial["max_fidelity"]]
     return {**fashion.complete({"data": str(folder), **SMALL, **changes}), "_trial": trial}
 
 
@@ -51,8 +52,7 @@ def test_by_hand_the_conditions_are_the_sweep_files(plan: Plan, fashion: ModuleT
     assert conditions == fashion.WHERE
 
 
-def test_the_training_knows_the_rungs(plan: Plan, fashion: ModuleType):
-    assert [tuple(bracket.rungs) for bracket in plan.brackets] == [fashion.RUNGS]
+def test_a_full_training_by_hand_is_the_sweeps(plan: Plan, fashion: ModuleType):
     assert plan.spec.fidelity.max == fashion.EPOCHS
 
 
@@ -76,7 +76,8 @@ def test_any_configuration_of_the_sweep_trains(plan: Plan, fashion: ModuleType, 
         draws = random.Random(f"fashion {number}")
         units = {name: domain.from_unit(draws.random()) for name, domain in plan.space.items()}
         config = {**plan.space.complete(units), "data": str(stand_in), "images": 60, "width": 8}
-        training = fashion.Training({**config, "_trial": {"seed": number, "max_fidelity": 3.0}})
+        trial = {"seed": number, "max_fidelity": 3.0, "rungs": [3.0]}
+        training = fashion.Training({**config, "_trial": trial})
         assert training.train_epoch()["epoch"] == 1, config
 
 
@@ -130,6 +131,15 @@ def test_a_whole_schedule_runs_up_to_each_rung(fashion: ModuleType, stand_in: Pa
     assert rates[0] == pytest.approx(0.02 * (0.01 + 0.99 * (1 + math.cos(math.pi / 3)) / 2))
     assert rates[2] == pytest.approx(0.02)  # at the rung, begun anew
     assert rates[3] == pytest.approx(0.02 * 0.01)
+
+
+def test_by_hand_schedules_end_where_it_is_told(stand_in: Path, tmp_path: Path, by_hand: Callable[..., list[str]]):
+    small = ["--images=100", "--width=8", f"--data={stand_in}", "--warmup=0.0", "--epochs=3", "--save", tmp_path]
+    for rungs, epochs_of_its_last in (([], 3), (["--rungs", 2, 3], 1)):
+        by_hand(SWEEP.parent / "train.py", *small, *rungs)
+        schedule = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["schedule"]
+        last = schedule.get("_schedulers", [schedule])[-1]
+        assert last["T_max"] == epochs_of_its_last * math.ceil(70 / 32)
 
 
 def test_it_learns(fashion: ModuleType, pictures: Path):

@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sweeps import make_plan
+
 from orchestrator import cli
+from orchestrator.planning.fold import SweepState
+from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.ray.bridge import Bridge
+from orchestrator.runtime.ray.trainable import TRIAL_KEY
+from orchestrator.runtime.simulator import MemoryJournal, VirtualClock
 from orchestrator.runtime.workspace import plan_from_file
+from orchestrator.sweep import event as ev
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -34,3 +42,15 @@ def test_its_links_into_the_repository_lead_somewhere():
     rooms = re.findall(r"^    ([a-z_]+)/ ", README, re.MULTILINE)
     assert {"orchestrator", "search_spaces", "cluster", "scripts"} <= set(rooms)
     assert all((ROOT / room).is_dir() for room in rooms if room not in {"runs"})
+
+
+def test_its_table_has_what_a_training_function_is_told(tmp_path: Path):
+    first = ev.SweepPlanned(0.0, ev.FORMAT, make_plan().model_dump(mode="json"))
+    bridge = Bridge(Controller(SweepState(first), MemoryJournal(), VirtualClock()), tmp_path, VirtualClock())
+    attempt = bridge.next_attempt(1)
+    assert attempt is not None
+    told = attempt.config[TRIAL_KEY]
+    (table,) = re.findall(r'^\| `config\["_trial"\]` .*?\n\n', README, re.DOTALL | re.MULTILINE)
+    first_column = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)[1:]
+    keys = {key for cell in first_column for key in re.findall(r"`(\w+)`", cell)}
+    assert keys == set(told)

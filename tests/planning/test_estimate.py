@@ -1,10 +1,11 @@
 """What `plan` says a sweep would do and cost."""
 
 import pytest
-from sweeps import make_plan
+from sweeps import make_plan, smooth
 
 from orchestrator.planning.decide import make_ladder
 from orchestrator.planning.estimate import Hours, estimate
+from orchestrator.runtime.simulator import SimulatedCluster, simulate_plan
 
 
 def test_stages_are_the_trials_that_the_plan_deals_to_them():
@@ -64,6 +65,45 @@ def test_without_rungs_every_training_is_full_and_the_curves_alone_tell_the_medi
     unknown = estimate(make_plan(scheduler="median"), 4, 10)
     assert (unknown.expected_fidelity, unknown.expected_hours) == (None, None)
     assert unknown.most_hours is not None
+
+
+SHORT = {"name": "coarse-to-fine", "round_trials": 5}
+ALONE = {"name": "rate", "tune": ["learning_rate"], "searcher": SHORT}
+REST = {"name": "rest", "tune": ["momentum", "batch_size", "optimizer"], "share": 0.6}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stages": [ALONE, REST], "search": {"name": "hard-stages"}},
+        {"stages": [ALONE, REST], "search": {"name": "screen-stages-joint"}},
+        {"stages": [ALONE, REST], "search": {"name": "soft-stages"}},
+        {"searcher": SHORT, "search": {"name": "joint", "prior_trials": 0}},
+        {"searcher": SHORT, "search": {"name": "soft-stages"}},
+        {"searcher": SHORT, "search": {"name": "random"}},
+    ],
+    ids=lambda changes: f"{changes['search']['name']}{'' if 'stages' in changes else '-everywhere'}",
+)
+def test_the_short_trainings_expected_are_about_those_that_come(changes):
+    seen, expected = 0, 0.0
+    for seed in range(6):
+        plan = make_plan(budget={"trials": 60}, scheduler="none", seed=seed, **changes)
+        found = estimate(plan, 1)
+        state, _ = simulate_plan(plan, smooth, SimulatedCluster(workers=1))
+        seen += sum(trial.max_fidelity is not None for trial in state.trials)
+        expected += sum(stage.short for stage in found.stages)
+        short = sum(stage.short for stage in found.stages)
+        assert found.expected_fidelity == pytest.approx(60 * 27 - short * (27 - 3))
+        assert found.most_fidelity == 60 * 27
+    assert seen == pytest.approx(expected, rel=0.2)
+
+
+def test_a_short_training_is_judged_at_the_rungs_before_its_end():
+    everywhere = {"name": "coarse-to-fine", "round_trials": 1000, "coarse_fidelity": 10}
+    plan = make_plan(searcher=everywhere, search={"name": "joint", "prior_trials": 0, "prior_probability": 0})
+    found = estimate(plan, 4)
+    assert found.stages[0].short == 29
+    assert found.expected_fidelity == pytest.approx(1 * 7 + 29 * (3 + 6 / 3 + 1 / 9))
 
 
 def test_hours_follow_once_the_time_of_an_epoch_is_known():

@@ -17,6 +17,7 @@ from orchestrator.errors import StorageError
 from orchestrator.report.tables import Tables
 from orchestrator.runtime.filesystem import LocalFileSystem
 from orchestrator.runtime.journal import JournalWriter
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.simulator import SimulatedCluster, simulate_plan
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import StagePlan
@@ -73,7 +74,7 @@ def story():
         events.extend([proposed, ev.AttemptStarted(t, number, 0), ev.AttemptPlaced(t, number, 0, "node-1", "0")])
         for epoch, score in curve.items():
             verdict = stop if epoch == max(curve) else None
-            checkpoint = f"checkpoints/{number}/{epoch}"
+            checkpoint = f"/data/runs/test/checkpoints/{number}/{epoch}"
             events.append(ev.Reported(t + 100 * epoch, number, 0, epoch, {"score": score}, checkpoint, verdict))
         if outcome:
             events.append(ev.AttemptEnded(t + 100 * max(curve, default=1), number, 0, outcome, error))
@@ -104,11 +105,18 @@ def sweep(tmp_path):
     return Sweep(tmp_path / "runs" / "test")
 
 
+@pytest.fixture
+def make_sweep():
+    """For tests with more than one sweep."""
+    return lambda folder: Sweep(folder / "runs" / "test")
+
+
 class Sweep:
     """A sweep's folder into which a log is written piece by piece, as a driver would."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.location = Location.parse(folder)
         self.files = LocalFileSystem(folder)
         self.epoch = 0
         self.connection = duckdb.connect()
@@ -132,7 +140,7 @@ class Sweep:
             self.journal.commit()
 
     def tables(self, rows_per_part: int = 250_000) -> Tables:
-        return Tables(self.files, self.folder, rows_per_part)
+        return Tables(self.files, self.location, rows_per_part)
 
     def query(self, sql: str) -> list[tuple]:
         """Ask DuckDB; `{trials}` and `{reports}` stand for the files."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
 
 import pytest
 
 from orchestrator.planning.fold import replay
 from orchestrator.report.best import best_document, best_text, write_best
+from orchestrator.runtime.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import training_seed
 
-FOLDER = Path("/data/runs/test")
+FOLDER = Location.parse("/data/runs/test")
 
 
 def test_the_winner_is_the_best_complete_trial(story):
@@ -22,6 +22,7 @@ def test_the_winner_is_the_best_complete_trial(story):
     assert (winner["trial"], winner["value"], winner["best_value"], winner["fidelity"]) == (2, 0.9, 0.95, 27.0)
     assert winner["config"] == {"learning_rate": 0.05, "batch_size": 32, "momentum": 0.9, "optimizer": "sgd"}
     assert winner["seed"] == training_seed(7, 2)
+    assert winner["rungs"] == found["baseline"]["rungs"] == [3.0, 9.0, 27.0]
     assert winner["checkpoint"] == {
         "path": "checkpoints/2/27.0",
         "absolute": "/data/runs/test/checkpoints/2/27.0",
@@ -52,7 +53,7 @@ def test_the_stage_trail_spend_and_counts(story):
 
 
 def test_it_says_how_to_get_it_again(story):
-    found = best_document(replay(story), Path("/data/my runs"))
+    found = best_document(replay(story), Location.parse("/data/my runs"))
     assert found["rerun"]["trainable"] == "train.py:train"
     assert shlex.split(found["rerun"]["command"]) == ["stepladder", "export", "/data/my runs", "--format", "args"]
     assert "--learning_rate=0.05" in shlex.split(found["rerun"]["arguments"])
@@ -99,9 +100,9 @@ def test_a_checkpoint_elsewhere_keeps_its_path(story):
 
 def test_the_file_is_stable_finite_json(sweep, told):
     state = replay(told)
-    write_best(sweep.files, state, sweep.folder)
+    write_best(sweep.files, state, sweep.location)
     text = (sweep.folder / "best.json").read_text()
-    assert text == best_text(replay(told), sweep.folder)
+    assert text == best_text(replay(told), sweep.location)
     assert text.endswith("}\n")
 
     def refused(constant):

@@ -53,6 +53,17 @@ def test_it_lists_stages_rungs_and_the_space():
     assert ["beta1", "0.8", "to", "0.99,", "linear", "0.9", "3", "optimizer", "adam"] in lines
 
 
+def test_short_trainings_are_shown_where_a_searcher_asks_for_them():
+    assert "short" not in printed(a_plan())
+    first = {"name": "rate", "tune": ["learning_rate"], "searcher": "coarse-to-fine"}
+    rest = {"name": "rest", "tune": ["momentum"], "share": 0.5}
+    text = printed(a_plan(stages=[first, rest], search="hard-stages"))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["stage", "opens", "trials", "numbered", "model-based", "short"] in lines
+    assert ["rate", "learning_rate", "30", "0", "to", "29", "2", "27"] in lines
+    assert ["rest", "momentum", "30", "30", "to", "59", "0", "0"] in lines
+
+
 def test_hours_are_unknown_until_an_epoch_was_timed():
     unknown = printed(a_plan())
     assert "at most   1,620 epochs\n" in unknown

@@ -88,7 +88,7 @@ def test_between_any_two_files_counts_never_fall_and_columns_never_go(sweep, tol
     recording = Recording(sweep)
     for batch in [told[i : i + 97] for i in range(0, len(told), 97)]:
         sweep.write(batch)
-        Tables(recording, sweep.folder, rows_per_part=30).refresh()  # each a driver that begins anew
+        Tables(recording, sweep.location, rows_per_part=30).refresh()  # each a driver that begins anew
     assert recording.counts == sorted(recording.counts)
     assert recording.counts[-1] == len(reports_of(told))
     assert recording.late == sorted(recording.late)
@@ -132,7 +132,7 @@ def test_a_key_that_the_log_holds_twice_keeps_the_last(sweep, told):
 
 
 def test_a_full_disk_loses_nothing(sweep, told, disk):
-    tables = Tables(disk, sweep.folder, rows_per_part=30)
+    tables = Tables(disk, sweep.location, rows_per_part=30)
     for index, batch in enumerate(told[i : i + 41] for i in range(0, len(told), 41)):
         sweep.write(batch)
         disk.is_full = index % 3 != 0

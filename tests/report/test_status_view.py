@@ -13,11 +13,12 @@ from sweeps import SPACE, make_plan
 from orchestrator.planning.fold import replay
 from orchestrator.report.render import make_console, show
 from orchestrator.report.status_view import status_answer, status_document, winner_answer
+from orchestrator.runtime.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 
 GOLDEN = Path(__file__).parent / "golden"
-FOLDER = Path("runs/test")
+FOLDER = Location.parse("runs/test")
 HOLDER = "the sweep is driven by process 17 on host since 2023-11-14 22:13:20 UTC (epoch 1)"
 
 
@@ -45,7 +46,7 @@ def finished(story):
 
 
 def test_the_winner_is_golden(story):
-    text = printed(winner_answer(finished(story), Path("runs/my sweep"), "finished"))
+    text = printed(winner_answer(finished(story), Location.parse("runs/my sweep"), "finished"))
     assert text == (GOLDEN / "winner.txt").read_text()
 
 
@@ -58,6 +59,13 @@ def test_the_winner_is_golden(story):
         ("wall", "stopped", "the cap on wall time is reached; it can go on", "stepladder resume runs/test"),
         ("SIGINT", "stopped", "stopped by Ctrl-C; it can go on", "stepladder resume runs/test"),
         ("SIGTERM", "stopped", "stopped by a signal (SIGTERM); it can go on", "stepladder resume runs/test"),
+        (
+            "stop",
+            "stopped",
+            "stopped on request, its running trials trained to the end; it can go on",
+            "stepladder resume",
+        ),
+        ("cancel", "stopped", "cancelled on request; it can go on", "stepladder resume runs/test"),
         (None, "interrupted", "its driver host:17 is gone without a word; nothing acknowledged", "stepladder resume "),
     ],
 )
@@ -72,6 +80,8 @@ def test_every_end_has_its_words_and_its_next_command(story, reason, condition, 
 def test_a_holder_drives_a_sweep_that_has_not_stopped(story):
     found = status_document(replay(story), FOLDER, HOLDER, now=2e9)
     assert (found["condition"], found["detail"]) == ("running", HOLDER)
+    asked = status_document(replay(story), FOLDER, HOLDER, now=2e9, requested="stop")
+    assert (asked["requested"], asked["detail"]) == ("stop", f"stop requested, 1 trial still running; {HOLDER}")
     planned = status_document(replay(story[:1]), FOLDER, None, now=2e9)
     assert (planned["condition"], planned["detail"]) == ("interrupted", "planned, and no driver has begun it")
 
@@ -138,7 +148,7 @@ def test_nothing_is_wider_than_100_columns_or_coloured():
         ev.AttemptEnded(1.0, 1, 0, Outcome.ERROR, "e" * 300),
     ]
     state = replay(events)
-    folder = Path("/" + "deep/" * 40)
+    folder = Location.parse("/" + "deep/" * 40)
     for answer in (status_answer(state, folder, "who " * 50, 5.0), winner_answer(state, folder, "finished")):
         text = printed(answer)
         assert max(len(line) for line in text.splitlines()) <= 100

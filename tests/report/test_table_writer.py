@@ -28,7 +28,7 @@ def test_the_writer_warns_once_of_a_full_disk_and_goes_on(sweep, told, disk):
     warnings = []
     disk.is_full = True
     sweep.write(told[:100])
-    writer = TableWriter(sweep.folder, warnings.append, Tables(disk, sweep.folder), period_s=0.01)
+    writer = TableWriter(sweep.location, warnings.append, Tables(disk, sweep.location), period_s=0.01)
     wait_until(lambda: warnings)
     time.sleep(0.05)
     assert len(warnings) == 1
@@ -44,14 +44,14 @@ def test_the_writer_warns_once_of_a_full_disk_and_goes_on(sweep, told, disk):
 def test_a_disk_that_stays_full_is_told_at_the_end(sweep, told, disk, capsys):
     disk.is_full = True
     sweep.write(told[:100])
-    (problem,) = TableWriter(sweep.folder, tables=Tables(disk, sweep.folder)).stop()
+    (problem,) = TableWriter(sweep.location, tables=Tables(disk, sweep.location)).stop()
     assert problem == "the tables are behind the journal: reports/part-00000.parquet: the disk is full; free some space"
     assert capsys.readouterr().err == f"warning: {problem}\n"
 
 
 def test_the_writer_keeps_an_error_of_its_own(sweep):
     sweep.write([ev.DriverStarted(0.0, 1, "host:17", "c0de", {})])
-    writer = TableWriter(sweep.folder)
+    writer = TableWriter(sweep.location)
     (problem,) = writer.stop()
     assert isinstance(writer.error, ValueError)
     assert "by an error of Stepladder's own" in problem
@@ -64,7 +64,7 @@ def test_the_writer_tells_of_a_damaged_journal(sweep, told):
     data = bytearray(journal.read_bytes())
     data[len(data) // 2] ^= 1
     journal.write_bytes(data)
-    writer = TableWriter(sweep.folder)
+    writer = TableWriter(sweep.location)
     (problem,) = writer.stop()
     assert isinstance(writer.error, JournalDamagedError)
     assert "damaged at byte" in problem

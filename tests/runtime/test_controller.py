@@ -9,7 +9,7 @@ from orchestrator.errors import LeaseLostError
 from orchestrator.planning.fold import SweepState
 from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
 from orchestrator.runtime.controller import COMMIT_S, Controller
-from orchestrator.runtime.simulator import MemoryJournal, SimulatedCluster, VirtualClock, simulate_plan
+from orchestrator.runtime.simulator import MemoryJournal, SimulatedCluster, VirtualClock, simulate, simulate_plan
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
 
@@ -135,6 +135,41 @@ def test_a_request_to_stop_pauses_trials_at_their_next_report():
     assert desk.controller.state.stopped == "SIGTERM"
 
 
+def test_draining_starts_nothing_and_lets_what_runs_go_on():
+    desk = Desk()
+    desk.start()
+    desk.start()
+    desk.controller.drain("stop")
+    assert isinstance(desk.controller.next_step(), Wait)
+    assert desk.report(0, 3) is Verdict.CONTINUE
+    assert desk.report(0, 27) is Verdict.STOP
+    desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
+    desk.controller.on_attempt_end(1, 0, Outcome.LOST, "node died")
+    assert desk.controller.next_step() == Done("stop"), "a lost trial is the next driver's"
+    assert desk.controller.state.trials[0].state is TrialState.COMPLETED
+    assert desk.controller.state.trials[1].state is TrialState.INTERRUPTED
+
+
+def test_draining_does_not_wait_for_a_worker_and_a_cap_still_holds():
+    desk = Desk(budget={"trials": 30, "wall": "15m"})
+    desk.start()
+    desk.controller.next_step()
+    assert desk.controller.overdue() == []
+    desk.controller.drain("stop")
+    assert desk.controller.overdue() == [(1, 0)]
+    desk.clock.now += 900
+    assert desk.controller.overdue() == [(0, 0), (1, 0)]
+
+
+def test_draining_with_nothing_left_to_start_finishes():
+    desk = Desk(budget={"trials": 1})
+    desk.start()
+    desk.controller.drain("stop")
+    assert desk.report(0, 27) is Verdict.STOP
+    desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
+    assert desk.controller.next_step() == Done("finished")
+
+
 def test_closing_ends_open_attempts_as_interrupted():
     desk = Desk()
     desk.start()
@@ -217,3 +252,62 @@ def test_a_space_that_is_exhausted_ends_the_sweep():
     state, _ = simulate_plan(make_plan(search_space=space), lambda config, _: config["a"], SimulatedCluster())
     assert sorted(trial.config["a"] for trial in state.trials) == [1, 2, 3]
     assert state.stopped == "exhausted"
+
+
+class Watched(Controller):
+    """Keeps what it answered."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.starts: list[StartTrial | ResumeTrial] = []
+
+    def next_step(self):
+        step = super().next_step()
+        if isinstance(step, StartTrial | ResumeTrial):
+            self.starts.append(step)
+        return step
+
+
+def simulated_starts(cluster: SimulatedCluster = SimulatedCluster(workers=4), **changes):  # noqa: B008 - frozen
+    first = ev.SweepPlanned(0.0, ev.FORMAT, make_plan(**changes).model_dump(mode="json"))
+    clock = VirtualClock()
+    controller = Watched(SweepState(first), MemoryJournal(), clock)
+    assert simulate(controller, clock, smooth, cluster) == "finished"
+    return controller.starts, controller.state
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "rungs"),
+    [
+        ("none", {(27.0,)}),
+        ("asha", {(3.0, 9.0, 27.0)}),
+        ({"name": "asha", "brackets": 2}, {(3.0, 9.0, 27.0), (9.0, 27.0)}),
+        ("median", {tuple(map(float, range(3, 28)))}),
+    ],
+)
+def test_a_start_tells_the_rungs_of_the_trials_bracket_and_the_full_training(scheduler, rungs):
+    starts, state = simulated_starts(scheduler=scheduler, search="random", searcher="random")
+    assert {step.rungs for step in starts} == rungs
+    brackets = state.plan.brackets
+    assert all(step.rungs[:-1] == brackets[state.trials[step.trial].bracket].rungs for step in starts)
+
+
+def test_the_baseline_which_is_never_stopped_is_trained_as_those_it_is_compared_with():
+    starts, _ = simulated_starts()
+    assert starts[0].trial == 0
+    assert starts[0].rungs == (3.0, 9.0, 27.0)
+
+
+def test_a_resumed_trial_is_told_the_same_rungs():
+    lost_once = SimulatedCluster(workers=4, loses=lambda trial, attempt, fidelity: attempt == 0 and fidelity == 5)
+    starts, _ = simulated_starts(lost_once, scheduler={"name": "asha", "brackets": 2})
+    resumed = [step for step in starts if step.attempt == 1]
+    assert len(resumed) >= 5
+    first = {step.trial: step.rungs for step in starts if step.attempt == 0}
+    assert all(step.rungs == first[step.trial] for step in resumed)
+
+
+def test_the_rungs_of_a_short_training_end_with_it():
+    searcher = {"name": "coarse-to-fine", "coarse_fidelity": 6, "round_trials": 5}
+    starts, _ = simulated_starts(searcher=searcher, search={"name": "joint", "prior_trials": 0})
+    assert {(step.max_fidelity, step.rungs) for step in starts} == {(27.0, (3.0, 9.0, 27.0)), (6.0, (3.0, 6.0))}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.retention import Retention
 
 
@@ -10,7 +11,7 @@ def test_it_removes_inside_the_sweep_and_nothing_else(tmp_path):
         folder.mkdir(parents=True)
         (folder / "weights").write_text("x")
     (sweep / "link").symlink_to(outside)
-    retention = Retention(sweep)
+    retention = Retention(Location.parse(sweep))
     retention.remove(
         [str(old), str(outside), str(sweep), str(sweep / "link"), str(sweep / ".." / "outside"), "/nowhere"]
     )

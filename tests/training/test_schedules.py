@@ -192,6 +192,7 @@ def test_groups_keep_their_own_rates(schedule):
         ({"schedule": "exponential", "gamma": 0.9, "end_factor": 0.1}, "end_factor: gamma says how fast"),
         ({"schedule": "exponential", "end_factor": 0.0}, "end_factor: an exponential decay never reaches 0"),
         ({"warmup": 10}, "warmup: 10 steps leave nothing of a schedule of 10; shorten it"),
+        ({"total": 2.5}, "total: 2.5 is not a count of steps; give a whole number"),
         ({"horizon": "rung"}, "horizon: a whole schedule up to each rung needs the rungs; pass rungs="),
         ({"schedule": "constant_then_exponential", "hold": 10}, "hold: 10 steps leave nothing of 10 to decay in"),
     ],

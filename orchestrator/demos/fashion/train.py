@@ -39,9 +39,7 @@ from orchestrator.training import (
 CLASSES = 10
 FEATURES = 64
 EPOCHS = 27
-"""A full training, where the sweep does not say otherwise."""
-RUNGS = (3, 9)
-"""Epochs at which sweep.yaml compares trials: with `horizon: rung` a whole schedule runs up to each."""
+"""A full training by hand; in a sweep, sweep.yaml says."""
 CHECKPOINT = "checkpoint.pt"
 OWN = ("images", "data", "adamw_learning_rate")
 """Keys that this file reads itself."""
@@ -146,7 +144,8 @@ class Training:
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = {name: value for name, value in config.items() if not name.startswith("_")}
         seed_everything(config)
-        self.epochs = int(config["_trial"].get("max_fidelity", EPOCHS))
+        trial = config["_trial"]
+        self.epochs = int(trial["max_fidelity"])
         self.epoch = 0
         self.parts = load_parts(config["data"], int(config["images"]))
         self.batch_size = int(config["batch_size"])
@@ -159,7 +158,7 @@ class Training:
         self.has_center_loss = config["center_loss_weight"] > 0
         self.optimizer = build_optimizer(known, self.network.parameters())
         batches = math.ceil(len(self.parts["training"][1]) / self.batch_size)
-        rungs = [rung * batches for rung in RUNGS]
+        rungs = [rung * batches for rung in trial["rungs"]]  # with `horizon: rung` a whole schedule runs up to each
         self.schedule = build_lr_scheduler(known, self.optimizer, self.epochs * batches, rungs)
 
     def train_epoch(self) -> dict[str, float]:
@@ -267,6 +266,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=type(value), default=argparse.SUPPRESS, help=f"default {value}")
     parser.add_argument("--seed", type=int, default=0, help="of initialisation, order and dropout; default 0")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of a full training; default {EPOCHS}")
+    parser.add_argument("--rungs", type=int, nargs="+", help="where whole schedules end, for horizon rung")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the last epoch's checkpoint into FOLDER")
     parser.add_argument("--test", type=Path, metavar="FOLDER", help="no training: test the checkpoint in FOLDER")
     given = vars(parser.parse_args())
@@ -274,7 +274,8 @@ def main() -> None:
     if (tested := given.pop("test")) is not None:
         print(f"test_accuracy {test(tested, given.get('data')):.4f}")
         return
-    saved, trial = given.pop("save"), {"seed": given.pop("seed"), "max_fidelity": given.pop("epochs")}
+    saved, epochs, rungs = (given.pop(name) for name in ("save", "epochs", "rungs"))
+    trial = {"seed": given.pop("seed"), "max_fidelity": epochs, "rungs": rungs or [epochs]}
     training = Training({**complete(given), "_trial": trial})
     while training.epoch < training.epochs:
         metrics = training.train_epoch()

@@ -37,9 +37,7 @@ from orchestrator.training import (
 )
 
 EPOCHS = 18
-"""A full training, where the sweep does not say otherwise."""
-RUNGS = (2, 6)
-"""Epochs at which sweep.yaml compares trials: with `horizon: rung` a whole schedule runs up to each."""
+"""A full training by hand; in a sweep, sweep.yaml says."""
 EMBEDDING = 64
 CHECKPOINT = "checkpoint.pt"
 OWN = ("input_dropout", "cell")
@@ -105,7 +103,8 @@ class Training:
         self.config = {name: value for name, value in config.items() if not name.startswith("_")}
         known = check_keys(self.config, own=OWN)
         seed_everything(config)
-        self.epochs = int(config["_trial"].get("max_fidelity", EPOCHS))
+        trial = config["_trial"]
+        self.epochs = int(trial["max_fidelity"])
         self.epoch = 0
         self.corpus = load_corpus()
         self.batch_size = int(config["batch_size"])
@@ -113,7 +112,7 @@ class Training:
         self.loss = build_loss(known)
         self.optimizer = build_optimizer(known, self.network.parameters())
         batches = math.ceil(len(self.corpus.parts["training"][1]) / self.batch_size)
-        rungs = [rung * batches for rung in RUNGS]
+        rungs = [rung * batches for rung in trial["rungs"]]  # with `horizon: rung` a whole schedule runs up to each
         self.schedule = build_lr_scheduler(known, self.optimizer, self.epochs * batches, rungs)
 
     def train_epoch(self) -> dict[str, float]:
@@ -214,6 +213,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=type(value), default=value, help=f"default {value}")
     parser.add_argument("--seed", type=int, default=0, help="of initialisation, order and dropout; default 0")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of a full training; default {EPOCHS}")
+    parser.add_argument("--rungs", type=int, nargs="+", help="where whole schedules end, for horizon rung")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the last epoch's checkpoint into FOLDER")
     parser.add_argument("--test", type=Path, metavar="FOLDER", help="no training: test the checkpoint in FOLDER")
     config = vars(parser.parse_args())
@@ -221,7 +221,8 @@ def main() -> None:
     if (tested := config.pop("test")) is not None:
         print(f"test_accuracy {test(tested):.4f}")
         return
-    saved, trial = config.pop("save"), {"seed": config.pop("seed"), "max_fidelity": config.pop("epochs")}
+    saved, epochs, rungs = (config.pop(name) for name in ("save", "epochs", "rungs"))
+    trial = {"seed": config.pop("seed"), "max_fidelity": epochs, "rungs": rungs or [epochs]}
     training = Training({**config, "_trial": trial})
     while training.epoch < training.epochs:
         metrics = training.train_epoch()

@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.reports import WorkerReport
 from orchestrator.runtime.ray.trainable import TRIAL_KEY
 from orchestrator.sweep.trial import Outcome
@@ -53,15 +54,13 @@ class LiveAttempt:
 class Bridge:
     """What Tune's loop asks and tells."""
 
-    def __init__(self, controller: Controller, folder: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, controller: Controller, folder: Location, clock: Callable[[], float]) -> None:
         self.folder = folder
         """The sweep's folder, absolute."""
         self.live: dict[str, LiveAttempt] = {}
         """Attempts that have not ended, oldest first."""
         self.failure: Exception | None = None
         """What ended the sweep out of order; None while nothing has."""
-        self.leaving: str | None = None
-        """Name of the signal that asked to leave at once; None without one."""
         self.done: str | None = None
         """Why nothing will be started any more, once nothing is alive; None before."""
         self.last_event: float = clock()
@@ -71,13 +70,17 @@ class Bridge:
         self._ask_at = -math.inf
 
     @property
+    def leaving(self) -> str | None:
+        """Why the loop must end at its next turn: a signal's name, or a request; None while it need not."""
+        return self._controller.stop_requested
+
+    @property
     def is_over(self) -> bool:
         """Say whether the loop should end."""
         return self.done is not None or self.leaving is not None or self.failure is not None
 
     def leave(self, signal_name: str) -> None:
         """End the loop at its next turn; safe to call from a signal handler."""
-        self.leaving = signal_name
         self._controller.request_stop(signal_name)
 
     def fail(self, error: Exception) -> None:
@@ -178,6 +181,7 @@ class Bridge:
             "attempt": step.attempt,
             "seed": step.seed,
             "max_fidelity": step.max_fidelity,
+            "rungs": list(step.rungs),
             "checkpoint": found_checkpoint(step.checkpoint, self.folder),
             "sweep_folder": str(self.folder),
         }
@@ -191,10 +195,10 @@ class Bridge:
         self.last_event = self._clock()
 
 
-def found_checkpoint(checkpoint: str | None, folder: Path) -> str | None:
+def found_checkpoint(checkpoint: str | None, folder: Location) -> str | None:
     """Return where a recorded checkpoint lies now: a sweep's folder may have moved since, or be mounted elsewhere."""
     if checkpoint is None or Path(checkpoint).is_dir():
         return checkpoint
     _, found, inside = checkpoint.rpartition(f"/{CHECKPOINTS}/")
     moved = folder / CHECKPOINTS / inside
-    return str(moved) if found and moved.is_dir() else checkpoint
+    return str(moved) if found and moved.path.is_dir() else checkpoint

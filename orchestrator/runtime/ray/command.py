@@ -21,7 +21,6 @@ import os
 import shlex
 import shutil
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,8 +84,8 @@ class _Room:
 
 def run_command(assignment: Assignment, command: Command, config: dict[str, Any], session: Any) -> None:
     """Run the program to its end in the session's training thread; raises AttemptFailed, and SystemExit on a STOP."""
-    if not command.folder.is_dir():
-        raise AttemptFailed(ERROR, f"{command.folder} is not there; every node must see it under this path")
+    if (problem := command.problem()) is not None:
+        raise AttemptFailed(ERROR, problem)
     room = _Room.made(session.storage)
     environment, arguments = _prepared(command, config, room, session.loaded_checkpoint)
     program = Program(arguments, command.folder, environment, room.logs, min(assignment.teardown_s, GRACE_S))
@@ -114,7 +113,7 @@ def _prepared(
     trial = {**config[TRIAL_KEY], "checkpoint": found}
     environment = {name: value for name, value in os.environ.items() if name != CHECKPOINT_VARIABLE}
     environment |= {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PATH": command.search_path,
         "STEPLADDER_CONFIG": json.dumps({**config, TRIAL_KEY: trial}),
         "STEPLADDER_REPORTS": str(room.reports),
         "STEPLADDER_CHECKPOINTS": str(room.checkpoints),

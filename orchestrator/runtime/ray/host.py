@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 import ray
 
 from orchestrator.errors import ClusterError
 from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray import cluster
 from orchestrator.runtime.ray.adapters import SweepRun, make_run
 from orchestrator.runtime.ray.attempt import Assignment, Gang
@@ -44,7 +44,7 @@ _log = logging.getLogger("stepladder")
 def run_on_ray(
     controller: Controller,
     trainable: Trainable,
-    sweep_folder: Path,
+    sweep_folder: Location,
     options: HostOptions,
     on_step: Callable[[], None] = lambda: None,
 ) -> str:

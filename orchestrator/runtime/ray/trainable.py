@@ -8,7 +8,9 @@ of the package: a worker imports this before anything else.
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from orchestrator.sweep.spec import SweepSpec
 
 TRIAL_KEY = "_trial"
-"""The one key of a configuration that is not a hyperparameter: what the training function may know of its trial."""
+"""The one key of a configuration that is not a hyperparameter: what the training function may know of its trial.
+
+README, "What a training function is given", has its keys.
+"""
 
 TrainingFunction: TypeAlias = Callable[[dict[str, Any]], Any]
 
@@ -80,6 +85,20 @@ class Command:
     """Folder of the sweep file, absolute, where it runs; every node sees it under this path."""
     arguments: tuple[str, ...]
     """The program and its arguments, `{name}` in them for hyperparameters (see `orchestrator.planning.command`)."""
+
+    @property
+    def search_path(self) -> str:
+        """Where programs are looked for: first among those of this Python's environment."""
+        return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+    def problem(self) -> str | None:
+        """Say why this process cannot start it; None where it can."""
+        program = self.arguments[0]
+        if not self.folder.is_dir():
+            return f"{self.folder} is not there; every node must see it under this path"
+        if shutil.which(program if "/" not in program else self.folder / program, path=self.search_path) is None:
+            return f"there is no program {program!r}; install it, or give its path"
+        return None
 
 
 Trainable: TypeAlias = TrainableFile | TrainingFunction | Command

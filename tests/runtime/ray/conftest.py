@@ -12,6 +12,7 @@ import pytest
 from sweeps import make_plan
 
 from orchestrator.planning.fold import SweepState
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.runtime.ray.trainable import Trainable, TrainableFile
 from orchestrator.runtime.session import Session, create
@@ -57,7 +58,7 @@ class Host:
             "searcher": "random",
             "budget": {"trials": 4},
         }
-        return create(self.folder / "runs" / "test", make_plan(**(fields | changes)), b"")
+        return create(Location.parse(self.folder / "runs" / "test"), make_plan(**(fields | changes)), b"")
 
     def write(self, code: str) -> TrainableFile:
         (self.folder / "train.py").write_text(textwrap.dedent(code))

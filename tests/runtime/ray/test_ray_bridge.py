@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sweeps import make_plan
@@ -9,6 +8,7 @@ from sweeps import make_plan
 from orchestrator.errors import StorageError
 from orchestrator.planning.fold import SweepState
 from orchestrator.runtime.controller import Controller
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.bridge import Bridge, found_checkpoint
 from orchestrator.runtime.ray.reports import WorkerReport
 from orchestrator.sweep import event as ev
@@ -37,7 +37,8 @@ class Sweep:
         plan = make_plan(**({"budget": {"trials": 3}, "scheduler": "none"} | changes))
         self.state = SweepState(ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")))
         clock: Callable[[], float] = lambda: self.now  # noqa: E731
-        self.bridge = Bridge(Controller(self.state, self.disk, clock), Path("/sweep"), clock)
+        self.controller = Controller(self.state, self.disk, clock)
+        self.bridge = Bridge(self.controller, Location.parse("/sweep"), clock)
 
     def start(self, places: int = 9):
         attempt = self.bridge.next_attempt(places)
@@ -123,6 +124,20 @@ def test_leaving_interrupts_what_is_open():
     assert sweep.state.trials[0].attempt.outcome is Outcome.INTERRUPTED
 
 
+def test_a_request_to_stop_ends_the_loop_at_its_next_turn_and_draining_once_all_has_ended():
+    sweep = Sweep()
+    key = sweep.start().key
+    waits = sweep.bridge.next_attempt(9)
+    sweep.bridge.turn(lambda: sweep.controller.drain("stop"))
+    assert not sweep.bridge.is_over
+    assert sweep.bridge.overdue() == [waits], "no worker took it: it is put back"
+    sweep.bridge.ended(waits.key, Outcome.INTERRUPTED)
+    assert not sweep.report(key, 3)
+    assert sweep.bridge.next_attempt(9) is None
+    sweep.bridge.turn(lambda: sweep.controller.request_stop("cancel"))
+    assert (sweep.bridge.leaving, sweep.bridge.is_over) == ("cancel", True)
+
+
 def test_overdue_attempts_are_named_once_and_end_as_interrupted():
     sweep = Sweep(budget={"trials": 3, "wall": 60.0})
     key = sweep.start().key
@@ -146,12 +161,12 @@ def test_a_controller_that_waits_is_asked_again_soon_or_after_an_end():
 
 @pytest.mark.parametrize("recorded", ["/sweep/checkpoints/s-000001/0000-aa.0/checkpoint_000002", None])
 def test_a_checkpoint_that_is_where_it_was(recorded, tmp_path):
-    assert found_checkpoint(recorded, tmp_path) == recorded
+    assert found_checkpoint(recorded, Location.parse(tmp_path)) == recorded
 
 
 def test_a_checkpoint_is_found_where_the_sweep_lies_now(tmp_path):
     inside = "s-000001/0000-aa.0/checkpoint_000002"
     (tmp_path / "checkpoints" / inside).mkdir(parents=True)
     moved = str(tmp_path / "checkpoints" / inside)
-    assert found_checkpoint(f"/old/mount/sweep/checkpoints/{inside}", tmp_path) == moved
-    assert found_checkpoint(moved, tmp_path) == moved
+    assert found_checkpoint(f"/old/mount/sweep/checkpoints/{inside}", Location.parse(tmp_path)) == moved
+    assert found_checkpoint(moved, Location.parse(tmp_path)) == moved

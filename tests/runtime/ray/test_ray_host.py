@@ -18,6 +18,7 @@ import pytest
 from orchestrator.errors import ClusterError, SweepNotFoundError
 from orchestrator.runtime.filesystem import LocalFileSystem
 from orchestrator.runtime.journal import JournalReader
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.runtime.session import read_sweep
 from orchestrator.sweep import event as ev
@@ -91,6 +92,7 @@ def _check_first_trial(run):
             "attempt": 0,
             "seed": training_seed(7, 0),
             "max_fidelity": 3.0,
+            "rungs": [3.0],
             "checkpoint": None,
             "sweep_folder": str(run.folder / "runs/test"),
         },
@@ -177,6 +179,38 @@ def test_a_killed_worker_is_lost_and_goes_on_from_its_checkpoint(host):
     assert "died" in trial.attempts[0].error
     assert Path(trial.checkpoint, "epoch").read_text() == "5"
     assert Path(trial.checkpoint).parent.name == f"{trial.trial_id}.1"
+
+
+def test_the_training_function_sees_its_rungs_in_each_attempt(host):
+    run = host.run(
+        """
+        import os, signal
+        from pathlib import Path
+        from ray import tune
+        from torch import nn, optim
+        from orchestrator.training import build_lr_scheduler
+
+        def train(config):
+            trial = config["_trial"]
+            optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=0.5, momentum=0.9)
+            chosen = {"schedule": "one_cycle", "horizon": "rung", "peak_at": 0.5}
+            schedule = build_lr_scheduler(chosen, optimizer, trial["max_fidelity"], trial["rungs"])
+            seen = Path(__file__).with_name(f"seen-{trial['attempt']}.txt")
+            for epoch in range(1, 28):
+                with seen.open("a") as file: file.write(f"{optimizer.param_groups[0]['lr']:.3f} ")
+                if epoch == 10 and trial["attempt"] == 0: os.kill(os.getpid(), signal.SIGKILL)
+                optimizer.step()
+                schedule.step()
+                tune.report({"score": epoch, "epoch": epoch})
+        """,
+        budget={"trials": 1},
+        fidelity={"metric": "epoch", "min": 3, "max": 27},
+        scheduler="asha",
+    )
+    assert run.outcomes(0) == ["lost", "stopped"]
+    first, second = ([float(rate) for rate in (host.folder / f"seen-{n}.txt").read_text().split()] for n in (0, 1))
+    assert first == second[:10]
+    assert [epoch for epoch, rate in enumerate(second) if rate == 0.05] == [0, 3, 9]  # a whole cycle up to each rung
 
 
 def test_an_exception_in_the_loop_ends_the_sweep_and_is_raised(host):
@@ -267,6 +301,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from sweeps import make_plan
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.session import create
 from orchestrator.runtime.ray.host import HostOptions, run_on_ray
 from orchestrator.runtime.ray.trainable import TrainableFile
@@ -275,7 +310,7 @@ folder = Path(sys.argv[1])
 space = {"x": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5}}
 plan = make_plan(search_space=space, fidelity={"metric": "epoch", "max": 10000}, scheduler="none", searcher="random",
                  search="random", budget={"trials": 4})
-session = create(folder / "runs", plan, b"")
+session = create(Location.parse(folder / "runs"), plan, b"")
 options = HostOptions(num_cpus=2, object_store_bytes=100 * 2**20)
 trainable = TrainableFile(folder, "train.py", "train")
 reason = run_on_ray(session.controller, trainable, session.folder, options, session.on_step)
@@ -328,7 +363,7 @@ def test_a_signal_stops_in_order(tmp_path, start_driver, number):
     os.killpg(driver.pid, number) if number is signal.SIGINT else driver.send_signal(number)
     out, err = driver.communicate(timeout=60)
     assert (driver.returncode, out) == (0, f"{number.name}\n"), err
-    state = read_sweep(tmp_path / "runs")
+    state = read_sweep(Location.parse(tmp_path / "runs"))
     assert state.stopped == number.name
     assert [trial.state.value for trial in state.trials] == ["interrupted"] * 2
     assert state.trials[0].attempt.outcome.value in {"interrupted", "stopped"}, "the signal came before or in a report"
@@ -345,7 +380,7 @@ def test_a_ray_that_died_ends_the_run_with_a_sentence(tmp_path, start_driver):
     _, err = driver.communicate(timeout=120)
     assert driver.returncode == 1
     assert "ClusterError: Ray ended on this machine, and every worker with it. Nothing acknowledged is lost;" in err
-    assert not any(trial.is_open for trial in read_sweep(tmp_path / "runs").trials)
+    assert not any(trial.is_open for trial in read_sweep(Location.parse(tmp_path / "runs")).trials)
 
 
 NODES = """
@@ -389,7 +424,7 @@ def test_a_cluster_that_grows_is_used_and_a_node_that_dies_costs_nothing_but_tim
     ).replace("session.on_step)", "lambda: (session.on_step(), change_nodes(session.state)))")
     out, err = start_driver(code).communicate(timeout=240)
     assert out == "finished\n", err
-    trials = read_sweep(tmp_path / "runs").trials
+    trials = read_sweep(Location.parse(tmp_path / "runs")).trials
     assert [trial.state.value for trial in trials] == ["completed"] * 4
     lost = [trial for trial in trials if len(trial.attempts) == 2]
     assert len(lost) == 2, "the two on the node that died"
@@ -413,6 +448,6 @@ def _children(pid: int) -> list[int]:
 
 def _reports(folder: Path) -> int:
     try:
-        return sum(trial.report_count for trial in read_sweep(folder).trials)
+        return sum(trial.report_count for trial in read_sweep(Location.parse(folder)).trials)
     except SweepNotFoundError:  # its driver has not written the first record yet
         return 0

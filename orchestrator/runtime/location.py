@@ -1,0 +1,70 @@
+"""Where a sweep's folder lies: a folder on a file system, or a prefix on an object store (s3://, gs://, abfs://).
+
+folder = Location.parse("s3://bucket/runs") / "digits"
+folder.files().read("plan.json")
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import StorageError, UsageError
+from orchestrator.planning.storage_url import is_url, storage_problem
+from orchestrator.runtime.filesystem import FileSystem, LocalFileSystem
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A folder, there or not. Made by `parse`; `str()` gives back what a person would type."""
+
+    text: str
+    """The path or the URL, without a slash at the end."""
+
+    @classmethod
+    def parse(cls, place: str | os.PathLike[str]) -> Location:
+        """Take a path or a URL. Raises UsageError for a URL of another scheme, or one that holds credentials."""
+        text = os.fspath(place)
+        if not is_url(text):
+            return cls(str(Path(text)))
+        problem = storage_problem(text)
+        if problem is not None:
+            raise UsageError(problem)
+        return cls(text.rstrip("/"))
+
+    @property
+    def is_remote(self) -> bool:
+        """Say whether it lies on an object store."""
+        return is_url(self.text)
+
+    @property
+    def path(self) -> Path:
+        """The path. Raises ValueError for a URL: ask `is_remote` before."""
+        if self.is_remote:
+            raise ValueError(f"{self.text} is no path")
+        return Path(self.text)
+
+    def absolute(self) -> Location:
+        """Return it as it reads from any working directory."""
+        return self if self.is_remote else Location(str(self.path.absolute()))
+
+    def inside(self, place: str) -> str | None:
+        """Return what leads from here to `place`, with forward slashes; None where that lies elsewhere."""
+        if self.is_remote:
+            return place.removeprefix(f"{self.text}/") if place.startswith(f"{self.text}/") else None
+        path = Path(place)
+        found = not is_url(place) and path != self.path and path.is_relative_to(self.path)
+        return path.relative_to(self.path).as_posix() if found else None
+
+    def files(self) -> FileSystem:
+        """Return its files. Nothing is contacted yet."""
+        if self.is_remote:
+            raise StorageError(f"{self.text}: object stores are not supported yet; choose a folder")
+        return LocalFileSystem(self.path)
+
+    def __truediv__(self, name: str) -> Location:
+        return Location(f"{self.text}/{name}" if self.is_remote else str(self.path / name))
+
+    def __str__(self) -> str:
+        return self.text
