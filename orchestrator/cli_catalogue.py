@@ -91,7 +91,7 @@ def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float)
     from orchestrator.runtime.workspace import sweep_folder
 
     trainable = named_in(plan.spec, folder)
-    place = sweep_folder(plan, folder).path
+    place = sweep_folder(plan, folder)
     return preflight(plan, trainable, place, HostOptions(address), Patience(smoke_s=patience_s))
 
 

@@ -51,7 +51,7 @@ def begun(folder: Path):
     (folder / "train.py").write_text(TRAIN.replace("GATE", str(folder / "gate")))
     (folder / "sweep.yaml").write_text(SWEEP)
     driver = start("run", "sweep.yaml", "--cpus", 2, cwd=folder, log=folder / "stderr.txt")
-    sweep = folder / "runs" / "small"
+    sweep = Location.parse(folder / "runs" / "small")
     try:
         wait_until(
             lambda: sweep_exists(Location.parse(sweep)) and read_sweep(Location.parse(sweep)).reported > 1,
@@ -86,7 +86,7 @@ def test_stop_lets_the_running_trials_finish_and_starts_none(tmp_path: Path):
     state = read_sweep(Location.parse(folder))
     assert [trial.state for trial in state.trials] == [TrialState.COMPLETED] * 2
     assert state.stopped == "stop"
-    assert json.loads((folder / "best.json").read_text())["winner"] is not None
+    assert json.loads(folder.files().read("best.json"))["winner"] is not None
 
     late = stepladder("stop", "sweep.yaml", cwd=tmp_path)
     assert late.returncode == 2

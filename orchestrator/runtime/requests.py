@@ -16,7 +16,9 @@ from orchestrator.runtime.filesystem import FileSystem
 
 FOLDER = "requests"
 POLL_S = 2.0
-"""How often a driver looks."""
+"""How often a driver looks into a folder."""
+REMOTE_POLL_S = 5.0
+"""How often it looks into an object store, where a look takes time and costs."""
 
 
 class Request(StrEnum):

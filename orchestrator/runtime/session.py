@@ -18,7 +18,7 @@ from orchestrator.runtime.filesystem import FileSystem
 from orchestrator.runtime.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.runtime.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.runtime.location import Location
-from orchestrator.runtime.requests import POLL_S, Request, Requests
+from orchestrator.runtime.requests import POLL_S, REMOTE_POLL_S, Request, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 
@@ -78,7 +78,7 @@ class Session:
         if now - self._renewed >= RENEW_S:
             self._renewed = now
             self.lease.renew()
-        if now - self._polled >= POLL_S:
+        if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
             self._obey(self._requests.poll())
 

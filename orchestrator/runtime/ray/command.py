@@ -88,7 +88,7 @@ def run_command(assignment: Assignment, command: Command, config: dict[str, Any]
         raise AttemptFailed(ERROR, problem)
     room = _Room.made(session.storage)
     environment, arguments = _prepared(command, config, room, session.loaded_checkpoint)
-    program = Program(arguments, command.folder, environment, room.logs, min(assignment.teardown_s, GRACE_S))
+    program = Program(arguments, command.found_folder(), environment, room.logs, min(assignment.teardown_s, GRACE_S))
     try:
         count = _listen(assignment, program, room, session)
     finally:

@@ -13,11 +13,10 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.errors import ClusterError, StorageError
-from orchestrator.runtime.filesystem import LocalFileSystem
 from orchestrator.runtime.findings import Finding
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray import cluster
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.runtime.ray.probes import (
@@ -53,7 +52,7 @@ class Patience:
 
 
 def preflight(
-    plan: Plan, trainable: Trainable, sweep_folder: Path, options: HostOptions, patience: Patience = Patience()
+    plan: Plan, trainable: Trainable, sweep_folder: Location, options: HostOptions, patience: Patience = Patience()
 ) -> list[Finding]:
     """Look at everything a sweep needs, on every node; nothing of it is left behind.
 
@@ -61,13 +60,13 @@ def preflight(
     """
     try:
         with cluster.connected(options), _probe_folder(sweep_folder) as folder:
-            return _findings(plan, trainable, folder, options, patience)
+            return _findings(plan, trainable, sweep_folder, folder, options, patience)
     except ClusterError as error:
         return [Finding.fails("ray", str(error), "start Ray there, or correct --address")]
 
 
 def _findings(
-    plan: Plan, trainable: Trainable, folder: Path, options: HostOptions, patience: Patience
+    plan: Plan, trainable: Trainable, sweep_folder: Location, folder: Location, options: HostOptions, patience: Patience
 ) -> list[Finding]:
     resources, nodes = plan.spec.resources, alive_nodes()
     token = secrets.token_bytes(16)
@@ -79,7 +78,7 @@ def _findings(
     findings = [
         _versions(looks),
         _resources(resources),
-        _storage(folder.parent.parent, token, problem, looks),
+        _storage(sweep_folder, token, problem, looks),
         _imports(trainable, imports),
     ]
     return [*findings, _smoke(plan, trainable, folder, options, patience, findings)]
@@ -101,22 +100,18 @@ def _versions(looks: Replies[Look]) -> Finding:
 
 def _resources(resources: Resources) -> Finding:
     asks = f"a trial takes {resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
-    present, declared = (
-        cluster.places(nodes, resources) for nodes in (cluster.present_nodes(), cluster.declared_nodes())
-    )
+    present = cluster.places(cluster.present_nodes(), resources)
     if present:
         return Finding.holds("resources", f"{asks}: {present} at once, as the cluster is now")
-    if declared:
-        return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
     try:
         cluster.refuse_infeasible(resources)
     except ClusterError as error:
         text, _, remedy = str(error).rpartition(". ")
         return Finding.fails("resources", text, remedy)
-    raise AssertionError("feasible and nowhere to be placed")
+    return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
 
 
-def _storage(folder: Path, token: bytes, problem: str | None, looks: Replies[Look]) -> Finding:
+def _storage(folder: Location, token: bytes, problem: str | None, looks: Replies[Look]) -> Finding:
     if problem is not None:
         return Finding.fails("storage", f"it cannot be written here: {problem}", "set storage to a folder that can be")
     problems = [f"{node.name}: {found.problem}" for node, found in looks.answers.items() if found.problem]
@@ -151,7 +146,12 @@ def _imports(trainable: Trainable, imports: Replies[str | None]) -> Finding:
 
 
 def _smoke(
-    plan: Plan, trainable: Trainable, folder: Path, options: HostOptions, patience: Patience, before: Sequence[Finding]
+    plan: Plan,
+    trainable: Trainable,
+    folder: Location,
+    options: HostOptions,
+    patience: Patience,
+    before: Sequence[Finding],
 ) -> Finding:
     failed = [finding.check for finding in before if finding.ok is False]
     if failed:
@@ -162,16 +162,16 @@ def _smoke(
 
 
 @contextlib.contextmanager
-def _probe_folder(sweep_folder: Path) -> Iterator[Path]:
+def _probe_folder(sweep_folder: Location) -> Iterator[Location]:
     """Name a folder for the files of this preflight; whatever lies there afterwards is removed, with what it made."""
     folder = sweep_folder.absolute() / FOLDER / secrets.token_hex(4)
     with left_as_found(folder):
         yield folder
 
 
-def _write(folder: Path, token: bytes) -> str | None:
+def _write(folder: Location, token: bytes) -> str | None:
     try:
-        LocalFileSystem(folder).replace(DRIVER_FILE, token)
+        folder.files().replace(DRIVER_FILE, token)
     except StorageError as error:
         return explained(error)
     return None

@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import ray
@@ -20,7 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import orchestrator
 from orchestrator.errors import StorageError
-from orchestrator.runtime.filesystem import LocalFileSystem
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.failure import shortened
 from orchestrator.runtime.ray.trainable import Command, Trainable, TrainableFile, TrainableNotFoundError, load
 
@@ -116,10 +115,11 @@ def versions() -> dict[str, str]:
     return {"ray": ray.__version__, "python": python, "stepladder": orchestrator.__version__}
 
 
-def look(folder: Path) -> Look:
+def look(folder: Location) -> Look:
     """Say what this node is, write a file of its own into the probe folder and read everything back."""
-    own, files = ray.get_runtime_context().get_node_id(), LocalFileSystem(folder)
+    own = ray.get_runtime_context().get_node_id()
     try:
+        files = folder.files()
         with left_as_found(folder):  # there already, where the storage is shared
             files.replace(f"nodes/{own}", own.encode())
             is_back = files.read(f"nodes/{own}") == own.encode() and own in files.names("nodes")
@@ -130,14 +130,15 @@ def look(folder: Path) -> Look:
 
 
 @contextlib.contextmanager
-def left_as_found(folder: Path) -> Iterator[None]:
+def left_as_found(folder: Location) -> Iterator[None]:
     """Remove `folder` after the block, and those above it, as far as they were not there before."""
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    paths = () if folder.is_remote else (folder.path, *folder.path.parents)
+    made = [path for path in paths if not path.exists()]
     try:
         yield
     finally:
         if made:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(made[0], ignore_errors=True)
         for path in made[1:]:
             with contextlib.suppress(OSError):  # somebody else put something there
                 path.rmdir()

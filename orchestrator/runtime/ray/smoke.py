@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from orchestrator.errors import ClusterError
 from orchestrator.planning.fold import SweepState
@@ -53,7 +52,7 @@ class SmokeController(Controller):
         return Verdict.STOP
 
 
-def smoke_trial(plan: Plan, trainable: Trainable, folder: Path, options: HostOptions, patience_s: float) -> Finding:
+def smoke_trial(plan: Plan, trainable: Trainable, folder: Location, options: HostOptions, patience_s: float) -> Finding:
     """Run the smoke trial, its checkpoints below `folder`, and judge it; it takes `patience_s` and a few seconds more.
 
     Raises KeyboardInterrupt where a signal ended it.
@@ -67,7 +66,7 @@ def smoke_trial(plan: Plan, trainable: Trainable, folder: Path, options: HostOpt
 
     options = replace(options, teardown_s=TEARDOWN_S, stall_s=math.inf)
     try:
-        reason = run_on_ray(controller, trainable, Location.parse(folder), options, give_up)
+        reason = run_on_ray(controller, trainable, folder, options, give_up)
     except ClusterError as error:
         return Finding.fails(CHECK, str(error), "mend the cluster")
     if reason in {"SIGINT", "SIGTERM"}:

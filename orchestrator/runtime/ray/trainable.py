@@ -12,7 +12,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -39,7 +39,7 @@ class TrainableFile:
     """A training function by file and name, as the sweep file gives it."""
 
     folder: Path
-    """Folder of the sweep file, absolute; every node sees it under this path."""
+    """Folder of the sweep file, absolute, as the driver sees it."""
     file: str
     """The Python file, relative to `folder`."""
     function: str
@@ -51,21 +51,26 @@ class TrainableFile:
         file, _, function = trainable.rpartition(":")
         return cls(folder.absolute(), file, function)
 
-    @property
-    def path(self) -> Path:
-        """The Python file."""
-        return self.folder / self.file
+    def found_folder(self) -> Path:
+        """Return the sweep file's folder as this process sees it.
+
+        That is the driver's path, else the entry of `sys.path` that holds the file: Ray unpacks what was submitted with
+        a job under another path on each node, and puts that path there.
+        """
+        return _folder_with((self.file,), self.folder)
 
     def load(self) -> TrainingFunction:
         """Import the file, unless this process did, and return the function.
 
         Raises TrainableNotFoundError where file or function are missing, and whatever the import raises.
         """
-        if not self.path.is_file():
+        folder = self.found_folder()
+        if not (folder / self.file).is_file():
             raise TrainableNotFoundError(
-                f"{self.path} is not there, though `trainable` names it; every node must see it under this path"
+                f"{folder / self.file} is not there, though `trainable` names it; every node must see it under this "
+                "path, unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
             )
-        module = _imported(self.path, self.folder)
+        module = _imported(folder / self.file, folder)
         function = getattr(module, self.function, None)
         if not callable(function):
             defined = sorted(name for name, value in vars(module).items() if callable(value) and name[0] != "_")
@@ -82,9 +87,15 @@ class Command:
     """A training program by its arguments, as the sweep file gives them."""
 
     folder: Path
-    """Folder of the sweep file, absolute, where it runs; every node sees it under this path."""
+    """Folder of the sweep file, absolute, as the driver sees it; the program runs there."""
     arguments: tuple[str, ...]
     """The program and its arguments, `{name}` in them for hyperparameters (see `orchestrator.planning.command`)."""
+    files: tuple[str, ...] = ()
+    """Those among them that name files of the folder."""
+
+    def found_folder(self) -> Path:
+        """Return the sweep file's folder as this process sees it, as `TrainableFile.found_folder` does."""
+        return _folder_with(self.files, self.folder)
 
     @property
     def search_path(self) -> str:
@@ -93,10 +104,13 @@ class Command:
 
     def problem(self) -> str | None:
         """Say why this process cannot start it; None where it can."""
-        program = self.arguments[0]
-        if not self.folder.is_dir():
-            return f"{self.folder} is not there; every node must see it under this path"
-        if shutil.which(program if "/" not in program else self.folder / program, path=self.search_path) is None:
+        program, folder = self.arguments[0], self.found_folder()
+        if not all((folder / file).is_file() for file in self.files) or not folder.is_dir():
+            return (
+                f"{folder} is not there with {', '.join(self.files) or 'anything in it'}; every node must see it under "
+                "this path, unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
+            )
+        if shutil.which(program if "/" not in program else folder / program, path=self.search_path) is None:
             return f"there is no program {program!r}; install it, or give its path"
         return None
 
@@ -110,7 +124,14 @@ def named_in(spec: SweepSpec, folder: Path) -> TrainableFile | Command:
     """Return what a specification trains, whose sweep file lies in `folder`."""
     if spec.trainable is not None:
         return TrainableFile.from_spec(folder, spec.trainable)
-    return Command(folder.absolute(), spec.command or ())
+    named = (argument for argument in spec.command or () if argument and not argument.startswith(("-", "/")))
+    files = tuple(argument for argument in named if (folder / argument).is_file())
+    return Command(folder.absolute(), spec.command or (), files)
+
+
+def _folder_with(files: Sequence[str], folder: Path) -> Path:
+    candidates = (folder, *(Path(entry) for entry in sys.path if entry))
+    return next((place for place in candidates if all((place / file).is_file() for file in files)), folder)
 
 
 def load(trainable: TrainableFile | TrainingFunction) -> TrainingFunction:
