@@ -29,7 +29,7 @@ from ray.tune.trainable import FunctionTrainable
 from orchestrator.runtime.ray.attempt import REPORT_KEY, Assignment, run_function
 from orchestrator.runtime.ray.failure import ERROR, LOST, AttemptFailed
 from orchestrator.runtime.ray.ranks import Ranks, where
-from orchestrator.runtime.ray.trainable import TRIAL_KEY, TrainableFile
+from orchestrator.runtime.ray.trainable import TRIAL_KEY, Command, TrainableFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,15 @@ class TrialWorker(FunctionTrainable):
             self._ranks = None
 
     def _trainable_func(self, config: dict[str, Any]) -> None:
-        session = get_session()
-        if self._ranks is None:
-            run_function(self.assignment, config, session)
-        else:
+        session, command = get_session(), self.assignment.trainable
+        if self._ranks is not None:
             self._ranks.run(session)
+        elif isinstance(command, Command):
+            from orchestrator.runtime.ray.command import run_command  # a function needs none of it
+
+            run_command(self.assignment, command, config, session)
+        else:
+            run_function(self.assignment, config, session)
 
 
 def _take_along(function: Callable[..., Any]) -> None:
@@ -135,6 +139,6 @@ def _take_along(function: Callable[..., Any]) -> None:
 
 def worker_class(assignment: Assignment) -> type[TrialWorker]:
     """Make the class that Tune turns into actors; it travels by pickle with the assignment in it."""
-    if not isinstance(assignment.trainable, TrainableFile):
+    if not isinstance(assignment.trainable, TrainableFile | Command):
         _take_along(assignment.trainable)
     return type("TrialWorker", (TrialWorker,), {"assignment": assignment})
