@@ -178,7 +178,7 @@ def export(
     from orchestrator.runtime.session import read_log
     from orchestrator.runtime.workspace import locate
 
-    state, events = read_log(locate(sweep).folder)
+    state, events = read_log(locate(cli_elsewhere.results_of(sweep)).folder)
     text = exported(state, form, top)
     if output is None:
         typer.echo(text, nl=False)
