@@ -57,6 +57,7 @@ class Host:
         self._cable = f"cable{number}"
         self._process: subprocess.Popen[str] | None = None
         self._init = 0
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def power_on(self, names: Path, hidden: Sequence[Path]) -> None:
         """Start it, with `names` as its /etc/hosts; it finds empty folders at `hidden`."""
@@ -76,7 +77,10 @@ class Host:
         if self._process.poll() is None:
             self.unplug()
             self._process.kill()
-        self._process.wait()
+        for process in [self._process, *self._started]:
+            process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._process = None
 
     def unplug(self) -> None:
@@ -101,10 +105,12 @@ class Host:
     ) -> subprocess.Popen[bytes]:
         """Start a command on the host; what it prints goes to the file `log` in the host's folder."""
         with (self.folder / log).open("ab") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._inside(command, cwd), env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
+        self._started.append(process)
+        return process
 
     def find(self, *words: str) -> list[int]:
         """List the host's processes whose command line has all of `words`, by their ids on this machine."""
@@ -155,6 +161,8 @@ class Network:
         if self._switch is not None:
             self._switch.kill()
             self._switch.wait()
+            assert self._switch.stdout is not None
+            self._switch.stdout.close()
 
     def host(self, name: str, *, hidden: Sequence[Path] = ()) -> Host:
         """Put up a host; it finds empty folders at `hidden`."""
@@ -193,6 +201,7 @@ def _unshared(log: Path, script: str, options: Sequence[str], *arguments: object
     if process.stdout.readline() != "ready\n":
         process.kill()
         process.wait()
+        process.stdout.close()
         pytest.fail(f"this machine makes no namespaces, so hosts cannot be tested on it: {log.read_text().strip()}")
     return process
 
