@@ -1,4 +1,4 @@
-"""ssh.sh on three hosts in namespaces: it puts up a Ray with a token, and ends that one only. `ssh` itself is replaced."""
+"""ssh.sh on three hosts in namespaces: it puts up a Ray with a token, and ends that one only; `ssh` is replaced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def machines(tmp_path: Path) -> Iterator[list[Host]]:
 
 
 def ssh_script(machines: list[Host], tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ssh.sh here with an `ssh HOST COMMAND` that goes to the pretended hosts, each with a home folder of its own."""
+    """Run ssh.sh here with an `ssh HOST COMMAND` that goes to the pretended hosts, each with its own home."""
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
     cases = []
@@ -44,8 +44,8 @@ def ssh_script(machines: list[Host], tmp_path: Path, *arguments: str) -> subproc
         "PREPARE": f"export PATH={Path(sys.executable).parent}:$PATH RAY_TMPDIR=/tmp/ray",  # these hosts share all else
     }
     return subprocess.run(
-        ["bash", folder("cluster") / "ssh.sh", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True,
-        check=False, timeout=500, stdin=subprocess.DEVNULL,
+        ["bash", folder("cluster") / "ssh.sh", *arguments], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, check=False, timeout=500, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
