@@ -76,9 +76,7 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
     spec = controller.state.plan.spec
     if isinstance(trainable, TrainableFile):
         trainable = replace(trainable, folder=trainable.folder.absolute())
-    return Assignment(
-        trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s, _gang(spec.resources)
-    )
+    return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s, _gang(spec.resources))
 
 
 def _gang(resources: Resources) -> Gang | None:
