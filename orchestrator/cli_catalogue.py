@@ -14,7 +14,9 @@ import typer
 if TYPE_CHECKING:
     from orchestrator.planning.lint import Remark
     from orchestrator.rules import ModelFacts
+    from orchestrator.runtime.findings import Finding
     from orchestrator.sweep.domains import Config
+    from orchestrator.sweep.plan import Plan
 
 spaces_app = typer.Typer(rich_markup_mode="markdown")
 
@@ -52,21 +54,45 @@ def check(
     model: Annotated[
         str | None, typer.Option(help="Also inspect the torch model that module:function returns.", show_default=False)
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Also look at a running Ray cluster: versions, resources, storage, a smoke trial."),
+    ] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="The same on a Ray started here.")] = False,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds for the smoke trial's two reports.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Read a sweep file and say everything that is wrong with it, and what is known to go wrong."""
+    from orchestrator.report.findings_view import findings_answer, findings_document
     from orchestrator.report.lint_view import lint_answer, lint_document
     from orchestrator.runtime.workspace import linted_plan
 
     plan, remarks = linted_plan(sweep_file, overrides or (), _inspector(model, sweep_file.parent))
-    if as_json:
-        typer.echo(json.dumps({"sweep": plan.sweep_id, "remarks": lint_document(remarks)}, indent=2))
-        return
-    typer.echo(f"{sweep_file}: valid, sweep {plan.sweep_id}")
-    if remarks:
+    if not as_json:
+        typer.echo(f"{sweep_file}: valid, sweep {plan.sweep_id}")
+    if remarks and not as_json:
         _answer(lint_answer(remarks))
         _say("where a remark does not hold, write in the sweep file: ignore: {rule: the reason}")
+    findings = _preflight(plan, sweep_file.parent, address, patience) if smoke or address is not None else []
+    if as_json:
+        document = {"sweep": plan.sweep_id, "remarks": lint_document(remarks)}
+        typer.echo(json.dumps(document | {"preflight": findings_document(findings)}, indent=2))
+    elif findings:
+        _answer(findings_answer(findings))
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(1)
     _say(f"next: stepladder plan {sweep_file}")
+
+
+def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float) -> list[Finding]:
+    from orchestrator.runtime.ray.options import HostOptions
+    from orchestrator.runtime.ray.preflight import Patience, preflight  # importing ray takes seconds
+    from orchestrator.runtime.ray.trainable import TrainableFile
+    from orchestrator.runtime.workspace import sweep_folder
+
+    trainable = TrainableFile.from_spec(folder.absolute(), plan.spec.trainable)
+    place = sweep_folder(plan, folder)
+    return preflight(plan, trainable, place, HostOptions(address), Patience(smoke_s=patience_s))
 
 
 def _inspector(target: str | None, folder: Path) -> Callable[[Config], ModelFacts] | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.planning.fold import SweepState
 from orchestrator.report.tables import TableWriter
+from orchestrator.runtime.requests import Request
 from orchestrator.runtime.retention import Retention
 from orchestrator.runtime.session import Session
 from orchestrator.sweep.trial import TrialState
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from orchestrator.runtime.ray.host import HostOptions
     from orchestrator.runtime.ray.trainable import Trainable
 
-RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130}
-"""Why a driver leaves with work left, and the exit code that says so."""
+RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130, Request.STOP: 0, Request.CANCEL: 0}
+"""Why a driver leaves with work left, and its exit code. One that was asked to leave must not be repeated: 0."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Ending:
     """How a run ended."""
 
     reason: str
-    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT or SIGTERM."""
+    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT, SIGTERM, stop or cancel."""
     state: SweepState
     """What is known about the sweep."""
     problems: list[str] = field(default_factory=list)
@@ -40,8 +41,13 @@ class Ending:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing left to do, 1 every trial failed, 75 or 130 stopped with work left."""
+        """0 nothing left to do or asked to leave, 1 every trial failed, 75 or 130 stopped with work left."""
         return RESUMABLE.get(self.reason, 1 if self.state.all_failed else 0)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Say whether the driver left with work to do."""
+        return self.reason in RESUMABLE
 
 
 def drive(

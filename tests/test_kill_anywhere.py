@@ -13,6 +13,7 @@ from orchestrator.planning.recover import ended_by_crash
 from orchestrator.runtime.controller import Controller
 from orchestrator.runtime.journal import JournalReader, JournalWriter
 from orchestrator.runtime.simulator import (
+    MemoryJournal,
     SimulatedCluster,
     VirtualClock,
     resume_simulation,
@@ -70,6 +71,32 @@ def test_one_worker_ends_the_same_after_any_prefix(search: str):
         assert facts(state) == facts(whole)
         assert state.scheduler.snapshot() == whole.scheduler.snapshot()
         assert contains(state.scheduler.snapshot(), rungs)
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_a_sweep_drained_at_any_report_goes_on_to_the_planned_count(workers: int):
+    cluster, plan = SimulatedCluster(workers=workers), plan_of(12)
+    whole, journal = simulate_plan(plan, cliff, cluster)
+    for drained_at in range(1, sum(isinstance(event, ev.Reported) for event in journal.events), 3):
+        clock, journal = VirtualClock(), MemoryJournal()
+        journal.append(ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")))
+        controller = Controller(SweepState(journal.events[0]), journal, clock)
+        asked = iter(range(drained_at))
+
+        def objective(config, fidelity, controller=controller, asked=asked):
+            if next(asked, None) is None:
+                controller.drain("stop")
+            return cliff(config, fidelity)
+
+        reason = simulate(controller, clock, objective, cluster)
+        controller.close(reason)
+        before = list(journal.events)
+        assert all(trial.state.is_final for trial in controller.state.trials), "what ran was trained to its end"
+        state, resumed = resume_simulation(before, cliff, cluster)
+        check_invariants(state, resumed.events, before)
+        assert (reason == "stop") == (len(controller.state.trials) < 12)
+        if workers == 1:
+            assert facts(state) == facts(whole)
 
 
 @pytest.mark.parametrize("checkpoint_every", [0, 1, 4])

@@ -38,6 +38,8 @@ _STOPS = {
     "wall": "the cap on wall time is reached",
     "SIGINT": "stopped by Ctrl-C",
     "SIGTERM": "stopped by a signal (SIGTERM)",
+    "stop": "stopped on request, its running trials trained to the end",
+    "cancel": "cancelled on request",
 }
 
 
@@ -63,6 +65,8 @@ class Status:
     """Whether a driver works on it, nothing is left to do, it can go on, or its driver died."""
     detail: str
     """One sentence on that."""
+    requested: str | None
+    """What its driver was asked: stop or cancel; None without a request."""
     summary: Summary
     """The numbers."""
     winner_config: Config | None
@@ -84,20 +88,29 @@ class Status:
 
 
 def status(
-    state: SweepState, folder: Location, holder: str | None, now: float, diagnosis: Diagnosis | None = None
+    state: SweepState,
+    folder: Location,
+    holder: str | None,
+    now: float,
+    *,
+    requested: str | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
-    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does;
-    `diagnosis` is the winner's (`curves.winner_diagnosis`).
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
+    it was asked (`requests.requested`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
     """
     condition, detail = _condition(state, holder)
+    if condition == "running" and requested is not None:
+        detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
     winner = state.winner()
     where = shlex.quote(str(folder))
     return Status(
         folder=str(folder),
         condition=condition,
         detail=detail,
+        requested=requested,
         summary=summarise(state, now if condition == "running" else state.last_t),
         winner_config=ordered(state, winner) if winner else None,
         winner_notes=winner.notes if winner else (),
@@ -119,10 +132,13 @@ def status_document(
     folder: Location,
     holder: str | None,
     now: float | None = None,
+    *,
+    requested: str | None = None,
     diagnosis: Diagnosis | None = None,
 ) -> dict[str, Any]:
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
-    found = status(state, folder, holder, time() if now is None else now, diagnosis)
+    at = time() if now is None else now
+    found = status(state, folder, holder, at, requested=requested, diagnosis=diagnosis)
     content = asdict(found)
     content["summary"]["improvement"] = found.summary.improvement
     content["summary"]["stage"] = found.summary.stage
@@ -134,15 +150,18 @@ def status_answer(
     folder: Location,
     holder: str | None,
     now: float | None = None,
+    *,
+    requested: str | None = None,
     diagnosis: Diagnosis | None = None,
 ) -> Group:
     """Return a sweep's status for a person.
 
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `now` is in seconds
-    since the epoch, None for the present; `diagnosis` is the winner's (`curves.winner_diagnosis`).
+    since the epoch, None for the present; `requested` is what the driver was asked (`requests.requested`); `diagnosis`
+    is the winner's (`curves.winner_diagnosis`).
     """
     now = time() if now is None else now
-    found = status(state, folder, holder, now, diagnosis)
+    found = status(state, folder, holder, now, requested=requested, diagnosis=diagnosis)
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
     times = f"planned {_date(found.started_t)}, last record {span} later, {age} ago"
     heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
@@ -151,7 +170,7 @@ def status_answer(
 
 def winner_answer(state: SweepState, folder: Location, reason: str, diagnosis: Diagnosis | None = None) -> Group:
     """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
-    found = status(state, folder, None, state.last_t, diagnosis)
+    found = status(state, folder, None, state.last_t, diagnosis=diagnosis)
     heading = Text(f"{found.summary.sweep_id}: {_why(reason)}", style="bold")
     return Group(heading, Text(), _stages(found.summary), Text(), _details(found))
 

@@ -49,6 +49,7 @@ class Controller:
     ) -> None:
         self.state = state
         self.stop_requested: str | None = None
+        self.drain_requested: str | None = None
         self._journal = journal
         self._clock = clock
         self._check_lease = check_lease
@@ -62,7 +63,7 @@ class Controller:
 
     def next_step(self) -> Step:
         """Say what to do with a free place."""
-        reason = self._closed()
+        reason = self._closed() or self._drained()
         if reason is None:
             if self.state.waiting:
                 return self._resume(next(iter(self.state.waiting.values())))
@@ -135,9 +136,18 @@ class Controller:
         """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""
         self.stop_requested = self.stop_requested or reason
 
+    def drain(self, reason: str) -> None:
+        """Start nothing more and let what runs go on to its end; trials that wait are the next driver's."""
+        self.drain_requested = self.drain_requested or reason
+
     def overdue(self) -> list[tuple[int, int]]:
-        """Return (trial, attempt) of what must be ended now although it does not report: a cap is reached."""
-        return [(t.number, t.attempt.number) for t in self._placed()] if self._cap() else []
+        """Return (trial, attempt) of what must be ended now although it does not report.
+
+        That is what runs once a cap is reached, and what still waits for a worker once the sweep drains.
+        """
+        capped, drains = self._cap() is not None, self.drain_requested is not None
+        attempts = [(trial.number, trial.attempt) for trial in self.state.open.values()]
+        return [(number, a.number) for number, a in attempts if (drains if a.placed_t is None else capped)]
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves; open attempts are ended as interrupted."""
@@ -215,6 +225,13 @@ class Controller:
 
     def _closed(self, now: float | None = None) -> str | None:
         return self.stop_requested or self._cap(now)
+
+    def _drained(self) -> str | None:
+        """Return why nothing more is started although there is work left."""
+        is_left = self.state.waiting or (
+            len(self.state.trials) < self.state.plan.spec.budget.trials and not self._exhausted
+        )
+        return self.drain_requested if is_left else None
 
     def _cap(self, now: float | None = None) -> str | None:
         budget = self.state.plan.spec.budget

@@ -5,6 +5,7 @@ Beginning and going on differ in what is written first, in nothing else: replay 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -17,8 +18,11 @@ from orchestrator.runtime.filesystem import FileSystem
 from orchestrator.runtime.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.runtime.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.runtime.location import Location
+from orchestrator.runtime.requests import POLL_S, REMOTE_POLL_S, Request, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
+
+_log = logging.getLogger("stepladder")
 
 
 def sweep_exists(folder: Location) -> bool:
@@ -58,7 +62,9 @@ class Session:
         self.files = files
         self.lease = lease
         self.controller = Controller(state, journal, time.time, lease.check)
-        self._renewed = time.monotonic()
+        self._requests = Requests(files, lease.epoch)
+        self._asked: Request | None = None
+        self._renewed = self._polled = time.monotonic()
 
     @property
     def state(self) -> SweepState:
@@ -68,9 +74,24 @@ class Session:
     def on_step(self) -> None:
         """Do the driver's housekeeping; called by the host several times a second."""
         self.controller.tick()
-        if time.monotonic() - self._renewed >= RENEW_S:
-            self._renewed = time.monotonic()
+        now = time.monotonic()
+        if now - self._renewed >= RENEW_S:
+            self._renewed = now
             self.lease.renew()
+        if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
+            self._polled = now
+            self._obey(self._requests.poll())
+
+    def _obey(self, asked: Request | None) -> None:
+        if asked is None or asked is self._asked:
+            return
+        self._asked = asked
+        if asked is Request.CANCEL:
+            _log.warning("cancel requested: leaving now")
+            self.controller.request_stop(asked)
+        else:
+            _log.warning("stop requested: no new trials, %d running finish", len(self.state.open))
+            self.controller.drain(asked)
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""

@@ -17,6 +17,7 @@ from orchestrator.planning.fold import replay
 from orchestrator.report.best import best_document
 from orchestrator.report.curves import winner_diagnosis
 from orchestrator.report.diagnosis_view import curve_reading, reading_lines, seen, wrapped
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.session import read_log
 from orchestrator.runtime.simulator import SimulatedCluster, simulate_plan
 from orchestrator.runtime.workspace import linted_plan
@@ -123,7 +124,7 @@ def test_status_and_export_show_it_and_export_stays_pure(overfitted):
     exported = stepladder("export", overfitted, "--format", "json", cwd=overfitted)
     assert json.loads(exported.stdout)["learning_rate"] > 0
     first, numbers, *command = exported.stderr.splitlines()
-    winner = read_log(overfitted)[0].winner().number
+    winner = read_log(Location.parse(overfitted))[0].winner().number
     assert first.startswith(f"trial {winner}: overfitting; it learns its examples by heart")
     assert numbers == best["seen"]
     assert arguments("\n".join(command)) == arguments(best["command"])
@@ -151,7 +152,7 @@ def learned_in_python():
 
 def test_best_json_stays_finite(learned_in_python):
     state, diagnosis = learned_in_python
-    found = best_document(state, Path("/data/runs/test"), diagnosis)["winner"]["diagnosis"]
+    found = best_document(state, Location.parse("/data/runs/test"), diagnosis)["winner"]["diagnosis"]
     assert found["saw"] == {"reports": 9.0, "left": 0.25, "rises": 0.5, "spike": None}
     json.dumps(found, allow_nan=False)
 

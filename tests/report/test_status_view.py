@@ -59,6 +59,13 @@ def test_the_winner_is_golden(story):
         ("wall", "stopped", "the cap on wall time is reached; it can go on", "stepladder resume runs/test"),
         ("SIGINT", "stopped", "stopped by Ctrl-C; it can go on", "stepladder resume runs/test"),
         ("SIGTERM", "stopped", "stopped by a signal (SIGTERM); it can go on", "stepladder resume runs/test"),
+        (
+            "stop",
+            "stopped",
+            "stopped on request, its running trials trained to the end; it can go on",
+            "stepladder resume",
+        ),
+        ("cancel", "stopped", "cancelled on request; it can go on", "stepladder resume runs/test"),
         (None, "interrupted", "its driver host:17 is gone without a word; nothing acknowledged", "stepladder resume "),
     ],
 )
@@ -73,6 +80,8 @@ def test_every_end_has_its_words_and_its_next_command(story, reason, condition, 
 def test_a_holder_drives_a_sweep_that_has_not_stopped(story):
     found = status_document(replay(story), FOLDER, HOLDER, now=2e9)
     assert (found["condition"], found["detail"]) == ("running", HOLDER)
+    asked = status_document(replay(story), FOLDER, HOLDER, now=2e9, requested="stop")
+    assert (asked["requested"], asked["detail"]) == ("stop", f"stop requested, 1 trial still running; {HOLDER}")
     planned = status_document(replay(story[:1]), FOLDER, None, now=2e9)
     assert (planned["condition"], planned["detail"]) == ("interrupted", "planned, and no driver has begun it")
 

@@ -135,6 +135,41 @@ def test_a_request_to_stop_pauses_trials_at_their_next_report():
     assert desk.controller.state.stopped == "SIGTERM"
 
 
+def test_draining_starts_nothing_and_lets_what_runs_go_on():
+    desk = Desk()
+    desk.start()
+    desk.start()
+    desk.controller.drain("stop")
+    assert isinstance(desk.controller.next_step(), Wait)
+    assert desk.report(0, 3) is Verdict.CONTINUE
+    assert desk.report(0, 27) is Verdict.STOP
+    desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
+    desk.controller.on_attempt_end(1, 0, Outcome.LOST, "node died")
+    assert desk.controller.next_step() == Done("stop"), "a lost trial is the next driver's"
+    assert desk.controller.state.trials[0].state is TrialState.COMPLETED
+    assert desk.controller.state.trials[1].state is TrialState.INTERRUPTED
+
+
+def test_draining_does_not_wait_for_a_worker_and_a_cap_still_holds():
+    desk = Desk(budget={"trials": 30, "wall": "15m"})
+    desk.start()
+    desk.controller.next_step()
+    assert desk.controller.overdue() == []
+    desk.controller.drain("stop")
+    assert desk.controller.overdue() == [(1, 0)]
+    desk.clock.now += 900
+    assert desk.controller.overdue() == [(0, 0), (1, 0)]
+
+
+def test_draining_with_nothing_left_to_start_finishes():
+    desk = Desk(budget={"trials": 1})
+    desk.start()
+    desk.controller.drain("stop")
+    assert desk.report(0, 27) is Verdict.STOP
+    desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
+    assert desk.controller.next_step() == Done("finished")
+
+
 def test_closing_ends_open_attempts_as_interrupted():
     desk = Desk()
     desk.start()

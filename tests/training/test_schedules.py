@@ -192,7 +192,6 @@ def test_groups_keep_their_own_rates(schedule):
         ({"schedule": "exponential", "gamma": 0.9, "end_factor": 0.1}, "end_factor: gamma says how fast"),
         ({"schedule": "exponential", "end_factor": 0.0}, "end_factor: an exponential decay never reaches 0"),
         ({"warmup": 10}, "warmup: 10 steps leave nothing of a schedule of 10; shorten it"),
-        ({"total": 2.5}, "total: 2.5 is not a count of steps; give a whole number"),
         ({"horizon": "rung"}, "horizon: a whole schedule up to each rung needs the rungs; pass rungs="),
         ({"schedule": "constant_then_exponential", "hold": 10}, "hold: 10 steps leave nothing of 10 to decay in"),
     ],
@@ -201,6 +200,14 @@ def test_what_cannot_be_is_refused_with_what_can(config, text):
     with pytest.raises(TrainingConfigError) as caught:
         build_lr_scheduler(config, optimizer(), 10)
     assert str(caught.value).startswith(text)
+
+
+def test_fidelities_which_are_floats_count_steps():
+    config = {"schedule": "one_cycle", "horizon": "rung"}
+    assert rates(27, rungs=[3.0, 9.0, 27.0], **config) == rates(27, rungs=[3, 9, 27], **config)
+    built = optimizer()
+    scheduler = build_lr_scheduler(config, built, 0.3 * 70, [0.1 * 70, 0.3 * 70])
+    assert walk(built, scheduler, 21)[0] == rates(21, rungs=[7, 21], **config)
 
 
 def test_a_share_never_takes_the_whole():
@@ -213,6 +220,8 @@ def test_a_share_never_takes_the_whole():
 def test_other_ways_to_go_wrong():
     with pytest.raises(TrainingConfigError, match="total: 0 steps are no training"):
         build_lr_scheduler({}, optimizer(), 0)
+    with pytest.raises(TrainingConfigError, match=r"total: 82\.5 is not a count of steps; give a whole number"):
+        build_lr_scheduler({}, optimizer(), 2.5 * 33)
     with pytest.raises(TrainingConfigError, match="one_cycle needs 2 steps to rise and fall"):
         build_lr_scheduler({"schedule": "one_cycle"}, optimizer(), 1)
     with pytest.raises(TrainingConfigError, match="one rate, and yours differ"):

@@ -243,7 +243,7 @@ def _request(resources: Resources, assignment: Assignment) -> PlacementGroupFact
     sits on the first node with an empty bundle.
     """
     each = {"CPU": resources.cpus / resources.nodes, "GPU": resources.gpus / resources.nodes}
-    head = [] if assignment.gang is None else [{}]
+    head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
     strategy = "PACK" if resources.nodes == 1 else "STRICT_SPREAD"
     return PlacementGroupFactory([*head, *[each] * resources.nodes], strategy=strategy)
 

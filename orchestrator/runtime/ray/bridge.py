@@ -59,8 +59,6 @@ class Bridge:
         """Attempts that have not ended, oldest first."""
         self.failure: Exception | None = None
         """What ended the sweep out of order; None while nothing has."""
-        self.leaving: str | None = None
-        """Name of the signal that asked to leave at once; None without one."""
         self.done: str | None = None
         """Why nothing will be started any more, once nothing is alive; None before."""
         self.last_event: float = clock()
@@ -70,13 +68,17 @@ class Bridge:
         self._ask_at = -math.inf
 
     @property
+    def leaving(self) -> str | None:
+        """Why the loop must end at its next turn: a signal's name, or a request; None while it need not."""
+        return self._controller.stop_requested
+
+    @property
     def is_over(self) -> bool:
         """Say whether the loop should end."""
         return self.done is not None or self.leaving is not None or self.failure is not None
 
     def leave(self, signal_name: str) -> None:
         """End the loop at its next turn; safe to call from a signal handler."""
-        self.leaving = signal_name
         self._controller.request_stop(signal_name)
 
     def fail(self, error: Exception) -> None:

@@ -17,6 +17,7 @@ from ray._private import ray_constants
 from ray._private.state import state as cluster_state
 
 from orchestrator.errors import ClusterError
+from orchestrator.runtime.ray import autoscaler
 from orchestrator.runtime.ray.options import HostOptions
 from orchestrator.sweep.spec import Resources
 
@@ -76,7 +77,7 @@ def present_nodes() -> list[Nodes]:
 
 
 def declared_nodes() -> list[Nodes]:
-    """List the nodes that an autoscaler may add up to, present ones included; none where no autoscaler says so."""
+    """List the nodes that an autoscaler may add up to, present ones included; none where it keeps that to itself."""
     config = cluster_state.get_cluster_config()
     if config is None:
         return []
@@ -93,16 +94,23 @@ def declared_nodes() -> list[Nodes]:
 def capacity(resources: Resources) -> int:
     """Return how many trials may be alive at once, 1 at least.
 
-    Where an autoscaler may add nodes, as many as they would hold: it adds them only for trials that wait.
+    Where an autoscaler may add nodes, as many as they would hold: it adds them only for trials that wait. Where it does
+    not say how many it may add, `max_concurrent`; without that, one more than there is room for.
     """
-    held = max(places(present_nodes(), resources), places(declared_nodes(), resources), 1)
+    present, declared = places(present_nodes(), resources), places(declared_nodes(), resources)
+    held = max(present, declared, 1)
+    if not declared and autoscaler.is_at_work():
+        held = max(present + 1, resources.max_concurrent or 0)
     return min(held, resources.max_concurrent or held)
 
 
 def refuse_infeasible(resources: Resources) -> None:
-    """Raise ClusterError where no nodes, present or declared to the autoscaler, could hold one trial."""
+    """Raise ClusterError where no nodes, present or to be had from the autoscaler, could hold one trial."""
     present, declared = present_nodes(), declared_nodes()
     if places(present, resources) or places(declared, resources):
+        return
+    each = (resources.cpus / resources.nodes, resources.gpus / resources.nodes)
+    if not declared and autoscaler.would_hold(*each, nodes=resources.nodes):
         return
     raise ClusterError(infeasible(present, declared, resources))
 
@@ -177,7 +185,9 @@ def _connect(options: HostOptions) -> None:
                 log_to_driver=False,
                 logging_level=options.log_level,
             )
-    except (OSError, RuntimeError, ValueError) as error:
+    except ClusterError:
+        raise
+    except Exception as error:  # Ray raises a bare one where its own start takes too long
         where = f"answers at {options.address}" if options.address else "could be started on this machine"
         raise ClusterError(f"no Ray {where}: {error}") from error
 

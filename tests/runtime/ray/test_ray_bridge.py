@@ -38,7 +38,8 @@ class Sweep:
         plan = make_plan(**({"budget": {"trials": 3}, "scheduler": "none"} | changes))
         self.state = SweepState(ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")))
         clock: Callable[[], float] = lambda: self.now  # noqa: E731
-        self.bridge = Bridge(Controller(self.state, self.disk, clock), Location.parse("/sweep"), clock)
+        self.controller = Controller(self.state, self.disk, clock)
+        self.bridge = Bridge(self.controller, Location.parse("/sweep"), clock)
 
     def start(self, places: int = 9):
         attempt = self.bridge.next_attempt(places)
@@ -122,6 +123,20 @@ def test_leaving_interrupts_what_is_open():
     sweep.bridge.interrupt_all()
     assert sweep.state.trials[0].state is TrialState.INTERRUPTED
     assert sweep.state.trials[0].attempt.outcome is Outcome.INTERRUPTED
+
+
+def test_a_request_to_stop_ends_the_loop_at_its_next_turn_and_draining_once_all_has_ended():
+    sweep = Sweep()
+    key = sweep.start().key
+    waits = sweep.bridge.next_attempt(9)
+    sweep.bridge.turn(lambda: sweep.controller.drain("stop"))
+    assert not sweep.bridge.is_over
+    assert sweep.bridge.overdue() == [waits], "no worker took it: it is put back"
+    sweep.bridge.ended(waits.key, Outcome.INTERRUPTED)
+    assert not sweep.report(key, 3)
+    assert sweep.bridge.next_attempt(9) is None
+    sweep.bridge.turn(lambda: sweep.controller.request_stop("cancel"))
+    assert (sweep.bridge.leaving, sweep.bridge.is_over) == ("cancel", True)
 
 
 def test_overdue_attempts_are_named_once_and_end_as_interrupted():

@@ -1,0 +1,89 @@
+"""Cluster definitions as templates, and what every launcher by a definition refuses.
+
+A definition is a file of cluster/, or a user's copy of one. A placeholder in it, `${STEPLADDER_NAME}`, is a whole value
+at the end of its line: `NAME=${STEPLADDER_FOLDER}`, `WORDS=(${STEPLADDER_COMMAND})` in a shell, `key: ${STEPLADDER_JOB}`
+in YAML. The launcher writes each value in the file's own language, quoted, so that no value can be read as anything
+else. Everything else that begins with a dollar, and every comment, stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.definitions import folder
+from orchestrator.errors import UsageError
+
+_MENTIONED = re.compile(r"\$\{(STEPLADDER_\w*)\}")
+_WHOLE_VALUE = re.compile(r"(\s*(?:[\w./-]+=\(?|(?:- )?[\w./-]+: |- ))\$\{(STEPLADDER_\w*)\}(\)?\s*(?:\s#.*)?)")
+_COMMAND = "STEPLADDER_COMMAND"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A cluster definition as it lies on disk."""
+
+    name: str
+    """What messages call it: its path as it was given, or its name in cluster/."""
+    text: str
+    """Its content, placeholders and all."""
+
+    @classmethod
+    def read(cls, target: str, default: str) -> Definition:
+        """Read the definition that `target` means: a path, a name in cluster/ with or without its ending, or the default.
+
+        Raises UsageError where there is none, with the names of those of the same kind.
+        """
+        given = target or default
+        shipped, ending = folder("cluster"), Path(default).suffix
+        for path in (Path(given), shipped / given, shipped / f"{given}{ending}"):
+            if path.is_file():
+                return cls(given if path == Path(given) else path.name, path.read_text())
+        known = ", ".join(sorted(path.stem for path in shipped.glob(f"{Path(default).stem}*{ending}")))
+        raise UsageError(f"{given}: there is no such cluster definition; give a file, or one of {known}")
+
+    def mentions(self, name: str) -> bool:
+        """Say whether the definition has the placeholder `name`."""
+        return any(name in _MENTIONED.findall(line) for line in self.text.splitlines() if not _is_comment(line))
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """Return the text with each placeholder replaced by its value, written in the file's own language.
+
+        Raises UsageError, by line, for a placeholder that is unknown or not a whole value, and where the definition
+        does not run the sweep's command.
+        """
+        if not self.mentions(_COMMAND):
+            raise UsageError(f"{self.name}: it never runs the sweep; put ${{{_COMMAND}}} where the driver is started")
+        lines = self.text.split("\n")
+        return "\n".join(self._filled(number, line, values) for number, line in enumerate(lines, start=1))
+
+    def _filled(self, number: int, line: str, values: Mapping[str, str]) -> str:
+        mentioned = [] if _is_comment(line) else _MENTIONED.findall(line)
+        for name in mentioned:
+            if name not in values:
+                known = ", ".join(values)
+                raise UsageError(f"{self.name}:{number}: ${{{name}}} is not a placeholder; choose one of {known}")
+        if not mentioned:
+            return line
+        found = _WHOLE_VALUE.fullmatch(line)
+        if found is None:
+            raise UsageError(
+                f"{self.name}:{number}: a placeholder is a whole value at the end of its line, without quotes: "
+                f"`NAME=${{{mentioned[0]}}}`, or `name: ${{{mentioned[0]}}}` in YAML"
+            )
+        return f"{found[1]}{values[found[2]]}{found[3]}"
+
+
+def refuse_relative(storage: str) -> None:
+    """Raise UsageError for a storage that means another place on another machine."""
+    if not storage.startswith("/") and "://" not in storage:
+        raise UsageError(
+            f"storage {storage}: it is relative to the sweep file, and the cluster has another disk than this machine; "
+            "give a folder that all nodes see, or a bucket, e.g. storage=/shared/runs or storage=s3://bucket/runs"
+        )
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")

@@ -1,0 +1,180 @@
+"""Sweeps as Slurm jobs: one job is a Ray of its own on its nodes, and the driver (cluster/slurm.sbatch).
+
+Works where `sbatch` works: on a login node that sees the sweep's folder as the compute nodes see it. The job's name is
+the submission's id, its number what Slurm calls it; a job that is queued again keeps both.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import ClusterError
+from orchestrator.launchers import Launch, Launcher, JobState, JobStatus, Submission
+from orchestrator.launchers._definitions import Definition, refuse_relative
+from orchestrator.launchers._programs import last_line, run
+
+DEFAULT = "slurm.sbatch"
+"""The definition taken where none is named."""
+FOLLOW_S = 1.0
+"""How often a job's output is read again."""
+_REMEDY = "run this on a login node of the Slurm cluster"
+_STATES = (
+    {state: JobState.PENDING for state in ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED")}
+    | {state: JobState.RUNNING for state in ("RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED")}
+    | {state: JobState.STOPPED for state in ("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE")}
+    | {"COMPLETED": JobState.SUCCEEDED}
+)
+"""What each of Slurm's states means; one that is not here is a failure."""
+_RESUMABLE = {"75", "130"}
+"""Exit codes of a driver that left with work to do."""
+_NO_SUCH_JOB = "Invalid job id"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What Slurm says of a job."""
+
+    state: str
+    """Slurm's word for how it stands."""
+    exit_code: str
+    """The batch script's, 0 while it runs."""
+    told: str
+    """One line for a person."""
+    output: Path | None
+    """The file that takes what it prints; None where Slurm no longer says."""
+
+
+class Slurm(Launcher):
+    """Launches sweeps as Slurm jobs; the target is a definition, or empty for the one that is shipped."""
+
+    sees_this_machine = True
+
+    def render(self, submission: Submission) -> Launch:
+        """Return the batch script and the `sbatch` that submits it."""
+        refuse_relative(submission.storage)
+        script = f"{submission.job_id}.sbatch"
+        text = Definition.read(self.target, DEFAULT).fill(
+            {
+                "STEPLADDER_JOB": submission.job_id,
+                "STEPLADDER_FOLDER": shlex.quote(str(submission.folder)),
+                "STEPLADDER_STORAGE": shlex.quote(submission.storage),
+                "STEPLADDER_COMMAND": shlex.join(submission.command),
+            }
+        )
+        output = f"{str(submission.folder).replace('%', '%%')}/slurm-%j.out"  # % begins a pattern
+        return Launch(
+            submission.job_id,
+            (
+                "sbatch", "--parsable", f"--job-name={submission.job_id}", f"--chdir={submission.folder}",
+                f"--output={output}", script,
+            ),
+            {script: text},
+            (f"every node must see {submission.folder} and {submission.storage} as this one does",),
+        )  # fmt: skip
+
+    def submit(self, submission: Submission, launch: Launch, place: Path) -> str:
+        """Submit the job; returns its number. One of the same name that waits or runs is not submitted again."""
+        known = run(["squeue", "--noheader", f"--name={submission.job_id}", "--format=%A"], _REMEDY).stdout.split()
+        if known:
+            return known[0]
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in launch.files.items():
+            (place / name).write_text(text)
+        told = run(launch.command, _REMEDY, place)
+        if told.returncode != 0:
+            raise ClusterError(
+                f"Slurm refuses the job: {last_line(told)}. Change the #SBATCH lines in a copy of {DEFAULT} and name it"
+            )
+        return told.stdout.strip().partition(";")[0]  # `number;cluster` where there are several clusters
+
+    def status(self, job: str) -> JobStatus:
+        """Ask Slurm's controller, and its accounting about what that has forgotten."""
+        found = _look(job)
+        if isinstance(found, JobStatus):
+            return found
+        return JobStatus(state_of(found), found.told)
+
+    def logs(self, job: str, *, follow: bool) -> Iterator[str]:
+        """Yield the job's output file, across restarts. Raises ClusterError where Slurm has forgotten where it is."""
+        found = _look(job)
+        if isinstance(found, JobStatus) or found.output is None:
+            raise ClusterError(f"Slurm no longer says where job {job} wrote: see slurm-{job}.out beside the sweep file")
+        read = 0
+        while True:
+            live = follow and self.status(job).state in (JobState.PENDING, JobState.RUNNING, JobState.UNKNOWN)
+            if found.output.is_file():
+                with found.output.open(errors="replace") as output:
+                    output.seek(read)
+                    text = output.read()
+                    read = output.tell()
+                if text:
+                    yield text
+            if not live:
+                return
+            time.sleep(FOLLOW_S)
+
+    def stop(self, job: str) -> None:
+        """End the job: a running one by its batch shell, which tells the driver and does not queue the job again."""
+        state = self.status(job).state
+        if state is JobState.RUNNING:
+            _told(["scancel", "--batch", "--signal=USR2", job])
+        elif state is JobState.PENDING:
+            _told(["scancel", job])
+        elif state is JobState.UNKNOWN:
+            raise ClusterError(f"job {job} cannot be ended: {self.status(job).text}")
+
+
+def _told(command: list[str]) -> None:
+    told = run(command, _REMEDY)
+    if told.returncode != 0 and _NO_SUCH_JOB not in told.stderr:
+        raise ClusterError(f"`{shlex.join(command)}`: {last_line(told)}")
+
+
+def _look(job: str) -> Record | JobStatus:
+    """Return what Slurm says of a job, or how it stands where Slurm says nothing."""
+    told = run(["scontrol", "--oneliner", "show", "job", job], _REMEDY)
+    if told.returncode == 0:
+        return read_record(job, told.stdout)
+    if _NO_SUCH_JOB not in told.stderr:
+        return JobStatus(JobState.UNKNOWN, f"Slurm does not answer: {last_line(told)}")
+    told = run(
+        ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job}", "--format=State,ExitCode"], _REMEDY
+    )
+    fields = told.stdout.strip().splitlines()[-1].split("|") if told.stdout.strip() else []
+    if told.returncode != 0 or len(fields) != 2:
+        return JobStatus(JobState.GONE, f"Slurm does not know job {job}; it forgets jobs some minutes after their end")
+    state, code = fields[0].split()[0], fields[1].partition(":")[0]  # `CANCELLED by 1000`
+    return Record(state, code, f"job {job}: {state.lower()}, exit code {code}", None)
+
+
+def state_of(record: Record) -> JobState:
+    """Return how a job stands in the words that all launchers share."""
+    state = _STATES.get(record.state, JobState.FAILED)
+    return JobState.STOPPED if state is JobState.FAILED and record.exit_code in _RESUMABLE else state
+
+
+def read_record(job: str, text: str) -> Record:
+    """Read what `scontrol --oneliner show job` says of a job."""
+    fields = dict(re.findall(r"(\w+)=(\S*)", text))
+    state, code = fields.get("JobState", ""), fields.get("ExitCode", "").partition(":")[0]
+    output = re.search(r" StdOut=(.*?)(?: [A-Z]\w*=|\s*$)", text)
+    told = f"job {job}: {state.lower()}"
+    if state == "PENDING":
+        told += f" ({fields.get('Reason', '')})"
+    elif _STATES.get(state) is JobState.RUNNING:
+        told += f" on {fields.get('NodeList', '')} for {fields.get('RunTime', '')} of {fields.get('TimeLimit', '')}"
+    else:
+        told += f", exit code {code}"
+    if fields.get("Restarts", "0") != "0":
+        told += f", queued again {fields['Restarts']} time{'s' if fields['Restarts'] != '1' else ''}"
+    if state == "PENDING" and fields.get("Reason") == "BeginTime":
+        told += f"; it need not wait: scontrol update JobId={job} StartTime=now"
+    return Record(state, code, told, Path(output[1]) if output else None)
+
+
+MEMBER = Slurm

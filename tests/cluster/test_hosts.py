@@ -1,0 +1,140 @@
+"""The digits sweep on a real Ray of three hosts, two of them with two pretended GPUs each; and what happens to hosts.
+
+Every test prints how long the sweep took to recover.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+from hosts import Host, Network
+from racks import Rack
+
+from orchestrator.planning.fold import SweepState
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.trial import Attempt, Outcome
+
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1800)]
+
+CABLE_OUT_S = 20.0
+Say = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
+    folder = tmp_path_factory.mktemp("rack")
+    with Network(folder / "network") as network:
+        yield Rack(network, folder)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}", flush=True)
+
+    return say
+
+
+def test_a_raylet_is_killed(rack: Rack, say: Say):
+    cluster = rack.cluster()
+    sweep = rack.drive(cluster, "run", "raylet")
+    sweep.wait_until_training(*cluster.workers.values())
+    victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()
+    assert victim.kill("/raylet/raylet ") == 1
+    lost = lost_on(victim, sweep.finish())
+    say(f"raylet killed:      {sweep.times(t, lost)}")
+
+
+def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
+    """Ray takes a host for dead after a minute of silence: until then nothing is lost, and nothing begins twice."""
+    cluster = rack.cluster()
+    sweep = rack.drive(cluster, "run", "cable", "fidelity.max=12", "scheduler=none", trials=4)
+    sweep.wait_until_training(*cluster.workers.values())
+    victim = next(iter(cluster.workers.values()))
+    cut_off = sweep.training_on(victim)
+    victim.unplug()
+    time.sleep(CABLE_OUT_S)
+    victim.plug()
+    t = time.time()
+    state = sweep.finish()
+    assert [len(trial.attempts) for trial in state.trials] == [1] * 4
+    reports = [e.t for e in sweep.events() if isinstance(e, ev.Reported) and e.trial in cut_off]
+    assert max(later - earlier for earlier, later in pairwise(reports)) > CABLE_OUT_S / 2, "the cable was not out"
+    back_s = min(at for at in reports if at > t) - t
+    say(f"cable out for 20 s: nothing lost, {len(cut_off)} trials report again {back_s:.1f} s after it is back")
+
+
+def test_the_driver_is_killed(rack: Rack, say: Say):
+    cluster = rack.cluster()
+    sweep = rack.drive(cluster, "run", "driver")
+    sweep.wait_until_training(*cluster.workers.values())
+    t = time.time()
+    assert cluster.head.kill("orchestrator.cli", "name=driver") == 1
+    sweep = rack.drive(cluster, "resume", "driver")
+    interrupted = interrupted_in(sweep.finish())
+    say(f"driver killed:      {sweep.times(t, interrupted)}")
+
+
+def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
+    """Nothing of Ray is left; a new cluster goes on from the storage alone."""
+    cluster = rack.cluster()
+    sweep = rack.drive(cluster, "run", "cluster")
+    sweep.wait_until_training(*cluster.workers.values())
+    t = time.time()
+    rack.power_off()
+    cluster = rack.cluster(alert=True)
+    up_s = time.time() - t
+    sweep = rack.drive(cluster, "resume", "cluster")
+    state = sweep.finish()
+    interrupted = interrupted_in(state)
+    nodes = {attempt.node for number in interrupted for attempt in state.trials[number].attempts[1:]}
+    assert nodes <= {worker.name for worker in cluster.workers.values()}
+    say(f"whole cluster gone: a new one is up after {up_s:.1f} s, {sweep.times(t, interrupted)}")
+
+
+def test_a_worker_is_powered_off(rack: Rack, say: Say):
+    """Nobody is told, as with a pulled plug: Ray has to miss the host, here within seconds."""
+    cluster = rack.cluster(alert=True)
+    sweep = rack.drive(cluster, "run", "power")
+    sweep.wait_until_training(*cluster.workers.values())
+    victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()
+    victim.power_off()
+    lost = lost_on(victim, sweep.finish())
+    say(f"worker powered off: {sweep.times(t, lost)}")
+
+
+def lost_on(victim: Host, state: SweepState) -> set[int]:
+    """Return the trials that were lost: only on `victim`, and they went on elsewhere from where they were."""
+    for trial in state.trials:
+        lost = [attempt for attempt in trial.attempts if attempt.outcome is Outcome.LOST]
+        assert {attempt.node for attempt in lost} <= {victim.name, None}
+        check_continued(state, trial.number, lost)
+    numbers = having(state, Outcome.LOST)
+    assert numbers
+    assert victim.name not in {state.trials[number].attempts[-1].node for number in numbers}
+    return numbers
+
+
+def interrupted_in(state: SweepState) -> set[int]:
+    """Return the trials that ran when the driver died: interrupted, none lost, and gone on from where they were."""
+    assert not having(state, Outcome.LOST)
+    for trial in state.trials:
+        check_continued(state, trial.number, [a for a in trial.attempts if a.outcome is Outcome.INTERRUPTED])
+    numbers = having(state, Outcome.INTERRUPTED)
+    assert numbers
+    return numbers
+
+
+def having(state: SweepState, outcome: Outcome) -> set[int]:
+    return {trial.number for trial in state.trials if outcome in {attempt.outcome for attempt in trial.attempts}}
+
+
+def check_continued(state: SweepState, number: int, ended: list[Attempt]) -> None:
+    attempts = state.trials[number].attempts
+    for attempt in ended:
+        reached = max(attempt.fidelity, attempt.resumed_from)
+        assert attempts[attempt.number + 1].resumed_from == reached

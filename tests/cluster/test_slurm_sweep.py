@@ -1,0 +1,114 @@
+"""A sweep on a real Slurm: two compute nodes with two false GPUs each, the shipped definition as it is.
+
+Needs root; installs Slurm on Debian.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import ROOT
+from slurm import Slurm
+
+from orchestrator.definitions import folder
+from orchestrator.demos import write_demo
+from orchestrator.errors import ClusterError
+from orchestrator.launchers import JobState, Submission
+from orchestrator.launchers.slurm import Slurm as SlurmLauncher
+from orchestrator.runtime.session import read_sweep, sweep_exists
+from orchestrator.sweep.spec import Resources
+
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(600)]
+TRIALS = 30
+STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli import main\nmain()\n"
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    place = tmp_path_factory.mktemp("slurm")
+    programs = place / "bin"
+    programs.mkdir()
+    (programs / "stepladder").write_text(STEPLADDER)
+    (programs / "stepladder").chmod(0o755)
+    with Slurm(place / "slurm") as started, pytest.MonkeyPatch.context() as patch:
+        path = [started.clients, programs, Path(sys.executable).parent, os.environ["PATH"]]
+        patch.setenv("PATH", os.pathsep.join(map(str, path)))
+        patch.setenv("PYTHONPATH", str(ROOT))
+        patch.delenv("RAY_AUTH_MODE", raising=False)  # the definition sets it
+        yield started
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Submission:
+    code, storage = write_demo("digits", tmp_path / "my digits").absolute(), str(tmp_path / "runs")
+    overrides = (f"budget.trials={TRIALS}", "resources.gpus=1", f"storage={storage}")
+    return Submission("digits", "digits-20261122-0312-5c1e", code, "sweep.yaml", overrides, storage, Resources(gpus=1))
+
+
+def test_slurm_takes_the_definition_and_would_place_it(slurm: Slurm, digits: Submission, tmp_path: Path):
+    launch = SlurmLauncher("").render(digits)
+    (name,) = launch.files
+    (tmp_path / name).write_text(launch.files[name])
+    told = subprocess.run(
+        ["sbatch", "--test-only", *launch.command[1:]], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    assert "on nodes n[1-2]" in told.stderr
+
+
+def test_slurm_refuses_what_it_has_not(slurm: Slurm, digits: Submission, tmp_path: Path):
+    mine = tmp_path / "mine.sbatch"
+    mine.write_text((folder("cluster") / "slurm.sbatch").read_text().replace("gpus-per-node=1", "gpus-per-node=9"))
+    launcher = SlurmLauncher(str(mine))
+    with pytest.raises(ClusterError) as caught:
+        launcher.submit(digits, launcher.render(digits), tmp_path)
+    assert str(caught.value) == (
+        "Slurm refuses the job: sbatch: error: Batch job submission failed: Requested node configuration is not "
+        "available. Change the #SBATCH lines in a copy of slurm.sbatch and name it"
+    )
+    assert launcher.status("99").state is JobState.GONE
+
+
+def reports(digits: Submission) -> int:
+    sweep = Path(digits.storage) / digits.name
+    return sum(len(trial.values) for trial in read_sweep(sweep).trials) if sweep_exists(sweep) else 0
+
+
+def test_a_sweep_goes_on_after_the_time_limit(slurm: Slurm, digits: Submission, tmp_path: Path):
+    launcher = SlurmLauncher("")
+    launch = launcher.render(digits)
+    job = launcher.submit(digits, launch, tmp_path / "place")
+    assert launcher.submit(digits, launch, tmp_path / "place") == job  # nothing starts twice
+    slurm.wait_until(lambda: reports(digits) > 3, "the first reports", 180)
+    token = digits.folder / ".stepladder" / f"slurm-{job}" / "ray_token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    secret, before = token.read_text(), reports(digits)
+
+    slurm.run("scancel", "--batch", "--signal=USR1", job, cwd=tmp_path)  # as Slurm does before the time limit
+    slurm.wait_until(lambda: "BeginTime" in launcher.status(job).text, "being queued again", 120)
+    assert launcher.status(job).state is JobState.PENDING
+    assert not token.exists()
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", cwd=tmp_path)
+    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 240)
+
+    told = "".join(launcher.logs(job, follow=True))
+    assert launcher.status(job).state is JobState.SUCCEEDED, told
+    assert "time limit: the driver is told to save and leave" in told
+    assert "the driver left with exit code 75 (time limit)" in told
+    assert "queued again" in told
+    logs = [path.read_text() for path in token.parent.glob("*.log")]
+    assert len(logs) == 4  # two nodes, twice
+    assert len(secret) == 64
+    assert not any(secret in text for text in (told, *logs))
+    state = read_sweep(Path(digits.storage) / digits.name)
+    assert len(state.trials) == TRIALS
+    assert all(trial.state.is_final for trial in state.trials)
+    assert reports(digits) > before
+    assert {attempt.node for trial in state.trials for attempt in trial.attempts} == {host.name for host in slurm.nodes}
+    assert json.loads((Path(digits.storage) / digits.name / "best.json").read_text())["sweep"]

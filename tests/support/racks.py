@@ -1,0 +1,164 @@
+"""Hosts with a real Ray on them, a sweep of the digits demonstration there, and what it promises whatever happens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+from hosts import Host, Network
+from ray_hosts import STEPLADDER, RayHosts, wait_for
+
+from orchestrator.demos import write_demo
+from orchestrator.planning.fold import SweepState, replay
+from orchestrator.runtime.filesystem import LocalFileSystem
+from orchestrator.runtime.journal import JournalReader
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.trial import TrialState
+
+END_S = 600.0
+PACED = """
+import time
+import train as digits
+
+def train(config):
+    whole = digits.Training.train_epoch
+
+    def train_epoch(training):
+        time.sleep(0.8)
+        return whole(training)
+
+    digits.Training.train_epoch = train_epoch
+    try:
+        digits.train(config)
+    finally:
+        digits.Training.train_epoch = whole
+"""
+"""The demonstration's training, at a pace that leaves time for faults."""
+
+
+class Rack:
+    """The hosts that tests share: one cluster at a time, made sound again where a test broke it."""
+
+    def __init__(self, network: Network, folder: Path) -> None:
+        self.network = network
+        self.code = write_demo("digits", folder / "code")
+        """Where a sweep is driven from; clusters see it, laptops have their own."""
+        (self.code / "paced.py").write_text(PACED)
+        self.storage = folder / "storage"
+        """What all of a cluster sees."""
+        self.storage.mkdir()
+        self._cluster: RayHosts | None = None
+        self._names = iter("abcdefgh")
+        self._spares = iter(range(3, 100))
+
+    def cluster(self, *, alert: bool = False) -> RayHosts:
+        """Return a sound cluster of a head and two workers: the one there is, if it is as asked for."""
+        if self._cluster is not None and self._cluster.alert != alert:
+            self.power_off()
+        if self._cluster is None:
+            self._cluster = RayHosts(self.network, next(self._names), alert=alert)
+            self._cluster.start("w1", "w2")
+        while len(self._cluster.workers) < 2:
+            self._cluster.add(self.spare())
+        return self._cluster
+
+    def power_off(self) -> None:
+        """Pull the plug of the whole cluster."""
+        assert self._cluster is not None
+        self._cluster.power_off()
+        self._cluster = None
+
+    def spare(self) -> str:
+        """Return a name for another worker."""
+        return f"w{next(self._spares)}"
+
+    def drive(self, cluster: RayHosts, verb: str, name: str, *overrides: str, trials: int = 8) -> Sweep:
+        """Run or resume the sweep `name`, its driver on the cluster's head."""
+        small = (
+            f"name={name}", f"storage={self.storage}", f"budget.trials={trials}", "trainable=paced.py:train",
+            "fidelity.min=2", "fidelity.max=8", "resources.gpus=1", "resources.reuse_workers=true",
+        )  # fmt: skip
+        command = (*STEPLADDER, verb, "sweep.yaml", *small, *overrides, "--address", cluster.gcs)
+        log = f"{name}-{verb}.log"
+        driver = cluster.head.start(*command, cwd=self.code, env=cluster.env, log=log)
+        return Sweep(self.storage / name, driver, cluster.head.folder / log)
+
+
+class Sweep:
+    """A sweep, as its storage shows it to anybody."""
+
+    def __init__(self, folder: Path, driver: subprocess.Popen[bytes] | None = None, log: Path | None = None) -> None:
+        self.folder = folder
+        self.driver = driver
+        """Its driver, where the test started it itself; what that prints is in `log`."""
+        self.log = log
+
+    def events(self) -> list[ev.Event]:
+        """Read the journal."""
+        return JournalReader(LocalFileSystem(self.folder)).read_new() if (self.folder / "journal").is_dir() else []
+
+    def training_on(self, host: Host) -> set[int]:
+        """Return the trials that run on a host and reported from there."""
+        events = self.events()
+        return {
+            trial.number
+            for trial in (replay(events).open.values() if events else ())
+            if trial.attempt.node == host.name and trial.attempt.fidelity > trial.attempt.resumed_from
+        }
+
+    def wait_for(self, condition: Callable[[], object], what: str) -> float:
+        """Wait until `condition` holds, while the driver lives; returns for how many seconds."""
+
+        def holds() -> bool:
+            assert self.driver is None or self.driver.poll() is None, f"the driver ended: {self._said()}"
+            return bool(condition())
+
+        return wait_for(holds, what)
+
+    def wait_until_training(self, *hosts: Host) -> None:
+        """Wait until trials train on each of the hosts at once."""
+        self.wait_for(lambda: all(map(self.training_on, hosts)), "trials training on every host")
+
+    def finish(self) -> SweepState:
+        """Wait for the driver to end well, and check what every sweep promises, whatever happened to it."""
+        assert self.driver is not None
+        assert self.driver.wait(timeout=END_S) == 0, self._said()
+        return self.check()
+
+    def check(self) -> SweepState:
+        """Check what a finished sweep promises: each planned trial once, none failed, no row twice, a winner."""
+        events = self.events()
+        state = replay(events)
+        assert len(state.trials) == state.plan.spec.budget.trials
+        assert {trial.state for trial in state.trials} <= {TrialState.COMPLETED, TrialState.PRUNED}
+        keys = Counter((e.trial, e.attempt, e.fidelity) for e in events if isinstance(e, ev.Reported))
+        assert set(keys.values()) == {1}
+        rows = self.ask("select count(*), count(distinct (trial, attempt, fidelity)) from {reports}")
+        assert rows == [(len(keys), len(keys))]
+        assert self.ask("select count(*), count(distinct trial) from {trials}") == [(len(state.trials),) * 2]
+        assert self.ask("select trial, state, error from {trials} where state = 'failed' or error is not null") == []
+        best = json.loads((self.folder / "best.json").read_text())
+        assert best["winner"]["trial"] == state.winner().number
+        return state
+
+    def ask(self, query: str) -> list[tuple[object, ...]]:
+        """Ask the Parquet tables, `{trials}` and `{reports}`."""
+        tables = {name: f"'{self.folder}/{name}/*.parquet'" for name in ("trials", "reports")}
+        return duckdb.sql(query.format(**tables)).fetchall()
+
+    def times(self, t: float, cut_off: set[int]) -> str:
+        """Say when, in seconds after `t`, trials that were cut off then were known to be, and reported again."""
+        events = [event for event in self.events() if event.t > t]
+        ended = [e.t - t for e in events if isinstance(e, ev.AttemptEnded) and e.trial in cut_off]
+        attempts = {e.trial: e.attempt for e in reversed(events) if isinstance(e, ev.AttemptStarted)}
+        reported = {(e.trial, e.attempt): e.t - t for e in reversed(events) if isinstance(e, ev.Reported)}
+        back = [reported[trial, attempts[trial]] for trial in cut_off]
+        again = f"{len(back)} trials report again after {min(back):.1f} to {max(back):.1f} s"
+        return f"noticed after {min(ended):.1f} s, {again}"
+
+    def _said(self) -> str:
+        return self.log.read_text()[-3000:] if self.log is not None else ""
