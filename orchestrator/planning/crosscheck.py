@@ -20,7 +20,7 @@ from orchestrator.planning.couplings import coupling_problems
 from orchestrator.planning.lint import rules
 from orchestrator.planning.messages import KeyPath, Problems, choose, show
 from orchestrator.planning.spaces import leaves_folder
-from orchestrator.planning.storage_url import is_url, storage_problem
+from orchestrator.planning.storage_url import storage_problem
 from orchestrator.planning.typed import typed
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.space import Space
@@ -85,10 +85,7 @@ def _places_of_command(spec: SweepSpec) -> Found:
 
 def _storage(spec: SweepSpec) -> Found:
     path: KeyPath = ("storage",)
-    if is_url(spec.storage):
-        scheme = spec.storage.partition(":")[0]
-        yield path, f"{scheme}:// is not supported yet; choose a folder, relative to the sweep file or absolute"
-    elif problem := storage_problem(spec.storage):
+    if problem := storage_problem(spec.storage):
         yield path, problem
 
 
