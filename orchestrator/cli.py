@@ -7,6 +7,7 @@ request; 1 failed, 2 usage or sweep file invalid, 75 stopped with work left, 130
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue, cli_requests
+from orchestrator import cli_catalogue, cli_cluster, cli_elsewhere, cli_requests
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ app = typer.Typer(
 
 app.add_typer(cli_catalogue.spaces_app, name="spaces")
 app.command()(cli_catalogue.check)
+app.command()(cli_cluster.submit)
+app.command()(cli_elsewhere.ls)
+app.command()(cli_elsewhere.logs)
 app.command()(cli_requests.stop)
 app.command()(cli_requests.cancel)
 
@@ -50,6 +54,9 @@ Overrides = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Address = Annotated[
     str | None, typer.Option(help="A running Ray cluster to join, e.g. auto or 10.0.0.1:6379. Unset: start Ray here.")
+]
+Cluster = Annotated[
+    str | None, typer.Option(help="As for run; http://HOST:8265 sends the sweep there. Unset: where it was sent last.")
 ]
 Cpus = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray started here. Unset: all of this machine.")]
 Gpus = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started here. Unset: all of this machine.")]
@@ -119,8 +126,8 @@ def resume(
     sweep: Sweep,
     overrides: Overrides = None,
     trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
-    auto: Annotated[bool, typer.Option("--auto", help="Start the sweep if it is not there yet.")] = False,
-    address: Address = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
+    address: Cluster = None,
     cpus: Cpus = None,
     gpus: Gpus = None,
     as_json: Json = False,
@@ -129,6 +136,9 @@ def resume(
     from orchestrator.runtime.session import reopen, sweep_exists
     from orchestrator.runtime.workspace import locate, plan_to_resume
 
+    here = auto or cpus is not None or gpus is not None
+    if not here and cli_elsewhere.resume(sweep, overrides or (), trials, address):
+        return
     target = locate(sweep, overrides or ())
     if auto and not sweep_exists(target.folder):
         run(Path(sweep), overrides, address, cpus, gpus, as_json)
@@ -144,23 +154,14 @@ def resume(
 
 
 @app.command()
-def status(sweep: Sweep, as_json: Json = False) -> None:
+def status(sweep: Sweep, address: cli_cluster.Address = None, as_json: Json = False) -> None:
     """Show how a sweep stands, living or dead, from any terminal."""
-    from orchestrator.report.curves import winner_diagnosis
-    from orchestrator.report.status_view import status_answer, status_document
-    from orchestrator.runtime.lease import describe_holder
-    from orchestrator.runtime.requests import requested
-    from orchestrator.runtime.session import read_log
+    if (record := cli_elsewhere.find(sweep, address)) is not None:
+        cli_elsewhere.show_status(record, as_json=as_json)
+        return
     from orchestrator.runtime.workspace import locate
 
-    folder = locate(sweep).folder
-    state, events = read_log(folder)
-    files = folder.files()
-    holder, asked, diagnosis = describe_holder(files), requested(files), winner_diagnosis(state, events)
-    if as_json:
-        _answer_json(status_document(state, folder, holder, requested=asked, diagnosis=diagnosis))
-    else:
-        _answer(status_answer(state, folder, holder, requested=asked, diagnosis=diagnosis))
+    cli_elsewhere.show_sweep(locate(sweep).folder, as_json=as_json)
 
 
 @app.command()
@@ -212,9 +213,10 @@ def _drive(session: Session, folder: Path, address: str | None, cpus: int | None
     from orchestrator.driver import drive
     from orchestrator.report.progress import Progress
     from orchestrator.report.render import make_console
-    from orchestrator.runtime.ray.host import HostOptions
+    from orchestrator.runtime.ray.options import HostOptions, job_address
     from orchestrator.runtime.ray.trainable import TrainableFile
 
+    address = address or job_address(os.environ)
     trainable = TrainableFile.from_spec(folder.absolute(), session.state.plan.spec.trainable)
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
         return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)

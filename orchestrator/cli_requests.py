@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator import cli_elsewhere
+from orchestrator.cli_cluster import Address
+
 if TYPE_CHECKING:
     from orchestrator.runtime.location import Location
     from orchestrator.runtime.requests import Request
@@ -18,20 +21,26 @@ Sweep = Annotated[
 ]
 
 
-def stop(sweep: Sweep) -> None:
+def stop(sweep: Sweep, address: Address = None) -> None:
     """Let the running trials finish and start no new ones; the sweep can go on later."""
     from orchestrator.runtime.requests import Request
 
+    if (record := cli_elsewhere.find(sweep, address)) is not None:
+        cli_elsewhere.ask_to_leave(record, Request.STOP, sweep)
+        return
     folder, running = _ask(sweep, Request.STOP)
     where = shlex.quote(str(folder))
     typer.echo(f"stop requested: no new trials, {running} running finish, then the driver leaves")
     _say(f"next: stepladder status {where}\n      stepladder cancel {where}   # do not wait for them")
 
 
-def cancel(sweep: Sweep) -> None:
+def cancel(sweep: Sweep, address: Address = None) -> None:
     """End a sweep's driver within seconds, everything saved; the sweep can go on later."""
     from orchestrator.runtime.requests import Request
 
+    if (record := cli_elsewhere.find(sweep, address)) is not None:
+        cli_elsewhere.ask_to_leave(record, Request.CANCEL, sweep)
+        return
     folder, running = _ask(sweep, Request.CANCEL)
     where = shlex.quote(str(folder))
     typer.echo(f"cancel requested: {running} running pause at their newest checkpoint, and the driver leaves")

@@ -13,7 +13,7 @@ from orchestrator import members
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "orchestrator").rglob("*.py"))
-OPEN_SETS = ["orchestrator.ladders", "orchestrator.searchers", "orchestrator.schedulers"]
+OPEN_SETS = ["orchestrator.ladders", "orchestrator.searchers", "orchestrator.schedulers", "orchestrator.launchers"]
 
 
 def test_import_contracts_hold():

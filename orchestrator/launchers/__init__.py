@@ -11,11 +11,12 @@ to stop is a request put there (`orchestrator.runtime.requests`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.errors import ClusterError
 from orchestrator.sweep.spec import Resources
 
 
@@ -54,6 +55,22 @@ class JobStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A sweep's job as a cluster lists it."""
+
+    job: str
+    """The cluster's name of it."""
+    sweep: str
+    """The sweep's name."""
+    folder: str
+    """The sweep's folder, seen from the cluster."""
+    status: JobStatus
+    """How it stands."""
+    submitted_t: float | None = None
+    """When it was submitted, seconds since the epoch; None where the cluster does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A sweep to be sent off."""
 
@@ -73,6 +90,15 @@ class Submission:
     """What one trial occupies."""
     target: str = ""
     """Which cluster: an address, or the path of a definition from cluster/; empty for this machine."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables for the driver and its trials. Anybody who may list jobs can read them: no secrets."""
+    driver_cpus: float = 0.5
+    """CPUs set aside for the driver; above 0 it may be placed on any node, else on the head."""
+
+    @property
+    def sweep_folder(self) -> str:
+        """Where the sweep lies, seen from the cluster: a path or a URL."""
+        return f"{self.storage.rstrip('/')}/{self.name}"
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -95,14 +121,43 @@ class Launch:
 
 
 class Launcher(ABC):
-    """Sends sweeps to one kind of cluster. `target` is the submission's; it may raise ClusterError, which says so."""
+    """Sends sweeps to one kind of cluster. `target` is the submission's; it may raise ClusterError, which says so.
 
-    def __init__(self, target: str) -> None:
+    `say` is told, line by line, what takes time; `patience_s` bounds how long a cluster that does not answer is waited
+    for.
+    """
+
+    sees_this_machine = False
+    """Whether its nodes see this machine's folders under the same paths, the sweep file's among them."""
+    takes_env = False
+    """Whether it hands `Submission.env` to the driver and its trials; else its definition says what they get."""
+
+    def __init__(self, target: str, say: Callable[[str], None] = lambda _: None, patience_s: float = 60.0) -> None:
         self.target = target
+        self.say = say
+        self.patience_s = patience_s
 
     @abstractmethod
     def render(self, submission: Submission) -> Launch:
-        """Return what submitting would do. Pure: the same submission, the same launch; nothing is contacted."""
+        """Return what submitting would do. Pure: the same submission, the same launch; nothing is contacted.
+
+        Raises UsageError where this kind of cluster cannot take the submission.
+        """
+
+    def contents(self, submission: Submission) -> list[str]:  # noqa: ARG002
+        """Say what would be uploaded, one line each; reads this machine, contacts nothing.
+
+        Raises UsageError where the cluster would not take it. Empty where nothing is uploaded.
+        """
+        return []
+
+    def probe(self, *, insecure: bool) -> list[str]:  # noqa: ARG002
+        """Ask the cluster whether it answers and who may use it; returns warnings, one line each.
+
+        Raises ClusterError where it does not answer or refuses us, and where it is open to everybody although not on
+        this machine, unless `insecure`.
+        """
+        return []
 
     @abstractmethod
     def submit(self, submission: Submission, launch: Launch, place: Path) -> str:
@@ -122,3 +177,14 @@ class Launcher(ABC):
     @abstractmethod
     def stop(self, job: str) -> None:
         """End the job now, with time for its driver to flush; ending what has ended changes nothing."""
+
+    def jobs(self) -> Sequence[Job]:
+        """List the sweeps' jobs that the cluster knows, newest first. Raises ClusterError."""
+        raise ClusterError(f"{self.target or 'this kind of cluster'} keeps no list of jobs that can be read from here")
+
+    def run(self, *arguments: str) -> str:
+        """Run `stepladder ARGUMENTS` on the cluster, where its storage is seen; returns what it printed.
+
+        For a question of a few seconds. Raises ClusterError where that cannot be done from here, or fails.
+        """
+        raise ClusterError(f"`stepladder {' '.join(arguments)}` cannot be run there from here; run it on the cluster")

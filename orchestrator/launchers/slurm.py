@@ -52,6 +52,8 @@ class Record:
 class Slurm(Launcher):
     """Launches sweeps as Slurm jobs; the target is a definition, or empty for the one that is shipped."""
 
+    sees_this_machine = True
+
     def render(self, submission: Submission) -> Launch:
         """Return the batch script and the `sbatch` that submits it."""
         refuse_relative(submission.storage)

@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from ray.tune import Checkpoint
@@ -83,7 +84,7 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
     except (ReportError, TrainableNotFoundError) as error:
         raise AttemptFailed(ERROR, _located(error, trainable)) from None
     except Exception as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
-        raise describe(error, trainable.folder if isinstance(trainable, TrainableFile) else None) from None
+        raise describe(error, _folder(trainable)) from None
     reporter.close(fresh=config[TRIAL_KEY]["checkpoint"] is None)
 
 
@@ -136,6 +137,10 @@ class _Reporter:
             raise
 
 
+def _folder(trainable: Trainable) -> Path | None:
+    return trainable.found_folder() if isinstance(trainable, TrainableFile) else None
+
+
 def _located(error: Exception, trainable: Trainable) -> str:
-    frame = describe(error, trainable.folder if isinstance(trainable, TrainableFile) else None).text.splitlines()
+    frame = describe(error, _folder(trainable)).text.splitlines()
     return f"{frame[-2].partition(' in ')[0]}: {error}" if len(frame) > 1 else str(error)

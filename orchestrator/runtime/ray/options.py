@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -26,3 +27,13 @@ class HostOptions:
     """Silence with idle resources after which the watchdog says on stderr what every attempt is doing."""
     capacity_s: float = 30.0
     """How often the cluster's size is read again."""
+
+
+def job_address(environ: Mapping[str, str]) -> str | None:
+    """Return the address of the cluster whose job this process is, None where it is nobody's.
+
+    Ray's Jobs API starts an entrypoint with RAY_ADDRESS set to its own cluster. Elsewhere that variable is left alone:
+    one that happens to be set must not send a sweep to a cluster that nobody named.
+    """
+    is_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in environ or "RAY_JOB_ID" in environ
+    return "auto" if is_job and environ.get("RAY_ADDRESS") else None

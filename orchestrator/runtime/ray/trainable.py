@@ -33,7 +33,7 @@ class TrainableFile:
     """A training function by file and name, as the sweep file gives it."""
 
     folder: Path
-    """Folder of the sweep file, absolute; every node sees it under this path."""
+    """Folder of the sweep file, absolute, as the driver sees it."""
     file: str
     """The Python file, relative to `folder`."""
     function: str
@@ -45,21 +45,27 @@ class TrainableFile:
         file, _, function = trainable.rpartition(":")
         return cls(folder.absolute(), file, function)
 
-    @property
-    def path(self) -> Path:
-        """The Python file."""
-        return self.folder / self.file
+    def found_folder(self) -> Path:
+        """Return the sweep file's folder as this process sees it.
+
+        That is the driver's path, else the entry of `sys.path` that holds the file: Ray unpacks what was submitted with
+        a job under another path on each node, and puts that path there.
+        """
+        candidates = (self.folder, *(Path(entry) for entry in sys.path if entry))
+        return next((folder for folder in candidates if (folder / self.file).is_file()), self.folder)
 
     def load(self) -> TrainingFunction:
         """Import the file, unless this process did, and return the function.
 
         Raises TrainableNotFoundError where file or function are missing, and whatever the import raises.
         """
-        if not self.path.is_file():
+        folder = self.found_folder()
+        if not (folder / self.file).is_file():
             raise TrainableNotFoundError(
-                f"{self.path} is not there, though `trainable` names it; every node must see it under this path"
+                f"{folder / self.file} is not there, though `trainable` names it; every node must see it under this "
+                "path, unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
             )
-        module = _imported(self.path, self.folder)
+        module = _imported(folder / self.file, folder)
         function = getattr(module, self.function, None)
         if not callable(function):
             defined = sorted(name for name, value in vars(module).items() if callable(value) and name[0] != "_")

@@ -62,7 +62,8 @@ def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(TrainableNotFoundError) as caught:
         TrainableFile(tmp_path, "train.py", "train").load()
     assert str(caught.value) == (
-        f"{tmp_path}/train.py is not there, though `trainable` names it; every node must see it under this path"
+        f"{tmp_path}/train.py is not there, though `trainable` names it; every node must see it under this path, "
+        "unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
     )
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(TrainableNotFoundError, match="defines no function 'train'; it defines none at all"):

@@ -1,0 +1,124 @@
+"""The command `submit`: a sweep is made ready, shown, and sent to a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator import cli_catalogue
+
+if TYPE_CHECKING:
+    from orchestrator.launchers import Launch, Launcher, Submission
+    from orchestrator.submitted import Record
+    from orchestrator.sweep.plan import Plan
+
+SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
+]
+Address = Annotated[
+    str | None, typer.Option(help="A Ray cluster's dashboard, e.g. http://127.0.0.1:8265.", show_default=False)
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="A cluster definition: a file, or its name in cluster/.", show_default=False),
+]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Also send to a cluster that asks for no token.")]
+Env = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=VALUE for driver and trials; everybody there can read it.", show_default=False),
+]
+DriverCpus = Annotated[float, typer.Option(min=0, help="CPUs set aside for the driver; 0 puts it on the head node.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+def submit(
+    sweep_file: SweepFile,
+    overrides: Overrides = None,
+    address: Address = None,
+    cluster: Cluster = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+    insecure: Insecure = False,
+    env: Env = None,
+    driver_cpus: DriverCpus = 0.5,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")] = False,  # noqa: ARG001
+    as_json: Json = False,
+) -> None:
+    """Send a sweep to a cluster, or into the background of this machine, and leave."""
+    from orchestrator import submitted
+    from orchestrator.runtime.workspace import linted_plan
+
+    name, target = submitted.choose(address, cluster)
+    launcher = submitted.launcher_of(name, target, _say)
+    plan, remarks = linted_plan(sweep_file, overrides or ())
+    cli_catalogue.warn(remarks, sweep_file)
+    options = submitted.Options(submitted.parse_env(env or ()), driver_cpus)
+    draw = os.urandom(2).hex()
+    submission = submitted.make_submission(plan, sweep_file, overrides or (), launcher, options, time.time(), draw)
+    launch = launcher.render(submission)
+    for line in launcher.contents(submission):
+        _say(line)
+    if dry_run:
+        _show_launch(launch)
+        return
+    record = _sent(plan, sweep_file, submission, launch, launcher, name, insecure=insecure)
+    _show_sent(record, sweep_file, as_json=as_json)
+
+
+def _sent(
+    plan: Plan, sweep_file: Path, submission: Submission, launch: Launch, launcher: Launcher, name: str,
+    *, insecure: bool,
+) -> Record:  # fmt: skip
+    from orchestrator import submitted
+
+    for warning in launcher.probe(insecure=insecure):
+        _say(warning)
+    job = launcher.submit(submission, launch, submitted.place_of(sweep_file))
+    record = submitted.Record(
+        plan.spec.name, submission.sweep_file, name, launcher.target, job, submission.sweep_folder,
+        submission.overrides, time.time(),
+    )  # fmt: skip
+    submitted.write_record(sweep_file, record)
+    return record
+
+
+def _show_launch(launch: Launch) -> None:
+    for name, content in launch.files.items():
+        typer.echo(f"# {name}\n{content}")
+    lines = [shlex.quote(launch.command[0])]
+    options = True
+    for word in launch.command[1:]:  # an option with its value a line, and then the rest
+        starts_line = options and word.startswith("--")
+        options = options and word != "--"
+        lines[-1:] = [lines[-1], shlex.quote(word)] if starts_line else [f"{lines[-1]} {shlex.quote(word)}"]
+    typer.echo(" \\\n  ".join(lines))
+    for note in launch.notes:
+        _say(note)
+
+
+def _show_sent(record: Record, sweep_file: Path, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"sweep": record.sweep, "job": record.job, "folder": record.folder}, indent=2))
+    else:
+        typer.echo(f"{record.sweep} is sent to {record.target or 'the background of this machine'} as {record.job}")
+    for command in next_commands(sweep_file):
+        _say(f"next: {command}")
+
+
+def next_commands(sweep_file: Path) -> list[str]:
+    """Return what is worth typing after a submission."""
+    file = shlex.quote(str(sweep_file))
+    return [
+        f"stepladder {words.format(file)}" for words in ("status {}", "logs -f {}", "stop {}", "resume {}", "export {}")
+    ]
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

@@ -1,0 +1,150 @@
+"""Ray's Jobs API over HTTP: what is asked of a running cluster, without importing Ray.
+
+A connection goes to the address that was named and nowhere else: no redirect is followed, and neither RAY_ADDRESS nor
+RAY_API_SERVER_ADDRESS is looked at, which Ray's own client lets override its argument. A question that meets no answer
+is repeated for up to `patience_s`: a head node may be away for a moment.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from orchestrator.errors import ClusterError, UsageError
+
+DEFAULT_PORT = 8265
+TIMEOUT_S = 20.0
+"""How long one request may take."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+
+
+class NoAnswerError(ClusterError):
+    """Nothing answered at the address, however often it was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a Jobs API listens."""
+
+    scheme: str
+    """http or https."""
+    host: str
+    """Name or IP address."""
+    port: int
+    """Port of Ray's dashboard."""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read `http://127.0.0.1:8265`; the scheme may be missing. Raises UsageError for what is no such address."""
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else DEFAULT_PORT)
+        except ValueError:
+            port = 0
+        if parts.scheme not in ("http", "https") or not parts.hostname or not port or parts.path.strip("/"):
+            raise UsageError(
+                f"--address {text}: give the address of the cluster's dashboard, e.g. http://127.0.0.1:{DEFAULT_PORT}"
+            )
+        if parts.username or parts.password:
+            raise UsageError("--address: a password on a command line can be read by everybody; leave it out")
+        return cls(parts.scheme, parts.hostname, port)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether it is on this machine, or the near end of a tunnel."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    """The HTTP status."""
+    text: str
+    """The body."""
+
+    def document(self) -> Any:
+        """Return the body, read as JSON; None where it is none."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+
+class JobsApi:
+    """Asks one cluster. `headers` are sent along with every request, `say` is told when an answer takes long."""
+
+    def __init__(self, address: Address, headers: Mapping[str, str], say: Callable[[str], None]) -> None:
+        self.address = address
+        self._headers = dict(headers)
+        self._say = say
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, patience_s: float = 0.0, accept: tuple[int, ...] = (200,)
+    ) -> Answer:
+        """Send one request, again and again for `patience_s` while nothing answers or the server is in trouble.
+
+        Asking twice must change nothing more than asking once. Raises NoAnswerError where nothing answered,
+        ClusterError where the answer's status is not among `accept`.
+        """
+        answer = self._patient(method, path, body, patience_s)
+        if answer.status in accept:
+            return answer
+        if answer.status in (401, 403):
+            raise ClusterError(f"{self.address} refuses us (HTTP {answer.status}): {REFUSED[answer.status]}")
+        said = " ".join(answer.text.split())[-300:]
+        raise ClusterError(f"{self.address}: {method} {path} was answered with HTTP {answer.status}: {said}")
+
+    def _patient(self, method: str, path: str, body: Any, patience_s: float) -> Answer:
+        start, pause = time.monotonic(), _FIRST_PAUSE_S
+        while True:
+            try:
+                answer = self._once(method, path, body)
+                if answer.status < 500 or method != "GET":
+                    return answer
+                trouble = f"HTTP {answer.status}"
+            except (OSError, http.client.HTTPException) as error:
+                answer, trouble = None, str(error) or type(error).__name__
+            if time.monotonic() - start + pause > patience_s:
+                if answer is not None:
+                    return answer
+                raise NoAnswerError(f"{self.address} does not answer: {trouble}")
+            if pause == _FIRST_PAUSE_S:
+                self._say(f"{self.address} does not answer ({trouble}); trying again for up to {patience_s:.0f} s")
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _once(self, method: str, path: str, body: Any) -> Answer:
+        kind = http.client.HTTPSConnection if self.address.scheme == "https" else http.client.HTTPConnection
+        connection = kind(self.address.host, self.address.port, timeout=TIMEOUT_S)
+        try:
+            content = None if body is None else json.dumps(body).encode()
+            kind_of_body = {} if body is None else {"Content-Type": "application/json"}
+            connection.request(method, path, content, {**self._headers, **kind_of_body})
+            response = connection.getresponse()
+            return Answer(response.status, response.read().decode(errors="replace"))
+        finally:
+            connection.close()
+
+
+REFUSED = {
+    401: "it wants a token and none was sent",
+    403: "the token that was sent is not its own",
+}
+"""What Ray means by a status."""

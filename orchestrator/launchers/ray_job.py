@@ -1,0 +1,273 @@
+"""Sends a sweep to a Ray cluster that is already up, as a job of its Jobs API; `target` is the dashboard's address.
+
+The sweep file's folder is uploaded and unpacked on every node; the driver runs in it, on whichever node has room for
+it. Uploading is Ray's own client's, everything after that is asked over HTTP (`_jobs_api`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import ClusterError, UsageError
+from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
+from orchestrator.launchers._jobs_api import REFUSED, Address, Answer, JobsApi
+from orchestrator.launchers._ray_token import REMEDY, Token, auth_mode, find_token
+
+STOP_WAIT_S = 120
+"""Seconds from Ray's SIGTERM to its SIGKILL; its default, 3, is too short for a flush."""
+EXCLUDES = ("/runs", "/.stepladder")
+"""Left at home: results of local runs, the record of submissions."""
+RESUMABLE = 75
+QUESTION_S = 90.0
+"""How long a question that is run as a job may take, the start of its process included."""
+_NO_CLIENT = "sending a job needs Ray's own client: pip install 'stepladder[cluster]'"
+_REDIRECTING = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
+_POLL_S = 1.0
+
+
+class RayJob(Launcher):
+    """A job of a Ray cluster."""
+
+    takes_env = True
+
+    def render(self, submission: Submission) -> Launch:
+        """Render the `ray job submit` that does the same."""
+        command = (
+            "ray", "job", "submit", "--address", str(Address.parse(submission.target)), "--no-wait",
+            "--submission-id", submission.job_id, "--entrypoint-num-cpus", f"{submission.driver_cpus:g}",
+            "--metadata-json", json.dumps(_metadata(submission)),
+            "--runtime-env-json", json.dumps(_runtime_env(submission)), "--", *submission.command,
+        )  # fmt: skip
+        placed = "on the head node" if submission.driver_cpus == 0 else "on any node that has room"
+        notes = (
+            f"the driver takes {submission.driver_cpus:g} CPUs {placed}; a stop gives it {STOP_WAIT_S} s to save",
+            f"results go to {submission.sweep_folder}",
+        )
+        return Launch(submission.job_id, command, notes=notes)
+
+    def contents(self, submission: Submission) -> list[str]:
+        """Say what of the sweep file's folder travels; raises UsageError above 100 MiB."""
+        from orchestrator.launchers import _ray_package as package  # imports ray
+
+        found = package.look_into(submission.folder, EXCLUDES)
+        package.refuse_too_large(found, submission.folder)
+        return package.described(found, submission.folder)
+
+    def probe(self, *, insecure: bool) -> list[str]:
+        """Ask for the version without a token, and with one where that is refused."""
+        address, token = Address.parse(self.target), self._token()
+        refuse_redirection(address, os.environ)
+        answer = self._ask("GET", "/api/version", {}, accept=(200, 401, 403, 404))
+        if answer.status == 200 and _ray_version(answer) is not None:
+            return _open_to_everybody(address, insecure=insecure)
+        if answer.status in (200, 404):
+            raise ClusterError(f"{address} is no dashboard of a Ray cluster; its address ends in :8265 as a rule")
+        if token is None:
+            off = auth_mode(os.environ) == "disabled"
+            raise ClusterError(
+                f"{address} wants a token"
+                + (", and RAY_AUTH_MODE=disabled says to send none" if off else ", and none was found on this machine")
+                + f": {REMEDY}"
+            )
+        answer = self._ask("GET", "/api/version", token.headers, accept=(200, 401, 403))
+        if answer.status != 200:
+            raise ClusterError(f"{address} refuses the token from {token.source}: {REFUSED[403]}; {REMEDY}")
+        warnings = [token.warning] if token.warning else []
+        if address.scheme == "http" and not address.is_loopback:
+            warnings.append(f"{address} is not encrypted: the token can be read on the way; better a tunnel (ssh -L)")
+        return warnings
+
+    def submit(self, submission: Submission, launch: Launch, place: Path) -> str:  # noqa: ARG002
+        """Upload the folder and start the job; one that is there already counts as started."""
+        refuse_redirection(Address.parse(submission.target), os.environ)
+        deadline, told = time.monotonic() + self.patience_s, False
+        while (trouble := self._submitted(submission, launch)) is not None:
+            if time.monotonic() > deadline:
+                raise ClusterError(trouble)
+            if not told:
+                self.say(f"{trouble}; trying again for up to {self.patience_s:.0f} s")
+            told = True
+            time.sleep(_POLL_S)
+        return launch.job_id
+
+    def _submitted(self, submission: Submission, launch: Launch) -> str | None:
+        """Try once; returns what stands in the way for the moment, None once the job is there."""
+        try:
+            import requests  # what Ray's client is made of, and only on a machine that has it
+            from ray.job_submission import JobSubmissionClient
+        except ImportError as error:
+            raise ClusterError(_NO_CLIENT) from error
+        for name in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # each step of the upload would be a line
+        try:
+            client = JobSubmissionClient(str(Address.parse(submission.target)), headers=self._headers())
+            client.submit_job(
+                entrypoint=shlex.join(submission.command),
+                submission_id=launch.job_id,
+                entrypoint_num_cpus=submission.driver_cpus,
+                runtime_env=_runtime_env(submission),
+                metadata=_metadata(submission),
+            )
+        except (ConnectionError, requests.ConnectionError, requests.Timeout) as error:
+            return f"{submission.target} does not answer: {_last_line(str(error))}"
+        except (RuntimeError, OSError) as error:  # what Ray's client raises, AuthenticationError included
+            if "already exists" in str(error):
+                return None
+            if "No available agent" in str(error):
+                return f"{submission.target} is not ready for jobs yet"
+            if "ray[default]" in str(error):
+                raise ClusterError(_NO_CLIENT) from error
+            raise ClusterError(f"{submission.target} did not take the job: {_last_line(str(error))}") from error
+        return None
+
+    def status(self, job: str) -> JobStatus:
+        """Ask for the job."""
+        try:
+            answer = self._ask("GET", f"/api/jobs/{job}", self._headers(), accept=(200, 404))
+        except ClusterError as error:
+            return JobStatus(JobState.UNKNOWN, str(error))
+        if answer.status == 404:
+            return JobStatus(JobState.GONE, f"{self.target} knows no job {job}")
+        return _status(answer.document())
+
+    def logs(self, job: str, *, follow: bool) -> Iterator[str]:
+        """Yield the driver's log; following, what is new is asked for again and again."""
+        shown = 0
+        while True:
+            ended = not follow or not self.status(job).state.is_live
+            began = time.monotonic()
+            answer = self._ask("GET", f"/api/jobs/{job}/logs", self._headers(), accept=(200, 404))
+            if answer.status == 404:
+                raise ClusterError(f"{self.target} knows no job {job}; `stepladder ls --address` lists those it knows")
+            text = str(answer.document()["logs"] or "")
+            yield text[shown:]
+            shown = max(shown, len(text))
+            if ended:
+                return
+            time.sleep(max(_POLL_S, 10 * (time.monotonic() - began)))  # a long log is fetched whole
+
+    def stop(self, job: str) -> None:
+        """Send the driver a SIGTERM, by Ray."""
+        self._ask("POST", f"/api/jobs/{job}/stop", self._headers(), accept=(200, 404))
+
+    def jobs(self) -> Sequence[Job]:
+        """List what `submit` sent there, from whichever machine."""
+        listed = self._ask("GET", "/api/jobs/", self._headers()).document()
+        found = [
+            Job(
+                entry["submission_id"],
+                entry["metadata"]["stepladder_sweep"],
+                entry["metadata"].get("stepladder_folder", ""),
+                _status(entry),
+                entry["start_time"] / 1000 if entry.get("start_time") else None,
+            )
+            for entry in listed
+            if "stepladder_sweep" in (entry.get("metadata") or {})
+        ]
+        return sorted(found, key=lambda job: job.submitted_t or 0.0, reverse=True)
+
+    def run(self, *arguments: str) -> str:
+        """Run a question as a small job on the head node and forget it."""
+        job = f"stepladder-{arguments[0]}-{os.urandom(4).hex()}"
+        # what is asked for lies between two lines: whatever Ray or Python print comes before
+        entrypoint = f"echo {job}; {shlex.join(('stepladder', *arguments))}"
+        body = {"entrypoint": entrypoint, "submission_id": job, "metadata": {"stepladder_question": arguments[0]}}
+        self._ask("POST", "/api/jobs/", self._headers(), body)
+        deadline = time.monotonic() + QUESTION_S
+        while (found := self.status(job)).state.is_live:
+            if time.monotonic() > deadline:
+                self.stop(job)
+                raise ClusterError(f"{self.target} gave no answer to `stepladder {arguments[0]}` in {QUESTION_S:.0f} s")
+            time.sleep(_POLL_S / 4)
+        printed = "".join(self.logs(job, follow=False)).rpartition(f"{job}\n")[2]
+        self._ask("DELETE", f"/api/jobs/{job}", self._headers(), accept=(200, 404, 500))
+        if found.state is not JobState.SUCCEEDED:
+            raise ClusterError(_last_line(printed).removeprefix("error: ") or found.text)
+        return printed
+
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: Any = None, *, accept: tuple[int, ...] = (200,)
+    ) -> Answer:
+        api = JobsApi(Address.parse(self.target), headers, self.say)
+        return api.ask(method, path, body, patience_s=self.patience_s, accept=accept)
+
+    def _token(self) -> Token | None:
+        return find_token(os.environ, Path.home())
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token()
+        return token.headers if token else {}
+
+
+def refuse_redirection(address: Address, environ: Mapping[str, str]) -> None:
+    """Raise UsageError where a variable would send the submission elsewhere: Ray's client prefers it to an address."""
+    for name in _REDIRECTING:
+        value = environ.get(name, "").strip()
+        if not value:
+            continue
+        try:
+            if Address.parse(value) == address:
+                return
+        except UsageError:
+            pass
+        raise UsageError(
+            f"{name}={value} is set, and Ray would send the sweep there rather than to {address}; "
+            f"unset {name}, or give that cluster's dashboard as --address"
+        )
+
+
+def _open_to_everybody(address: Address, *, insecure: bool) -> list[str]:
+    text = f"{address} answers without a token: whoever reaches it can run anything on the cluster"
+    if not address.is_loopback and not insecure:
+        raise ClusterError(
+            f"{text}. Start it with RAY_AUTH_MODE=token, or reach it through a tunnel (ssh -L 8265:localhost:8265); "
+            "--insecure sends the sweep all the same"
+        )
+    return [f"WARNING: {text}; start it with RAY_AUTH_MODE=token"]
+
+
+def _metadata(submission: Submission) -> dict[str, str]:
+    return {"stepladder_sweep": submission.name, "stepladder_folder": submission.sweep_folder}
+
+
+def _runtime_env(submission: Submission) -> dict[str, Any]:
+    return {
+        "working_dir": str(submission.folder),
+        "excludes": list(EXCLUDES),
+        "env_vars": {**submission.env, "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)},
+    }
+
+
+def _ray_version(answer: Answer) -> str | None:
+    document = answer.document()
+    return document.get("ray_version") if isinstance(document, dict) else None
+
+
+def _status(entry: Mapping[str, Any]) -> JobStatus:
+    code, message = entry.get("driver_exit_code"), _last_line(entry.get("message") or "")
+    match entry["status"]:
+        case "FAILED" if code == RESUMABLE:
+            return JobStatus(JobState.STOPPED, "stopped with work left (exit code 75)")
+        case "FAILED" if code == 127:
+            return JobStatus(JobState.FAILED, "the node has no `stepladder`: install it on every node, on Ray's PATH")
+        case "FAILED":
+            return JobStatus(JobState.FAILED, f"exit code {code}: {message}" if code is not None else message)
+        case "PENDING":
+            return JobStatus(JobState.PENDING, message)
+        case state:
+            return JobStatus(JobState(state.lower()))
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+MEMBER = RayJob
