@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 from hosts import Host, Network
-from racks import Rack, Sweep
+from racks import TRIALS, Rack, Sweep
 from ray_hosts import STEPLADDER, wait_for
 
 from orchestrator.planning.fold import SweepState
@@ -61,13 +61,13 @@ def test_a_laptop_submits_and_leaves(rack: Rack, say: Say):
     sweep.wait_for(lambda: isinstance(sweep.events()[-1], ev.DriverStopped), "end of the sweep")
     wait_for(lambda: not cluster.head.find("orchestrator.cli"), "end of the driver")
     state = sweep.check()
-    assert [len(trial.attempts) for trial in state.trials] == [1] * 8
+    assert [len(trial.attempts) for trial in state.trials] == [1] * TRIALS
     places = {(worker.name, gpu) for worker in cluster.workers.values() for gpu in "01"}
     assert set(sweep.ask("select distinct node, gpu_ids from {trials}")) == places
     exported = cluster.head.run(*STEPLADDER, "export", sweep.folder, cwd=rack.storage, env=cluster.env)
     best = json.loads((sweep.folder / "best.json").read_text())
     assert json.loads(exported.stdout) == best["winner"]["config"], exported
-    say(f"submitted:          8 trials on {len(places)} GPUs of 2 hosts, no laptop")
+    say(f"submitted:          {TRIALS} trials on {len(places)} GPUs of 2 hosts, no laptop")
 
 
 def test_a_raylet_is_killed(rack: Rack, say: Say):

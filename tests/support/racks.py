@@ -21,6 +21,7 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import TrialState
 
 END_S = 600.0
+TRIALS = 6
 PACED = """
 import time
 import train as digits
@@ -85,7 +86,7 @@ class Rack:
         shutil.copytree(self.code, code)
         return self.network.host(name, hidden=[self.storage, self.code]), code
 
-    def drive(self, cluster: RayHosts, verb: str, name: str, *overrides: str, trials: int = 8) -> Sweep:
+    def drive(self, cluster: RayHosts, verb: str, name: str, *overrides: str, trials: int = TRIALS) -> Sweep:
         """Run or resume the sweep `name`, its driver on the cluster's head."""
         small = (f"name={name}", *self.small(trials), *overrides)
         command = (*STEPLADDER, verb, "sweep.yaml", *small, "--address", cluster.gcs)
@@ -94,7 +95,7 @@ class Rack:
         return Sweep(self.storage / name, driver, cluster.head.folder / log)
 
 
-    def small(self, trials: int = 8) -> tuple[str, ...]:
+    def small(self, trials: int = TRIALS) -> tuple[str, ...]:
         """Return the overrides of a sweep of seconds, on a GPU a trial."""
         return (
             f"storage={self.storage}", f"budget.trials={trials}", "trainable=paced.py:train",
