@@ -94,7 +94,6 @@ class Rack:
         driver = cluster.head.start(*command, cwd=self.code, env=cluster.env, log=log)
         return Sweep(self.storage / name, driver, cluster.head.folder / log)
 
-
     def small(self, trials: int = TRIALS) -> tuple[str, ...]:
         """Return the overrides of a sweep of seconds, on a GPU a trial."""
         return (
