@@ -73,13 +73,12 @@ class RayHosts:
         self.head = self._network.host(f"{self._name}head", hidden=self._hidden)
         jobs = (f"--dashboard-host={self.head.address}", f"--dashboard-port={JOBS}")
         head = (f"--port={GCS}", *jobs, "--num-cpus=1", "--num-gpus=0", *options(self.head))
-        _Ray(self.head, self.env, "--head", *head).wait()
-        for started in [self._launch(worker, self._hidden) for worker in workers]:
-            started.wait()
+        _wait_until_up(_Ray(self.head, self.env, "--head", *head))
+        _wait_until_up(*(self._launch(worker, self._hidden) for worker in workers))
 
     def add(self, worker: str, *, hidden: Sequence[Path] = ()) -> Host:
         """Start another worker, which finds empty folders at `hidden` too; returns when it has joined."""
-        self._launch(worker, [*self._hidden, *hidden]).wait()
+        _wait_until_up(self._launch(worker, [*self._hidden, *hidden]))
         return self.workers[worker]
 
     def power_off(self) -> None:
@@ -103,11 +102,8 @@ class _Ray:
         self._starts = 0
         self._process = self._start()
 
-    def wait(self) -> None:
-        """Wait until it has joined the cluster."""
-        wait_for(self._has_joined, f"Ray on {self._host.name}")
-
-    def _has_joined(self) -> bool:
+    def is_up(self) -> bool:
+        """Say whether it has joined the cluster; one that gave up is started again."""
         said = (self._host.folder / f"ray-{self._starts}.log").read_text()
         if "Ray runtime started" in said:
             return True
@@ -132,6 +128,10 @@ def wait_for(condition: Callable[[], object], what: str, timeout_s: float = WAIT
         assert time.monotonic() < begun + timeout_s, f"no {what} after {timeout_s:.0f} s"
         time.sleep(0.1)
     return time.monotonic() - begun
+
+
+def _wait_until_up(*started: _Ray) -> None:
+    wait_for(lambda: all([ray.is_up() for ray in started]), "Ray on every host")  # noqa: C419 - each is to be looked at
 
 
 def _commands(folder: Path) -> Path:
