@@ -61,11 +61,12 @@ class Rack:
 
     def cluster(self, *, alert: bool = False) -> RayHosts:
         """Return a sound cluster of a head and two workers: the one there is, if it is as asked for."""
-        if self._cluster is not None and self._cluster.alert != alert:
+        if self._cluster is not None and (self._cluster.alert != alert or not self._cluster.is_sound):
             self.power_off()
         if self._cluster is None:
-            self._cluster = RayHosts(self.network, next(self._names), hidden=[self._laptops], alert=alert)
-            self._cluster.start("w1", "w2")
+            cluster = RayHosts(self.network, next(self._names), hidden=[self._laptops], alert=alert)
+            cluster.start("w1", "w2")
+            self._cluster = cluster
         while len(self._cluster.workers) < 2:
             self._cluster.add(self.spare())
         return self._cluster

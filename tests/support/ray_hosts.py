@@ -25,8 +25,8 @@ GCS, JOBS = 6379, 8265
 """Ports of the head: Ray's own, and its Jobs API's."""
 STORE_BYTES = 80 * 2**20
 """Ray takes no object store below 75 MiB."""
-ALERT = {"period_ms": 1000, "timeout_ms": 2000, "failure_threshold": 3, "initial_delay_ms": 1000}
-"""Health checks that miss a silent host after some 8 s; with Ray's own it takes a minute."""
+ALERT = {"period_ms": 2000, "timeout_ms": 5000, "failure_threshold": 3}
+"""Health checks that miss a silent host after some 20 s; with Ray's own it takes a minute."""
 STARTS = 5
 """How often a host's Ray is started: Ray ends a node that is not up within 30 s, and a busy machine may take longer."""
 WAIT_S = 300.0
@@ -80,6 +80,11 @@ class RayHosts:
         """Start another worker, which finds empty folders at `hidden` too; returns when it has joined."""
         _wait_until_up(self._launch(worker, [*self._hidden, *hidden]))
         return self.workers[worker]
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether Ray runs on every host of it."""
+        return all(host.find("/raylet/raylet ") for host in [self.head, *self.workers.values()])
 
     def power_off(self) -> None:
         """Pull the plug of every host."""
