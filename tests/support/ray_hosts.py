@@ -29,7 +29,7 @@ ALERT = {"period_ms": 2000, "timeout_ms": 5000, "failure_threshold": 3}
 """Health checks that miss a silent host after some 20 s; with Ray's own it takes a minute."""
 STARTS = 5
 """How often a host's Ray is started: Ray ends a node that is not up within 30 s, and a busy machine may take longer."""
-WAIT_S = 300.0
+WAIT_S = 400.0
 
 
 class RayHosts:
@@ -73,8 +73,9 @@ class RayHosts:
         self.head = self._network.host(f"{self._name}head", hidden=self._hidden)
         jobs = (f"--dashboard-host={self.head.address}", f"--dashboard-port={JOBS}")
         head = (f"--port={GCS}", *jobs, "--num-cpus=1", "--num-gpus=0", *options(self.head))
-        _wait_until_up(_Ray(self.head, self.env, "--head", *head))
-        _wait_until_up(*(self._launch(worker, self._hidden) for worker in workers))
+        first = _Ray(self.head, self.env, "--head", *head)
+        _wait_until_up(first)
+        _wait_until_up(first, *(self._launch(worker, self._hidden) for worker in workers))
 
     def add(self, worker: str, *, hidden: Sequence[Path] = ()) -> Host:
         """Start another worker, which finds empty folders at `hidden` too; returns when it has joined."""
@@ -110,11 +111,10 @@ class _Ray:
     def is_up(self) -> bool:
         """Say whether it has joined the cluster; one that gave up is started again."""
         said = (self._host.folder / f"ray-{self._starts}.log").read_text()
-        if "Ray runtime started" in said:
-            return True
-        if self._process.poll() is not None:
-            assert self._starts < STARTS, said
-            self._process = self._start()
+        if self._process.poll() is None:
+            return "Ray runtime started" in said
+        assert self._starts < STARTS, said
+        self._process = self._start()
         return False
 
     def _start(self) -> subprocess.Popen[bytes]:
