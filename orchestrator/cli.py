@@ -214,10 +214,10 @@ def _drive(session: Session, folder: Path, address: str | None, cpus: int | None
     from orchestrator.report.progress import Progress
     from orchestrator.report.render import make_console
     from orchestrator.runtime.ray.options import HostOptions, job_address
-    from orchestrator.runtime.ray.trainable import TrainableFile
+    from orchestrator.runtime.ray.trainable import named_in
 
     address = address or job_address(os.environ)
-    trainable = TrainableFile.from_spec(folder.absolute(), session.state.plan.spec.trainable)
+    trainable = named_in(session.state.plan.spec, folder)
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
         return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+from s3_server import BUCKET, S3Server, s3_server
+
+from orchestrator.runtime.location import Location
 
 settings.register_profile("stepladder", deadline=None, derandomize=True)  # a busy machine is no failure
 settings.load_profile("stepladder")
@@ -17,3 +22,18 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the long tests last: a quick one fails first."""
     items.sort(key=lambda item: item.get_closest_marker("long") is not None)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server for the whole run."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Location:
+    """An empty prefix on it, and an environment from which it can be reached."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return Location.parse(f"s3://{BUCKET}/{uuid4().hex[:8]}")

@@ -7,10 +7,12 @@ folder.files().read("plan.json")
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from orchestrator.errors import StorageError, UsageError
+from orchestrator.errors import UsageError
 from orchestrator.planning.storage_url import is_url, storage_problem
 from orchestrator.runtime.filesystem import FileSystem, LocalFileSystem
 
@@ -58,10 +60,36 @@ class Location:
         return path.relative_to(self.path).as_posix() if found else None
 
     def files(self) -> FileSystem:
-        """Return its files. Nothing is contacted yet."""
-        if self.is_remote:
-            raise StorageError(f"{self.text}: object stores are not supported yet; choose a folder")
-        return LocalFileSystem(self.path)
+        """Return its files. Raises StorageError where a store's region cannot be found."""
+        if not self.is_remote:
+            return LocalFileSystem(self.path)
+        from orchestrator.runtime.object_files import ObjectFileSystem  # takes pyarrow along
+
+        return ObjectFileSystem(*self.store(), str(self))
+
+    def store(self) -> tuple[Any, str]:
+        """Return pyarrow's file system for an object store and the path on it. Raises StorageError as `files` does."""
+        from orchestrator.runtime.object_store import open_store  # takes pyarrow along
+
+        return open_store(self.text)
+
+    def is_folder(self) -> bool:
+        """Say whether it is there. Raises StorageError where the store cannot tell."""
+        if not self.is_remote:
+            return self.path.is_dir()
+        parent, _, name = self.text.rpartition("/")
+        return Location(parent).files().exists(name)
+
+    def delete(self) -> None:
+        """Remove the folder with all that is in it. Raises StorageError or OSError where it cannot be."""
+        if not self.is_remote:
+            shutil.rmtree(self.path)
+            return
+        from orchestrator.runtime.object_store import explained  # takes pyarrow along
+
+        store, path = self.store()
+        with explained(self.text):
+            store.delete_dir(path)
 
     def __truediv__(self, name: str) -> Location:
         return Location(f"{self.text}/{name}" if self.is_remote else str(self.path / name))

@@ -6,11 +6,12 @@ never go.
 
 from __future__ import annotations
 
+import contextlib
 import queue
-import shutil
 import threading
 from pathlib import Path
 
+from orchestrator.errors import StorageError
 from orchestrator.runtime.location import Location
 
 
@@ -18,7 +19,7 @@ class Retention:
     """A thread that removes folders inside the sweep's folder, and nothing outside it."""
 
     def __init__(self, folder: Location) -> None:
-        self._folder = folder.path.resolve()
+        self._folder = folder
         self._doomed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
         self._thread.start()
@@ -35,6 +36,12 @@ class Retention:
 
     def _run(self) -> None:
         while (checkpoint := self._doomed.get()) is not None:
-            path = Path(checkpoint).resolve()
-            if path.is_relative_to(self._folder) and path != self._folder:
-                shutil.rmtree(path, ignore_errors=True)  # one left behind costs space, nothing else
+            with contextlib.suppress(OSError, StorageError):  # one left behind costs space, nothing else
+                if self._is_ours(checkpoint):
+                    Location.parse(checkpoint).delete()
+
+    def _is_ours(self, checkpoint: str) -> bool:
+        if self._folder.is_remote:
+            return self._folder.inside(checkpoint) is not None
+        path, folder = Path(checkpoint).resolve(), self._folder.path.resolve()
+        return path.is_relative_to(folder) and path != folder

@@ -25,8 +25,11 @@ from ray.tune.registry import register_trainable
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
+from orchestrator.runtime.location import Location
+from orchestrator.runtime.object_store import explained
 from orchestrator.runtime.ray.attempt import REPORT_KEY, Assignment
-from orchestrator.runtime.ray.bridge import CHECKPOINTS, Bridge, LiveAttempt
+from orchestrator.runtime.ray.bridge import Bridge, LiveAttempt
+from orchestrator.runtime.ray.checkpoints import FOLDER
 from orchestrator.runtime.ray.outcomes import classify
 from orchestrator.runtime.ray.worker import Placement, worker_class
 from orchestrator.sweep.spec import Resources
@@ -211,7 +214,7 @@ def make_run(
     places: Callable[[], int],
 ) -> SweepRun:
     """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints."""
-    storage = StorageContext(storage_path=str(bridge.folder / CHECKPOINTS), experiment_dir_name=session_name)
+    storage = _storage(bridge.folder / FOLDER, session_name)
     name = f"stepladder-{session_name}"
     register_trainable(name, worker_class(assignment))
     request = _request(resources, assignment)
@@ -243,3 +246,11 @@ def _request(resources: Resources, assignment: Assignment) -> PlacementGroupFact
     head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
     strategy = "PACK" if resources.nodes == 1 else "STRICT_SPREAD"
     return PlacementGroupFactory([*head, *[each] * resources.nodes], strategy=strategy)
+
+
+def _storage(folder: Location, session_name: str) -> StorageContext:
+    if not folder.is_remote:
+        return StorageContext(storage_path=str(folder), experiment_dir_name=session_name)
+    store, path = folder.store()
+    with explained(str(folder)):
+        return StorageContext(storage_path=path, storage_filesystem=store, experiment_dir_name=session_name)

@@ -11,18 +11,16 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from orchestrator.runtime.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.runtime.controller import Controller
 from orchestrator.runtime.location import Location
+from orchestrator.runtime.ray.checkpoints import found_checkpoint
 from orchestrator.runtime.ray.reports import WorkerReport
 from orchestrator.runtime.ray.trainable import TRIAL_KEY
 from orchestrator.sweep.trial import Outcome
 
-CHECKPOINTS = "checkpoints"
-"""Ray Tune's storage inside the sweep's folder."""
 ASK_AGAIN_S = 0.2
 """How soon a controller that had nothing to start is asked again, unless an attempt ends before."""
 
@@ -193,12 +191,3 @@ class Bridge:
 
     def _seen(self) -> None:
         self.last_event = self._clock()
-
-
-def found_checkpoint(checkpoint: str | None, folder: Location) -> str | None:
-    """Return where a recorded checkpoint lies now: a sweep's folder may have moved since, or be mounted elsewhere."""
-    if checkpoint is None or Path(checkpoint).is_dir():
-        return checkpoint
-    _, found, inside = checkpoint.rpartition(f"/{CHECKPOINTS}/")
-    moved = folder / CHECKPOINTS / inside
-    return str(moved) if found and moved.path.is_dir() else checkpoint

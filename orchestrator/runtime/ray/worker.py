@@ -26,10 +26,14 @@ from ray.tune import Checkpoint
 from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.trainable import FunctionTrainable
 
+from orchestrator.errors import StorageError
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.attempt import REPORT_KEY, Assignment, run_function
+from orchestrator.runtime.ray.checkpoints import recorded_checkpoint
 from orchestrator.runtime.ray.failure import ERROR, LOST, AttemptFailed
 from orchestrator.runtime.ray.ranks import Ranks, where
-from orchestrator.runtime.ray.trainable import TRIAL_KEY, TrainableFile
+from orchestrator.runtime.ray.reports import WorkerReport
+from orchestrator.runtime.ray.trainable import TRIAL_KEY, Command, TrainableFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,7 @@ class TrialWorker(FunctionTrainable):
         """Get ready for the attempt in `self.config`; called once for each, before its first `train`."""
         checkpoint = self.config[TRIAL_KEY]["checkpoint"]
         if checkpoint is not None:
-            if not Path(checkpoint).is_dir():
-                raise AttemptFailed(
-                    ERROR,
-                    f"checkpoint {checkpoint} is missing on {platform.node()}: the storage must be seen by every node",
-                )
-            get_session().loaded_checkpoint = Checkpoint.from_directory(checkpoint)
+            get_session().loaded_checkpoint = _opened(checkpoint)
         if self.assignment.gang is not None:
             self._ranks = Ranks(self.assignment, self.assignment.gang)
             arrivals = self._ranks.gather(self.config, get_session(), self.trial_id)
@@ -77,8 +76,11 @@ class TrialWorker(FunctionTrainable):
         result: dict[str, Any] = super().step()
         result[SHOULD_CHECKPOINT] = False
         persisted = self._last_training_result.checkpoint
-        if persisted is not None and REPORT_KEY in result:
-            result[REPORT_KEY] = replace(result[REPORT_KEY], checkpoint=persisted.path)
+        report: WorkerReport | None = result.get(REPORT_KEY)
+        path = persisted.path if persisted is not None else report and report.checkpoint
+        if report is not None and path:
+            root, folder = get_session().storage.storage_fs_path, self.config[TRIAL_KEY]["sweep_folder"]
+            result[REPORT_KEY] = replace(report, checkpoint=recorded_checkpoint(path, root, folder))
         return result
 
     def reset(self, new_config: dict[str, Any], storage: Any = None) -> bool:
@@ -118,11 +120,31 @@ class TrialWorker(FunctionTrainable):
             self._ranks = None
 
     def _trainable_func(self, config: dict[str, Any]) -> None:
-        session = get_session()
-        if self._ranks is None:
-            run_function(self.assignment, config, session)
-        else:
+        session, command = get_session(), self.assignment.trainable
+        if self._ranks is not None:
             self._ranks.run(session)
+        elif isinstance(command, Command):
+            from orchestrator.runtime.ray.command import run_command  # a function needs none of it
+
+            run_command(self.assignment, command, config, session)
+        else:
+            run_function(self.assignment, config, session)
+
+
+def _opened(checkpoint: str) -> Checkpoint:
+    place = Location.parse(checkpoint)
+    try:
+        if not place.is_folder():
+            raise AttemptFailed(
+                ERROR,
+                f"checkpoint {checkpoint} is missing on {platform.node()}: the storage must be seen by every node",
+            )
+        if not place.is_remote:
+            return Checkpoint.from_directory(checkpoint)
+        store, path = place.store()
+    except StorageError as error:  # the store is away, or this node's credentials are: no fault of the trial
+        raise AttemptFailed(LOST, f"{platform.node()}: {error}") from None
+    return Checkpoint(path, filesystem=store)
 
 
 def _take_along(function: Callable[..., Any]) -> None:
@@ -135,6 +157,6 @@ def _take_along(function: Callable[..., Any]) -> None:
 
 def worker_class(assignment: Assignment) -> type[TrialWorker]:
     """Make the class that Tune turns into actors; it travels by pickle with the assignment in it."""
-    if not isinstance(assignment.trainable, TrainableFile):
+    if not isinstance(assignment.trainable, TrainableFile | Command):
         _take_along(assignment.trainable)
     return type("TrialWorker", (TrialWorker,), {"assignment": assignment})

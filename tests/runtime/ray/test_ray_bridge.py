@@ -9,7 +9,8 @@ from orchestrator.errors import StorageError
 from orchestrator.planning.fold import SweepState
 from orchestrator.runtime.controller import Controller
 from orchestrator.runtime.location import Location
-from orchestrator.runtime.ray.bridge import Bridge, found_checkpoint
+from orchestrator.runtime.ray.bridge import Bridge
+from orchestrator.runtime.ray.checkpoints import found_checkpoint
 from orchestrator.runtime.ray.reports import WorkerReport
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState

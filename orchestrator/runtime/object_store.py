@@ -1,0 +1,86 @@
+"""Reaching an object store through pyarrow, with credentials and endpoint from the environment and a bound on time.
+
+Nothing here takes a key: pyarrow finds them where the store's own tools do (AWS_SHARED_CREDENTIALS_FILE, a node's
+role), so that none travels by pickle to workers. What a store says when it refuses becomes a sentence on what to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+
+from pyarrow.fs import AwsStandardS3RetryStrategy, FileSystem, S3FileSystem
+
+from orchestrator.errors import StorageError
+
+CONNECT_S = 3.0
+SILENCE_S = 6.0
+"""How long a store may send nothing in the middle of a request."""
+TRIES = 4
+"""A store that is away for some seconds is waited for; one that is away for half a minute is an error."""
+_SECRET = re.compile(r"(?i)(key|token|secret|signature|credential|password)(\S*?[=:]\s*)\S+")
+_REMEDIES = (
+    (
+        r"NO_SUCH_BUCKET|NoSuchBucket|ContainerNotFound|Bucket '.*' not found|bucket does not exist",
+        "there is no such bucket; make it, or choose another storage",
+    ),
+    (
+        r"NETWORK_CONNECTION|curlCode|resolve host|Failed to connect|Timeout was reached|UNAVAILABLE|Could not connect",
+        "the store cannot be reached{endpoint}; check the network, AWS_ENDPOINT_URL and AWS_REGION",
+    ),
+    (
+        r"INVALID_ACCESS_KEY|InvalidAccessKey|SIGNATURE|Signature|EXPIRED|Expired|INVALID_CLIENT_TOKEN|UNAUTHENTICATED"
+        r"|AuthenticationFailed|TOKEN|HTTP status 401",
+        "the store does not accept the credentials of this node; renew them (AWS_SHARED_CREDENTIALS_FILE, its role)",
+    ),
+    (
+        r"ACCESS_DENIED|AccessDenied|PERMISSION_DENIED|AuthorizationFailure|Forbidden|No response body|HTTP status 403",
+        "permission is missing, or this node has no credentials; give it some that may list, read, write and delete "
+        "there (AWS_SHARED_CREDENTIALS_FILE, or the node's role)",
+    ),
+)
+
+
+def open_store(url: str) -> tuple[FileSystem, str]:
+    """Return pyarrow's file system for a URL that `storage_problem` finds nothing wrong with, and the path on it.
+
+    Raises StorageError where pyarrow was built without it, or the region of the bucket cannot be found.
+    """
+    with explained(url):
+        limit = "?retry_limit_seconds=30" if url.startswith("gs://") else ""
+        store, path = FileSystem.from_uri(url + limit)
+        if isinstance(store, S3FileSystem):
+            store = S3FileSystem(
+                region=store.region or None,
+                endpoint_override=_endpoint(),
+                connect_timeout=CONNECT_S,
+                request_timeout=SILENCE_S,
+                retry_strategy=AwsStandardS3RetryStrategy(max_attempts=TRIES),
+                allow_delayed_open=True,  # a small object is one request, not three
+            )
+    return store, path.rstrip("/")
+
+
+@contextlib.contextmanager
+def explained(place: str) -> Iterator[None]:
+    """Turn what pyarrow raises within into a StorageError about `place`."""
+    try:
+        yield
+    except (OSError, ImportError, NotImplementedError, ValueError) as error:
+        raise StorageError(
+            f"{place}: {_remedy(str(error))}. Nothing acknowledged is lost: resume the sweep once it is mended"
+        ) from None  # pyarrow's own text may quote a request with its signature
+
+
+def _remedy(text: str) -> str:
+    for pattern, remedy in _REMEDIES:
+        if re.search(pattern, text):
+            endpoint = _endpoint()
+            return remedy.format(endpoint=f" at {endpoint}" if endpoint else "")
+    return _SECRET.sub(r"\1\2...", text.partition("\n")[0].partition(" (Request ID")[0]).rstrip(".")
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
