@@ -37,12 +37,14 @@ def test_a_sweep_goes_on_without_its_terminal_until_it_is_stopped(tmp_path):
     assert sent.returncode == 0, sent.stderr
     job = json.loads((tmp_path / ".stepladder" / "small.json").read_text())["job"]
     launcher = Local("")
-    deadline = time.monotonic() + 200
-    while "started" not in "".join(launcher.logs(job, follow=False)):
-        assert launcher.status(job).state is JobState.RUNNING, launcher.status(job)
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    launcher.stop(job)
+    try:
+        deadline = time.monotonic() + 200
+        while "started" not in "".join(launcher.logs(job, follow=False)):
+            assert launcher.status(job).state is JobState.RUNNING, launcher.status(job)
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    finally:
+        launcher.stop(job)
     logs = "".join(launcher.logs(job, follow=True))
     assert "everything is saved; go on with: stepladder resume" in logs
     assert launcher.status(job).state is JobState.STOPPED

@@ -81,7 +81,7 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
     assert "trial 0 (the baseline) started" in logs.stdout
 
     trials = len(read_sweep(folder).trials)
-    resumed = typed(head, laptop, "resume", "sweep.yaml", "--trials", trials, "--no-check")
+    resumed = typed(head, laptop, "resume", "sweep.yaml", "--trials", trials)
     assert resumed.returncode == 0, resumed.stderr
     wait(lambda: read_sweep(folder).stopped == "finished")
     listed = json.loads(typed(head, laptop, "ls", "--address", head.address, "--json").stdout)
