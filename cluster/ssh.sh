@@ -32,7 +32,7 @@ if [[ -s $place/pid ]] && kill -0 "$(<"$place/pid")" 2>/dev/null; then
 fi
 eval "$prepare"
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$place/token RAY_USAGE_STATS_ENABLED=0
-temp=/tmp/stepladder-$(id -u)-$port
+temp=${RAY_TMPDIR:-/tmp}/stepladder-$(id -u)-$port
 rm -f "$temp/session_latest"
 nohup ray start "$@" --temp-dir="$temp" --dashboard-agent-listen-port=$((port + 1)) --metrics-export-port=$((port + 2)) \
     --runtime-env-agent-port=$((port + 3)) --block </dev/null >"$place/ray.log" 2>&1 &

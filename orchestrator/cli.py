@@ -178,7 +178,7 @@ def export(
     from orchestrator.runtime.session import read_log
     from orchestrator.runtime.workspace import locate
 
-    state, events = read_log(locate(sweep).folder)
+    state, events = read_log(locate(cli_elsewhere.results_of(sweep)).folder)
     text = exported(state, form, top)
     if output is None:
         typer.echo(text, nl=False)
@@ -214,10 +214,10 @@ def _drive(session: Session, folder: Path, address: str | None, cpus: int | None
     from orchestrator.report.progress import Progress
     from orchestrator.report.render import make_console
     from orchestrator.runtime.ray.options import HostOptions, job_address
-    from orchestrator.runtime.ray.trainable import TrainableFile
+    from orchestrator.runtime.ray.trainable import named_in
 
     address = address or job_address(os.environ)
-    trainable = TrainableFile.from_spec(folder.absolute(), session.state.plan.spec.trainable)
+    trainable = named_in(session.state.plan.spec, folder)
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
         return drive(session, trainable, HostOptions(address, cpus, gpus), progress.on_step)
 

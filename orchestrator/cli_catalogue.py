@@ -87,10 +87,10 @@ def check(
 def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float) -> list[Finding]:
     from orchestrator.runtime.ray.options import HostOptions
     from orchestrator.runtime.ray.preflight import Patience, preflight  # importing ray takes seconds
-    from orchestrator.runtime.ray.trainable import TrainableFile
+    from orchestrator.runtime.ray.trainable import named_in
     from orchestrator.runtime.workspace import sweep_folder
 
-    trainable = TrainableFile.from_spec(folder.absolute(), plan.spec.trainable)
+    trainable = named_in(plan.spec, folder)
     place = sweep_folder(plan, folder)
     return preflight(plan, trainable, place, HostOptions(address), Patience(smoke_s=patience_s))
 

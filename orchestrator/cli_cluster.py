@@ -48,7 +48,7 @@ def submit(
     insecure: Insecure = False,
     env: Env = None,
     driver_cpus: DriverCpus = 0.5,
-    no_check: Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")] = False,  # noqa: ARG001
+    no_check: Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")] = False,
     as_json: Json = False,
 ) -> None:
     """Send a sweep to a cluster, or into the background of this machine, and leave."""
@@ -68,18 +68,20 @@ def submit(
     if dry_run:
         _show_launch(launch)
         return
-    record = _sent(plan, sweep_file, submission, launch, launcher, name, insecure=insecure)
+    record = _sent(plan, sweep_file, submission, launch, launcher, name, insecure=insecure, check=not no_check)
     _show_sent(record, sweep_file, as_json=as_json)
 
 
 def _sent(
     plan: Plan, sweep_file: Path, submission: Submission, launch: Launch, launcher: Launcher, name: str,
-    *, insecure: bool,
+    *, insecure: bool, check: bool,
 ) -> Record:  # fmt: skip
     from orchestrator import submitted
 
     for warning in launcher.probe(insecure=insecure):
         _say(warning)
+    if check and (found := launcher.preflight(submission)):
+        _say(found.rstrip())
     job = launcher.submit(submission, launch, submitted.place_of(sweep_file))
     record = submitted.Record(
         plan.spec.name, submission.sweep_file, name, launcher.target, job, submission.sweep_folder,

@@ -107,6 +107,19 @@ def find(sweep: str, address: str | None) -> Record | None:
     )
 
 
+def results_of(sweep: str) -> str:
+    """Return what to read a sweep's results from: its folder where it was sent off, else what was given.
+
+    Raises UsageError where that folder is not seen from here.
+    """
+    record = find(sweep, None)
+    if record is None:
+        return sweep
+    if _sweep_here(record.folder) is None:
+        raise UsageError(f"{record.folder} is not seen from here; do this where it is, with it for the sweep file")
+    return record.folder
+
+
 def show_sweep(folder: Location, *, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
     """Show how the sweep in `folder` stands; `more` is added to the JSON. Raises SweepNotFoundError."""
     from orchestrator.report.curves import winner_diagnosis

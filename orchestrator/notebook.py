@@ -43,20 +43,21 @@ class Sweep:
     """A sweep built in Python; its folder lies below `folder`, the present one unless said otherwise."""
 
     def __init__(
-        self, *, trainable: str | Callable[[dict[str, Any]], Any], folder: str | Path = ".", **keys: Any
+        self, *, trainable: str | Callable[[dict[str, Any]], Any] | None = None, folder: str | Path = ".", **keys: Any
     ) -> None:
         self.folder = Path(folder).absolute()
         self._function = trainable if callable(trainable) else None
         named = f"{trainable.__name__}.py:{trainable.__name__}" if callable(trainable) else trainable
-        self._text = json.dumps({**keys, "trainable": named}, default=_plain, indent=1).encode()
-        parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: None)
+        written = keys if named is None else {**keys, "trainable": named}
+        self._text = json.dumps(written, default=_plain, indent=1).encode()
+        parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: ())
         self.spec = parsed.spec
         self._remarks = lint(parsed.spec, parsed.problems, parsed.shipped)
         self._has_warned = False
 
     def plan(self) -> Plan:
         """Return what the sweep compiles to."""
-        ground = provenance(self.folder, self.spec.trainable)
+        ground = provenance(self.folder, self.spec)
         if self._function is not None:
             ground = ground.model_copy(update={"code_hash": _hash_of(self._function)})
         return compile_plan(self.spec, ground)
@@ -118,9 +119,9 @@ class Sweep:
         from orchestrator.report.progress import Progress
         from orchestrator.report.render import make_console
         from orchestrator.runtime.ray.host import HostOptions
-        from orchestrator.runtime.ray.trainable import TrainableFile
+        from orchestrator.runtime.ray.trainable import named_in
 
-        trainable = self._function or TrainableFile.from_spec(self.folder, self.spec.trainable)
+        trainable = self._function or named_in(self.spec, self.folder)
         with Progress(session.state.plan, make_console(sys.stderr)) as progress:
             return drive(session, trainable, HostOptions(**ray), progress.on_step)
 

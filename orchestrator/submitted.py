@@ -187,14 +187,18 @@ def make_submission(
 
 
 def _refuse_unseen(plan: Plan, folder: Path) -> None:
-    storage, code = plan.spec.storage, plan.spec.trainable.rpartition(":")[0]
+    storage, spec = plan.spec.storage, plan.spec
     if not is_url(storage) and not Path(storage).is_absolute():
         raise UsageError(
             f"storage {storage!r} lies beside the sweep file, on this machine, which the cluster does not see. Give a "
             "folder that all its nodes see, or a bucket: storage=/shared/runs or storage=s3://bucket/runs"
         )
-    if not (folder / code).resolve().is_relative_to(folder.resolve()):
-        raise UsageError(
-            f"trainable {code} lies outside {folder}, and only that folder is sent along; move the sweep file up, or "
-            "the code beside it"
-        )
+    kind, named = "command", [argument for argument in spec.command or () if not argument.startswith(("-", "/"))]
+    if spec.trainable is not None:
+        kind, named = "trainable", [spec.trainable.rpartition(":")[0]]
+    for code in named:
+        if not (folder / code).resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"{kind} {code} lies outside {folder}, and only that folder is sent along; move the sweep file up, or "
+                "the code beside it"
+            )

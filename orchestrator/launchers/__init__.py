@@ -159,6 +159,13 @@ class Launcher(ABC):
         """
         return []
 
+    def preflight(self, submission: Submission) -> str:  # noqa: ARG002
+        """Try on the cluster, in a minute at most, what the sweep will need there; returns what was found, as text.
+
+        Raises ClusterError where something would fail. Empty where this kind of cluster cannot be tried before.
+        """
+        return ""
+
     @abstractmethod
     def submit(self, submission: Submission, launch: Launch, place: Path) -> str:
         """Carry the launch out, its files written into the folder `place`; returns the cluster's name of the job.

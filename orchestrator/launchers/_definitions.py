@@ -1,8 +1,8 @@
 """Cluster definitions as templates, and what every launcher by a definition refuses.
 
 A definition is a file of cluster/, or a user's copy of one. A placeholder in it, `${STEPLADDER_NAME}`, is a whole value
-at the end of its line: `NAME=${STEPLADDER_FOLDER}`, `WORDS=(${STEPLADDER_COMMAND})` in a shell, `key: ${STEPLADDER_JOB}`
-in YAML. The launcher writes each value in the file's own language, quoted, so that no value can be read as anything
+at the end of its line: `A=${STEPLADDER_FOLDER}`, `A=(${STEPLADDER_COMMAND})` in a shell, `a: ${STEPLADDER_JOB}` in
+YAML. The launcher writes each value in the file's own language, quoted, so that no value can be read as anything
 else. Everything else that begins with a dollar, and every comment, stays as it is.
 """
 
@@ -32,7 +32,7 @@ class Definition:
 
     @classmethod
     def read(cls, target: str, default: str) -> Definition:
-        """Read the definition that `target` means: a path, a name in cluster/ with or without its ending, or the default.
+        """Read the definition that `target` means: a path, a name in cluster/ (its ending may miss), or the default.
 
         Raises UsageError where there is none, with the names of those of the same kind.
         """

@@ -21,6 +21,7 @@ from orchestrator.errors import ClusterError, UsageError
 DEFAULT_PORT = 8265
 TIMEOUT_S = 20.0
 """How long one request may take."""
+_REDIRECTING = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 
 
@@ -148,3 +149,31 @@ REFUSED = {
     403: "the token that was sent is not its own",
 }
 """What Ray means by a status."""
+
+
+def refuse_redirection(address: Address, environ: Mapping[str, str]) -> None:
+    """Raise UsageError where a variable would send the submission elsewhere: Ray's client prefers it to an address."""
+    for name in _REDIRECTING:
+        value = environ.get(name, "").strip()
+        if not value:
+            continue
+        try:
+            if Address.parse(value) == address:
+                return
+        except UsageError:
+            pass
+        raise UsageError(
+            f"{name}={value} is set, and Ray would send the sweep there rather than to {address}; "
+            f"unset {name}, or give that cluster's dashboard as --address"
+        )
+
+
+def open_to_everybody(address: Address, *, insecure: bool) -> list[str]:
+    """Warn of a cluster that asks for no token; raises ClusterError off this machine, unless `insecure`."""
+    text = f"{address} answers without a token: whoever reaches it can run anything on the cluster"
+    if not address.is_loopback and not insecure:
+        raise ClusterError(
+            f"{text}. Start it with RAY_AUTH_MODE=token, or reach it through a tunnel (ssh -L 8265:localhost:8265); "
+            "--insecure sends the sweep all the same"
+        )
+    return [f"WARNING: {text}; start it with RAY_AUTH_MODE=token"]

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import ClusterError, UsageError
+from orchestrator.errors import ClusterError
 from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
-from orchestrator.launchers._jobs_api import REFUSED, Address, Answer, JobsApi
+from orchestrator.launchers._jobs_api import REFUSED, Address, Answer, JobsApi, open_to_everybody, refuse_redirection
 from orchestrator.launchers._ray_token import REMEDY, Token, auth_mode, find_token
 
 STOP_WAIT_S = 120
@@ -25,10 +25,11 @@ STOP_WAIT_S = 120
 EXCLUDES = ("/runs", "/.stepladder")
 """Left at home: results of local runs, the record of submissions."""
 RESUMABLE = 75
+PREFLIGHT_S = 180.0
+"""How long the preflight may take, the wait for a place included; it bounds itself to a minute."""
 QUESTION_S = 90.0
 """How long a question that is run as a job may take, the start of its process included."""
 _NO_CLIENT = "sending a job needs Ray's own client: pip install 'stepladder[cluster]'"
-_REDIRECTING = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 _POLL_S = 1.0
 
 
@@ -66,7 +67,7 @@ class RayJob(Launcher):
         refuse_redirection(address, os.environ)
         answer = self._ask("GET", "/api/version", {}, accept=(200, 401, 403, 404))
         if answer.status == 200 and _ray_version(answer) is not None:
-            return _open_to_everybody(address, insecure=insecure)
+            return open_to_everybody(address, insecure=insecure)
         if answer.status in (200, 404):
             raise ClusterError(f"{address} is no dashboard of a Ray cluster; its address ends in :8265 as a rule")
         if token is None:
@@ -84,20 +85,44 @@ class RayJob(Launcher):
             warnings.append(f"{address} is not encrypted: the token can be read on the way; better a tunnel (ssh -L)")
         return warnings
 
+    def preflight(self, submission: Submission) -> str:
+        """Run `stepladder check` as a job, with the code that the sweep will have."""
+        job = f"{submission.job_id}-check"
+        command = ("stepladder", "check", submission.sweep_file, *submission.overrides, "--address", "auto")
+        self._send(submission, job, _question(job, command), 0.0, {"stepladder_question": "check"})
+        found, printed = self._outcome(job, PREFLIGHT_S)
+        if found.state is not JobState.SUCCEEDED:
+            raise ClusterError(
+                f"{printed.rstrip() or found.text}\nthe cluster cannot run the sweep as it is; --no-check sends it all "
+                "the same"
+            )
+        return printed
+
     def submit(self, submission: Submission, launch: Launch, place: Path) -> str:  # noqa: ARG002
         """Upload the folder and start the job; one that is there already counts as started."""
+        entrypoint = shlex.join(submission.command)
+        self._send(submission, launch.job_id, entrypoint, submission.driver_cpus, _metadata(submission))
+        return launch.job_id
+
+    def _send(self, submission: Submission, job: str, entrypoint: str, cpus: float, metadata: dict[str, str]) -> None:
         refuse_redirection(Address.parse(submission.target), os.environ)
+        what = {
+            "entrypoint": entrypoint,
+            "submission_id": job,
+            "entrypoint_num_cpus": cpus,
+            "runtime_env": _runtime_env(submission),
+            "metadata": metadata,
+        }
         deadline, told = time.monotonic() + self.patience_s, False
-        while (trouble := self._submitted(submission, launch)) is not None:
+        while (trouble := self._sent(what)) is not None:
             if time.monotonic() > deadline:
                 raise ClusterError(trouble)
             if not told:
                 self.say(f"{trouble}; trying again for up to {self.patience_s:.0f} s")
             told = True
             time.sleep(_POLL_S)
-        return launch.job_id
 
-    def _submitted(self, submission: Submission, launch: Launch) -> str | None:
+    def _sent(self, what: dict[str, Any]) -> str | None:
         """Try once; returns what stands in the way for the moment, None once the job is there."""
         try:
             import requests  # what Ray's client is made of, and only on a machine that has it
@@ -107,24 +132,18 @@ class RayJob(Launcher):
         for name in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
             logging.getLogger(name).setLevel(logging.WARNING)  # each step of the upload would be a line
         try:
-            client = JobSubmissionClient(str(Address.parse(submission.target)), headers=self._headers())
-            client.submit_job(
-                entrypoint=shlex.join(submission.command),
-                submission_id=launch.job_id,
-                entrypoint_num_cpus=submission.driver_cpus,
-                runtime_env=_runtime_env(submission),
-                metadata=_metadata(submission),
-            )
+            address = str(Address.parse(self.target))
+            JobSubmissionClient(address, headers=self._headers()).submit_job(**what)
         except (ConnectionError, requests.ConnectionError, requests.Timeout) as error:
-            return f"{submission.target} does not answer: {_last_line(str(error))}"
+            return f"{self.target} does not answer: {_last_line(str(error))}"
         except (RuntimeError, OSError) as error:  # what Ray's client raises, AuthenticationError included
             if "already exists" in str(error):
                 return None
             if "No available agent" in str(error):
-                return f"{submission.target} is not ready for jobs yet"
+                return f"{self.target} is not ready for jobs yet"
             if "ray[default]" in str(error):
                 raise ClusterError(_NO_CLIENT) from error
-            raise ClusterError(f"{submission.target} did not take the job: {_last_line(str(error))}") from error
+            raise ClusterError(f"{self.target} did not take the job: {_last_line(str(error))}") from error
         return None
 
     def status(self, job: str) -> JobStatus:
@@ -176,21 +195,25 @@ class RayJob(Launcher):
     def run(self, *arguments: str) -> str:
         """Run a question as a small job on the head node and forget it."""
         job = f"stepladder-{arguments[0]}-{os.urandom(4).hex()}"
-        # what is asked for lies between two lines: whatever Ray or Python print comes before
-        entrypoint = f"echo {job}; {shlex.join(('stepladder', *arguments))}"
+        entrypoint = _question(job, ("stepladder", *arguments))
         body = {"entrypoint": entrypoint, "submission_id": job, "metadata": {"stepladder_question": arguments[0]}}
         self._ask("POST", "/api/jobs/", self._headers(), body)
-        deadline = time.monotonic() + QUESTION_S
-        while (found := self.status(job)).state.is_live:
-            if time.monotonic() > deadline:
-                self.stop(job)
-                raise ClusterError(f"{self.target} gave no answer to `stepladder {arguments[0]}` in {QUESTION_S:.0f} s")
-            time.sleep(_POLL_S / 4)
-        printed = "".join(self.logs(job, follow=False)).rpartition(f"{job}\n")[2]
-        self._ask("DELETE", f"/api/jobs/{job}", self._headers(), accept=(200, 404, 500))
+        found, printed = self._outcome(job, QUESTION_S)
         if found.state is not JobState.SUCCEEDED:
             raise ClusterError(_last_line(printed).removeprefix("error: ") or found.text)
         return printed
+
+    def _outcome(self, job: str, patience_s: float) -> tuple[JobStatus, str]:
+        """Wait for a question's job, forget it there, and return how it ended and what it printed."""
+        deadline = time.monotonic() + patience_s
+        while (found := self.status(job)).state.is_live:
+            if time.monotonic() > deadline:
+                self.stop(job)
+                raise ClusterError(f"{self.target} gave no answer in {patience_s:.0f} s (job {job})")
+            time.sleep(_POLL_S / 4)
+        printed = "".join(self.logs(job, follow=False))
+        self._ask("DELETE", f"/api/jobs/{job}", self._headers(), accept=(200, 404, 500))
+        return found, printed.rpartition(f"\n{job}\n")[2]  # Ray's own lines come before
 
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: Any = None, *, accept: tuple[int, ...] = (200,)
@@ -206,31 +229,9 @@ class RayJob(Launcher):
         return token.headers if token else {}
 
 
-def refuse_redirection(address: Address, environ: Mapping[str, str]) -> None:
-    """Raise UsageError where a variable would send the submission elsewhere: Ray's client prefers it to an address."""
-    for name in _REDIRECTING:
-        value = environ.get(name, "").strip()
-        if not value:
-            continue
-        try:
-            if Address.parse(value) == address:
-                return
-        except UsageError:
-            pass
-        raise UsageError(
-            f"{name}={value} is set, and Ray would send the sweep there rather than to {address}; "
-            f"unset {name}, or give that cluster's dashboard as --address"
-        )
-
-
-def _open_to_everybody(address: Address, *, insecure: bool) -> list[str]:
-    text = f"{address} answers without a token: whoever reaches it can run anything on the cluster"
-    if not address.is_loopback and not insecure:
-        raise ClusterError(
-            f"{text}. Start it with RAY_AUTH_MODE=token, or reach it through a tunnel (ssh -L 8265:localhost:8265); "
-            "--insecure sends the sweep all the same"
-        )
-    return [f"WARNING: {text}; start it with RAY_AUTH_MODE=token"]
+def _question(job: str, command: Sequence[str]) -> str:
+    """Write the command for Ray's shell, behind a line that tells what it prints from what Ray prints."""
+    return f"echo {job}; exec {shlex.join(command)}"
 
 
 def _metadata(submission: Submission) -> dict[str, str]:

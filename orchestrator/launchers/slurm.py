@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import ClusterError
-from orchestrator.launchers import Launch, Launcher, JobState, JobStatus, Submission
+from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._definitions import Definition, refuse_relative
 from orchestrator.launchers._programs import last_line, run
 
@@ -24,9 +24,9 @@ FOLLOW_S = 1.0
 """How often a job's output is read again."""
 _REMEDY = "run this on a login node of the Slurm cluster"
 _STATES = (
-    {state: JobState.PENDING for state in ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED")}
-    | {state: JobState.RUNNING for state in ("RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED")}
-    | {state: JobState.STOPPED for state in ("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE")}
+    dict.fromkeys(("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED"), JobState.PENDING)
+    | dict.fromkeys(("RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED"), JobState.RUNNING)
+    | dict.fromkeys(("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE"), JobState.STOPPED)
     | {"COMPLETED": JobState.SUCCEEDED}
 )
 """What each of Slurm's states means; one that is not here is a failure."""

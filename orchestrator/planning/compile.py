@@ -17,7 +17,8 @@ from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
 IDENTIFYING = (
-    "trainable", "objective", "fidelity", "search_space", "stages", "couple", "search", "searcher", "scheduler", "seed",
+    "trainable", "command", "objective", "fidelity", "search_space", "stages", "couple", "search", "searcher",
+    "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = ("budget", "resources", "max_attempts", "keep_checkpoints", "storage")
@@ -118,6 +119,9 @@ def _content(spec: SweepSpec) -> dict[str, Any]:
         del fields["searcher"]  # absent where there is none, so that ids from before it existed stay what they were
         if stage.searcher is not None:
             fields["searcher"] = _member_content(PACKAGES["searcher"], stage.searcher)
+    for key in ("trainable", "command"):
+        if content[key] is None:
+            del content[key]  # as above
     if not spec.couple:
         del content["couple"]
     del content["ignore"]

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from orchestrator import members
 from orchestrator.errors import SpecError
 from orchestrator.members import nearest
+from orchestrator.planning import command
 from orchestrator.planning.compile import PACKAGES, stage_plans
 from orchestrator.planning.couplings import coupling_problems
 from orchestrator.planning.lint import rules
@@ -53,10 +54,33 @@ def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int
 
 
 def _trainable(spec: SweepSpec) -> Found:
+    if spec.trainable is None:
+        return
     if _TRAINABLE.fullmatch(spec.trainable) is None:
         yield ("trainable",), f"{show(spec.trainable)} names no function; write file.py:function, e.g. train.py:train"
     elif leaves_folder(spec.trainable):
         yield ("trainable",), f"{show(spec.trainable)} leads out of the sweep file's folder; keep it in there or below"
+
+
+def _command(spec: SweepSpec) -> Found:
+    if spec.command is None:
+        return
+    for position, text in command.problems(spec.command, list(spec.search_space)):
+        yield ("command", position), text
+    if not spec.command:
+        yield ("command",), "is empty; write the program and its arguments, as in [python, train.py]"
+
+
+def _places_of_command(spec: SweepSpec) -> Found:
+    """Yield what asks for more than one process to be started for a command, which starts its own."""
+    if spec.command is None:
+        return
+    if spec.resources.nodes > 1:
+        remedy = "remove it, or write `trainable: file.py:function`, which runs on several nodes"
+        yield ("resources", "nodes"), f"a command runs on one node; {remedy}"
+    elif spec.resources.processes not in (None, 1):
+        remedy = "remove it, and let torchrun or the like do so (torchrun --standalone --nproc-per-node ...)"
+        yield ("resources", "processes"), f"a command starts its processes itself; {remedy}"
 
 
 def _storage(spec: SweepSpec) -> Found:
@@ -209,6 +233,8 @@ def _misfits(spec: SweepSpec) -> Found:
 
 _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Found]], ...] = (
     (frozenset({"trainable"}), _trainable),
+    (frozenset({"command", "search_space"}), _command),
+    (frozenset({"command", "resources"}), _places_of_command),
     (frozenset({"storage"}), _storage),
     (frozenset({"objective", "fidelity"}), _metrics),
     (frozenset({"search_space"}), _conditions),

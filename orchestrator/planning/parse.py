@@ -5,23 +5,27 @@ Pure: the text comes in as bytes; what must be looked up (search spaces, the tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from orchestrator.errors import SpecError
 from orchestrator.planning import overrides as command_line
 from orchestrator.planning.compile import PACKAGES
 from orchestrator.planning.crosscheck import crosscheck
-from orchestrator.planning.messages import Problems
+from orchestrator.planning.messages import KeyPath, Problems
 from orchestrator.planning.spaces import Fields, FindSpace, expand, no_spaces
 from orchestrator.planning.typed import typed
 from orchestrator.planning.yaml_source import Tree, UnreadableError, read
 from orchestrator.sweep.spec import SweepSpec
 
-CheckTrainable: TypeAlias = Callable[[str], str | None]
-"""Takes `file.py:function`, well-formed and inside the folder; returns what is wrong with it, None when nothing is."""
+CheckProgram: TypeAlias = Callable[[SweepSpec], Iterable[tuple[KeyPath, str]]]
+"""Takes a specification whose `trainable` or `command` is well-formed and inside the folder; returns what is wrong
+with the files that it names, each with its key path."""
 
+_PROGRAMS = ("trainable", "command")
+"""What a sweep trains: one of these keys."""
 _STAND_INS: dict[str, Any] = {
     "name": "stand-in",
     "trainable": "train.py:train",
@@ -50,14 +54,14 @@ def parse(
     file: str,
     overrides: Sequence[str] = (),
     find_space: FindSpace = no_spaces,
-    check_trainable: CheckTrainable = lambda _: None,
+    check_program: CheckProgram = lambda _: (),
 ) -> SweepSpec:
     """Return the specification that `text` writes, `key=value` overrides applied; see `parse_text`."""
-    return parse_text(text, file, overrides, find_space, check_trainable).spec
+    return parse_text(text, file, overrides, find_space, check_program).spec
 
 
 def parse_text(
-    text: bytes, file: str, overrides: Sequence[str], find_space: FindSpace, check_trainable: CheckTrainable
+    text: bytes, file: str, overrides: Sequence[str], find_space: FindSpace, check_program: CheckProgram
 ) -> Parsed:
     """Return what `text` writes, `key=value` overrides applied.
 
@@ -74,12 +78,14 @@ def parse_text(
             data["couple"] = {**expanded.couplings, **data.get("couple", {})}
         if not data["search_space"] and "search_space" in problems.keys:
             data["search_space"] = _STAND_INS["search_space"]
+    _check_program(data, problems)
     spec = typed(SweepSpec, data, problems)
     broken = problems.keys
     stand_in = spec or SweepSpec.model_validate(_repaired(data, broken))
     crosscheck(stand_in, problems, broken)
-    if "trainable" not in problems.keys and (complaint := check_trainable(stand_in.trainable)) is not None:
-        problems.add(("trainable",), complaint)
+    if problems.keys.isdisjoint(_PROGRAMS) and not data.keys().isdisjoint(_PROGRAMS):
+        for path, complaint in check_program(stand_in):
+            problems.add(path, complaint)
     problems.raise_any()
     assert spec is not None
     return Parsed(spec, problems, shipped)
@@ -99,6 +105,18 @@ def _read(text: bytes, file: str) -> tuple[dict[str, Any], Problems]:
     return tree.data, Problems(tree.places, tree.findings)
 
 
+def _check_program(data: dict[str, Any], problems: Problems) -> None:
+    """Note whether there is one of `trainable` and `command`, unless a misspelt one is told of anyway."""
+    written = [key for key in _PROGRAMS if data.get(key) is not None]
+    if len(written) == 2:
+        problems.add(("command",), "stands beside `trainable`; a sweep trains one of them, remove the other")
+    elif not written and not any(get_close_matches(key, _PROGRAMS, n=1) for key in data.keys() - set(_PROGRAMS)):
+        what = "write e.g. `trainable: train.py:train`, or a program as `command: [python, train.py]`"
+        problems.add(("trainable",), f"is missing; {what}")
+
+
 def _repaired(data: dict[str, Any], broken: set[str | int]) -> dict[str, Any]:
     sound = {key: value for key, value in data.items() if key not in broken}
+    if "command" in sound:
+        sound.setdefault("trainable", None)
     return {**_STAND_INS, **sound}

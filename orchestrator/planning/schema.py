@@ -41,7 +41,14 @@ def json_schema() -> Schema:
     properties["search_space"] = _search_space(properties["search_space"]["description"])
     reasons = {key: value for key, value in properties["ignore"].items() if key != "description"}
     properties["ignore"] = {**_described(properties["ignore"]), "anyOf": [reasons, {"type": "array", "items": reasons}]}
-    properties["trainable"]["pattern"] = r"^[^:]+\.py:[A-Za-z_]\w*$"
+    properties["trainable"] = {
+        **_described(properties["trainable"]),
+        "type": "string",
+        "pattern": r"^[^:]+\.py:[A-Za-z_]\w*$",
+    }
+    arguments: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    properties["command"] = {**_described(properties["command"]), **arguments}
+    schema["oneOf"] = [{"required": ["trainable"]}, {"required": ["command"]}]
     for key, package in PACKAGES.items():
         properties[key] = {**_member(package, definitions), **_described(properties[key])}
         properties[key]["default"] = SweepSpec.model_fields[key].default.name

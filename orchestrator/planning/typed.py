@@ -31,7 +31,6 @@ from orchestrator.sweep.spec import (
 
 NOT_YET = {
     "confirm": "not supported yet; remove it, and re-run the winner over a few seeds yourself",
-    "command": "not supported yet; write `trainable: file.py:function`",
 }
 """Keys of what is not built yet: refused, never ignored."""
 
@@ -188,6 +187,8 @@ def _wrong_type(kind: str, value: Any, path: KeyPath) -> str:
     wanted, remedy = _WANTED[kind]
     if kind == "int_type" and path[0] == "search_space":
         remedy = "write one such as 3, or add type: float"
+    if path == ("command",):
+        return f"{show(value)} is not a list; write each argument by itself, as in [python, train.py]"
     if wanted == "a list" and isinstance(value, bool | int | float | str):
         remedy = f"write [{value if isinstance(value, str) else show(value)}]"
     if value is None:

@@ -150,7 +150,7 @@ def _provenance(state: SweepState) -> dict[str, Any]:
 
 def _rerun(state: SweepState, winner: Trial | None, folder: Location) -> dict[str, Any]:
     return {
-        "trainable": state.plan.spec.trainable,
+        "trainable": state.plan.spec.program,
         "arguments": None if winner is None else shell_arguments(ordered(state, winner)),
         "command": f"stepladder export {shlex.quote(str(folder))} --format args" if winner else None,
     }

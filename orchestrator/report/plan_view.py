@@ -14,7 +14,7 @@ from orchestrator.report import wording
 from orchestrator.report.render import listing, pairs
 from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
 from orchestrator.sweep.plan import Plan
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.spec import SweepSpec
 
 
 def plan_answer(plan: Plan, workers: int, seconds: float | None) -> Group:
@@ -53,21 +53,26 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         "on the clock": None if spec.budget.wall is None else wording.duration(spec.budget.wall),
     }
     rows = [
-        ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.trainable}"),
+        ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.program}"),
         ("trials", f"{spec.budget.trials}{room}, each up to {unit}, {found.workers} at once"),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, early stopping by {spec.scheduler.name}"),
-        ("a trial takes", _needs(spec.resources)),
+        ("a trial takes", _needs(spec)),
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
 
 
-def _needs(resources: Resources) -> str:
+def _needs(spec: SweepSpec) -> str:
+    resources = spec.resources
     kinds = {"CPU": resources.cpus, "GPU": resources.gpus}
     text = " and ".join(wording.counted(amount, kind) for kind, amount in kinds.items() if amount)
     if resources.nodes > 1:
         text += f" on {resources.nodes} nodes"
-    return text if resources.ranks == 1 else f"{text}, for {resources.ranks} processes under torch.distributed"
+    return (
+        text
+        if resources.ranks == 1 or spec.command
+        else f"{text}, for {resources.ranks} processes under torch.distributed"
+    )
 
 
 def _stages(found: Estimate) -> Table:

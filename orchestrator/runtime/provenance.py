@@ -6,11 +6,13 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 from orchestrator.sweep.plan import Provenance
+from orchestrator.sweep.spec import SweepSpec
 
 DISTRIBUTIONS = ("stepladder", "ray", "optuna", "torch")
 """Whose versions are recorded, besides Python's."""
@@ -26,13 +28,17 @@ MAX_ENTRIES = 50_000
 _NOT_CODE = {"__pycache__", "node_modules", "site-packages", "runs"}
 
 
-def provenance(folder: Path, trainable: str) -> Provenance:
-    """Record where a sweep of `trainable` (`file.py:function`, relative to `folder`) comes from."""
-    return Provenance(
-        versions=versions(),
-        git_commit=git_commit(folder),
-        code_hash=code_hash((folder / trainable.rpartition(":")[0]).parent),
-    )
+def provenance(folder: Path, spec: SweepSpec) -> Provenance:
+    """Record where a sweep of `spec`, whose sweep file lies in `folder`, comes from.
+
+    Its code is what lies beside its training function or, for a command, beside the sweep file, with the files that
+    the command names.
+    """
+    if spec.trainable is not None:
+        code = code_hash((folder / spec.trainable.rpartition(":")[0]).parent)
+    else:
+        code = code_hash(folder, [folder / argument for argument in spec.command or () if argument])
+    return Provenance(versions=versions(), git_commit=git_commit(folder), code_hash=code)
 
 
 def versions() -> dict[str, str]:
@@ -65,14 +71,17 @@ def git_commit(folder: Path) -> str | None:
     return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def code_hash(folder: Path) -> str:
+def code_hash(folder: Path, named: Sequence[Path] = ()) -> str:
     """Hash the Python files in `folder` and below: 12 hex digits, the same for the same names and contents.
+
+    Of the files in `named`, those in `folder` or below are hashed too, whatever they are.
 
     Hidden folders, environments, sweeps and linked folders are left out; past the bounds above, the rest is.
     """
     digest = hashlib.sha256()
     files, room = 0, MAX_BYTES
-    for path in _python_files(folder):
+    others = (path for path in named if path.suffix != ".py" and path.is_file() and path.is_relative_to(folder))
+    for path in chain(others, _python_files(folder)):
         try:
             content = path.read_bytes() if path.is_file() else b""
         except OSError:

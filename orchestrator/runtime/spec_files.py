@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,10 +17,14 @@ from pathlib import Path
 from orchestrator import definitions
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.members import nearest
+from orchestrator.planning.messages import KeyPath
 from orchestrator.planning.parse import Parsed, parse_text
 from orchestrator.planning.spaces import FindSpace, is_path
 from orchestrator.planning.yaml_source import MAX_BYTES
 from orchestrator.sweep.spec import SweepSpec
+
+SCRIPTS = (".py", ".sh")
+"""Endings of arguments of a command that must be files."""
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
@@ -41,7 +46,7 @@ def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     folder = path.parent
-    return parse_text(content, str(path), overrides, space_finder(folder), partial(trainable_problem, folder))
+    return parse_text(content, str(path), overrides, space_finder(folder), partial(program_problems, folder))
 
 
 def space_finder(folder: Path) -> FindSpace:
@@ -60,6 +65,15 @@ def unknown_space(name: str) -> str:
     near = difflib.get_close_matches(name, list(shipped_spaces()), n=1)
     meant = f" (did you mean {near[0]!r}?)" if near else ""
     return f"{name!r} is not a search space{meant}; `stepladder spaces` lists them"
+
+
+def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with the files that `trainable` or `command` name in `folder`, and where it was written."""
+    if spec.trainable is not None and (complaint := trainable_problem(folder, spec.trainable)) is not None:
+        yield ("trainable",), complaint
+    for position, argument in enumerate(spec.command or ()):
+        if (complaint := _argument_problem(folder, position, argument)) is not None:
+            yield ("command", position), complaint
 
 
 def trainable_problem(folder: Path, trainable: str) -> str | None:
@@ -81,6 +95,19 @@ def trainable_problem(folder: Path, trainable: str) -> str | None:
     except ValueError as error:
         return f"{file} is not valid Python: {error}; mend the file"
     return _function_problem(module, file, function)
+
+
+def _argument_problem(folder: Path, position: int, argument: str) -> str | None:
+    """Say what is wrong with an argument that can only be meant as a file of the user's: a script."""
+    is_program = position == 0 and "/" in argument
+    if argument.startswith(("-", "/")) or "{" in argument or not (is_program or argument.endswith(SCRIPTS)):
+        return None
+    file = folder / argument
+    if not file.is_file():
+        return f"there is no file {argument!r} beside the sweep file; give its path from that folder"
+    if is_program and not os.access(file, os.X_OK):
+        return f"{argument!r} may not be executed; chmod +x it, or write the program that runs it first"
+    return None
 
 
 def _find_space(folder: Path, entry: str) -> tuple[str, bytes]:

@@ -49,7 +49,7 @@ def linted_plan(
     spec = parsed.spec
     facts = None if inspect is None else inspect(Space(spec.search_space).baseline)
     remarks = lint(spec, parsed.problems, parsed.shipped, facts)
-    ground = provenance(source.parent, spec.trainable).model_copy(
+    ground = provenance(source.parent, spec).model_copy(
         update={"source": str(source.resolve()), "overrides": tuple(overrides)}
     )
     return compile_plan(spec, ground), remarks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -185,8 +186,10 @@ class SweepSpec(Model):
 
     name: Annotated[str, Strict()] = Field(pattern=NAME_PATTERN)
     """Names the sweep and its folder: letters, digits, dot, dash and underscore."""
-    trainable: Annotated[str, Strict()]
+    trainable: Annotated[str, Strict()] | None = None
     """`file.py:function`, relative to the sweep file: an ordinary Ray Tune training function."""
+    command: tuple[Annotated[str, Strict()], ...] | None = None
+    """A training program instead: its arguments, `{name}` for a hyperparameter, run in the sweep file's folder."""
     objective: Objective
     """What is optimised."""
     fidelity: Fidelity
@@ -217,6 +220,11 @@ class SweepSpec(Model):
     """Every draw follows from it and from the trial's number."""
     ignore: Mapping[str, Reason] = Field(default_factory=dict)
     """Rules of `stepladder check` that do not hold here, each with a reason: `{no-schedule: train.py has its own}`."""
+
+    @property
+    def program(self) -> str:
+        """What is trained, as a person would write it."""
+        return self.trainable or shlex.join(self.command or ())
 
     @field_validator("ignore", mode="before")
     @classmethod

@@ -70,7 +70,9 @@ def test_it_is_what_ray_up_takes(name: str, ray_up: jsonschema.Draft7Validator):
     definition = yaml.safe_load(read(name))
     assert problems(ray_up, definition) == []
     starts = [*definition["head_start_ray_commands"], *definition["worker_start_ray_commands"]]
-    assert all("RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$HOME/ray_token" in start for start in starts if "start" in start)
+    assert all(
+        "RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$HOME/ray_token" in start for start in starts if "start" in start
+    )
     assert definition["file_mounts"]["~/ray_token"] == "ray_token"
 
 

@@ -135,7 +135,7 @@ def test_status_asks_and_reads(kubectl):
         ("Initializing", "", "", JobState.PENDING, "RayJob j: Initializing"),
         ("Suspended", "", "", JobState.PENDING, "RayJob j: Suspended"),
         ("Retrying", "FAILED", "", JobState.PENDING, "RayJob j: Retrying, FAILED"),
-        ("Running", "PENDING", "waiting for a node", JobState.PENDING, "RayJob j: Running, PENDING: waiting for a node"),
+        ("Running", "PENDING", "no node yet", JobState.PENDING, "RayJob j: Running, PENDING: no node yet"),
         ("Running", "RUNNING", "", JobState.RUNNING, "RayJob j: Running, RUNNING"),
         ("Complete", "SUCCEEDED", "", JobState.SUCCEEDED, "RayJob j: Complete, SUCCEEDED"),
         ("Complete", "STOPPED", "", JobState.STOPPED, "RayJob j: Complete, STOPPED"),
@@ -155,7 +155,7 @@ def test_logs_are_the_submitters_pod(kubectl):
     assert "".join(KubeRay("").logs("digits-1", follow=True)) == "one\ntwo\n"
     assert kubectl.asked == ["logs job/digits-1 --follow"]
     kubectl.answers("", "error: jobs.batch not found\n", 1)
-    with pytest.raises(ClusterError, match="no log of digits-1: error: jobs.batch not found"):
+    with pytest.raises(ClusterError, match=r"no log of digits-1: error: jobs\.batch not found"):
         list(KubeRay("").logs("digits-1", follow=False))
 
 

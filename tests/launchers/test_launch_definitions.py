@@ -33,7 +33,9 @@ def test_a_placeholder_is_a_whole_value_and_all_else_stays():
     )
 
 
-@pytest.mark.parametrize("line", ["  a: ${STEPLADDER_FOLDER}", "  - ${STEPLADDER_FOLDER}", "  - a: ${STEPLADDER_FOLDER} # b"])
+@pytest.mark.parametrize(
+    "line", ["  a: ${STEPLADDER_FOLDER}", "  - ${STEPLADDER_FOLDER}", "  - a: ${STEPLADDER_FOLDER} # b"]
+)
 def test_yaml_has_them_as_values_and_items(line: str):
     told = fill(f"{line}\nb: ${{STEPLADDER_COMMAND}}")
     assert told.splitlines()[0] == line.replace("${STEPLADDER_FOLDER}", "'/shared/my sweep'")

@@ -23,7 +23,7 @@ budget: {trials: 60}
 
 
 def read(more: str = "", *overrides: str) -> Parsed:
-    return parse_text((SWEEP + more).encode(), "sweep.yaml", overrides, space_finder(Path()), lambda _: None)
+    return parse_text((SWEEP + more).encode(), "sweep.yaml", overrides, space_finder(Path()), lambda _: ())
 
 
 def said(more: str = "", *overrides: str) -> list[str]:

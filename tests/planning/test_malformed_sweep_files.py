@@ -34,8 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "budget, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, scheduler, search, "
-    "search_space, searcher, seed, stages, storage, trainable"
+    "budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, scheduler, "
+    "search, search_space, searcher, seed, stages, storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
@@ -100,8 +100,42 @@ CASES = [
          "6: search_space.learning_rate.default: is missing; give the value that you would use without tuning"),
     Case("confirm", "stages: auto", "confirm: {top: 3, seeds: 5}",
          "9: confirm: not supported yet; remove it, and re-run the winner over a few seeds yourself"),
-    Case("command", "stages: auto", "command: [python, train.py]",
-         "9: command: not supported yet; write `trainable: file.py:function`"),
+    Case("missing trainable", "trainable: train.py:train\n", "",
+         "1: trainable: is missing; write e.g. `trainable: train.py:train`, or a program as "
+         "`command: [python, train.py]`"),
+    Case("a trainable without a value", "trainable: train.py:train", "trainable:",
+         "2: trainable: is missing; write e.g. `trainable: train.py:train`, or a program as "
+         "`command: [python, train.py]`"),
+    Case("a misspelt trainable", "trainable:", "trainabel:",
+         f"2: trainabel: unknown key; choose one of {TOP_LEVEL} (did you mean 'trainable'?)"),
+    Case("a command beside a trainable", "stages: auto", "command: [python, train.py]",
+         "9: command: stands beside `trainable`; a sweep trains one of them, remove the other"),
+    Case("a command as one text", "trainable: train.py:train", "command: python train.py",
+         "2: command: 'python train.py' is not a list; write each argument by itself, as in [python, train.py]"),
+    Case("a command of nothing", "trainable: train.py:train", "command: []",
+         "2: command: is empty; write the program and its arguments, as in [python, train.py]"),
+    Case("a number in a command", "trainable: train.py:train", "command: [python, train.py, --epochs, 3]",
+         '2: command[3]: 3 is not text; put it in quotes, as in "1.0"'),
+    Case("a command's unknown hyperparameter", "trainable: train.py:train",
+         'command: [python, train.py, --lr, "{learning_rat}"]',
+         "2: command[3]: '{learning_rat}' is not in the search space; choose one of learning_rate, momentum, optimizer "
+         "(did you mean 'learning_rate'?)"),
+    Case("a brace in a command", "trainable: train.py:train", 'command:\n  - python\n  - train.py\n  - "{"',
+         "5: command[2]: a single '{'; write {name} for a hyperparameter, {{ for a brace"),
+    Case("a hyperparameter as program", "trainable: train.py:train", 'command: ["{optimizer}"]',
+         "2: command[0]: is no program; write its name or path first, as in [python, train.py]"),
+    Case("a script that is not there", "trainable: train.py:train", "command: [python, tarin.py]",
+         "2: command[1]: there is no file 'tarin.py' beside the sweep file; give its path from that folder"),
+    Case("a program that may not be executed", "trainable: train.py:train", "command: [./train.py]",
+         "2: command[0]: './train.py' may not be executed; chmod +x it, or write the program that runs it first"),
+    Case("a command on two nodes", "trainable: train.py:train",
+         "command: [python, train.py]\nresources: {gpus: 4, nodes: 2}",
+         "3: resources.nodes: a command runs on one node; remove it, or write `trainable: file.py:function`, which "
+         "runs on several nodes"),
+    Case("a command's processes", "trainable: train.py:train",
+         "command: [torchrun, train.py]\nresources: {gpus: 4, processes: 4}",
+         "3: resources.processes: a command starts its processes itself; remove it, and let torchrun or the like do so "
+         "(torchrun --standalone --nproc-per-node ...)"),
     Case("couple inside a hyperparameter", "tier: 2", "couple: {batch_size: linear}",
          f"7: search_space.momentum.couple: unknown key; choose one of {NUMBER_KEYS}"),
     Case("GPUs that do not go into the nodes", "stages: auto", "resources: {gpus: 3, nodes: 2}",

@@ -291,16 +291,19 @@ def test_mistakes_of_the_file_come_before_those_of_overrides():
 
 
 def test_a_complaint_about_the_training_function_comes_with_its_line():
+    def odd(spec):
+        return [(("trainable",), f"{spec.trainable} is odd")]
+
     with pytest.raises(SpecError, match=r"^sweep.yaml:2: trainable: train.py:train is odd$"):
-        parse((HEAD + SPACE).encode(), "sweep.yaml", (), find, lambda name: f"{name} is odd")
+        parse((HEAD + SPACE).encode(), "sweep.yaml", (), find, odd)
 
 
 def test_one_broken_part_hides_no_mistake_of_another():
     stages = "stages: [{name: a, tune: [learnin_rate]}]\n"
     assert said(SPACE + "budgets: 3\n" + stages + "searcher: {name: tpe, candidates: 0}\n") == [
-        "sweep.yaml:8: budgets: unknown key; choose one of budget, couple, fidelity, ignore, keep_checkpoints, "
-        "max_attempts, name, objective, resources, scheduler, search, search_space, searcher, seed, stages, storage, "
-        "trainable (did you mean 'budget'?)",
+        "sweep.yaml:8: budgets: unknown key; choose one of budget, command, couple, fidelity, ignore, "
+        "keep_checkpoints, max_attempts, name, objective, resources, scheduler, search, search_space, searcher, seed, "
+        "stages, storage, trainable (did you mean 'budget'?)",
         "sweep.yaml:9: stages[0].tune[0]: 'learnin_rate' is not in the search space; choose one of learning_rate "
         "(did you mean 'learning_rate'?)",
         "sweep.yaml:10: searcher.candidates: 0 is too small; choose 1 or more",

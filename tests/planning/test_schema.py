@@ -35,11 +35,13 @@ VALID = [
     "scheduler: {name: asha, options: {brackets: 2}}",
     "ignore: {no-schedule: train.py has its own}",
     "ignore: [no-schedule: train.py has its own, data-first: done]",
+    "resources: {gpus: 8, nodes: 2, processes: 4}",
     "search_space: {a: {low: 1e-6, high: 1e-2, scale: log, also: [0.0], default: 0.0, advised: [1e-4, 1e-3]}}",
 ]
 INVALID = [
     "name: my sweep",
     "trainable: train",
+    "command: [python, train.py]",
     "objective: {metric: a, goal: max}",
     "budget: {trials: 0}",
     "budget: {trials: 60, wall: soon}",
@@ -80,6 +82,15 @@ def merged(text: str):
 @pytest.mark.parametrize("text", VALID)
 def test_what_may_be_written_passes(validator, text):
     assert [error.message for error in validator.iter_errors(merged(text))] == []
+
+
+def test_a_command_takes_the_place_of_a_trainable(validator):
+    written = merged("")
+    del written["trainable"]
+    assert not validator.is_valid(written)
+    assert validator.is_valid({**written, "command": ["torchrun", "train.py", "--lr", "{learning_rate}"]})
+    assert not validator.is_valid({**written, "command": []})
+    assert not validator.is_valid({**written, "command": "python train.py"})
 
 
 @pytest.mark.parametrize("text", INVALID)

@@ -32,6 +32,15 @@ def test_it_says_what_is_tried_and_when_it_stops():
     assert "seed           7\n" in text
 
 
+def test_it_says_where_a_trial_of_several_gpus_lies():
+    text = printed(a_plan(resources={"cpus": 16, "gpus": 8, "nodes": 2}))
+    assert "a trial takes  16 CPUs and 8 GPUs on 2 nodes, for 8 processes under torch.distributed\n" in text
+    program = {"trainable": None, "command": ["torchrun", "train.py", "--lr", "{learning_rate}"]}
+    text = printed(a_plan(resources={"gpus": 2}, **program))
+    assert "objective      maximize score of torchrun train.py --lr '{learning_rate}'\n" in text
+    assert "a trial takes  1 CPU and 2 GPUs\n" in text
+
+
 def test_it_lists_stages_rungs_and_the_space():
     lines = [line.split() for line in printed(a_plan()).splitlines()]
     plan = a_plan()

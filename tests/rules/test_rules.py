@@ -252,7 +252,7 @@ CASES = [
 
 
 def remarks(*overrides: str, model: ModelFacts | None = None, text: bytes = SWEEP) -> dict[str, list[str]]:
-    parsed = parse_text(text, "sweep.yaml", overrides, space_finder(Path()), lambda _: None)
+    parsed = parse_text(text, "sweep.yaml", overrides, space_finder(Path()), lambda _: ())
     found: dict[str, list[str]] = {}
     for remark in lint(parsed.spec, parsed.problems, parsed.shipped, model):
         found.setdefault(remark.rule.id, []).append(remark.finding.text)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sweeps import make_spec
 
 from orchestrator.runtime import provenance as module
 from orchestrator.runtime.provenance import code_hash, git_commit, provenance, versions
@@ -125,7 +126,22 @@ def test_the_work_is_bounded(folder, monkeypatch):
 
 
 def test_a_provenance_is_of_the_folder_that_holds_the_function(folder):
-    nested = provenance(folder, "nets/cnn.py:train")
+    nested = provenance(folder, make_spec(trainable="nets/cnn.py:train"))
     assert nested.code_hash == code_hash(folder / "nets")
-    assert provenance(folder, "train.py:train").code_hash == code_hash(folder) != nested.code_hash
+    assert provenance(folder, make_spec()).code_hash == code_hash(folder) != nested.code_hash
     assert nested.versions == versions()
+
+
+def test_a_commands_code_is_its_folder_and_the_files_it_names(tmp_path):
+    (tmp_path / "train.sh").write_text("python net.py")
+    (tmp_path / "net.py").write_text("layers = 3")
+
+    def code():
+        return provenance(tmp_path, make_spec(trainable=None, command=["sh", "train.sh", ""])).code_hash
+
+    hashes = [code()]
+    (tmp_path / "train.sh").write_text("python -O net.py")
+    hashes.append(code())
+    (tmp_path / "net.py").write_text("layers = 4")
+    hashes.append(code())
+    assert len(set(hashes)) == 3

@@ -170,7 +170,7 @@ def test_planning_from_a_file_imports_nothing_heavy_in_a_fresh_process(folder):
         "from orchestrator.planning.compile import compile_plan\n"
         "from orchestrator.planning.estimate import estimate\n"
         "path = Path(sys.argv[1]); spec = load_spec(path)\n"
-        "plan = compile_plan(spec, provenance(path.parent, spec.trainable))\n"
+        "plan = compile_plan(spec, provenance(path.parent, spec))\n"
         "assert estimate(plan, 8, 1.0).stages\n"
         "print(*sys.modules)\n"
     )

@@ -38,7 +38,7 @@ budget: {{trials: 200}}
 @cache
 def read(*names: str) -> Parsed:
     extends = ", ".join(["adam", *names] if names == ("schedule-none",) else names)
-    return parse_text(SWEEP.format(extends=extends).encode(), "sweep.yaml", (), space_finder(Path()), lambda _: None)
+    return parse_text(SWEEP.format(extends=extends).encode(), "sweep.yaml", (), space_finder(Path()), lambda _: ())
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -84,7 +84,6 @@ def main(folder: Path) -> None:
     try:
         run(cluster.address, folder, "fit", **shape, budget={"trials": 1})
         asha = {
-            "searcher": {"name": "manual", "configs": [{"x": 0.9}, {"x": 0.1}, {"x": 0.2}]},
             "scheduler": "asha",
             "fidelity": {"metric": "step", "min": 1, "max": 2, "reduction_factor": 2},
             "budget": {"trials": 4},

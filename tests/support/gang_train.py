@@ -58,7 +58,7 @@ def judged(config):
         for step in range(1, 3):
             distributed.all_reduce(torch.ones(1))
             if rank == 0:
-                tune.report({"score": config["x"], "step": step})
+                tune.report({"score": (0.5, 0.9, 0.1, 0.2)[config["_trial"]["number"]], "step": step})
     finally:
         with (HERE / f"finally-{config['_trial']['number']}-{rank}").open("w") as file:
             file.write("done")

@@ -153,8 +153,8 @@ class Slurm:
         for client in CLIENTS:
             program = shutil.which(client)
             outside = f'exec {inside} --chdir="$PWD" SLURM_CONF={self.folder}/slurm.conf {program} "$@"'
-            shim = self.clients / client  # a job inherits the PATH that it was submitted with
-            shim.write_text(f'#!/bin/sh\n[ -z "$SLURM_JOB_ID" ] || exec {program} "$@"\n{outside}\n')
+            shim = self.clients / client  # also on the PATH of jobs, which inherit it
+            shim.write_text(f'#!/bin/sh\n[ -z "$SLURM_CONF" ] || exec {program} "$@"\n{outside}\n')
             shim.chmod(0o755)
 
     def _states(self) -> str:

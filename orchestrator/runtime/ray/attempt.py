@@ -20,6 +20,7 @@ from orchestrator.runtime.ray.failure import ERROR, AttemptFailed, describe
 from orchestrator.runtime.ray.reports import ReportError, read_report
 from orchestrator.runtime.ray.trainable import (
     TRIAL_KEY,
+    Command,
     Trainable,
     TrainableFile,
     TrainableNotFoundError,
@@ -55,7 +56,7 @@ class Assignment:
     """What every attempt of a sweep shares."""
 
     trainable: Trainable
-    """The user's function."""
+    """The user's function or program."""
     objective: str
     """Key that every report must hold."""
     fidelity: str
@@ -74,6 +75,7 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
     reporter = _Reporter(assignment, type(session).report.__get__(session), counts=counts)
     session.report = reporter.report
     trainable = assignment.trainable
+    assert not isinstance(trainable, Command)
     try:
         reporter.take_output(load(trainable)(config))
     except SystemExit as exit_:

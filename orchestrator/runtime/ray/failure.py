@@ -69,6 +69,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
+def speaks_of_memory(text: str) -> bool:
+    """Say whether the end of what a program printed says that GPU or host memory ran out."""
+    return any(
+        words in text for words in (*_OUT_OF_MEMORY, "OutOfMemoryError", "\nMemoryError", "cudaErrorMemoryAllocation")
+    )
+
+
 def _relative(filename: str, folder: Path | None) -> str:
     path = Path(filename)
     if folder is not None and path.is_relative_to(folder):

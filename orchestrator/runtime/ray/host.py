@@ -29,7 +29,7 @@ from orchestrator.runtime.ray.adapters import SweepRun, make_run
 from orchestrator.runtime.ray.attempt import Assignment, Gang
 from orchestrator.runtime.ray.bridge import Bridge
 from orchestrator.runtime.ray.options import HostOptions
-from orchestrator.runtime.ray.trainable import Trainable, TrainableFile
+from orchestrator.runtime.ray.trainable import Command, Trainable, TrainableFile
 from orchestrator.runtime.ray.watchdog import Watchdog
 from orchestrator.sweep.spec import Resources
 
@@ -74,9 +74,10 @@ def run_on_ray(
 
 def _assignment(controller: Controller, trainable: Trainable, options: HostOptions) -> Assignment:
     spec = controller.state.plan.spec
-    if isinstance(trainable, TrainableFile):
+    if isinstance(trainable, TrainableFile | Command):
         trainable = replace(trainable, folder=trainable.folder.absolute())
-    return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s, _gang(spec.resources))
+    gang = None if isinstance(trainable, Command) else _gang(spec.resources)
+    return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s, gang)
 
 
 def _gang(resources: Resources) -> Gang | None:

@@ -21,7 +21,7 @@ import orchestrator
 from orchestrator.errors import StorageError
 from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.failure import shortened
-from orchestrator.runtime.ray.trainable import Trainable, TrainableFile, TrainableNotFoundError, load
+from orchestrator.runtime.ray.trainable import Command, Trainable, TrainableFile, TrainableNotFoundError, load
 
 DRIVER_FILE = "driver"
 """What the driver wrote into the probe folder."""
@@ -150,7 +150,12 @@ def explained(error: StorageError) -> str:
 
 
 def import_function(trainable: Trainable, *, sees_gpus: bool) -> str | None:
-    """Import the training function as a trial would; returns what went wrong, None where nothing did."""
+    """Import the training function as a trial would; returns what went wrong, None where nothing did.
+
+    Of a program it is asked whether it is there.
+    """
+    if isinstance(trainable, Command):
+        return trainable.problem()
     if sees_gpus and os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         del os.environ["CUDA_VISIBLE_DEVICES"]  # Ray hides them from a task that asks for none; a trial sees them
     try:

@@ -8,12 +8,18 @@ of the package: a worker imports this before anything else.
 from __future__ import annotations
 
 import importlib.util
+import os
+import shlex
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from orchestrator.sweep.spec import SweepSpec
 
 TRIAL_KEY = "_trial"
 """The one key of a configuration that is not a hyperparameter: what the training function may know of its trial.
@@ -51,8 +57,7 @@ class TrainableFile:
         That is the driver's path, else the entry of `sys.path` that holds the file: Ray unpacks what was submitted with
         a job under another path on each node, and puts that path there.
         """
-        candidates = (self.folder, *(Path(entry) for entry in sys.path if entry))
-        return next((folder for folder in candidates if (folder / self.file).is_file()), self.folder)
+        return _folder_with((self.file,), self.folder)
 
     def load(self) -> TrainingFunction:
         """Import the file, unless this process did, and return the function.
@@ -77,11 +82,59 @@ class TrainableFile:
         return loaded
 
 
-Trainable: TypeAlias = TrainableFile | TrainingFunction
-"""A function in a file, or (from a notebook) the function itself, which then travels to the workers by pickle."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A training program by its arguments, as the sweep file gives them."""
+
+    folder: Path
+    """Folder of the sweep file, absolute, as the driver sees it; the program runs there."""
+    arguments: tuple[str, ...]
+    """The program and its arguments, `{name}` in them for hyperparameters (see `orchestrator.planning.command`)."""
+    files: tuple[str, ...] = ()
+    """Those among them that name files of the folder."""
+
+    def found_folder(self) -> Path:
+        """Return the sweep file's folder as this process sees it, as `TrainableFile.found_folder` does."""
+        return _folder_with(self.files, self.folder)
+
+    @property
+    def search_path(self) -> str:
+        """Where programs are looked for: first among those of this Python's environment."""
+        return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+    def problem(self) -> str | None:
+        """Say why this process cannot start it; None where it can."""
+        program, folder = self.arguments[0], self.found_folder()
+        if not all((folder / file).is_file() for file in self.files) or not folder.is_dir():
+            return (
+                f"{folder} is not there with {', '.join(self.files) or 'anything in it'}; every node must see it under "
+                "this path, unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
+            )
+        if shutil.which(program if "/" not in program else folder / program, path=self.search_path) is None:
+            return f"there is no program {program!r}; install it, or give its path"
+        return None
 
 
-def load(trainable: Trainable) -> TrainingFunction:
+Trainable: TypeAlias = TrainableFile | TrainingFunction | Command
+"""A function in a file, or (from a notebook) the function itself, which then travels to the workers by pickle; or a
+program."""
+
+
+def named_in(spec: SweepSpec, folder: Path) -> TrainableFile | Command:
+    """Return what a specification trains, whose sweep file lies in `folder`."""
+    if spec.trainable is not None:
+        return TrainableFile.from_spec(folder, spec.trainable)
+    named = (argument for argument in spec.command or () if argument and not argument.startswith(("-", "/")))
+    files = tuple(argument for argument in named if (folder / argument).is_file())
+    return Command(folder.absolute(), spec.command or (), files)
+
+
+def _folder_with(files: Sequence[str], folder: Path) -> Path:
+    candidates = (folder, *(Path(entry) for entry in sys.path if entry))
+    return next((place for place in candidates if all((place / file).is_file() for file in files)), folder)
+
+
+def load(trainable: TrainableFile | TrainingFunction) -> TrainingFunction:
     """Return the function; see `TrainableFile.load`."""
     return trainable.load() if isinstance(trainable, TrainableFile) else trainable
 
@@ -90,6 +143,8 @@ def name_of(trainable: Trainable) -> str:
     """Name it as messages do: `train.py:train`."""
     if isinstance(trainable, TrainableFile):
         return f"{trainable.file}:{trainable.function}"
+    if isinstance(trainable, Command):
+        return shlex.join(trainable.arguments)
     return str(getattr(trainable, "__name__", type(trainable).__name__))
 
 

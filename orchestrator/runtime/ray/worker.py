@@ -33,7 +33,7 @@ from orchestrator.runtime.ray.checkpoints import recorded_checkpoint
 from orchestrator.runtime.ray.failure import ERROR, LOST, AttemptFailed
 from orchestrator.runtime.ray.ranks import Ranks, where
 from orchestrator.runtime.ray.reports import WorkerReport
-from orchestrator.runtime.ray.trainable import TRIAL_KEY, TrainableFile
+from orchestrator.runtime.ray.trainable import TRIAL_KEY, Command, TrainableFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,15 @@ class TrialWorker(FunctionTrainable):
             self._ranks = None
 
     def _trainable_func(self, config: dict[str, Any]) -> None:
-        session = get_session()
-        if self._ranks is None:
-            run_function(self.assignment, config, session)
-        else:
+        session, command = get_session(), self.assignment.trainable
+        if self._ranks is not None:
             self._ranks.run(session)
+        elif isinstance(command, Command):
+            from orchestrator.runtime.ray.command import run_command  # a function needs none of it
+
+            run_command(self.assignment, command, config, session)
+        else:
+            run_function(self.assignment, config, session)
 
 
 def _opened(checkpoint: str) -> Checkpoint:
@@ -153,6 +157,6 @@ def _take_along(function: Callable[..., Any]) -> None:
 
 def worker_class(assignment: Assignment) -> type[TrialWorker]:
     """Make the class that Tune turns into actors; it travels by pickle with the assignment in it."""
-    if not isinstance(assignment.trainable, TrainableFile):
+    if not isinstance(assignment.trainable, TrainableFile | Command):
         _take_along(assignment.trainable)
     return type("TrialWorker", (TrialWorker,), {"assignment": assignment})

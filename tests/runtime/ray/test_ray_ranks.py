@@ -96,10 +96,10 @@ def ran(tmp_path_factory):
     paths = os.pathsep.join([str(SUPPORT), str(Path.cwd())])
     done = subprocess.run(
         [sys.executable, str(SUPPORT / "gang_driver.py"), str(folder)],
-        env=os.environ | {"PYTHONPATH": paths, "RAY_raylet_start_wait_time_s": "120"},
+        env={"RAY_raylet_start_wait_time_s": "120"} | os.environ | {"PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=580,
     )
     assert done.returncode == 0, done.stderr
     names = ("fit", "judged", "killed", "broken")
@@ -111,6 +111,8 @@ def all_is_back(told):
 
 
 @pytest.mark.ray
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_two_nodes_of_two_gpus_train_to_the_loss_of_one_process(ran):
     from gang_train import losses, network_and_batch
 
@@ -133,6 +135,8 @@ def test_two_nodes_of_two_gpus_train_to_the_loss_of_one_process(ran):
 
 
 @pytest.mark.ray
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_asha_stops_two_of_four_and_every_gpu_comes_back(ran):
     folder, told = ran
     assert all_is_back(told["judged"])
@@ -144,6 +148,8 @@ def test_asha_stops_two_of_four_and_every_gpu_comes_back(ran):
 
 
 @pytest.mark.ray
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_killed_rank_loses_the_attempt_and_all_ranks_of_the_next_find_the_checkpoint(ran):
     folder, told = ran
     assert all_is_back(told["killed"])
@@ -156,6 +162,8 @@ def test_a_killed_rank_loses_the_attempt_and_all_ranks_of_the_next_find_the_chec
 
 
 @pytest.mark.ray
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_bug_in_one_rank_is_told_once_with_its_line(ran):
     _, told = ran
     assert all_is_back(told["broken"])

@@ -1,0 +1,89 @@
+import stat
+
+import pytest
+
+from orchestrator.errors import ClusterError, UsageError
+from orchestrator.launchers._jobs_api import Address, open_to_everybody, refuse_redirection
+from orchestrator.launchers._ray_package import look_into
+from orchestrator.launchers._ray_token import find_token, write_token
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("http://10.0.0.1:8265/", "http://10.0.0.1:8265"),
+        ("10.0.0.1", "http://10.0.0.1:8265"),
+        ("https://ray.example.org", "https://ray.example.org:443"),
+        ("http://[::1]:8265", "http://[::1]:8265"),
+    ],
+)
+def test_an_address_is_read(text, meant):
+    assert str(Address.parse(text)) == meant
+
+
+@pytest.mark.parametrize("text", ["ray://10.0.0.1:10001", "http://host/path", "http://host:none", "http://"])
+def test_what_is_no_dashboard_is_refused(text):
+    with pytest.raises(UsageError, match=r"give the address of the cluster's dashboard, e.g. http://127.0.0.1:8265"):
+        Address.parse(text)
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated():
+    with pytest.raises(UsageError) as caught:
+        Address.parse("http://ada:lovelace@host:8265")
+    assert "lovelace" not in str(caught.value)
+
+
+def test_a_cluster_open_to_everybody_is_warned_of_here_and_refused_elsewhere():
+    here, there = Address.parse("http://localhost:8265"), Address.parse("http://10.0.0.1:8265")
+    assert open_to_everybody(here, insecure=False)[0].startswith("WARNING: http://localhost:8265 answers without")
+    with pytest.raises(ClusterError, match="--insecure sends the sweep all the same"):
+        open_to_everybody(there, insecure=False)
+    assert open_to_everybody(there, insecure=True)[0].startswith("WARNING: ")
+
+
+def test_the_same_address_in_the_environment_redirects_nothing():
+    address = Address.parse("http://10.0.0.1:8265")
+    refuse_redirection(address, {"RAY_ADDRESS": "http://10.0.0.1:8265/"})
+    refuse_redirection(address, {"RAY_ADDRESS": ""})
+    with pytest.raises(UsageError, match=r"RAY_ADDRESS=10.0.0.1:6379 is set, and Ray would send the sweep there"):
+        refuse_redirection(address, {"RAY_ADDRESS": "10.0.0.1:6379"})
+
+
+def test_a_token_is_found_where_ray_finds_it(tmp_path):
+    assert find_token({}, tmp_path) is None
+    (tmp_path / ".ray").mkdir()
+    home = tmp_path / ".ray" / "auth_token"
+    write_token(home, "secret-of-home\n")
+    assert stat.S_IMODE(home.stat().st_mode) == 0o600
+    token = find_token({}, tmp_path)
+    assert (token.value, token.warning) == ("secret-of-home", None)
+    assert "secret-of-home" not in repr(token)
+    named = tmp_path / "named"
+    named.write_text("secret-of-file")
+    named.chmod(0o644)
+    token = find_token({"RAY_AUTH_TOKEN_PATH": str(named)}, tmp_path)
+    assert token.value == "secret-of-file"
+    assert token.warning == f"{named} has mode 0644: others on this machine can read the token; chmod 600 {named}"
+    assert find_token({"RAY_AUTH_TOKEN": "direct", "RAY_AUTH_TOKEN_PATH": str(named)}, tmp_path).value == "direct"
+    assert find_token({"RAY_AUTH_MODE": "disabled"}, tmp_path) is None
+    with pytest.raises(
+        UsageError, match="No such file or directory; put the cluster's token into a file that only you"
+    ):
+        find_token({"RAY_AUTH_TOKEN_PATH": str(tmp_path / "none")}, tmp_path)
+    with pytest.raises(UsageError, match="is there already"):
+        write_token(home, "another")
+
+
+def test_a_package_holds_what_ray_would_take(tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "net.py").write_text("x" * 5000)
+    (tmp_path / "sweep.yaml").write_text("x" * 100)
+    for name in ("runs/digits/big", ".git/objects", "data/huge.bin", ".stepladder/digits.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x" * 9000)
+    (tmp_path / ".rayignore").write_text("data\n")
+    package = look_into(tmp_path, ("/runs", "/.stepladder"))
+    assert list(package.entries) == ["src/", "sweep.yaml", ".rayignore"]
+    assert package.files == 3
+    assert 5105 < package.size_bytes < 5800
+    assert package.ignored_by == (".rayignore",)

@@ -1,0 +1,143 @@
+"""A sweep on a real Ray head with token authentication, sent and watched from another folder, as a laptop would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from heads import Head, ray_head
+
+from orchestrator.demos import write_demo
+from orchestrator.runtime.location import Location
+from orchestrator.runtime.session import read_sweep, sweep_exists
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    with ray_head(tmp_path_factory.mktemp("head")) as head:
+        yield head
+
+
+@pytest.fixture
+def laptop(tmp_path):
+    return write_demo("digits", tmp_path / "digits")
+
+
+def typed(head: Head, folder: Path, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from orchestrator.cli import main; main()", *map(str, arguments)],
+        cwd=folder, env=head.environment | {"HOME": str(folder)} | changes, capture_output=True, text=True,
+        timeout=280, check=False,
+    )  # fmt: skip
+
+
+def wait(condition, timeout_s=200.0):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.2)
+
+
+def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
+    shared = tmp_path / "shared"
+    folder = Location.parse(shared / "digits")
+    sent = typed(
+        head, laptop, "submit", "sweep.yaml", "--address", head.address, "budget.trials=60", f"storage={shared}"
+    )
+    assert sent.returncode == 0, sent.stderr
+    assert sent.stdout.startswith(f"digits is sent to {head.address} as digits-")
+    assert "uploads" in sent.stderr
+    assert "next: stepladder logs -f sweep.yaml" in sent.stderr
+    record = json.loads((laptop / ".stepladder" / "digits.json").read_text())
+    assert (record["launcher"], record["folder"]) == ("ray-job", str(folder))
+    assert head.token_file.read_text() not in (laptop / ".stepladder" / "digits.json").read_text()
+
+    wait(lambda: sweep_exists(folder) and read_sweep(folder).reported > 0)
+    status = json.loads(typed(head, laptop, "status", "sweep.yaml", "--json").stdout)
+    assert (status["condition"], status["job"]["state"]) == ("running", "running")
+    again = typed(head, laptop, "resume", "sweep.yaml")
+    assert again.returncode == 2
+    assert "runs already" in again.stderr
+
+    cancelled = typed(head, laptop, "cancel", "sweep.yaml")
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert read_sweep(folder).stopped == "cancel"
+    logs = typed(head, laptop, "logs", "sweep.yaml", "-f")
+    assert "trial 0 (the baseline) started" in logs.stdout
+
+    trials = len(read_sweep(folder).trials)
+    resumed = typed(head, laptop, "resume", "sweep.yaml", "--trials", trials, "--no-check")
+    assert resumed.returncode == 0, resumed.stderr
+    wait(lambda: read_sweep(folder).stopped == "finished")
+    listed = json.loads(typed(head, laptop, "ls", "--address", head.address, "--json").stdout)
+    assert [row["sweep"] for row in listed] == ["digits", "digits"]
+    assert len({row["job"] for row in listed}) == 2
+    unseen = read_through_the_cluster(head, laptop, shared)
+    assert "digits" in unseen.stdout
+
+
+def read_through_the_cluster(head: Head, laptop: Path, shared: Path) -> subprocess.CompletedProcess[str]:
+    """Ask as a laptop that does not see the storage: by a job."""
+    code = (
+        "import sys; from orchestrator.launchers.ray_job import MEMBER; "
+        "print(MEMBER(sys.argv[1]).run('status', sys.argv[2]))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, head.address, str(shared / "digits")],
+        cwd=laptop, env=head.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+
+def refused(head: Head, laptop: Path, *arguments: str, **changes: str) -> str:
+    given = arguments or ("storage=/shared/runs",)
+    result = typed(head, laptop, "submit", "sweep.yaml", "--address", head.address, "--no-check", *given, **changes)
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert not (laptop / ".stepladder").exists()
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_without_a_token_it_says_what_to_do(head, laptop):
+    text = refused(head, laptop, RAY_AUTH_MODE="disabled")
+    assert "wants a token, and RAY_AUTH_MODE=disabled says to send none: put the cluster's token into a file" in text
+
+
+def test_a_wrong_token_is_told_from_a_missing_one_and_a_readable_file_is_warned_of(head, laptop):
+    wrong = laptop / "token"
+    wrong.write_text("0" * 64)
+    assert f"refuses the token from {wrong}" in refused(head, laptop, RAY_AUTH_TOKEN_PATH=str(wrong))
+    assert "is not a mode of Ray's; use token or disabled" in refused(head, laptop, RAY_AUTH_MODE="tokne")
+
+
+@pytest.mark.parametrize("name", ["RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"])
+def test_a_variable_that_would_send_it_elsewhere_is_refused_with_both_addresses(head, laptop, name):
+    text = refused(head, laptop, **{name: "http://10.9.8.7:8265"})
+    assert f"{name}=http://10.9.8.7:8265 is set" in text
+    assert head.address in text
+
+
+def test_what_is_too_large_is_refused_before_the_upload(head, laptop):
+    with (laptop / "data.bin").open("wb") as file:
+        os.truncate(file.fileno(), 120 * 2**20)
+    assert "120.0 MiB, and the cluster takes 100.0 MiB at most. The largest are data.bin" in refused(head, laptop)
+    (laptop / ".gitignore").write_text("*.bin\n")
+    dry = typed(head, laptop, "submit", "sweep.yaml", "--address", head.address, "storage=/shared/runs", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "without what .gitignore leave out" in dry.stderr
+    assert dry.stdout.startswith("ray job submit \\\n  --address http://127.0.0.1:")
+    assert "-- stepladder resume --auto sweep.yaml storage=/shared/runs\n" in dry.stdout
+
+
+def test_a_secret_and_a_folder_of_this_machine_are_refused(head, laptop):
+    text = refused(head, laptop, "storage=/shared/runs", "--env", "WANDB_API_KEY=abcdef0123")
+    assert "--env WANDB_API_KEY: looks like a secret" in text
+    assert "abcdef0123" not in text
+    assert "storage 'runs' lies beside the sweep file" in refused(head, laptop, "budget.trials=3")
