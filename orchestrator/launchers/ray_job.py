@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -213,7 +214,8 @@ class RayJob(Launcher):
             time.sleep(_POLL_S / 4)
         printed = "".join(self.logs(job, follow=False))
         self._ask("DELETE", f"/api/jobs/{job}", self._headers(), accept=(200, 404, 500))
-        return found, printed.rpartition(f"\n{job}\n")[2]  # Ray's own lines come before
+        said = printed.rpartition(f"{job}\n")[2]  # Ray's own lines come before, and one of them now and then after
+        return found, re.sub(rf"^Running entrypoint for job {job}: .*\n", "", said, flags=re.MULTILINE)
 
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: Any = None, *, accept: tuple[int, ...] = (200,)

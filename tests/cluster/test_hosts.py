@@ -5,13 +5,15 @@ Every test prints how long the sweep took to recover.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 from hosts import Host, Network
-from racks import Rack
+from racks import TRIALS, Rack, Sweep
+from ray_hosts import STEPLADDER, wait_for
 
 from orchestrator.planning.fold import SweepState
 from orchestrator.sweep import event as ev
@@ -37,6 +39,35 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
             print(f"\n{line}", flush=True)
 
     return say
+
+
+def test_a_laptop_submits_and_leaves(rack: Rack, say: Say):
+    cluster = rack.cluster()
+    laptop, code = rack.laptop("laptop")
+    small = ("sweep.yaml", *rack.small(), "--address", cluster.jobs)
+    sent = laptop.run(*STEPLADDER, "submit", *small, "--driver-cpus", 0, cwd=code, env=cluster.env)
+    assert sent.returncode == 0, sent.stderr
+    sweep = Sweep(rack.storage / "digits")
+    sweep.wait_until_training(*cluster.workers.values())
+    laptop.power_off()
+
+    other, code = rack.laptop("other")
+    told = other.run(*STEPLADDER, "status", "sweep.yaml", "--address", cluster.jobs, cwd=code, env=cluster.env)
+    assert told.returncode == 0, told.stderr
+    assert "tier-1" in told.stdout, told.stdout + told.stderr
+    assert "running" in told.stdout
+    said = other.run(*STEPLADDER, "logs", "sweep.yaml", "--address", cluster.jobs, cwd=code, env=cluster.env)
+    assert "trial 0 (the baseline) started" in said.stdout, said.stdout + said.stderr
+    sweep.wait_for(lambda: isinstance(sweep.events()[-1], ev.DriverStopped), "end of the sweep")
+    wait_for(lambda: not cluster.head.find("orchestrator.cli"), "end of the driver")
+    state = sweep.check()
+    assert [len(trial.attempts) for trial in state.trials] == [1] * TRIALS
+    places = {(worker.name, gpu) for worker in cluster.workers.values() for gpu in "01"}
+    assert set(sweep.ask("select distinct node, gpu_ids from {trials}")) == places
+    exported = cluster.head.run(*STEPLADDER, "export", sweep.folder, cwd=rack.storage, env=cluster.env)
+    best = json.loads((sweep.folder / "best.json").read_text())
+    assert json.loads(exported.stdout) == best["winner"]["config"], exported
+    say(f"submitted:          {TRIALS} trials on {len(places)} GPUs of 2 hosts, no laptop")
 
 
 def test_a_raylet_is_killed(rack: Rack, say: Say):
@@ -105,6 +136,17 @@ def test_a_worker_is_powered_off(rack: Rack, say: Say):
     victim.power_off()
     lost = lost_on(victim, sweep.finish())
     say(f"worker powered off: {sweep.times(t, lost)}")
+
+
+def test_a_preflight_names_the_host_that_does_not_share_the_storage(rack: Rack):
+    cluster = rack.cluster(alert=True)
+    blind = cluster.add(rack.spare(), hidden=[rack.storage])
+    check = (*STEPLADDER, "check", "sweep.yaml", "name=unshared", *rack.small(), "--address", cluster.gcs)
+    found = cluster.head.run(*check, "--json", cwd=rack.code, env=cluster.env)
+    assert found.returncode == 1, found.stderr
+    (storage,) = [finding for finding in json.loads(found.stdout)["preflight"] if finding["check"] == "storage"]
+    expected = f"{rack.storage}/unshared is not shared: {blind.name} does not see there what is written here"
+    assert expected in storage["text"]
 
 
 def lost_on(victim: Host, state: SweepState) -> set[int]:

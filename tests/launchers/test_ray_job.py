@@ -49,7 +49,15 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
     shared = tmp_path / "shared"
     folder = Location.parse(shared / "digits")
     sent = typed(
-        head, laptop, "submit", "sweep.yaml", "--address", head.address, "budget.trials=60", f"storage={shared}"
+        head,
+        laptop,
+        "submit",
+        "sweep.yaml",
+        "--address",
+        head.address,
+        "budget.trials=60",
+        f"storage={shared}",
+        "--no-check",
     )
     assert sent.returncode == 0, sent.stderr
     assert sent.stdout.startswith(f"digits is sent to {head.address} as digits-")
@@ -81,6 +89,16 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
     assert len({row["job"] for row in listed}) == 2
     unseen = read_through_the_cluster(head, laptop, shared)
     assert "digits" in unseen.stdout
+
+
+def test_what_would_fail_there_is_refused_by_the_preflight(head, laptop, tmp_path):
+    (laptop / "train.py").write_text("import not_installed_anywhere\n\ndef train(config): ...\n")
+    sent = typed(head, laptop, "submit", "sweep.yaml", "--address", head.address, f"storage={tmp_path}/shared")
+    assert sent.returncode == 1
+    assert "error: sweep.yaml: valid, sweep digits-" in sent.stderr, "what Ray says of its job is left out"
+    assert "\u2717 import" in sent.stderr
+    assert "--no-check sends it all the same" in sent.stderr
+    assert not (laptop / ".stepladder").exists()
 
 
 def read_through_the_cluster(head: Head, laptop: Path, shared: Path) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import TrialState
 
 END_S = 600.0
+TRIALS = 6
 PACED = """
 import time
 import train as digits
@@ -46,22 +48,25 @@ class Rack:
     def __init__(self, network: Network, folder: Path) -> None:
         self.network = network
         self.code = write_demo("digits", folder / "code")
-        """Where a sweep is driven from; clusters see it, laptops have their own."""
+        """The sweep file and its training, as all of a cluster sees them; laptops have their own."""
         (self.code / "paced.py").write_text(PACED)
         self.storage = folder / "storage"
         """What all of a cluster sees."""
         self.storage.mkdir()
+        self._laptops = folder / "laptops"
+        self._laptops.mkdir()
         self._cluster: RayHosts | None = None
         self._names = iter("abcdefgh")
         self._spares = iter(range(3, 100))
 
     def cluster(self, *, alert: bool = False) -> RayHosts:
         """Return a sound cluster of a head and two workers: the one there is, if it is as asked for."""
-        if self._cluster is not None and self._cluster.alert != alert:
+        if self._cluster is not None and (self._cluster.alert != alert or not self._cluster.is_sound):
             self.power_off()
         if self._cluster is None:
-            self._cluster = RayHosts(self.network, next(self._names), alert=alert)
-            self._cluster.start("w1", "w2")
+            cluster = RayHosts(self.network, next(self._names), hidden=[self._laptops], alert=alert)
+            cluster.start("w1", "w2")
+            self._cluster = cluster
         while len(self._cluster.workers) < 2:
             self._cluster.add(self.spare())
         return self._cluster
@@ -76,16 +81,26 @@ class Rack:
         """Return a name for another worker."""
         return f"w{next(self._spares)}"
 
-    def drive(self, cluster: RayHosts, verb: str, name: str, *overrides: str, trials: int = 8) -> Sweep:
+    def laptop(self, name: str) -> tuple[Host, Path]:
+        """Put up a host of nobody's cluster, which sees no storage; returns it and its own copy of the sweep."""
+        code = self._laptops / name
+        shutil.copytree(self.code, code)
+        return self.network.host(name, hidden=[self.storage, self.code]), code
+
+    def drive(self, cluster: RayHosts, verb: str, name: str, *overrides: str, trials: int = TRIALS) -> Sweep:
         """Run or resume the sweep `name`, its driver on the cluster's head."""
-        small = (
-            f"name={name}", f"storage={self.storage}", f"budget.trials={trials}", "trainable=paced.py:train",
-            "fidelity.min=2", "fidelity.max=8", "resources.gpus=1", "resources.reuse_workers=true",
-        )  # fmt: skip
-        command = (*STEPLADDER, verb, "sweep.yaml", *small, *overrides, "--address", cluster.gcs)
+        small = (f"name={name}", *self.small(trials), *overrides)
+        command = (*STEPLADDER, verb, "sweep.yaml", *small, "--address", cluster.gcs)
         log = f"{name}-{verb}.log"
         driver = cluster.head.start(*command, cwd=self.code, env=cluster.env, log=log)
         return Sweep(self.storage / name, driver, cluster.head.folder / log)
+
+    def small(self, trials: int = TRIALS) -> tuple[str, ...]:
+        """Return the overrides of a sweep of seconds, on a GPU a trial."""
+        return (
+            f"storage={self.storage}", f"budget.trials={trials}", "trainable=paced.py:train",
+            "fidelity.min=2", "fidelity.max=8", "resources.gpus=1", "resources.reuse_workers=true",
+        )  # fmt: skip
 
 
 class Sweep:

@@ -25,11 +25,11 @@ GCS, JOBS = 6379, 8265
 """Ports of the head: Ray's own, and its Jobs API's."""
 STORE_BYTES = 80 * 2**20
 """Ray takes no object store below 75 MiB."""
-ALERT = {"period_ms": 1000, "timeout_ms": 2000, "failure_threshold": 3, "initial_delay_ms": 1000}
-"""Health checks that miss a silent host after some 8 s; with Ray's own it takes a minute."""
+ALERT = {"period_ms": 2000, "timeout_ms": 5000, "failure_threshold": 3}
+"""Health checks that miss a silent host after some 20 s; with Ray's own it takes a minute."""
 STARTS = 5
 """How often a host's Ray is started: Ray ends a node that is not up within 30 s, and a busy machine may take longer."""
-WAIT_S = 300.0
+WAIT_S = 400.0
 
 
 class RayHosts:
@@ -73,14 +73,19 @@ class RayHosts:
         self.head = self._network.host(f"{self._name}head", hidden=self._hidden)
         jobs = (f"--dashboard-host={self.head.address}", f"--dashboard-port={JOBS}")
         head = (f"--port={GCS}", *jobs, "--num-cpus=1", "--num-gpus=0", *options(self.head))
-        _Ray(self.head, self.env, "--head", *head).wait()
-        for started in [self._launch(worker, self._hidden) for worker in workers]:
-            started.wait()
+        first = _Ray(self.head, self.env, "--head", *head)
+        _wait_until_up(first)
+        _wait_until_up(first, *(self._launch(worker, self._hidden) for worker in workers))
 
     def add(self, worker: str, *, hidden: Sequence[Path] = ()) -> Host:
         """Start another worker, which finds empty folders at `hidden` too; returns when it has joined."""
-        self._launch(worker, [*self._hidden, *hidden]).wait()
+        _wait_until_up(self._launch(worker, [*self._hidden, *hidden]))
         return self.workers[worker]
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether Ray runs on every host of it."""
+        return all(host.find("/raylet/raylet ") for host in [self.head, *self.workers.values()])
 
     def power_off(self) -> None:
         """Pull the plug of every host."""
@@ -103,17 +108,13 @@ class _Ray:
         self._starts = 0
         self._process = self._start()
 
-    def wait(self) -> None:
-        """Wait until it has joined the cluster."""
-        wait_for(self._has_joined, f"Ray on {self._host.name}")
-
-    def _has_joined(self) -> bool:
+    def is_up(self) -> bool:
+        """Say whether it has joined the cluster; one that gave up is started again."""
         said = (self._host.folder / f"ray-{self._starts}.log").read_text()
-        if "Ray runtime started" in said:
-            return True
-        if self._process.poll() is not None:
-            assert self._starts < STARTS, said
-            self._process = self._start()
+        if self._process.poll() is None:
+            return "Ray runtime started" in said
+        assert self._starts < STARTS, said
+        self._process = self._start()
         return False
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -132,6 +133,10 @@ def wait_for(condition: Callable[[], object], what: str, timeout_s: float = WAIT
         assert time.monotonic() < begun + timeout_s, f"no {what} after {timeout_s:.0f} s"
         time.sleep(0.1)
     return time.monotonic() - begun
+
+
+def _wait_until_up(*started: _Ray) -> None:
+    wait_for(lambda: all([ray.is_up() for ray in started]), "Ray on every host")  # noqa: C419 - each is to be looked at
 
 
 def _commands(folder: Path) -> Path:

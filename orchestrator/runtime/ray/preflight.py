@@ -165,8 +165,13 @@ def _smoke(
 def _probe_folder(sweep_folder: Location) -> Iterator[Location]:
     """Name a folder for the files of this preflight; whatever lies there afterwards is removed, with what it made."""
     folder = sweep_folder.absolute() / FOLDER / secrets.token_hex(4)
-    with left_as_found(folder):
-        yield folder
+    try:
+        with left_as_found(folder):
+            yield folder
+    finally:
+        if folder.is_remote:
+            with contextlib.suppress(StorageError):  # it was a finding already
+                folder.delete()
 
 
 def _write(folder: Location, token: bytes) -> str | None:
