@@ -215,7 +215,7 @@ class SweepSpec(Model):
     keep_checkpoints: Literal["last", "all"] = "last"
     """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)
-    """Folder that takes the sweep's folder; relative to the sweep file, or absolute."""
+    """Folder that takes the sweep's folder: relative to the sweep file, absolute, or on s3://, gs:// or abfs://."""
     seed: StrictInt = Field(0, ge=0, lt=2**32)
     """Every draw follows from it and from the trial's number."""
     ignore: Mapping[str, Reason] = Field(default_factory=dict)
