@@ -33,13 +33,12 @@ fi
 eval "$prepare"
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$place/token RAY_USAGE_STATS_ENABLED=0
 temp=${RAY_TMPDIR:-/tmp}/stepladder-$(id -u)-$port
-rm -f "$temp/session_latest"
 nohup ray start "$@" --temp-dir="$temp" --dashboard-agent-listen-port=$((port + 1)) --metrics-export-port=$((port + 2)) \
     --runtime-env-agent-port=$((port + 3)) --block </dev/null >"$place/ray.log" 2>&1 &
 pid=$!
 echo "$pid" >"$place/pid"
 for ((tries = 0; tries < 90; tries++)); do
-    if [[ -S $temp/session_latest/sockets/raylet ]]; then
+    if grep -q "Ray runtime started" "$place/ray.log"; then
         echo "$(hostname): Ray runs, as process $pid"
         exit 0
     fi

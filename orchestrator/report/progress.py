@@ -163,8 +163,9 @@ def _stage_line(summary: Summary) -> str:
 
 def _trials(summary: Summary) -> str:
     tally = summary.tally
-    text = f"{tally.running} running, {tally.done} done, {tally.stopped} stopped, {tally.failed} failed"
-    return f"{text}, {tally.waiting} waiting" if tally.waiting else text
+    text = f"{tally.running} running, {tally.done} done, {tally.stopped} stopped"
+    rare = [f"{count} {word}" for count, word in ((tally.failed, "failed"), (tally.waiting, "waiting")) if count]
+    return ", ".join([text, *rare])
 
 
 def _best_line(summary: Summary) -> str:

@@ -123,6 +123,7 @@ class Controller:
         """Acknowledge everything so far. Raises LeaseLostError or StorageError; then nothing more may be answered."""
         self._check_lease()
         self._journal.commit()
+        self._check_lease()  # again: whoever takes over from now on reads, and seals, what was just written
         self._dirty_since = None
         self._removable += self._superseded
         self._superseded.clear()

@@ -16,9 +16,9 @@ from pyarrow.fs import AwsStandardS3RetryStrategy, FileSystem, S3FileSystem
 from orchestrator.errors import StorageError
 
 CONNECT_S = 3.0
-SILENCE_S = 6.0
+SILENCE_S = 5.0
 """How long a store may send nothing in the middle of a request."""
-TRIES = 4
+TRIES = 3
 """A store that is away for some seconds is waited for; one that is away for half a minute is an error."""
 _SECRET = re.compile(r"(?i)(key|token|secret|signature|credential|password)(\S*?[=:]\s*)\S+")
 _REMEDIES = (

@@ -170,6 +170,7 @@ def _begun(
         journal.append(record)
     lease.check()
     journal.commit()
+    lease.check()
     return Session(folder, files, lease, state, journal)
 
 

@@ -148,7 +148,7 @@ class Resources(Model):
     """Processes that run the training function, on all nodes together, under torch.distributed where there are
     several. None: one for each GPU or, without GPUs, for each node. 1: a single one, which sees all the GPUs."""
     max_concurrent: StrictInt | None = Field(None, ge=1)
-    """Most trials at once. None: as many as the cluster holds."""
+    """Most trials at once. None: as many as the cluster holds; one more where an autoscaler may add nodes."""
     reuse_workers: Annotated[bool, Strict()] | None = None
     """Let a worker process run one trial after another. None: yes without GPUs, no with them (a leak or an
     out-of-memory must not reach the next trial)."""
@@ -215,7 +215,7 @@ class SweepSpec(Model):
     keep_checkpoints: Literal["last", "all"] = "last"
     """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)
-    """Folder that takes the sweep's folder; relative to the sweep file, or absolute."""
+    """Folder that takes the sweep's folder: relative to the sweep file, absolute, or on s3://, gs:// or abfs://."""
     seed: StrictInt = Field(0, ge=0, lt=2**32)
     """Every draw follows from it and from the trial's number."""
     ignore: Mapping[str, Reason] = Field(default_factory=dict)

@@ -27,7 +27,7 @@ from orchestrator.sweep.spec import Resources
 from orchestrator.sweep.trial import Trial
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(600)]
-TRIALS = 12
+TRIALS = 8
 STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli import main\nmain()\n"
 
 

@@ -36,7 +36,7 @@ def make_worker(tmp_path, monkeypatch):
 
 
 def config_of(checkpoint=None, number=0):
-    return {"x": 0.5, "_trial": {"checkpoint": checkpoint, "number": number}}
+    return {"x": 0.5, "_trial": {"checkpoint": checkpoint, "number": number, "sweep_folder": "/sweep"}}
 
 
 def failure(worker):
