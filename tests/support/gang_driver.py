@@ -16,6 +16,7 @@ import ray
 from ray.cluster_utils import Cluster
 from sweeps import make_plan
 
+from orchestrator.runtime.location import Location
 from orchestrator.runtime.ray.host import HostOptions, run_on_ray
 from orchestrator.runtime.ray.trainable import TrainableFile
 from orchestrator.runtime.session import Session, create
@@ -28,7 +29,7 @@ def run(
     address: str, folder: Path, function: str, on_step: Callable[[Session], None] = lambda _: None, **changes: Any
 ) -> None:
     """Run one sweep of `train.py:<function>`, print its trials and what the cluster has left."""
-    session = create(folder / "runs" / function, make_plan(**changes), b"")
+    session = create(Location.parse(folder / "runs" / function), make_plan(**changes), b"")
     options = HostOptions(address=address, teardown_s=20.0)
     trainable = TrainableFile(folder, "train.py", function)
 
@@ -73,9 +74,9 @@ def kill_once(path: Path) -> Callable[[Session], None]:
 
 def main(folder: Path) -> None:
     """Run the sweeps that tests/runtime/ray/test_ray_ranks.py looks at."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE})
-    for _ in range(2):
-        cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=STORE)
+    node = {"num_cpus": 2, "num_gpus": 2, "object_store_memory": STORE}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    cluster.add_node(**node)
     space = {"x": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5}}
     shape = {
         "search_space": space, "resources": {"cpus": 4, "gpus": 4, "nodes": 2}, "search": "random",
