@@ -20,8 +20,9 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the long tests last: a quick one fails first."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is not None)
+    """Run the files with long tests first: of two processes neither is left alone with one at the end."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")
