@@ -59,7 +59,7 @@ def check(
         typer.Option(help="Also look at a running Ray cluster: versions, resources, storage, a smoke trial."),
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="The same on a Ray started here.")] = False,
-    patience: Annotated[float, typer.Option(min=1, help="Seconds for the smoke trial's two reports.")] = 30.0,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds for the smoke trial's two reports.")] = 25.0,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Read a sweep file and say everything that is wrong with it, and what is known to go wrong."""

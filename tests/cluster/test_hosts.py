@@ -19,7 +19,7 @@ from orchestrator.planning.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Attempt, Outcome
 
-pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.machines, pytest.mark.ray, pytest.mark.timeout(1800)]
 
 CABLE_OUT_S = 20.0
 Say = Callable[[str], None]

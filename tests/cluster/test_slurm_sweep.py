@@ -26,7 +26,7 @@ from orchestrator.runtime.session import read_sweep, sweep_exists
 from orchestrator.sweep.spec import Resources
 from orchestrator.sweep.trial import Trial
 
-pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.machines, pytest.mark.ray, pytest.mark.timeout(600)]
 TRIALS = 8
 STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli import main\nmain()\n"
 

@@ -45,9 +45,9 @@ FOLDER = ".preflight"
 class Patience:
     """How long a preflight waits; all in all less than a minute unless said otherwise."""
 
-    nodes_s: float = 20.0
+    nodes_s: float = 30.0
     """Seconds for the answers of the nodes, which are asked at once."""
-    smoke_s: float = 30.0
+    smoke_s: float = 25.0
     """Seconds for the smoke trial, from being asked for to its second report."""
 
 

@@ -92,7 +92,11 @@ class Cluster:
             [sys.executable, ROOT / "tests/support/preflight_driver.py", self.address],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True,
         )  # fmt: skip
-        stack.callback(self._driver.kill)
+        stack.callback(self._end_driver)
+
+    def _end_driver(self) -> None:
+        self._driver.kill()
+        self._driver.communicate()
 
     def _begin(self, stack: contextlib.ExitStack, *arguments: str, before: str = "true") -> None:
         stack.callback(kill_family, ray_start(self.folder / "ray.log", *arguments, before=before))
@@ -139,7 +143,7 @@ def test_a_cluster_on_which_all_is_well_and_nothing_is_left_there(cluster: Clust
     assert found["storage"]["text"] == f"{sweep.parent}/runs/small: written and read here and on 2 nodes"
     assert found["import"]["text"] == "train.py:train: on 2 nodes"
     assert found["smoke trial"]["text"].startswith("score 0.5 at epoch 1, 0.5 at epoch 2; ")
-    assert [path.name for path in sweep.parent.iterdir() if path.name != "__pycache__"] == ["train.py", "sweep.yaml"]
+    assert {path.name for path in sweep.parent.iterdir()} - {"__pycache__"} == {"train.py", "sweep.yaml"}
 
 
 def test_a_wrong_metric_is_told_at_the_line_that_reports(cluster: Cluster):
