@@ -36,7 +36,7 @@ from orchestrator.training import (
     seed_everything,
 )
 
-EPOCHS = 18
+EPOCHS = 12
 """A full training by hand; in a sweep, sweep.yaml says."""
 EMBEDDING = 64
 CHECKPOINT = "checkpoint.pt"
