@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator import members
 from orchestrator.planning.compile import stage_plans
-from orchestrator.planning.messages import Finding, Problems
+from orchestrator.planning.messages import Message, Problems
 from orchestrator.rules import ModelFacts, Rule, Subject
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.spec import SweepSpec
@@ -23,7 +23,7 @@ class Remark:
 
     rule: Rule
     """Why it is a mistake, who says so, and what to do."""
-    finding: Finding
+    message: Message
     """Where, and what was seen there."""
 
 
@@ -45,12 +45,12 @@ def lint(
     """
     subject = Subject(spec, _stages(spec), shipped, model)
     remarks = [
-        Remark(rule, problems.finding(where, seen))
+        Remark(rule, problems.message(where, seen))
         for rule in rules().values()
         if rule.id not in spec.ignore
         for where, seen in rule.check(subject)
     ]
-    return sorted(remarks, key=lambda remark: (remark.rule.severity != "warning", remark.finding, remark.rule.id))
+    return sorted(remarks, key=lambda remark: (remark.rule.severity != "warning", remark.message, remark.rule.id))
 
 
 def _stages(spec: SweepSpec) -> tuple[StagePlan, ...]:

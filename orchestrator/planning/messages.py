@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Finding:
+class Message:
     """One thing that is wrong."""
 
     place: Place
@@ -55,31 +55,31 @@ class Finding:
 
 
 class Problems:
-    """Collects findings by key path."""
+    """Collects messages by key path."""
 
-    def __init__(self, places: dict[KeyPath, Place], found: Mapping[KeyPath, Finding]) -> None:
+    def __init__(self, places: dict[KeyPath, Place], found: Mapping[KeyPath, Message]) -> None:
         self.places = places
         """Where each key was written; a missing one is looked for at the key around it."""
         self._found = dict(found)
-        self._elsewhere: list[Finding] = []
+        self._elsewhere: list[Message] = []
 
     def add(self, path: KeyPath, text: str) -> None:
         """Note that the value at `path` is wrong, unless the key or one around it has a problem already."""
         if not any(path[:length] in self._found for length in range(len(path) + 1)):
-            self._found[path] = self.finding(path, text)
+            self._found[path] = self.message(path, text)
 
-    def finding(self, path: KeyPath, text: str) -> Finding:
+    def message(self, path: KeyPath, text: str) -> Message:
         """Return something about the value at `path`, with the place where that was written."""
         place = self.place(path)
         taken_over = place.rank == SPACE_FILE and path[:1] == ("search_space",)
-        return Finding(place, dotted(("hyperparameters", *path[1:]) if taken_over else path), text)
+        return Message(place, dotted(("hyperparameters", *path[1:]) if taken_over else path), text)
 
-    def take(self, finding: Finding, path: KeyPath = ()) -> None:
-        """Take a finding made elsewhere (a file of search spaces, an override), to count as said of `path`."""
+    def take(self, message: Message, path: KeyPath = ()) -> None:
+        """Take a message made elsewhere (a file of search spaces, an override), to count as said of `path`."""
         if path and path not in self._found:
-            self._found[path] = finding
+            self._found[path] = message
         else:
-            self._elsewhere.append(finding)
+            self._elsewhere.append(message)
 
     def place(self, path: KeyPath) -> Place:
         """Return where `path` was written, or the nearest key around it."""
@@ -88,12 +88,12 @@ class Problems:
         return self.places[path]
 
     @property
-    def found(self) -> Mapping[KeyPath, Finding]:
+    def found(self) -> Mapping[KeyPath, Message]:
         """Everything that was found under a path."""
         return self._found
 
     @property
-    def elsewhere(self) -> Sequence[Finding]:
+    def elsewhere(self) -> Sequence[Message]:
         """Everything that was found and belongs to no path, or to one with a problem already."""
         return self._elsewhere
 
@@ -108,7 +108,7 @@ class Problems:
     def raise_any(self) -> None:
         """Raise one SpecError with everything found, in the order of the lines; nothing when nothing was found."""
         if self:
-            lines = [str(finding) for finding in sorted({*self._found.values(), *self._elsewhere})]
+            lines = [str(message) for message in sorted({*self._found.values(), *self._elsewhere})]
             more = len(lines) - MAX_SAID
             raise SpecError("\n".join([*lines[:MAX_SAID], *([f"... and {more} more problems"] if more > 0 else [])]))
 

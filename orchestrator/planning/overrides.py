@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.planning.messages import OVERRIDE, Finding, KeyPath, Place, Problems, dotted, show
+from orchestrator.planning.messages import OVERRIDE, KeyPath, Message, Place, Problems, dotted, show
 from orchestrator.planning.yaml_source import Tree, UnreadableError, read
 
 _KEY = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*")
@@ -22,16 +22,16 @@ def apply(overrides: Iterable[str], data: dict[str, Any], problems: Problems, me
         key, equals, text = override.partition("=")
         if not equals or _KEY.fullmatch(key) is None:
             place = Place(OVERRIDE, override)
-            problems.take(Finding(place, "", "this is not key=value; write it as in budget.trials=20, without + or ~"))
+            problems.take(Message(place, "", "this is not key=value; write it as in budget.trials=20, without + or ~"))
             continue
         path = _path(key)
         try:
             value = read(text.encode(), override, OVERRIDE, path)
         except UnreadableError as error:
-            problems.take(error.finding)
+            problems.take(error.message)
             continue
-        for inside, finding in value.findings.items():
-            problems.take(finding, inside)
+        for inside, message in value.messages.items():
+            problems.take(message, inside)
         _set(data, path, value, problems, members)
 
 
@@ -47,7 +47,7 @@ def _set(data: dict[str, Any], path: KeyPath, value: Tree, problems: Problems, m
     around: Any = data
     for depth, part in enumerate(path):
         if not _has_room(around, part):
-            problems.take(Finding(place, dotted(path), _no_room(path[:depth], part, around)))
+            problems.take(Message(place, dotted(path), _no_room(path[:depth], part, around)))
             return
         inside = around.get(part) if isinstance(around, dict) else around[part]
         if depth == len(path) - 1:

@@ -95,14 +95,14 @@ def _read(text: bytes, file: str) -> tuple[dict[str, Any], Problems]:
     try:
         tree: Tree = read(text, file)
     except UnreadableError as error:
-        raise SpecError(str(error.finding)) from None
-    if tree.data is None and not tree.findings:
+        raise SpecError(str(error.message)) from None
+    if tree.data is None and not tree.messages:
         raise SpecError(f"{file}:1: the file is empty; `stepladder init` writes one to start from")
     if not isinstance(tree.data, dict):
-        problems = Problems(tree.places, tree.findings)
+        problems = Problems(tree.places, tree.messages)
         problems.add((), "a sweep file is a mapping; begin with `name: ...`")
         problems.raise_any()
-    return tree.data, Problems(tree.places, tree.findings)
+    return tree.data, Problems(tree.places, tree.messages)
 
 
 def _check_program(data: dict[str, Any], problems: Problems) -> None:

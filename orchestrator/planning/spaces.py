@@ -150,9 +150,9 @@ def _load(entry: str, at: KeyPath, level: _Level) -> dict[str, _Base]:
         problems.add(at, str(error))
         return {}
     except UnreadableError as error:
-        problems.take(error.finding, at)
+        problems.take(error.message, at)
         return {}
-    inner = Problems(tree.places, tree.findings)
+    inner = Problems(tree.places, tree.messages)
     definitions = _definitions(tree.data, inner)
     extends = tree.data.get("extends", []) if isinstance(tree.data, dict) else []
     couplings = tree.data.get("couple", {}) if isinstance(tree.data, dict) else {}
@@ -160,11 +160,11 @@ def _load(entry: str, at: KeyPath, level: _Level) -> dict[str, _Base]:
         level.couplings.setdefault(name, coupling if isinstance(coupling, dict) else {})
     inside = _Level(level.find_space, inner, ("extends",), (*level.trail, entry), level.couplings)
     below = _bases(extends, definitions, inside)
-    for path, finding in inner.found.items():
+    for path, message in inner.found.items():
         named = len(path) > 1 and path[0] in ("hyperparameters", "search_space")
-        problems.take(finding, ("search_space", *path[1:]) if named else at)
-    for finding in inner.elsewhere:
-        problems.take(finding)
+        problems.take(message, ("search_space", *path[1:]) if named else at)
+    for message in inner.elsewhere:
+        problems.take(message)
     own = {name: _base(entry, fields, tree.places, name) for name, fields in definitions.items()}
     return {name: _over(own.get(name), below.get(name)) for name in {**below, **own}}
 

@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from orchestrator.planning.messages import SWEEP_FILE, Finding, KeyPath, Place, dotted
+from orchestrator.planning.messages import SWEEP_FILE, KeyPath, Message, Place, dotted
 
 MAX_BYTES = 1_000_000
 """Largest file that is read at all."""
@@ -52,11 +52,11 @@ _TOLD_AT_THE_START = ("unexpected end of stream", "expected ',' or", "could not 
 
 
 class UnreadableError(Exception):
-    """Nothing can be made of the text; holds the one finding."""
+    """Nothing can be made of the text; holds the one message."""
 
     def __init__(self, place: Place, text: str, path: KeyPath = ()) -> None:
         super().__init__(text)
-        self.finding = Finding(place, dotted(path), text)
+        self.message = Message(place, dotted(path), text)
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Tree:
     """Mappings with text keys, lists and scalars."""
     places: dict[KeyPath, Place]
     """Where each key and each item was written; the empty path is the whole text."""
-    findings: dict[KeyPath, Finding] = field(default_factory=dict)
+    messages: dict[KeyPath, Message] = field(default_factory=dict)
     """What is wrong with single values; `data` holds None in their place."""
 
 
@@ -140,7 +140,7 @@ class _Reader:
         return Place(self.rank, self.file, event.start_mark.line + 1)
 
     def refuse(self, event: Any, path: KeyPath, text: str) -> None:
-        self.tree.findings[path] = Finding(self.at(event), dotted(path), text)
+        self.tree.messages[path] = Message(self.at(event), dotted(path), text)
 
     def value(self, event: Any, path: KeyPath) -> Any:
         self.values += 1

@@ -18,7 +18,7 @@ def lint_answer(remarks: Sequence[Remark]) -> ConsoleRenderable:
     parts: list[ConsoleRenderable] = []
     for remark in remarks:
         rule = remark.rule
-        parts.append(Text(f"{rule.severity}: {remark.finding}", style="bold yellow" if _warns(remark) else "bold"))
+        parts.append(Text(f"{rule.severity}: {remark.message}", style="bold yellow" if _warns(remark) else "bold"))
         grid = Table.grid(padding=(0, 2))
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
@@ -34,9 +34,9 @@ def lint_document(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
         {
             "rule": remark.rule.id,
             "severity": remark.rule.severity,
-            "place": str(remark.finding.place),
-            "key": remark.finding.path,
-            "seen": remark.finding.text,
+            "place": str(remark.message.place),
+            "key": remark.message.path,
+            "seen": remark.message.text,
             "reason": remark.rule.reason,
             "source": remark.rule.source,
             "fix": remark.rule.fix,
@@ -47,7 +47,7 @@ def lint_document(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
 
 def warning_lines(remarks: Sequence[Remark], ask: str) -> list[str]:
     """Return what `plan` and `run` say first: one line for each warning, then that `ask` tells more; none without."""
-    lines = [f"warning: {remark.finding} ({remark.rule.id})" for remark in remarks if _warns(remark)]
+    lines = [f"warning: {remark.message} ({remark.rule.id})" for remark in remarks if _warns(remark)]
     return [*lines, f"why, and what to do instead: {ask}"] if lines else []
 
 

@@ -28,7 +28,7 @@ def read(more: str = "", *overrides: str) -> Parsed:
 
 def said(more: str = "", *overrides: str) -> list[str]:
     parsed = read(more, *overrides)
-    return [f"{remark.finding.place} {remark.rule.id}" for remark in lint(parsed.spec, parsed.problems, parsed.shipped)]
+    return [f"{remark.message.place} {remark.rule.id}" for remark in lint(parsed.spec, parsed.problems, parsed.shipped)]
 
 
 def test_warnings_come_first_and_in_the_order_of_the_lines():

@@ -9,7 +9,7 @@ from orchestrator.planning.yaml_source import UnreadableError, read
 
 def data(text: str):
     tree = read(text.encode(), "a.yaml")
-    assert not tree.findings
+    assert not tree.messages
     return tree.data
 
 
@@ -60,7 +60,7 @@ def test_a_block_text_is_text_and_may_hold_anything_printable():
 def test_of_duplicate_keys_the_first_is_kept_and_all_are_found():
     tree = read(b"a: 1\na: 2\nb: {c: 1, c: {d: 1, d: 2}}\n", "a.yaml")
     assert tree.data == {"a": 1, "b": {"c": 1}}
-    assert [str(finding) for finding in tree.findings.values()] == [
+    assert [str(message) for message in tree.messages.values()] == [
         "a.yaml:2: a: duplicate key, given in line 1 already; keep one",
         "a.yaml:3: b.c: duplicate key, given in line 3 already; keep one",
         "a.yaml:3: b.c (again).d: duplicate key, given in line 3 already; keep one",
@@ -75,7 +75,7 @@ def test_a_merge_key_is_a_key_like_any_other():
 def test_whole_numbers_that_no_log_can_hold_are_refused(number):
     tree = read(f"a: {number}".encode(), "a.yaml")
     assert tree.data == {"a": None}
-    assert str(tree.findings["a",]).endswith(" is too large; write at most 17 digits")
+    assert str(tree.messages["a",]).endswith(" is too large; write at most 17 digits")
 
 
 @given(st.binary(max_size=60) | st.text(alphabet="ab:-[]{}&*!|>'\"%@#?,\n \t1.e~\\", max_size=60).map(str.encode))
@@ -88,4 +88,4 @@ def outcome(content: bytes) -> str:
     try:
         return str(read(content, "a.yaml").places[()])
     except UnreadableError as error:
-        return str(error.finding)
+        return str(error.message)

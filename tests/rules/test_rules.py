@@ -255,7 +255,7 @@ def remarks(*overrides: str, model: ModelFacts | None = None, text: bytes = SWEE
     parsed = parse_text(text, "sweep.yaml", overrides, space_finder(Path()), lambda _: ())
     found: dict[str, list[str]] = {}
     for remark in lint(parsed.spec, parsed.problems, parsed.shipped, model):
-        found.setdefault(remark.rule.id, []).append(remark.finding.text)
+        found.setdefault(remark.rule.id, []).append(remark.message.text)
     return found
 
 

@@ -84,7 +84,7 @@ def test_every_searcher_proposes_in_it(name, searcher):
 def test_no_rule_fires_on_a_ready_combination(name):
     parsed = read(name)
     assert [
-        (remark.rule.id, str(remark.finding)) for remark in lint(parsed.spec, parsed.problems, parsed.shipped)
+        (remark.rule.id, str(remark.message)) for remark in lint(parsed.spec, parsed.problems, parsed.shipped)
     ] == []
 
 
