@@ -67,7 +67,7 @@ def _needs(spec: SweepSpec) -> str:
     kinds = {"CPU": resources.cpus, "GPU": resources.gpus}
     text = " and ".join(wording.counted(amount, kind) for kind, amount in kinds.items() if amount)
     if resources.nodes > 1:
-        text += f" on {resources.nodes} nodes"
+        text += f" on {resources.nodes} nodes" if resources.spread else f" on up to {resources.nodes} nodes"
     return (
         text
         if resources.ranks == 1 or spec.command

@@ -143,7 +143,9 @@ class Resources(Model):
     gpus: StrictFloat = Field(0.0, ge=0, le=4096)
     """GPUs of one trial, on all its nodes together; below 1, several trials share one GPU."""
     nodes: StrictInt = Field(1, ge=1, le=4096)
-    """Nodes that one trial lies on, with the same part of its CPUs and GPUs on each."""
+    """Equal parts that one trial's CPUs and GPUs come in, each part on one node."""
+    spread: Annotated[bool, Strict()] = False
+    """Whether each part gets a node of its own. No: the parts lie on as few nodes as have room for them."""
     processes: StrictInt | None = Field(None, ge=1, le=32768)
     """Processes that run the training function, on all nodes together, under torch.distributed where there are
     several. None: one for each GPU or, without GPUs, for each node. 1: a single one, which sees all the GPUs."""
@@ -174,6 +176,11 @@ class Resources(Model):
                 "use as many processes as GPUs, or a divisor of that number"
             )
         return self
+
+    @property
+    def each(self) -> tuple[float, float]:
+        """CPUs and GPUs of each part."""
+        return self.cpus / self.nodes, self.gpus / self.nodes
 
     @property
     def ranks(self) -> int:

@@ -34,7 +34,7 @@ def test_it_says_what_is_tried_and_when_it_stops():
 
 def test_it_says_where_a_trial_of_several_gpus_lies():
     text = printed(a_plan(resources={"cpus": 16, "gpus": 8, "nodes": 2}))
-    assert "a trial takes  16 CPUs and 8 GPUs on 2 nodes, for 8 processes under torch.distributed\n" in text
+    assert "a trial takes  16 CPUs and 8 GPUs on up to 2 nodes, for 8 processes under torch.distributed\n" in text
     program = {"trainable": None, "command": ["torchrun", "train.py", "--lr", "{learning_rate}"]}
     text = printed(a_plan(resources={"gpus": 2}, **program))
     assert "objective      maximize score of torchrun train.py --lr '{learning_rate}'\n" in text

@@ -29,6 +29,7 @@ from orchestrator.runtime.location import Location
 from orchestrator.runtime.object_store import explained
 from orchestrator.runtime.ray.attempt import REPORT_KEY, Assignment
 from orchestrator.runtime.ray.bridge import Bridge, LiveAttempt
+from orchestrator.runtime.ray.bundles import bundles_of, strategy_of
 from orchestrator.runtime.ray.checkpoints import FOLDER
 from orchestrator.runtime.ray.outcomes import classify
 from orchestrator.runtime.ray.worker import Placement, worker_class
@@ -237,15 +238,13 @@ def make_run(
 
 
 def _request(resources: Resources, assignment: Assignment) -> PlacementGroupFactory:
-    """Ask for the places of one trial: a bundle on each of its nodes.
+    """Ask for the places of one trial: a bundle for each of its nodes.
 
     Several processes find their places in those bundles, and Tune's own actor, which watches over them, needs none: it
     sits on the first node with an empty bundle.
     """
-    each = {"CPU": resources.cpus / resources.nodes, "GPU": resources.gpus / resources.nodes}
     head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
-    strategy = "PACK" if resources.nodes == 1 else "STRICT_SPREAD"
-    return PlacementGroupFactory([*head, *[each] * resources.nodes], strategy=strategy)
+    return PlacementGroupFactory([*head, *bundles_of(resources)], strategy=strategy_of(resources))
 
 
 def _storage(folder: Location, session_name: str) -> StorageContext:

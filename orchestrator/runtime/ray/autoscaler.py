@@ -18,6 +18,9 @@ from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.experimental.internal_kv import _internal_kv_get
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
+from orchestrator.runtime.ray.bundles import bundles_of, strategy_of
+from orchestrator.sweep.spec import Resources
+
 FIRST_S = 15.0
 """How long a cluster that has just begun is given to say that it has an autoscaler: the first word comes after 5 s."""
 ANSWER_S = 60.0
@@ -53,15 +56,14 @@ def is_at_work(patience_s: float = 0.0) -> bool:
     return look is not None and not look.is_of(node["NodeID"] for node in ray.nodes())
 
 
-def would_hold(cpus: float, gpus: float, nodes: int = 1) -> bool:
-    """Ask the autoscaler, if there is one, for CPUs and GPUs on each of `nodes`; say whether it makes room for them.
+def would_hold(resources: Resources) -> bool:
+    """Ask the autoscaler, if there is one, for the place of a trial; say whether it makes room for it.
 
     That takes 5 to 25 s. What it starts for the question is there for the sweep.
     """
     if not is_at_work(FIRST_S):
         return False
-    each = {kind: amount for kind, amount in (("CPU", cpus), ("GPU", gpus)) if amount}
-    group = placement_group([each] * nodes, strategy="PACK" if nodes == 1 else "STRICT_SPREAD")
+    group = placement_group(bundles_of(resources), strategy=strategy_of(resources))
     try:
         return _is_answered(group)
     finally:

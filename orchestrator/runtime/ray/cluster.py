@@ -59,10 +59,12 @@ def connected(options: HostOptions) -> Iterator[None]:
 def places(nodes: Sequence[Nodes], resources: Resources) -> int:
     """Count the trials that `nodes` hold at once. A GPU is shared by trials that fit on it together.
 
-    A trial on n nodes takes one part on each of n different nodes. So t trials fit exactly if n * t parts do while no
-    node takes more than t of them.
+    A trial of n parts that is spread takes one on each of n different nodes. So t trials fit exactly if n * t parts do
+    while no node takes more than t of them.
     """
     parts = [(_parts_on(node, resources), node.count) for node in nodes]
+    if not resources.spread:
+        return _all_parts(parts) // resources.nodes
 
     def fit(trials: int) -> bool:
         return sum(min(held, trials) * count for held, count in parts) >= trials * resources.nodes
@@ -109,8 +111,7 @@ def refuse_infeasible(resources: Resources) -> None:
     present, declared = present_nodes(), declared_nodes()
     if places(present, resources) or places(declared, resources):
         return
-    each = (resources.cpus / resources.nodes, resources.gpus / resources.nodes)
-    if not declared and autoscaler.would_hold(*each, nodes=resources.nodes):
+    if not declared and autoscaler.would_hold(resources):
         return
     raise ClusterError(infeasible(present, declared, resources))
 
@@ -127,11 +128,13 @@ def infeasible(present: Sequence[Nodes], declared: Sequence[Nodes], resources: R
             f"no node can hold a trial: it asks for {asked}, and the nodes have {kinds}. "
             "Lower resources.cpus or resources.gpus in the sweep file, or use a cluster with larger nodes"
         )
-    each = f"{resources.cpus / resources.nodes:g} CPUs and {resources.gpus / resources.nodes:g} GPUs"
+    each = "{:g} CPUs and {:g} GPUs".format(*resources.each)
     there = "; ".join(f"{counted[kind]} with {kind}" for kind in sorted(counted)) or "none"
     return (
-        f"no {resources.nodes} nodes can hold a trial: it asks for {asked}, {each} on each, and the nodes are {there}. "
-        "Lower resources.nodes, resources.cpus or resources.gpus in the sweep file, or use a larger cluster"
+        f"no nodes can hold a trial: it asks for {asked}, as {resources.nodes} times {each}"
+        + (" on a node each" if resources.spread else "")
+        + f", and the nodes are {there}. Lower resources.nodes, resources.cpus or resources.gpus in the sweep file, or "
+        "use a larger cluster"
     )
 
 
@@ -151,7 +154,7 @@ def has_room(resources: Resources) -> bool:
 
 
 def _parts_on(node: Nodes, resources: Resources) -> int:
-    cpus, gpus = resources.cpus / resources.nodes, resources.gpus / resources.nodes
+    cpus, gpus = resources.each
     by_cpu = _fit(node.cpus, cpus) if cpus else math.inf
     by_gpu: float = math.inf
     if gpus >= 1:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.runtime.ray.autoscaler import FIRST_S, Look, is_at_work, would_hold
+from orchestrator.sweep.spec import Resources
 
 
 @pytest.mark.ray
 def test_a_cluster_of_fixed_size_is_not_mistaken_for_one_that_grows(local_ray):
     assert not is_at_work(FIRST_S)
-    assert not would_hold(cpus=64, gpus=0)
+    assert not would_hold(Resources(cpus=64))
 
 
 @pytest.mark.parametrize(

@@ -52,15 +52,29 @@ def test_places(nodes, cpus, gpus, expected):
         ([], {"gpus": 4, "nodes": 2}, 0),
     ],
 )
-def test_a_trial_on_several_nodes_takes_its_part_on_each(nodes, asked, expected):
+def test_a_trial_that_is_spread_takes_a_part_on_each_of_several_nodes(nodes, asked, expected):
+    assert places(nodes, Resources(spread=True, **asked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "expected"),
+    [
+        ([Nodes(8, 4)], {"gpus": 4, "nodes": 2}, 1),
+        ([Nodes(8, 8), Nodes(8, 2)], {"gpus": 4, "nodes": 2}, 2),
+        ([Nodes(8, 3)] * 2, {"gpus": 4, "nodes": 2}, 1),
+        ([Nodes(8, 1)] * 8, {"gpus": 4, "nodes": 2}, 0),
+        ([Nodes(8, 2, count=3)], {"gpus": 4, "nodes": 2}, 1),
+    ],
+)
+def test_the_parts_of_a_trial_share_nodes_where_there_is_room(nodes, asked, expected):
     assert places(nodes, Resources(**asked)) == expected
 
 
 def test_what_no_nodes_can_hold_is_told_by_what_there_is():
-    asked = Resources(cpus=8, gpus=8, nodes=2)
+    asked = Resources(cpus=8, gpus=8, nodes=2, spread=True)
     assert infeasible([Nodes(8, 4), Nodes(8, 2), Nodes(8, 2)], [], asked) == (
-        "no 2 nodes can hold a trial: it asks for 8 CPUs and 8 GPUs, 4 CPUs and 4 GPUs on each, and the nodes are "
-        "2 with 8 CPUs and 2 GPUs; 1 with 8 CPUs and 4 GPUs. "
+        "no nodes can hold a trial: it asks for 8 CPUs and 8 GPUs, as 2 times 4 CPUs and 4 GPUs on a node each, and "
+        "the nodes are 2 with 8 CPUs and 2 GPUs; 1 with 8 CPUs and 4 GPUs. "
         "Lower resources.nodes, resources.cpus or resources.gpus in the sweep file, or use a larger cluster"
     )
 
