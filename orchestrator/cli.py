@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_catalogue, cli_cluster, cli_elsewhere, cli_requests
+from orchestrator import cli_catalogue, cli_cluster, cli_elsewhere, cli_requests, cli_resume
 from orchestrator.errors import StepladderError, UsageError
 
 if TYPE_CHECKING:
@@ -128,17 +128,27 @@ def resume(
     trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
     address: Cluster = None,
+    insecure: cli_cluster.Insecure = False,
+    env: cli_cluster.Env = None,
+    driver_cpus: cli_cluster.DriverCpus = None,
+    no_check: cli_cluster.NoCheck = False,
     cpus: Cpus = None,
     gpus: Gpus = None,
     as_json: Json = False,
 ) -> None:
     """Go on with an interrupted sweep, or extend a finished one."""
+    from orchestrator import submitted
     from orchestrator.runtime.session import reopen, sweep_exists
     from orchestrator.runtime.workspace import locate, plan_to_resume
 
     here = auto or cpus is not None or gpus is not None
-    if not here and cli_elsewhere.resume(sweep, overrides or (), trials, address):
+    given = submitted.Options(insecure=insecure, check=not no_check)
+    if not here and cli_resume.resume(
+        sweep, overrides or (), trials, address, given, env=env or (), driver_cpus=driver_cpus
+    ):
         return
+    if insecure or env or driver_cpus is not None or no_check:
+        raise UsageError("--insecure, --env, --driver-cpus and --no-check are for a sweep that is sent to a cluster")
     target = locate(sweep, overrides or ())
     if auto and not sweep_exists(target.folder):
         run(Path(sweep), overrides, address, cpus, gpus, as_json)

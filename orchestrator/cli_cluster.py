@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,8 @@ import typer
 from orchestrator import cli_catalogue
 
 if TYPE_CHECKING:
-    from orchestrator.launchers import Launch, Launcher, Submission
-    from orchestrator.submitted import Record
-    from orchestrator.sweep.plan import Plan
+    from orchestrator.launchers import Launch
+    from orchestrator.submitted import Options, Record
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
 Overrides = Annotated[
@@ -35,7 +35,11 @@ Env = Annotated[
     list[str] | None,
     typer.Option(help="NAME=VALUE for driver and trials; everybody there can read it.", show_default=False),
 ]
-DriverCpus = Annotated[float, typer.Option(min=0, help="CPUs set aside for the driver; 0 puts it on the head node.")]
+DriverCpus = Annotated[
+    float | None,
+    typer.Option(min=0, help="CPUs set aside for the driver, half a one by default; 0 puts it on the head node."),
+]
+NoCheck = Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -47,48 +51,51 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     insecure: Insecure = False,
     env: Env = None,
-    driver_cpus: DriverCpus = 0.5,
-    no_check: Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")] = False,
+    driver_cpus: DriverCpus = None,
+    no_check: NoCheck = False,
     as_json: Json = False,
 ) -> None:
     """Send a sweep to a cluster, or into the background of this machine, and leave."""
     from orchestrator import submitted
+
+    known = submitted.Options(insecure=insecure, check=not no_check)
+    options = submitted.options(known, env or (), driver_cpus)
+    send(sweep_file, overrides or (), submitted.choose(address, cluster), options, dry_run=dry_run, as_json=as_json)
+
+
+def send(
+    sweep_file: Path, overrides: Sequence[str], where: tuple[str, str], options: Options,
+    *, dry_run: bool = False, as_json: bool = False,
+) -> None:  # fmt: skip
+    """Send a sweep to the launcher and target `where`, and say what was sent and what to type next.
+
+    Raises StepladderError where the sweep, or what the cluster answers, is not as it must be.
+    """
+    from orchestrator import submitted
     from orchestrator.runtime.workspace import linted_plan
 
-    name, target = submitted.choose(address, cluster)
-    launcher = submitted.launcher_of(name, target, _say)
-    plan, remarks = linted_plan(sweep_file, overrides or ())
+    launcher = submitted.launcher_of(*where, _say)
+    plan, remarks = linted_plan(sweep_file, overrides)
     cli_catalogue.warn(remarks, sweep_file)
-    options = submitted.Options(submitted.parse_env(env or ()), driver_cpus)
     draw = os.urandom(2).hex()
-    submission = submitted.make_submission(plan, sweep_file, overrides or (), launcher, options, time.time(), draw)
+    submission = submitted.make_submission(plan, sweep_file, overrides, launcher, options, time.time(), draw)
     launch = launcher.render(submission)
     for line in launcher.contents(submission):
         _say(line)
     if dry_run:
         _show_launch(launch)
         return
-    record = _sent(plan, sweep_file, submission, launch, launcher, name, insecure=insecure, check=not no_check)
-    _show_sent(record, sweep_file, as_json=as_json)
-
-
-def _sent(
-    plan: Plan, sweep_file: Path, submission: Submission, launch: Launch, launcher: Launcher, name: str,
-    *, insecure: bool, check: bool,
-) -> Record:  # fmt: skip
-    from orchestrator import submitted
-
-    for warning in launcher.probe(insecure=insecure):
+    for warning in launcher.probe(insecure=options.insecure):
         _say(warning)
-    if check and (found := launcher.preflight(submission)):
+    if options.check and (found := launcher.preflight(submission)):
         _say(found.rstrip())
     job = launcher.submit(submission, launch, submitted.place_of(sweep_file))
     record = submitted.Record(
-        plan.spec.name, submission.sweep_file, name, launcher.target, job, submission.sweep_folder,
-        submission.overrides, time.time(),
+        plan.spec.name, submission.sweep_file, where[0], launcher.target, job, submission.sweep_folder,
+        submission.overrides, time.time(), dict(options.env), options.driver_cpus, options.insecure,
     )  # fmt: skip
     submitted.write_record(sweep_file, record)
-    return record
+    _show_sent(record, sweep_file, as_json=as_json)
 
 
 def _show_launch(launch: Launch) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_cluster
 from orchestrator.cli_cluster import Address, Json
 from orchestrator.errors import ClusterError, StorageError, UsageError
 from orchestrator.planning.storage_url import is_url
@@ -48,7 +47,7 @@ def ls(
         rows = [
             Row(
                 r.sweep,
-                _launcher(r, patience_s=2.0).status(r.job),
+                launcher_of(r, patience_s=2.0).status(r.job),
                 r.target or "this machine",
                 r.job,
                 r.folder,
@@ -74,16 +73,16 @@ def logs(
     record = find(sweep, address)
     if record is None:
         raise UsageError(f"{sweep} was not sent off from here; give the cluster that runs it by --address")
-    for piece in _launcher(record).logs(record.job, follow=follow):
+    for piece in launcher_of(record).logs(record.job, follow=follow):
         typer.echo(piece, nl=False)
         sys.stdout.flush()
 
 
-def find(sweep: str, address: str | None) -> Record | None:
+def find(sweep: str, address: str | None, overrides: Sequence[str] = ()) -> Record | None:
     """Return the submission that `sweep` (a sweep file) means, None where it was never sent off.
 
-    With `address` and no record of it, the cluster there is asked for its newest job of that sweep. Raises UsageError
-    where it knows none.
+    `overrides` are the command line's: one of them may name the sweep. With `address` and no record of it, the cluster
+    there is asked for its newest job of that sweep. Raises UsageError where it knows none.
     """
     from orchestrator import submitted
     from orchestrator.runtime.workspace import plan_from_file
@@ -95,8 +94,9 @@ def find(sweep: str, address: str | None) -> Record | None:
         return None
     if address is None and not submitted.records(file.absolute().parent):
         return None
-    name = plan_from_file(file).spec.name
-    record = submitted.find_record(file, name)
+    name = plan_from_file(file, overrides).spec.name
+    named = any(override.startswith("name=") for override in overrides)
+    record = submitted.find_record(file, name, only=named)
     if address is None or (record is not None and record.target == address):
         return record
     for job in submitted.launcher_of("ray-job", address, _say).jobs():
@@ -115,7 +115,7 @@ def results_of(sweep: str) -> str:
     record = find(sweep, None)
     if record is None:
         return sweep
-    if _sweep_here(record.folder) is None:
+    if sweep_here(record.folder) is None:
         raise UsageError(f"{record.folder} is not seen from here; do this where it is, with it for the sweep file")
     return record.folder
 
@@ -144,8 +144,8 @@ def show_status(record: Record, *, as_json: bool) -> None:
 
     from orchestrator.launchers import JobState
 
-    here = _sweep_here(record.folder)
-    launcher = _launcher(record, patience_s=3.0 if here else 60.0)
+    here = sweep_here(record.folder)
+    launcher = launcher_of(record, patience_s=3.0 if here else 60.0)
     job = launcher.status(record.job)
     more = {"job": {"job": record.job, "target": record.target, "state": job.state.value, "text": job.text}}
     if here is not None:
@@ -179,8 +179,8 @@ def ask_to_leave(record: Record, kind: Request, sweep: str) -> None:
     """
     from orchestrator.runtime.requests import Request, put_request
 
-    launcher = _launcher(record)
-    here = _sweep_here(record.folder)
+    launcher = launcher_of(record)
+    here = sweep_here(record.folder)
     try:
         if here is not None:
             put_request(here.files(), kind, time.time())
@@ -217,54 +217,14 @@ def _see_it_leave(launcher: Launcher, job: str) -> None:
         time.sleep(1.0)
 
 
-def resume(sweep: str, overrides: Sequence[str], trials: str | None, address: str | None) -> bool:
-    """Send a sweep again, to go on where it was; False where it was never sent off and no dashboard is named.
-
-    Raises UsageError where its last job still runs.
-    """
-    named = address if address is not None and "://" in address else None
-    record = None if address is not None and named is None else find(sweep, None)
-    if record is None:
-        if named is not None:
-            cli_cluster.submit(Path(sweep), [*overrides, *_trials(trials, None)], address=named)
-        return named is not None
-    job = _launcher(record, patience_s=3.0).status(record.job)
-    if job.state.is_live:
-        raise UsageError(
-            f"{record.sweep} runs already, as {record.job} ({job.state}); watch it: stepladder status {sweep}"
-        )
-    given = [*record.overrides, *overrides, *_trials(trials, record)]
-    if named is not None or record.launcher == "ray-job":
-        cli_cluster.submit(Path(sweep), given, address=named or record.target)
-    else:
-        cli_cluster.submit(Path(sweep), given, cluster=record.target or None)
-    return True
-
-
-def _trials(text: str | None, record: Record | None) -> list[str]:
-    """Turn `--trials` into an override; `+N` needs the sweep as it stands."""
-    from orchestrator.runtime.session import read_sweep
-
-    if text is None:
-        return []
-    planned = 0
-    if text.startswith("+"):
-        here = _sweep_here(record.folder) if record else None
-        if here is None:
-            raise UsageError(f"--trials {text}: the sweep's storage is not seen from here; give the new number itself")
-        planned = read_sweep(here).plan.spec.budget.trials
-    if not text.removeprefix("+").isdecimal():
-        raise UsageError(f"--trials {text}: write a number, or + and a number, e.g. --trials +20")
-    return [f"budget.trials={planned + int(text.removeprefix('+'))}"]
-
-
-def _launcher(record: Record, patience_s: float = 60.0) -> Launcher:
+def launcher_of(record: Record, patience_s: float = 60.0) -> Launcher:
+    """Return the launcher that sent it, which waits as long for a cluster that is away."""
     from orchestrator import submitted
 
     return submitted.launcher_of(record.launcher, record.target, _say, patience_s)
 
 
-def _sweep_here(folder: str) -> Location | None:
+def sweep_here(folder: str) -> Location | None:
     """Return the sweep's folder where it can be read from here, None elsewhere."""
     from orchestrator.runtime.location import Location
     from orchestrator.runtime.session import sweep_exists

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,16 +46,26 @@ class Record(msgspec.Struct, frozen=True):
     """`key=value` overrides that it was sent with."""
     submitted_t: float = 0.0
     """When, seconds since the epoch."""
+    env: dict[str, str] = {}
+    """Environment variables that it was sent with."""
+    driver_cpus: float = 0.5
+    """CPUs that were set aside for the driver."""
+    insecure: bool = False
+    """Whether it was allowed to go to a cluster that asks for no token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a submission asks of the cluster beside the sweep."""
+    """What is said of a submission beside the sweep and the cluster."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of driver and trials."""
     driver_cpus: float = 0.5
     """CPUs set aside for the driver."""
+    insecure: bool = False
+    """Whether it may go to a cluster that asks for no token."""
+    check: bool = True
+    """Whether the cluster is tried first."""
 
 
 def place_of(sweep_file: Path) -> Path:
@@ -83,13 +93,13 @@ def records(folder: Path) -> list[Record]:
     return sorted(found, key=lambda record: record.submitted_t, reverse=True)
 
 
-def find_record(sweep_file: Path, name: str) -> Record | None:
-    """Return the record of the sweep `name`; without one, the only one that the sweep file has; None without any.
+def find_record(sweep_file: Path, name: str, *, only: bool = False) -> Record | None:
+    """Return the record of the sweep `name`; without one, and not `only`, the only one that the sweep file has.
 
-    Raises UsageError where the file was sent off under several other names.
+    None without any. Raises UsageError where the file was sent off under several other names.
     """
     own = [record for record in records(sweep_file.absolute().parent) if record.sweep_file == sweep_file.name]
-    named = [record for record in own if record.sweep == name] or own
+    named = [record for record in own if record.sweep == name] or ([] if only else own)
     if len(named) > 1:
         names = ", ".join(record.sweep for record in named)
         raise UsageError(f"{sweep_file} was sent off as {names}; say which by its folder (stepladder ls)")
@@ -152,6 +162,26 @@ def parse_env(texts: Sequence[str]) -> dict[str, str]:
             )
         found[name] = value
     return found
+
+
+def options(known: Options, env: Sequence[str], driver_cpus: float | None) -> Options:
+    """Return `known` with what the command line says: `NAME=VALUE` entries, and CPUs unless None.
+
+    Raises UsageError as `parse_env` does.
+    """
+    cpus = known.driver_cpus if driver_cpus is None else driver_cpus
+    return replace(known, env={**known.env, **parse_env(env)}, driver_cpus=cpus)
+
+
+def known_options(record: Record | None, where: tuple[str, str], given: Options) -> Options:
+    """Return what a sweep was sent with last, as far as `given` leaves it open.
+
+    That a cluster may be open to everybody was said of that one alone; `where` is the launcher and target now.
+    """
+    if record is None:
+        return given
+    insecure = given.insecure or (record.insecure and where == (record.launcher, record.target))
+    return replace(given, env=record.env, driver_cpus=record.driver_cpus, insecure=insecure)
 
 
 def make_submission(
