@@ -10,7 +10,7 @@ import pytest
 from hosts import Network
 from hosts_cloud import configuration
 from racks import Rack
-from ray_hosts import RayHosts
+from ray_hosts import RayHosts, wait_for
 
 pytestmark = [pytest.mark.machines, pytest.mark.ray, pytest.mark.timeout(1800)]
 
@@ -26,15 +26,15 @@ def test_what_the_autoscaler_could_give_is_waited_for(tmp_path: Path, capsys: py
     with Network(tmp_path / "network") as network:
         rack, cluster = Rack(network, tmp_path), RayHosts(network)
         cluster.start(options=options)
-        begun = time.monotonic()
-        refused = rack.drive(cluster, "run", "refused", "resources.gpus=8")
-        assert refused.driver.wait(timeout=300) == 1
+        laptop, begun = rack.laptop("laptop"), time.monotonic()
+        refused = laptop.attempt(cluster, "submit", *rack.sending(cluster, "refused", "resources.gpus=8"))
         refused_s = time.monotonic() - begun
-        assert "no node can hold a trial: it asks for 1 CPUs and 8 GPUs" in refused.log.read_text()
+        assert refused.returncode == 1
+        assert "no node can hold a trial: it asks for 1 CPUs and 8 GPUs" in refused.stderr
         assert not list(orders.iterdir())
 
-        sweep = rack.drive(cluster, "run", "waited", trials=2)
-        ordered_s = sweep.wait_for(lambda: list(orders.glob("*.json")), "order of the autoscaler's")
+        sweep = rack.submit(cluster, "waited", trials=2)
+        ordered_s = wait_for(lambda: list(orders.glob("*.json")), "order of the autoscaler's")
         (order,) = orders.glob("*.json")
         assert json.loads(order.read_text())["ray-user-node-type"] == "worker"
         worker = cluster.add("w1")

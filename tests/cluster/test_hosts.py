@@ -42,37 +42,32 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 
 
 def test_a_laptop_submits_and_leaves(rack: Rack, say: Say):
-    cluster = rack.cluster()
-    laptop, code = rack.laptop("laptop")
-    small = ("sweep.yaml", *rack.small(), "--address", cluster.jobs)
-    sent = laptop.run(*STEPLADDER, "submit", *small, "--driver-cpus", 0, cwd=code, env=cluster.env)
-    assert sent.returncode == 0, sent.stderr
-    sweep = Sweep(rack.storage / "digits")
+    cluster, laptop, other = rack.cluster(), rack.laptop("laptop"), rack.laptop("other")
+    begun = time.monotonic()
+    laptop.stepladder(cluster, "submit", *rack.sending(cluster, "digits"))
+    sent_s = time.monotonic() - begun
+    sweep = Sweep(rack.storage / "digits", other, cluster)
     sweep.wait_until_training(*cluster.workers.values())
-    laptop.power_off()
+    laptop.host.power_off()
 
-    other, code = rack.laptop("other")
-    told = other.run(*STEPLADDER, "status", "sweep.yaml", "--address", cluster.jobs, cwd=code, env=cluster.env)
-    assert told.returncode == 0, told.stderr
-    assert "tier-1" in told.stdout, told.stdout + told.stderr
-    assert "running" in told.stdout
-    said = other.run(*STEPLADDER, "logs", "sweep.yaml", "--address", cluster.jobs, cwd=code, env=cluster.env)
-    assert "trial 0 (the baseline) started" in said.stdout, said.stdout + said.stderr
-    sweep.wait_for(lambda: isinstance(sweep.events()[-1], ev.DriverStopped), "end of the sweep")
-    wait_for(lambda: not cluster.head.find("orchestrator.cli"), "end of the driver")
-    state = sweep.check()
+    address = ("--address", cluster.jobs)
+    told = other.stepladder(cluster, "status", "sweep.yaml", *address)
+    assert "tier-1" in told
+    assert "running" in told
+    assert "trial 0 (the baseline) started" in other.stepladder(cluster, "logs", "sweep.yaml", *address)
+    state = sweep.finish()
     assert [len(trial.attempts) for trial in state.trials] == [1] * TRIALS
     places = {(worker.name, gpu) for worker in cluster.workers.values() for gpu in "01"}
     assert set(sweep.ask("select distinct node, gpu_ids from {trials}")) == places
     exported = cluster.head.run(*STEPLADDER, "export", sweep.folder, cwd=rack.storage, env=cluster.env)
     best = json.loads((sweep.folder / "best.json").read_text())
     assert json.loads(exported.stdout) == best["winner"]["config"], exported
-    say(f"submitted:          {TRIALS} trials on {len(places)} GPUs of 2 hosts, no laptop")
+    say(f"submitted:          checked and sent in {sent_s:.1f} s; {TRIALS} trials on {len(places)} GPUs, no laptop")
 
 
 def test_a_raylet_is_killed(rack: Rack, say: Say):
     cluster = rack.cluster()
-    sweep = rack.drive(cluster, "run", "raylet")
+    sweep = rack.submit(cluster, "raylet")
     sweep.wait_until_training(*cluster.workers.values())
     victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()
     assert victim.kill("/raylet/raylet ") == 1
@@ -83,7 +78,7 @@ def test_a_raylet_is_killed(rack: Rack, say: Say):
 def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
     """Ray takes a host for dead after a minute of silence: until then nothing is lost, and nothing begins twice."""
     cluster = rack.cluster()
-    sweep = rack.drive(cluster, "run", "cable", "fidelity.max=12", "scheduler=none", trials=4)
+    sweep = rack.submit(cluster, "cable", "fidelity.max=12", "scheduler=none", trials=4)
     sweep.wait_until_training(*cluster.workers.values())
     victim = next(iter(cluster.workers.values()))
     cut_off = sweep.training_on(victim)
@@ -101,11 +96,12 @@ def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
 
 def test_the_driver_is_killed(rack: Rack, say: Say):
     cluster = rack.cluster()
-    sweep = rack.drive(cluster, "run", "driver")
+    sweep = rack.submit(cluster, "driver")
     sweep.wait_until_training(*cluster.workers.values())
     t = time.time()
-    assert cluster.head.kill("orchestrator.cli", "name=driver") == 1
-    sweep = rack.drive(cluster, "resume", "driver")
+    sweep.kill_driver()
+    wait_for(lambda: sweep.job() == "failed", "word of the driver's end")
+    sweep.resume(cluster)
     interrupted = interrupted_in(sweep.finish())
     say(f"driver killed:      {sweep.times(t, interrupted)}")
 
@@ -113,13 +109,13 @@ def test_the_driver_is_killed(rack: Rack, say: Say):
 def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
     """Nothing of Ray is left; a new cluster goes on from the storage alone."""
     cluster = rack.cluster()
-    sweep = rack.drive(cluster, "run", "cluster")
+    sweep = rack.submit(cluster, "cluster")
     sweep.wait_until_training(*cluster.workers.values())
     t = time.time()
     rack.power_off()
     cluster = rack.cluster(alert=True)
     up_s = time.time() - t
-    sweep = rack.drive(cluster, "resume", "cluster")
+    sweep.resume(cluster)
     state = sweep.finish()
     interrupted = interrupted_in(state)
     nodes = {attempt.node for number in interrupted for attempt in state.trials[number].attempts[1:]}
@@ -130,7 +126,7 @@ def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
 def test_a_worker_is_powered_off(rack: Rack, say: Say):
     """Nobody is told, as with a pulled plug: Ray has to miss the host, here within seconds."""
     cluster = rack.cluster(alert=True)
-    sweep = rack.drive(cluster, "run", "power")
+    sweep = rack.submit(cluster, "power")
     sweep.wait_until_training(*cluster.workers.values())
     victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()
     victim.power_off()

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -81,19 +80,22 @@ class Rack:
         """Return a name for another worker."""
         return f"w{next(self._spares)}"
 
-    def laptop(self, name: str) -> tuple[Host, Path]:
-        """Put up a host of nobody's cluster, which sees no storage; returns it and its own copy of the sweep."""
-        code = self._laptops / name
-        shutil.copytree(self.code, code)
-        return self.network.host(name, hidden=[self.storage, self.code]), code
+    def laptop(self, name: str) -> Laptop:
+        """Put up a host of nobody's cluster, which sees no storage and has its own copy of the sweep."""
+        folder = self._laptops / name
+        shutil.copytree(self.code, folder)
+        return Laptop(self.network.host(name, hidden=[self.storage, self.code]), folder)
 
-    def drive(self, cluster: RayHosts, verb: str, name: str, *overrides: str, trials: int = TRIALS) -> Sweep:
-        """Run or resume the sweep `name`, its driver on the cluster's head."""
-        small = (f"name={name}", *self.small(trials), *overrides)
-        command = (*STEPLADDER, verb, "sweep.yaml", *small, "--address", cluster.gcs)
-        log = f"{name}-{verb}.log"
-        driver = cluster.head.start(*command, cwd=self.code, env=cluster.env, log=log)
-        return Sweep(self.storage / name, driver, cluster.head.folder / log)
+    def submit(self, cluster: RayHosts, name: str, *overrides: str, trials: int = TRIALS) -> Sweep:
+        """Send the sweep `name` to the cluster from a laptop, without a preflight."""
+        laptop = self.laptop(f"of-{name}")
+        laptop.stepladder(cluster, "submit", *self.sending(cluster, name, *overrides, trials=trials), "--no-check")
+        return Sweep(self.storage / name, laptop, cluster)
+
+    def sending(self, cluster: RayHosts, name: str, *overrides: str, trials: int = TRIALS) -> tuple[object, ...]:
+        """Return what `submit` is told: the sweep, that cluster, the driver on its head."""
+        sweep = ("sweep.yaml", f"name={name}", *self.small(trials), *overrides)
+        return (*sweep, "--address", cluster.jobs, "--driver-cpus", 0)
 
     def small(self, trials: int = TRIALS) -> tuple[str, ...]:
         """Return the overrides of a sweep of seconds, on a GPU a trial."""
@@ -103,14 +105,44 @@ class Rack:
         )  # fmt: skip
 
 
-class Sweep:
-    """A sweep, as its storage shows it to anybody."""
+class Laptop:
+    """A host of nobody's cluster."""
 
-    def __init__(self, folder: Path, driver: subprocess.Popen[bytes] | None = None, log: Path | None = None) -> None:
+    def __init__(self, host: Host, folder: Path) -> None:
+        self.host = host
         self.folder = folder
-        self.driver = driver
-        """Its driver, where the test started it itself; what that prints is in `log`."""
-        self.log = log
+        """Its copy of the sweep file and the training."""
+
+    def stepladder(self, cluster: RayHosts, verb: str, *arguments: object) -> str:
+        """Run a command beside its sweep file, with the cluster's token; returns what it answered."""
+        done = self.attempt(cluster, verb, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def attempt(self, cluster: RayHosts, verb: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a command that may fail."""
+        return self.host.run(*STEPLADDER, verb, *arguments, cwd=self.folder, env=cluster.env, timeout_s=END_S)
+
+
+class Sweep:
+    """A sweep that was sent to a cluster, as its storage shows it to anybody."""
+
+    def __init__(self, folder: Path, laptop: Laptop, cluster: RayHosts) -> None:
+        self.folder = folder
+        self.laptop = laptop
+        self.cluster = cluster
+        """The cluster that its driver runs on."""
+
+    def resume(self, cluster: RayHosts) -> None:
+        """Send it again from its laptop, with nothing said but its name and, if it is another, the cluster."""
+        address = () if cluster is self.cluster else ("--address", cluster.jobs)
+        self.cluster = cluster
+        again = ("sweep.yaml", f"name={self.folder.name}", *address, "--no-check")
+        self.laptop.stepladder(cluster, "resume", *again)
+
+    def kill_driver(self) -> None:
+        """Kill -9 its driver."""
+        assert self.cluster.head.kill("orchestrator.cli", f"name={self.folder.name}") == 1
 
     def events(self) -> list[ev.Event]:
         """Read the journal."""
@@ -125,24 +157,24 @@ class Sweep:
             if trial.attempt.node == host.name and trial.attempt.fidelity > trial.attempt.resumed_from
         }
 
-    def wait_for(self, condition: Callable[[], object], what: str) -> float:
-        """Wait until `condition` holds, while the driver lives; returns for how many seconds."""
-
-        def holds() -> bool:
-            assert self.driver is None or self.driver.poll() is None, f"the driver ended: {self._said()}"
-            return bool(condition())
-
-        return wait_for(holds, what)
-
     def wait_until_training(self, *hosts: Host) -> None:
         """Wait until trials train on each of the hosts at once."""
-        self.wait_for(lambda: all(map(self.training_on, hosts)), "trials training on every host")
+        try:
+            wait_for(lambda: all(map(self.training_on, hosts)), "trials training on every host")
+        except AssertionError:
+            print(self.laptop.stepladder(self.cluster, "logs", "sweep.yaml"))
+            raise
 
     def finish(self) -> SweepState:
-        """Wait for the driver to end well, and check what every sweep promises, whatever happened to it."""
-        assert self.driver is not None
-        assert self.driver.wait(timeout=END_S) == 0, self._said()
+        """Wait until its job has ended well, and check what every sweep promises, whatever happened to it."""
+        said = self.laptop.stepladder(self.cluster, "logs", "sweep.yaml", "-f", "--address", self.cluster.jobs)
+        assert self.job() == "succeeded", said[-3000:]
         return self.check()
+
+    def job(self) -> str:
+        """Return the state of its newest job."""
+        jobs = json.loads(self.laptop.stepladder(self.cluster, "ls", "--address", self.cluster.jobs, "--json"))
+        return next(str(job["state"]) for job in jobs if job["sweep"] == self.folder.name)
 
     def check(self) -> SweepState:
         """Check what a finished sweep promises: each planned trial once, none failed, no row twice, a winner."""
@@ -174,6 +206,3 @@ class Sweep:
         back = [reported[trial, attempts[trial]] for trial in cut_off]
         again = f"{len(back)} trials report again after {min(back):.1f} to {max(back):.1f} s"
         return f"noticed after {min(ended):.1f} s, {again}"
-
-    def _said(self) -> str:
-        return self.log.read_text()[-3000:] if self.log is not None else ""
