@@ -81,6 +81,39 @@ def test_the_digits_sweep_lives_on_the_store(
         print(f"\nno key in {searched} objects and files")
 
 
+PROGRAM = r"""
+name: shell
+command: [sh, -c, 'echo "lr {lr}"; echo "{{\"epoch\": 1, \"score\": {lr}}}" >> $STEPLADDER_REPORTS']
+objective: {metric: score, goal: maximize}
+fidelity: {metric: epoch, min: 1, max: 1}
+search_space: {lr: {type: float, low: 0.25, high: 0.75, default: 0.5}}
+search: random
+searcher: random
+scheduler: none
+budget: {trials: 2}
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_preflight_leaves_nothing_and_a_program_its_output(bucket: Location, ray_folder: Path, tmp_path: Path):
+    (tmp_path / "sweep.yaml").write_text(PROGRAM)
+    store, path = bucket.store()
+    checked = stepladder("check", "sweep.yaml", f"storage={bucket}", "--smoke", "--json", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert {check["ok"] for check in json.loads(checked.stdout)["preflight"]} == {True}, checked.stdout
+    found = store.get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
+    assert [info.path for info in found if info.is_file] == []
+
+    ran = stepladder("run", "sweep.yaml", f"storage={bucket}", "--cpus", 2, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    found = store.get_file_info(FileSelector(f"{path}/shell/checkpoints", recursive=True))
+    said = [store.open_input_stream(info.path).read() for info in found if info.base_name == "stdout.txt"]
+    assert b"lr 0.5\n" in said
+    assert len(said) == 2
+
+
 def check_end(place: Location, before: list[ev.Event], best: dict) -> None:
     events = JournalReader(place.files()).read_new()
     state = read_sweep(place)

@@ -17,6 +17,7 @@ folder in storage. `orchestrator.runtime.reaper` stands between it and this proc
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import shutil
@@ -73,13 +74,21 @@ class _Room:
         return room
 
     def close(self, storage: Any) -> None:
-        """Send the logs to a storage that is no folder, and remove what storage has, or nobody wants."""
+        """Send the logs to a storage that is no folder, and remove what storage has, or nobody wants.
+
+        Logs that cannot be sent are no failure of the trial: what it reported is safe.
+        """
         if self.logs == self.own:
-            storage.storage_filesystem.create_dir(storage.trial_fs_path)
-            for name in ("stdout.txt", "stderr.txt"):
-                target = f"{storage.trial_fs_path}/{name}"
-                fs.copy_files(str(self.own / name), target, destination_filesystem=storage.storage_filesystem)
+            try:
+                self._send_logs(storage.storage_filesystem, storage.trial_fs_path)
+            except OSError as error:
+                logging.getLogger(__name__).warning("%s: stdout.txt, stderr.txt stay on this node: %s", self.own, error)
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def _send_logs(self, store: fs.FileSystem, folder: str) -> None:
+        store.create_dir(folder)
+        for name in ("stdout.txt", "stderr.txt"):
+            fs.copy_files(str(self.own / name), f"{folder}/{name}", destination_filesystem=store)
 
 
 def run_command(assignment: Assignment, command: Command, config: dict[str, Any], session: Any) -> None:
