@@ -132,6 +132,7 @@ def resume(
     env: cli_cluster.Env = None,
     driver_cpus: cli_cluster.DriverCpus = None,
     no_check: cli_cluster.NoCheck = False,
+    patience: cli_catalogue.Patience = 56.0,
     cpus: Cpus = None,
     gpus: Gpus = None,
     as_json: Json = False,
@@ -142,7 +143,7 @@ def resume(
     from orchestrator.runtime.workspace import locate, plan_to_resume
 
     here = auto or cpus is not None or gpus is not None
-    given = submitted.Options(insecure=insecure, check=not no_check)
+    given = submitted.Options(insecure=insecure, check_s=0.0 if no_check else patience)
     if not here and cli_resume.resume(
         sweep, overrides or (), trials, address, given, env=env or (), driver_cpus=driver_cpus
     ):

@@ -45,6 +45,11 @@ def show_space(
     _answer(space_answer(catalogue_space(name, space_finder(Path()))))
 
 
+Patience = Annotated[
+    float, typer.Option(min=2, help="Seconds for trying the cluster: half for its nodes, half for the smoke trial.")
+]
+
+
 def check(
     sweep_file: Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)],
     overrides: Annotated[
@@ -59,7 +64,7 @@ def check(
         typer.Option(help="Also look at a running Ray cluster: versions, resources, storage, a smoke trial."),
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="The same on a Ray started here.")] = False,
-    patience: Annotated[float, typer.Option(min=1, help="Seconds for the smoke trial's two reports.")] = 25.0,
+    patience: Patience = 56.0,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Read a sweep file and say everything that is wrong with it, and what is known to go wrong."""
@@ -92,7 +97,7 @@ def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float)
 
     trainable = named_in(plan.spec, folder)
     place = sweep_folder(plan, folder)
-    return preflight(plan, trainable, place, HostOptions(address), Patience(smoke_s=patience_s))
+    return preflight(plan, trainable, place, HostOptions(address), Patience.of(patience_s))
 
 
 def _inspector(target: str | None, folder: Path) -> Callable[[Config], ModelFacts] | None:

@@ -53,12 +53,13 @@ def submit(
     env: Env = None,
     driver_cpus: DriverCpus = None,
     no_check: NoCheck = False,
+    patience: cli_catalogue.Patience = 56.0,
     as_json: Json = False,
 ) -> None:
     """Send a sweep to a cluster, or into the background of this machine, and leave."""
     from orchestrator import submitted
 
-    known = submitted.Options(insecure=insecure, check=not no_check)
+    known = submitted.Options(insecure=insecure, check_s=0.0 if no_check else patience)
     options = submitted.options(known, env or (), driver_cpus)
     send(sweep_file, overrides or (), submitted.choose(address, cluster), options, dry_run=dry_run, as_json=as_json)
 
@@ -87,7 +88,7 @@ def send(
         return
     for warning in launcher.probe(insecure=options.insecure):
         _say(warning)
-    if options.check and (found := launcher.preflight(submission)):
+    if options.check_s and (found := launcher.preflight(submission, options.check_s)):
         _say(found.rstrip())
     job = launcher.submit(submission, launch, submitted.place_of(sweep_file))
     record = submitted.Record(

@@ -64,8 +64,8 @@ class Options:
     """CPUs set aside for the driver."""
     insecure: bool = False
     """Whether it may go to a cluster that asks for no token."""
-    check: bool = True
-    """Whether the cluster is tried first."""
+    check_s: float = 0.0
+    """Seconds for trying the cluster first; 0: it is not tried."""
 
 
 def place_of(sweep_file: Path) -> Path:

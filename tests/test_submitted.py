@@ -44,9 +44,9 @@ def test_a_record_that_cannot_be_read_is_left_out(tmp_path: Path):
 
 def test_what_was_said_last_holds_until_something_else_is_said():
     last = record("digits", env={"LEVEL": "2", "DATA": "/d"}, driver_cpus=2.0)
-    known = known_options(last, ("ray-job", URL), Options(check=False))
-    assert known == Options({"LEVEL": "2", "DATA": "/d"}, 2.0, insecure=False, check=False)
-    assert options(known, ["LEVEL=3"], 0.0) == Options({"LEVEL": "3", "DATA": "/d"}, 0.0, insecure=False, check=False)
+    known = known_options(last, ("ray-job", URL), Options(check_s=9.0))
+    assert known == Options({"LEVEL": "2", "DATA": "/d"}, 2.0, insecure=False, check_s=9.0)
+    assert options(known, ["LEVEL=3"], 0.0) == Options({"LEVEL": "3", "DATA": "/d"}, 0.0, insecure=False, check_s=9.0)
     assert known_options(None, ("ray-job", URL), Options(insecure=True)) == Options(insecure=True)
 
 

@@ -159,8 +159,8 @@ class Launcher(ABC):
         """
         return []
 
-    def preflight(self, submission: Submission) -> str:  # noqa: ARG002
-        """Try on the cluster, in a minute at most, what the sweep will need there; returns what was found, as text.
+    def preflight(self, submission: Submission, patience_s: float) -> str:  # noqa: ARG002
+        """Try on the cluster, in `patience_s`, what the sweep will need there; returns what was found, as text.
 
         Raises ClusterError where something would fail. Empty where this kind of cluster cannot be tried before.
         """

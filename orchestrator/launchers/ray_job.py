@@ -26,8 +26,8 @@ STOP_WAIT_S = 120
 EXCLUDES = ("/runs", "/.stepladder")
 """Left at home: results of local runs, the record of submissions."""
 RESUMABLE = 75
-PREFLIGHT_S = 180.0
-"""How long the preflight may take, the wait for a place included; it bounds itself to a minute."""
+PLACE_S = 120.0
+"""What the preflight may take beyond its patience: the wait for a place, the start of its process."""
 QUESTION_S = 90.0
 """How long a question that is run as a job may take, the start of its process included."""
 _NO_CLIENT = "sending a job needs Ray's own client: pip install 'stepladder[cluster]'"
@@ -86,12 +86,13 @@ class RayJob(Launcher):
             warnings.append(f"{address} is not encrypted: the token can be read on the way; better a tunnel (ssh -L)")
         return warnings
 
-    def preflight(self, submission: Submission) -> str:
+    def preflight(self, submission: Submission, patience_s: float) -> str:
         """Run `stepladder check` as a job, with the code that the sweep will have."""
         job = f"{submission.job_id}-check"
-        command = ("stepladder", "check", submission.sweep_file, *submission.overrides, "--address", "auto")
+        asked = ("--address", "auto", "--patience", f"{patience_s:g}")
+        command = ("stepladder", "check", submission.sweep_file, *submission.overrides, *asked)
         self._send(submission, job, _question(job, command), 0.0, {"stepladder_question": "check"})
-        found, printed = self._outcome(job, PREFLIGHT_S)
+        found, printed = self._outcome(job, PLACE_S + patience_s)
         if found.state is not JobState.SUCCEEDED:
             raise ClusterError(
                 f"{printed.rstrip() or found.text}\nthe cluster cannot run the sweep as it is; --no-check sends it all "

@@ -12,14 +12,14 @@ from itertools import pairwise
 
 import pytest
 from hosts import Host, Network
-from racks import TRIALS, Rack, Sweep
+from racks import FAULT_TRIALS, TRIALS, Rack, Sweep
 from ray_hosts import STEPLADDER, wait_for
 
 from orchestrator.planning.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Attempt, Outcome
 
-pytestmark = [pytest.mark.machines, pytest.mark.ray, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1800)]
 
 CABLE_OUT_S = 20.0
 Say = Callable[[str], None]
@@ -44,7 +44,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 def test_a_laptop_submits_and_leaves(rack: Rack, say: Say):
     cluster, laptop, other = rack.cluster(), rack.laptop("laptop"), rack.laptop("other")
     begun = time.monotonic()
-    laptop.stepladder(cluster, "submit", *rack.sending(cluster, "digits"))
+    laptop.stepladder(cluster, "submit", *rack.sending(cluster, "digits"), "--patience", 180)
     sent_s = time.monotonic() - begun
     sweep = Sweep(rack.storage / "digits", other, cluster)
     sweep.wait_until_training(*cluster.workers.values())
@@ -78,7 +78,7 @@ def test_a_raylet_is_killed(rack: Rack, say: Say):
 def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
     """Ray takes a host for dead after a minute of silence: until then nothing is lost, and nothing begins twice."""
     cluster = rack.cluster()
-    sweep = rack.submit(cluster, "cable", "fidelity.max=12", "scheduler=none", trials=4)
+    sweep = rack.submit(cluster, "cable", "fidelity.max=12", "scheduler=none")
     sweep.wait_until_training(*cluster.workers.values())
     victim = next(iter(cluster.workers.values()))
     cut_off = sweep.training_on(victim)
@@ -87,7 +87,7 @@ def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
     victim.plug()
     t = time.time()
     state = sweep.finish()
-    assert [len(trial.attempts) for trial in state.trials] == [1] * 4
+    assert [len(trial.attempts) for trial in state.trials] == [1] * FAULT_TRIALS
     reports = [e.t for e in sweep.events() if isinstance(e, ev.Reported) and e.trial in cut_off]
     assert max(later - earlier for earlier, later in pairwise(reports)) > CABLE_OUT_S / 2, "the cable was not out"
     back_s = min(at for at in reports if at > t) - t
@@ -137,7 +137,17 @@ def test_a_worker_is_powered_off(rack: Rack, say: Say):
 def test_a_preflight_names_the_host_that_does_not_share_the_storage(rack: Rack):
     cluster = rack.cluster(alert=True)
     blind = cluster.add(rack.spare(), hidden=[rack.storage])
-    check = (*STEPLADDER, "check", "sweep.yaml", "name=unshared", *rack.small(), "--address", cluster.gcs)
+    check = (
+        *STEPLADDER,
+        "check",
+        "sweep.yaml",
+        "name=unshared",
+        *rack.small(),
+        "--address",
+        cluster.gcs,
+        "--patience",
+        120,
+    )
     found = cluster.head.run(*check, "--json", cwd=rack.code, env=cluster.env)
     assert found.returncode == 1, found.stderr
     (storage,) = [finding for finding in json.loads(found.stdout)["preflight"] if finding["check"] == "storage"]

@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from orchestrator.demos import write_demo
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [
@@ -82,8 +84,11 @@ def test_again_it_shows_what_is_there(first: str, folder: Path):
 
 
 def test_interrupted_it_goes_on(tmp_path: Path):
+    folder = write_demo("digits", tmp_path / "quickstart")
+    sweep = folder / "sweep.yaml"
+    sweep.write_text(sweep.read_text().replace("budget: { trials: 48 }", "budget: { trials: 8 }"))
     interrupted = subprocess.Popen(
-        [ROOT / "scripts" / "quickstart", tmp_path],
+        [ROOT / "scripts" / "quickstart", folder],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     for line in interrupted.stderr:
@@ -93,5 +98,5 @@ def test_interrupted_it_goes_on(tmp_path: Path):
     said = interrupted.stderr.read()
     assert interrupted.wait() == 130, said
     assert "go on with: stepladder resume" in said
-    assert "the sweep was interrupted and goes on where it was" in quickstart(tmp_path)
-    assert len(pd.read_parquet(tmp_path / "runs" / "digits" / "trials")) == 48
+    assert "the sweep was interrupted and goes on where it was" in quickstart(folder)
+    assert len(pd.read_parquet(folder / "runs" / "digits" / "trials")) == 8

@@ -134,7 +134,7 @@ def test_an_install_finds_its_definitions(kind: str, wheel: Path, tmp_path: Path
 def test_the_wheel_alone_in_an_empty_environment(wheel: Path, tmp_path: Path):
     venv.create(tmp_path / "environment", with_pip=True, symlinks=True)
     python = tmp_path / "environment" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--constraint", CONSTRAINTS, wheel, cwd=tmp_path)
+    run(python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", CONSTRAINTS, wheel, cwd=tmp_path)
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
     (tmp_path / "outside").mkdir()
     check_install(python, tmp_path / "outside", site)

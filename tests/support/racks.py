@@ -21,6 +21,8 @@ from orchestrator.sweep.trial import TrialState
 
 END_S = 600.0
 TRIALS = 6
+FAULT_TRIALS = 4
+"""Of a sweep that meets a fault: one a GPU."""
 PACED = """
 import time
 import train as digits
@@ -86,7 +88,7 @@ class Rack:
         shutil.copytree(self.code, folder)
         return Laptop(self.network.host(name, hidden=[self.storage, self.code]), folder)
 
-    def submit(self, cluster: RayHosts, name: str, *overrides: str, trials: int = TRIALS) -> Sweep:
+    def submit(self, cluster: RayHosts, name: str, *overrides: str, trials: int = FAULT_TRIALS) -> Sweep:
         """Send the sweep `name` to the cluster from a laptop, without a preflight."""
         laptop = self.laptop(f"of-{name}")
         laptop.stepladder(cluster, "submit", *self.sending(cluster, name, *overrides, trials=trials), "--no-check")

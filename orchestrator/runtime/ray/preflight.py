@@ -43,16 +43,21 @@ FOLDER = ".preflight"
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a preflight waits; all in all less than a minute unless said otherwise."""
+    """How long a preflight waits."""
 
-    nodes_s: float = 30.0
+    nodes_s: float
     """Seconds for the answers of the nodes, which are asked at once."""
-    smoke_s: float = 25.0
+    smoke_s: float
     """Seconds for the smoke trial, from being asked for to its second report."""
+
+    @classmethod
+    def of(cls, total_s: float) -> Patience:
+        """Share `total_s` out: each of the two may have to import the training first."""
+        return cls(total_s / 2, total_s / 2)
 
 
 def preflight(
-    plan: Plan, trainable: Trainable, sweep_folder: Location, options: HostOptions, patience: Patience = Patience()
+    plan: Plan, trainable: Trainable, sweep_folder: Location, options: HostOptions, patience: Patience
 ) -> list[Finding]:
     """Look at everything a sweep needs, on every node; nothing of it is left behind.
 
@@ -140,7 +145,7 @@ def _imports(trainable: Trainable, imports: Replies[str | None]) -> Finding:
         remedy = "every node needs the file and all that it imports: share or send the folder, install what lacks"
         return Finding.fails("import", text, remedy)
     if imports.failures:
-        remedy = "let the import wait for nothing, or look at that node"
+        remedy = "let the import wait for nothing, or look at that node; where it takes longer, give --patience SECONDS"
         return Finding.fails("import", "; ".join(_failed(imports.failures)), remedy)
     return Finding.holds("import", f"{name_of(trainable)}: on {_counted(len(imports.answers))}")
 

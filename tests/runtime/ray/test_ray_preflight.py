@@ -201,7 +201,6 @@ def test_storage_that_a_node_does_not_share_or_cannot_write_is_told_with_its_nam
     assert list((cluster.folder / "unshared").iterdir()) == list((cluster.folder / "readonly").iterdir()) == []
 
 
-@pytest.mark.machines  # a busy machine may need longer than this to start the worker
 def test_a_trial_that_never_reports_is_ended_and_told(cluster: Cluster):
     sweep = cluster.write("""
         import os, time
@@ -212,10 +211,10 @@ def test_a_trial_that_never_reports_is_ended_and_told(cluster: Cluster):
                 time.sleep(1)
         """)
     began = time.monotonic()
-    found = cluster.check(sweep, smoke_s=20.0)
+    found = cluster.check(sweep, smoke_s=30.0)
     assert time.monotonic() - began < 150
     assert failed(found) == ["smoke trial"]
-    assert found["smoke trial"]["text"] == "no report within 20 s"
+    assert found["smoke trial"]["text"] == "no report within 30 s"
     assert (
         found["smoke trial"]["remedy"] == "report after every epoch; if one takes longer, check with --patience SECONDS"
     )
