@@ -113,6 +113,8 @@ def test_a_signal_saves_the_sweep_and_resume_ends_it(tmp_path: Path, sent: signa
     assert stopped.stopped == sent.name
     assert stopped.open == {}
     assert "Traceback" not in log.read_text()
+    if sent is signal.SIGINT:
+        return  # from here on both are the same
     resumed = stepladder("resume", "--auto", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert len(read_sweep(Location.parse(folder)).trials) == 6

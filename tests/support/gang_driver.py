@@ -90,9 +90,13 @@ def main(folder: Path) -> None:
             "budget": {"trials": 4},
         }
         run(cluster.address, folder, "judged", **{**shape, **asha})
-        killed = {"budget": {"trials": 1}, "fidelity": {"metric": "step", "min": 1, "max": 4}}
-        run(cluster.address, folder, "killed", kill_once(folder / "victim"), **{**shape, **killed})
-        run(cluster.address, folder, "broken", **{**shape, **killed})
+        pair = {
+            "resources": {"cpus": 2, "gpus": 2, "nodes": 2, "spread": True},
+            "budget": {"trials": 1},
+            "fidelity": {"metric": "step", "min": 1, "max": 4},
+        }
+        run(cluster.address, folder, "killed", kill_once(folder / "victim"), **{**shape, **pair})
+        run(cluster.address, folder, "broken", **{**shape, **pair})
     finally:
         cluster.shutdown()
 

@@ -65,7 +65,7 @@ def judged(config):
 
 
 def killed(config):
-    """All ranks report; rank 3 of the first attempt names itself for the kill at its third step."""
+    """All ranks report; rank 1 of the first attempt names itself for the kill at its third step."""
     distributed.init_process_group("gloo")
     checkpoint, start, rank = tune.get_checkpoint(), 0, distributed.get_rank()
     if checkpoint:
@@ -73,7 +73,7 @@ def killed(config):
             start = int(Path(folder, "step").read_text())
         (HERE / f"resumed-{rank}").write_text(str(start))
     for step in range(start + 1, 5):
-        if step == 3 and rank == 3 and config["_trial"]["attempt"] == 0:
+        if step == 3 and rank == 1 and config["_trial"]["attempt"] == 0:
             (HERE / "victim").write_text(str(os.getpid()))
             time.sleep(60)
         distributed.all_reduce(torch.ones(1))
@@ -84,8 +84,8 @@ def killed(config):
 
 
 def broken(config):
-    """Rank 2 has a bug; the others wait for it."""
+    """Rank 1 has a bug; the other waits for it."""
     distributed.init_process_group("gloo")
-    if distributed.get_rank() == 2:
-        raise KeyError("of rank 2")
+    if distributed.get_rank() == 1:
+        raise KeyError("of rank 1")
     distributed.all_reduce(torch.ones(1))

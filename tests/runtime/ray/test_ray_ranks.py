@@ -156,9 +156,9 @@ def test_a_killed_rank_loses_the_attempt_and_all_ranks_of_the_next_find_the_chec
     [trial] = told["killed"]["trials"]
     assert trial["state"] == "completed"
     assert [attempt["outcome"] for attempt in trial["attempts"]] == ["lost", "stopped"]
-    assert trial["attempts"][0]["error"].startswith("rank 3 of 4: the worker was lost: ")
+    assert trial["attempts"][0]["error"].startswith("rank 1 of 2: the worker was lost: ")
     assert trial["attempts"][1]["from"] == 2
-    assert [(folder / f"resumed-{rank}").read_text() for rank in range(4)] == ["2"] * 4
+    assert [(folder / f"resumed-{rank}").read_text() for rank in range(2)] == ["2"] * 2
 
 
 @pytest.mark.ray
@@ -170,6 +170,6 @@ def test_a_bug_in_one_rank_is_told_once_with_its_line(ran):
     [trial] = told["broken"]["trials"]
     assert [attempt["outcome"] for attempt in trial["attempts"]] == ["error"]
     [line, error] = trial["attempts"][0]["error"].splitlines()
-    assert line.startswith("rank 2 of 4: train.py:")
-    assert line.endswith('in broken: raise KeyError("of rank 2")')
-    assert error == "KeyError: 'of rank 2'"
+    assert line.startswith("rank 1 of 2: train.py:")
+    assert line.endswith('in broken: raise KeyError("of rank 1")')
+    assert error == "KeyError: 'of rank 1'"
