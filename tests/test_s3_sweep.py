@@ -51,7 +51,7 @@ def is_midway(place: Location) -> bool:
     return state is not None and state.reported >= 8 and any(trial.checkpoint for trial in state.open.values())
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_the_digits_sweep_lives_on_the_store(

@@ -12,7 +12,7 @@ from hosts_cloud import configuration
 from racks import Rack
 from ray_hosts import RayHosts, wait_for
 
-pytestmark = [pytest.mark.machines, pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.nightly, pytest.mark.ray, pytest.mark.timeout(1800)]
 
 
 def test_what_the_autoscaler_could_give_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -19,7 +19,7 @@ from orchestrator.planning.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Attempt, Outcome
 
-pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.nightly, pytest.mark.ray, pytest.mark.timeout(1800)]
 
 CABLE_OUT_S = 20.0
 Say = Callable[[str], None]
@@ -75,7 +75,6 @@ def test_a_raylet_is_killed(rack: Rack, say: Say):
     say(f"raylet killed:      {sweep.times(t, lost)}")
 
 
-@pytest.mark.machines
 def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
     """Ray takes a host for dead after a minute of silence: until then nothing is lost, and nothing begins twice."""
     cluster = rack.cluster()
@@ -107,7 +106,6 @@ def test_the_driver_is_killed(rack: Rack, say: Say):
     say(f"driver killed:      {sweep.times(t, interrupted)}")
 
 
-@pytest.mark.machines
 def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
     """Nothing of Ray is left; a new cluster goes on from the storage alone."""
     cluster = rack.cluster()
@@ -125,7 +123,6 @@ def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
     say(f"whole cluster gone: a new one is up after {up_s:.1f} s, {sweep.times(t, interrupted)}")
 
 
-@pytest.mark.machines
 def test_a_worker_is_powered_off(rack: Rack, say: Say):
     """Nobody is told, as with a pulled plug: Ray has to miss the host, here within seconds."""
     cluster = rack.cluster(alert=True)
@@ -137,7 +134,6 @@ def test_a_worker_is_powered_off(rack: Rack, say: Say):
     say(f"worker powered off: {sweep.times(t, lost)}")
 
 
-@pytest.mark.machines
 def test_a_preflight_names_the_host_that_does_not_share_the_storage(rack: Rack):
     cluster = rack.cluster(alert=True)
     blind = cluster.add(rack.spare(), hidden=[rack.storage])

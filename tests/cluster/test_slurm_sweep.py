@@ -26,7 +26,7 @@ from orchestrator.runtime.session import read_sweep, sweep_exists
 from orchestrator.sweep.spec import Resources
 from orchestrator.sweep.trial import Trial
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
 TRIALS = 8
 STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli import main\nmain()\n"
 
@@ -91,7 +91,6 @@ def nodes(digits: Submission) -> set[str | None]:
     return {attempt.node for trial in trials(digits) for attempt in trial.attempts}
 
 
-@pytest.mark.machines
 @pytest.mark.ray
 def test_a_sweep_goes_on_after_the_time_limit(slurm: Slurm, digits: Submission, tmp_path: Path):
     launcher = SlurmLauncher("")

@@ -14,7 +14,7 @@ from hosts import Host, Network
 
 from orchestrator.definitions import folder
 
-pytestmark = [pytest.mark.machines, pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nightly, pytest.mark.ray, pytest.mark.timeout(600)]
 PORT = 6390
 COUNT = "import ray; ray.init({address!r}); print(sum(node['Alive'] for node in ray.nodes()))"
 DECOY = 'exec -a "ray start --head" sleep 600'

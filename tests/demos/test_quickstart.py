@@ -91,11 +91,13 @@ def test_interrupted_it_goes_on(tmp_path: Path):
         [ROOT / "scripts" / "quickstart", folder],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
+    said = ""
     for line in interrupted.stderr:
+        said += line
         if "trial 2 started" in line:
             os.killpg(interrupted.pid, signal.SIGINT)  # what Ctrl-C does
             break
-    said = interrupted.stderr.read()
+    said += interrupted.stderr.read()
     assert interrupted.wait() == 130, said
     assert "go on with: stepladder resume" in said
     assert "the sweep was interrupted and goes on where it was" in quickstart(folder)

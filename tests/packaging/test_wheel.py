@@ -129,7 +129,7 @@ def test_an_install_finds_its_definitions(kind: str, wheel: Path, tmp_path: Path
     check_install(python, tmp_path / "outside", site if kind == "wheel" else ROOT)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.timeout(1200)
 def test_the_wheel_alone_in_an_empty_environment(wheel: Path, tmp_path: Path):
     venv.create(tmp_path / "environment", with_pip=True, symlinks=True)
