@@ -228,8 +228,8 @@ def _environment(*, local: bool) -> Iterator[None]:
     interface only; on a machine shared with people you do not trust, set RAY_AUTH_MODE=token.
     """
     wanted = {"RAY_USAGE_STATS_ENABLED": "0"} | ({"RAY_AUTH_MODE": "disabled"} if local else {})
-    added = [name for name in wanted if name not in os.environ]
-    os.environ.update({name: wanted[name] for name in added})
+    added = [name for name in (*wanted, "PYTHONBREAKPOINT") if name not in os.environ]  # Ray sets the last one itself
+    os.environ.update({name: wanted[name] for name in added if name in wanted})
     try:
         yield
     finally:
