@@ -111,7 +111,7 @@ def all_is_back(told):
 
 
 @pytest.mark.ray
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_two_nodes_of_two_gpus_train_to_the_loss_of_one_process(ran):
     from gang_train import losses, network_and_batch
@@ -135,7 +135,7 @@ def test_two_nodes_of_two_gpus_train_to_the_loss_of_one_process(ran):
 
 
 @pytest.mark.ray
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_asha_stops_two_of_four_and_every_gpu_comes_back(ran):
     folder, told = ran
@@ -148,7 +148,7 @@ def test_asha_stops_two_of_four_and_every_gpu_comes_back(ran):
 
 
 @pytest.mark.ray
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_a_killed_rank_loses_the_attempt_and_all_ranks_of_the_next_find_the_checkpoint(ran):
     folder, told = ran
@@ -162,7 +162,7 @@ def test_a_killed_rank_loses_the_attempt_and_all_ranks_of_the_next_find_the_chec
 
 
 @pytest.mark.ray
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_a_bug_in_one_rank_is_told_once_with_its_line(ran):
     _, told = ran
