@@ -132,21 +132,20 @@ def resume(
     env: cli_cluster.Env = None,
     driver_cpus: cli_cluster.DriverCpus = None,
     no_check: cli_cluster.NoCheck = False,
-    patience: cli_catalogue.Patience = 56.0,
+    patience: cli_catalogue.Patience = cli_catalogue.PATIENCE_S,
     cpus: Cpus = None,
     gpus: Gpus = None,
     as_json: Json = False,
 ) -> None:
     """Go on with an interrupted sweep, or extend a finished one."""
-    from orchestrator import submitted
     from orchestrator.runtime.session import reopen, sweep_exists
     from orchestrator.runtime.workspace import locate, plan_to_resume
 
     here = auto or cpus is not None or gpus is not None
-    given = submitted.Options(insecure=insecure, check_s=0.0 if no_check else patience)
     if not here and cli_resume.resume(
-        sweep, overrides or (), trials, address, given, env=env or (), driver_cpus=driver_cpus
-    ):
+        sweep, overrides or (), trials, address,
+        insecure=insecure, env=env or (), driver_cpus=driver_cpus, check_s=0.0 if no_check else patience,
+    ):  # fmt: skip
         return
     if insecure or env or driver_cpus is not None or no_check:
         raise UsageError("--insecure, --env, --driver-cpus and --no-check are for a sweep that is sent to a cluster")

@@ -45,6 +45,8 @@ def show_space(
     _answer(space_answer(catalogue_space(name, space_finder(Path()))))
 
 
+PATIENCE_S = 56.0
+"""For trying a cluster, unless told otherwise: with Ray's own start and end about a minute."""
 Patience = Annotated[
     float, typer.Option(min=2, help="Seconds for trying the cluster: half for its nodes, half for the smoke trial.")
 ]
@@ -64,7 +66,7 @@ def check(
         typer.Option(help="Also look at a running Ray cluster: versions, resources, storage, a smoke trial."),
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="The same on a Ray started here.")] = False,
-    patience: Patience = 56.0,
+    patience: Patience = PATIENCE_S,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Read a sweep file and say everything that is wrong with it, and what is known to go wrong."""

@@ -53,7 +53,7 @@ def submit(
     env: Env = None,
     driver_cpus: DriverCpus = None,
     no_check: NoCheck = False,
-    patience: cli_catalogue.Patience = 56.0,
+    patience: cli_catalogue.Patience = cli_catalogue.PATIENCE_S,
     as_json: Json = False,
 ) -> None:
     """Send a sweep to a cluster, or into the background of this machine, and leave."""

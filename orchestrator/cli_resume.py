@@ -10,17 +10,17 @@ from orchestrator import cli_cluster, cli_elsewhere
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.submitted import Options, Record
+    from orchestrator.submitted import Record
 
 
 def resume(
-    sweep: str, overrides: Sequence[str], trials: str | None, address: str | None, given: Options, *,
-    env: Sequence[str], driver_cpus: float | None,
+    sweep: str, overrides: Sequence[str], trials: str | None, address: str | None, *,
+    insecure: bool, env: Sequence[str], driver_cpus: float | None, check_s: float,
 ) -> bool:  # fmt: skip
     """Send a sweep again, to go on where it was; False where it was never sent off and no dashboard is named.
 
-    What it was sent with last holds unless `given`, `env` and `driver_cpus` say otherwise. Raises UsageError where its
-    last job still runs.
+    What it was sent with last holds unless `insecure`, `env` and `driver_cpus` say otherwise. Raises UsageError where
+    its last job still runs.
     """
     from orchestrator import submitted
 
@@ -32,6 +32,7 @@ def resume(
         _refuse_running(record, sweep)
     where = _where(record, named)
     more = [*(record.overrides if record else ()), *overrides, *_trials(trials, record)]
+    given = submitted.Options(insecure=insecure, check_s=check_s)
     options = submitted.options(submitted.known_options(record, where, given), env, driver_cpus)
     cli_cluster.send(Path(sweep), more, where, options)
     return True

@@ -137,17 +137,8 @@ def test_a_worker_is_powered_off(rack: Rack, say: Say):
 def test_a_preflight_names_the_host_that_does_not_share_the_storage(rack: Rack):
     cluster = rack.cluster(alert=True)
     blind = cluster.add(rack.spare(), hidden=[rack.storage])
-    check = (
-        *STEPLADDER,
-        "check",
-        "sweep.yaml",
-        "name=unshared",
-        *rack.small(),
-        "--address",
-        cluster.gcs,
-        "--patience",
-        120,
-    )
+    told = ("--address", cluster.gcs, "--patience", 120)
+    check = (*STEPLADDER, "check", "sweep.yaml", "name=unshared", *rack.small(), *told)
     found = cluster.head.run(*check, "--json", cwd=rack.code, env=cluster.env)
     assert found.returncode == 1, found.stderr
     (storage,) = [finding for finding in json.loads(found.stdout)["preflight"] if finding["check"] == "storage"]

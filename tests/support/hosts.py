@@ -186,7 +186,7 @@ def refuse_unable() -> None:
     if missing:
         pytest.fail(f"hosts in namespaces need {' and '.join(missing)}: apt-get install {' '.join(missing)}")
     if os.geteuid() != 0:
-        pytest.fail("hosts in namespaces need root: run this test as root, or leave it out with -m 'not long'")
+        pytest.fail("hosts in namespaces need root: run this test as root, or leave it out with -m 'not nightly'")
 
 
 def _unshared(log: Path, script: str, options: Sequence[str], *arguments: object) -> subprocess.Popen[str]:
