@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.planning.fold import SweepState
-from orchestrator.report.tables import TableWriter
-from orchestrator.runtime.requests import Request
-from orchestrator.runtime.retention import Retention
-from orchestrator.runtime.session import Session
+from orchestrator.control.fold import SweepState
+from orchestrator.control.session import Session
+from orchestrator.results.tables import TableWriter
+from orchestrator.storage.requests import Request
+from orchestrator.storage.retention import Retention
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.runtime.ray.host import HostOptions
-    from orchestrator.runtime.ray.trainable import Trainable
+    from orchestrator.ray.host.host import HostOptions
+    from orchestrator.ray.worker.trainable import Trainable
 
 RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130, Request.STOP: 0, Request.CANCEL: 0}
 """Why a driver leaves with work left, and its exit code. One that was asked to leave must not be repeated: 0."""
@@ -58,7 +58,7 @@ def drive(
     `on_step(state, t)` is called several times a second. Raises what the host raises (ClusterError, StorageError,
     LeaseLostError, a bug of ours); the lease is then released and the sweep can be resumed.
     """
-    from orchestrator.runtime.ray.host import run_on_ray  # importing ray takes seconds
+    from orchestrator.ray.host.host import run_on_ray  # importing ray takes seconds
 
     tables, retention = TableWriter(session.folder), Retention(session.folder)
 

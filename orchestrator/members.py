@@ -33,6 +33,15 @@ def load(package: str, name: str) -> Any:
     return importlib.import_module(f"{package}.{name.replace('-', '_')}").MEMBER
 
 
+def definitions(kind: str) -> Path:
+    """Return the folder of the definitions of `kind`, `search_spaces` or `cluster`.
+
+    It lies inside the package (a wheel), else beside it (a checkout).
+    """
+    package = Path(__file__).parent
+    return package / kind if (package / kind).is_dir() else package.parent / kind
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Phrase what is allowed, the nearest name first: `tpe (did you mean that?) or one of ...`."""
     close = difflib.get_close_matches(name, known, n=1)

@@ -23,19 +23,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.control.session import create, read_log, read_sweep, reopen, sweep_exists
 from orchestrator.planning.compile import compile_plan
-from orchestrator.planning.lint import lint
-from orchestrator.planning.parse import parse_text
-from orchestrator.runtime.location import Location
-from orchestrator.runtime.provenance import provenance
-from orchestrator.runtime.session import create, read_log, read_sweep, reopen, sweep_exists
-from orchestrator.runtime.spec_files import space_finder
-from orchestrator.runtime.workspace import sweep_folder
+from orchestrator.project.provenance import provenance
+from orchestrator.project.spec_files import space_finder
+from orchestrator.project.workspace import sweep_folder
+from orchestrator.storage.location import Location
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
+from orchestrator.sweepfile.lint import lint
+from orchestrator.sweepfile.parse import parse_text
 
 if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
     from orchestrator.driver import Ending
-    from orchestrator.planning.fold import SweepState
     from orchestrator.sweep.plan import Plan
 
 
@@ -64,8 +64,8 @@ class Sweep:
 
     def check(self) -> None:
         """Print what is known to go wrong with what this sweep asks for: the reason, its source, what to do instead."""
-        from orchestrator.report.lint_view import lint_answer
-        from orchestrator.report.render import make_console, show
+        from orchestrator.views.lint import lint_answer
+        from orchestrator.views.render import make_console, show
 
         if self._remarks:
             show(make_console(sys.stdout), lint_answer(self._remarks))
@@ -78,7 +78,7 @@ class Sweep:
         return sweep_folder(self.plan(), self.folder)
 
     def run(self, **ray: Any) -> Ending:
-        """Run a new sweep; keywords as in `orchestrator.runtime.ray.host.HostOptions`, e.g. `num_cpus=4`.
+        """Run a new sweep; keywords as in `orchestrator.ray.host.host.HostOptions`, e.g. `num_cpus=4`.
 
         Says first, once, what is known to go wrong (see `check`). Raises SweepExistsError where it has begun before
         (then `resume`).
@@ -101,14 +101,14 @@ class Sweep:
 
     def best(self) -> dict[str, Any]:
         """Return what best.json says."""
-        from orchestrator.report.best import best_document  # notebooks that only plan need no report
-        from orchestrator.report.curves import winner_diagnosis
+        from orchestrator.results.best import best_document  # notebooks that only plan need no report
+        from orchestrator.results.diagnoses import winner_diagnosis
 
         state, events = read_log(self.sweep_folder)
         return best_document(state, self.sweep_folder, winner_diagnosis(state, events))
 
     def _warn(self) -> None:
-        from orchestrator.report.lint_view import warning_lines
+        from orchestrator.views.lint import warning_lines
 
         lines = [] if self._has_warned else warning_lines(self._remarks, "Sweep.check()")
         sys.stderr.writelines(f"{line}\n" for line in lines)
@@ -116,10 +116,10 @@ class Sweep:
 
     def _drive(self, session: Any, ray: dict[str, Any]) -> Ending:
         from orchestrator.driver import drive
-        from orchestrator.report.progress import Progress
-        from orchestrator.report.render import make_console
-        from orchestrator.runtime.ray.host import HostOptions
-        from orchestrator.runtime.ray.trainable import named_in
+        from orchestrator.ray.host.host import HostOptions
+        from orchestrator.ray.worker.trainable import named_in
+        from orchestrator.views.progress import Progress
+        from orchestrator.views.render import make_console
 
         trainable = self._function or named_in(self.spec, self.folder)
         with Progress(session.state.plan, make_console(sys.stderr)) as progress:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 from s3_server import BUCKET, S3Server, s3_server
 
-from orchestrator.runtime.location import Location
+from orchestrator.storage.location import Location
+
+pytest_plugins = ["stories"]
 
 settings.register_profile("stepladder", deadline=None, derandomize=True)  # a busy machine is no failure
 settings.load_profile("stepladder")

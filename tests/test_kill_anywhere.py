@@ -8,11 +8,10 @@ import pytest
 from forgetful import ForgetfulFileSystem, PowerCutError
 from sweeps import cliff, make_plan, smooth
 
-from orchestrator.planning.fold import SweepState, replay
-from orchestrator.planning.recover import ended_by_crash
-from orchestrator.runtime.controller import Controller
-from orchestrator.runtime.journal import JournalReader, JournalWriter
-from orchestrator.runtime.simulator import (
+from orchestrator.control.controller import Controller
+from orchestrator.control.fold import SweepState, replay
+from orchestrator.control.recovery import ended_by_crash
+from orchestrator.control.simulator import (
     MemoryJournal,
     SimulatedCluster,
     VirtualClock,
@@ -20,6 +19,7 @@ from orchestrator.runtime.simulator import (
     simulate,
     simulate_plan,
 )
+from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 from processes import ROOT, family, kill_family, start, stepladder, wait_until
 
-from orchestrator.planning.fold import replay
-from orchestrator.runtime.filesystem import LocalFileSystem
-from orchestrator.runtime.journal import JournalReader
+from orchestrator.control.fold import replay
+from orchestrator.storage.filesystem import LocalFileSystem
+from orchestrator.storage.journal import JournalReader
 from orchestrator.sweep import event as ev
 
 TRIALS = 40

@@ -16,12 +16,12 @@ from processes import ENVIRONMENT, family, kill_family, start, stepladder, wait_
 from pyarrow.fs import FileSelector
 from s3_server import SECRET_KEY
 
+from orchestrator.control.fold import SweepState
+from orchestrator.control.session import read_sweep
 from orchestrator.demos import write_demo
 from orchestrator.errors import SweepNotFoundError
-from orchestrator.planning.fold import SweepState
-from orchestrator.runtime.journal import JournalReader
-from orchestrator.runtime.location import Location
-from orchestrator.runtime.session import read_sweep
+from orchestrator.storage.journal import JournalReader
+from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 
 TRIALS = 10

@@ -5,7 +5,7 @@ files hold. Submitting is that launch carried out, nothing else. What runs on th
 `stepladder resume --auto`, which starts the sweep or goes on with it: so whatever repeats it repeats the right thing.
 
 A launcher knows the job that it started, never the sweep: how a sweep stands is read from its storage, and asking it
-to stop is a request put there (`orchestrator.runtime.requests`).
+to stop is a request put there (`orchestrator.storage.requests`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.runtime.lease import Holder
+from orchestrator.storage.lease import Holder
 
 
 class Attended(msgspec.Struct):

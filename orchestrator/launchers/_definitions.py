@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.definitions import folder
 from orchestrator.errors import UsageError
+from orchestrator.members import definitions
 
 _MENTIONED = re.compile(r"\$\{(STEPLADDER_\w*)\}")
 _WHOLE_VALUE = re.compile(r"(\s*(?:[\w./-]+=\(?|(?:- )?[\w./-]+: |- ))\$\{(STEPLADDER_\w*)\}(\)?\s*(?:\s#.*)?)")
@@ -37,7 +37,7 @@ class Definition:
         Raises UsageError where there is none, with the names of those of the same kind.
         """
         given = target or default
-        shipped, ending = folder("cluster"), Path(default).suffix
+        shipped, ending = definitions("cluster"), Path(default).suffix
         for path in (Path(given), shipped / given, shipped / f"{given}{ending}"):
             if path.is_file():
                 return cls(given if path == Path(given) else path.name, path.read_text())

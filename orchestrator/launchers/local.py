@@ -18,7 +18,7 @@ import msgspec
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._attend import Attended
-from orchestrator.runtime.lease import Holder
+from orchestrator.storage.lease import Holder
 
 RESUMABLE = (75, 130)
 START_S = 30.0
@@ -47,7 +47,7 @@ class Local(Launcher):
             log = record.with_suffix(".log").open("xb")
         except FileExistsError:
             return str(record)
-        main = (sys.executable, "-c", "from orchestrator.cli import main; main()", *launch.command[1:])
+        main = (sys.executable, "-c", "from orchestrator.cli.app import main; main()", *launch.command[1:])
         with log:
             attendant = subprocess.Popen(  # noqa: S603 - a fixed program
                 [sys.executable, "-m", "orchestrator.launchers._attend", str(record), *main],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from orchestrator import members
 from orchestrator.ladders import Ladder, union
 from orchestrator.planning.compile import PACKAGES
-from orchestrator.planning.decide import make_ladder
+from orchestrator.planning.making import make_ladder
 from orchestrator.sweep.plan import Bracket, Plan
 
 

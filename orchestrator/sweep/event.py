@@ -16,6 +16,11 @@ FORMAT = 1
 """Version of the log. A reader refuses a newer one and reads every older one."""
 
 
+def as_float(metric: float | str) -> float:
+    """Return a recorded metric as a float: JSON lacks nan, inf and -inf, the log spells them."""
+    return float(metric)
+
+
 class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
     t: float
 

@@ -14,9 +14,9 @@ import ray
 import yaml
 
 import orchestrator
-from orchestrator.definitions import folder
+from orchestrator.members import definitions
 
-CLUSTER = folder("cluster")
+CLUSTER = definitions("cluster")
 FILES = sorted(path for path in CLUSTER.iterdir() if path.name != "README.md")
 RAY_UP = ["aws.yaml", "gcp.yaml", "onprem.yaml"]
 SCRIPTS = ["slurm.sbatch", "ssh.sh"]

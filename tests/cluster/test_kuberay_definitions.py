@@ -10,9 +10,9 @@ import pytest
 import yaml
 from kubernetes import problems
 
-from orchestrator.definitions import folder
 from orchestrator.launchers import Submission
 from orchestrator.launchers.kuberay import KubeRay
+from orchestrator.members import definitions
 from orchestrator.sweep.spec import Resources
 
 NAMES = ["kuberay", "kuberay-kueue", "kuberay-volcano"]
@@ -113,4 +113,4 @@ def test_a_gang_is_the_same_with_a_queue_and_without_autoscaling(name: str, labe
 
 
 def test_every_variant_is_tested():
-    assert sorted(path.stem for path in folder("cluster").glob("kuberay*.yaml")) == NAMES
+    assert sorted(path.stem for path in definitions("cluster").glob("kuberay*.yaml")) == NAMES

@@ -16,19 +16,19 @@ import pytest
 from processes import ROOT
 from slurm import Slurm
 
-from orchestrator.definitions import folder
+from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.demos import write_demo
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.slurm import Slurm as SlurmLauncher
-from orchestrator.runtime.location import Location
-from orchestrator.runtime.session import read_sweep, sweep_exists
+from orchestrator.members import definitions
+from orchestrator.storage.location import Location
 from orchestrator.sweep.spec import Resources
 from orchestrator.sweep.trial import Trial
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
 TRIALS = 8
-STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli import main\nmain()\n"
+STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli.app import main\nmain()\n"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_slurm_takes_the_definition_and_would_place_it(slurm: Slurm, digits: Sub
 
 def test_slurm_refuses_what_it_has_not(slurm: Slurm, digits: Submission, tmp_path: Path):
     mine = tmp_path / "mine.sbatch"
-    mine.write_text((folder("cluster") / "slurm.sbatch").read_text().replace("gpus-per-node=1", "gpus-per-node=9"))
+    mine.write_text((definitions("cluster") / "slurm.sbatch").read_text().replace("gpus-per-node=1", "gpus-per-node=9"))
     launcher = SlurmLauncher(str(mine))
     with pytest.raises(ClusterError) as caught:
         launcher.submit(digits, launcher.render(digits), tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hosts import Host, Network
 
-from orchestrator.definitions import folder
+from orchestrator.members import definitions
 
 pytestmark = [pytest.mark.nightly, pytest.mark.ray, pytest.mark.timeout(600)]
 PORT = 6390
@@ -44,7 +44,7 @@ def ssh_script(machines: list[Host], tmp_path: Path, *arguments: str) -> subproc
         "PREPARE": f"export PATH={Path(sys.executable).parent}:$PATH RAY_TMPDIR=/tmp/ray",  # these hosts share all else
     }
     return subprocess.run(
-        ["bash", folder("cluster") / "ssh.sh", *arguments], cwd=tmp_path, env=environment,
+        ["bash", definitions("cluster") / "ssh.sh", *arguments], cwd=tmp_path, env=environment,
         capture_output=True, text=True, check=False, timeout=500, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

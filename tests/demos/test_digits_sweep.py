@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from orchestrator.runtime.workspace import plan_from_file
+from orchestrator.project.workspace import plan_from_file
 from orchestrator.sweep.plan import Plan
 
 

@@ -14,8 +14,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from orchestrator.inspection import inspect_target
-from orchestrator.runtime.workspace import linted_plan, plan_from_file
+from orchestrator.project.workspace import linted_plan, plan_from_file
+from orchestrator.rules._inspection import inspect_target
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.plan import Plan
 from orchestrator.training import TrainingConfigError

@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from orchestrator.inspection import inspect_target
-from orchestrator.runtime.workspace import linted_plan, plan_from_file
+from orchestrator.project.workspace import linted_plan, plan_from_file
+from orchestrator.rules._inspection import inspect_target
 from orchestrator.sweep.plan import Plan
 
 SWEEP = Path(__file__).parents[2] / "orchestrator" / "demos" / "text" / "sweep.yaml"

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.demos import demo_names, write_demo
 from orchestrator.errors import StorageError, UsageError
-from orchestrator.runtime.workspace import linted_plan
+from orchestrator.project.workspace import linted_plan
 
 
 def test_demonstrations_are_the_folders_with_a_sweep_file():

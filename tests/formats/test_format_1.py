@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from sweeps import cliff
 
-from orchestrator.planning.fold import SweepState, replay
-from orchestrator.planning.recover import ended_by_crash
-from orchestrator.runtime.answers import Report, ResumeTrial, StartTrial
-from orchestrator.runtime.controller import Controller
-from orchestrator.runtime.journal import JournalReader
-from orchestrator.runtime.location import Location
-from orchestrator.runtime.simulator import MemoryJournal, VirtualClock
+from orchestrator.control.answers import Report, ResumeTrial, StartTrial
+from orchestrator.control.controller import Controller
+from orchestrator.control.fold import SweepState, replay
+from orchestrator.control.recovery import ended_by_crash
+from orchestrator.control.simulator import MemoryJournal, VirtualClock
+from orchestrator.storage.journal import JournalReader
+from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 

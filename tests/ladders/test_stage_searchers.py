@@ -5,18 +5,18 @@ import re
 import pytest
 from sweeps import make_plan, smooth
 
-from orchestrator.ladders.soft_stages import SoftStages
-from orchestrator.planning.decide import make_ladder
-from orchestrator.planning.fold import SweepState, replay
-from orchestrator.runtime.answers import Report, Verdict
-from orchestrator.runtime.controller import Controller
-from orchestrator.runtime.simulator import (
+from orchestrator.control.answers import Report, Verdict
+from orchestrator.control.controller import Controller
+from orchestrator.control.fold import SweepState, replay
+from orchestrator.control.simulator import (
     MemoryJournal,
     SimulatedCluster,
     VirtualClock,
     resume_simulation,
     simulate_plan,
 )
+from orchestrator.ladders.soft_stages import SoftStages
+from orchestrator.planning.making import make_ladder
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, StopReason, TrialState
 from orchestrator.testing import ladder_conformance as conformance

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import definitions, members, submitted
+from orchestrator import members
 from orchestrator.errors import UsageError
+from orchestrator.project import sending
 from orchestrator.testing import launcher_conformance
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -14,10 +15,10 @@ def targets():
     """Yield every launcher with a cluster that it can send to: the shipped definitions say which they are for."""
     yield "local", ""
     yield "ray-job", "http://127.0.0.1:8265"
-    for path in sorted(definitions.folder("cluster").rglob("*")):
+    for path in sorted(members.definitions("cluster").rglob("*")):
         if path.suffix in (".sbatch", ".yaml", ".yml"):
             try:
-                yield submitted.choose(None, str(path))
+                yield sending.choose(None, str(path))
             except UsageError:  # a cluster to be started first, then sent to by its address
                 continue
 

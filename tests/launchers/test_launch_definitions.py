@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.definitions import folder
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers._definitions import Definition, refuse_relative
 from orchestrator.launchers._programs import refuse_missing, run
+from orchestrator.members import definitions
 
 VALUES = {"STEPLADDER_COMMAND": "stepladder resume --auto sweep.yaml", "STEPLADDER_FOLDER": "'/shared/my sweep'"}
 
@@ -79,7 +79,7 @@ def test_a_definition_is_a_path_a_name_or_the_default(tmp_path):
     mine = tmp_path / "mine.sbatch"
     mine.write_text("A=(${STEPLADDER_COMMAND})\n")
     assert Definition.read(str(mine), "slurm.sbatch") == Definition(str(mine), "A=(${STEPLADDER_COMMAND})\n")
-    shipped = Definition("slurm.sbatch", (folder("cluster") / "slurm.sbatch").read_text())
+    shipped = Definition("slurm.sbatch", (definitions("cluster") / "slurm.sbatch").read_text())
     for target in ("", "slurm", "slurm.sbatch"):
         assert Definition.read(target, "slurm.sbatch") == shipped
     with pytest.raises(UsageError) as caught:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from heads import Head, ray_head
 
+from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.demos import write_demo
-from orchestrator.runtime.location import Location
-from orchestrator.runtime.session import read_sweep, sweep_exists
+from orchestrator.storage.location import Location
 
 pytestmark = pytest.mark.ray
 
@@ -32,7 +32,7 @@ def laptop(tmp_path):
 
 def typed(head: Head, folder: Path, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from orchestrator.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from orchestrator.cli.app import main; main()", *map(str, arguments)],
         cwd=folder, env=head.environment | {"HOME": str(folder)} | changes, capture_output=True, text=True,
         timeout=280, check=False,
     )  # fmt: skip

@@ -10,8 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
-from orchestrator.runtime.workspace import linted_plan
+from orchestrator.cli.app import app
+from orchestrator.project.workspace import linted_plan
 from orchestrator.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]

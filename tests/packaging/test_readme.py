@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sweeps import make_plan
 
-from orchestrator import cli
-from orchestrator.planning.fold import SweepState
-from orchestrator.runtime.controller import Controller
-from orchestrator.runtime.ray.bridge import Bridge
-from orchestrator.runtime.ray.trainable import TRIAL_KEY
-from orchestrator.runtime.simulator import MemoryJournal, VirtualClock
-from orchestrator.runtime.workspace import plan_from_file
+from orchestrator.cli.app import app
+from orchestrator.control.controller import Controller
+from orchestrator.control.fold import SweepState
+from orchestrator.control.simulator import MemoryJournal, VirtualClock
+from orchestrator.project.workspace import plan_from_file
+from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.sweep import event as ev
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +29,8 @@ def test_the_sweep_file_is_valid(tmp_path: Path):
 
 
 def test_every_command_and_script_that_it_names_is_there():
-    known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
-    known |= {group.name for group in cli.app.registered_groups}
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
     commands = set(re.findall(r"(?:^    |`|\()stepladder ([a-z]+)", README, re.MULTILINE))
     assert {"plan", "run", "resume", "export"} <= commands <= known
     scripts = set(re.findall(r"scripts/([a-z-]+)", README))

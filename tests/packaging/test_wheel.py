@@ -18,9 +18,9 @@ CONSTRAINTS = ROOT / "constraints.txt"
 FOLDERS = ["search_spaces", "cluster"]
 WHERE = """
 import importlib.util, orchestrator
-from orchestrator.definitions import folder
+from orchestrator.members import definitions
 print(orchestrator.__file__)
-print(*sorted(path.name for path in folder("search_spaces").iterdir()))
+print(*sorted(path.name for path in definitions("search_spaces").iterdir()))
 print(*(name for name in ("search_spaces", "cluster", "tests", "scripts") if importlib.util.find_spec(name)))
 """
 
@@ -78,7 +78,7 @@ def test_the_command_and_the_licence_come_along(wheel: Path):
         for name, content in contents(wheel).items()
         if ".dist-info/" in name
     }
-    assert found["entry_points.txt"].split() == ["[console_scripts]", "stepladder", "=", "orchestrator.cli:main"]
+    assert found["entry_points.txt"].split() == ["[console_scripts]", "stepladder", "=", "orchestrator.cli.app:main"]
     assert found["licenses/LICENSE"] == (ROOT / "LICENSE").read_text()
     assert "License-Expression: Apache-2.0" in found["METADATA"]
 

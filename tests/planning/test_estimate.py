@@ -3,9 +3,9 @@
 import pytest
 from sweeps import make_plan, smooth
 
-from orchestrator.planning.decide import make_ladder
+from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.planning.estimate import Hours, estimate
-from orchestrator.runtime.simulator import SimulatedCluster, simulate_plan
+from orchestrator.planning.making import make_ladder
 
 
 def test_stages_are_the_trials_that_the_plan_deals_to_them():

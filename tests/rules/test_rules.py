@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.planning.lint import lint, rules
-from orchestrator.planning.parse import parse_text
+from orchestrator.project.spec_files import space_finder
 from orchestrator.rules import ModelFacts
-from orchestrator.runtime.spec_files import space_finder
+from orchestrator.sweepfile.lint import lint, rules
+from orchestrator.sweepfile.parse import parse_text
 
 SWEEP = b"""\
 name: quiet

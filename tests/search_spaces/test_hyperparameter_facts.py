@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.planning.catalogue import CatalogueSpace, catalogue_space
-from orchestrator.planning.lint import rules
-from orchestrator.runtime.spec_files import shipped_spaces, space_finder
+from orchestrator.project.spec_files import shipped_spaces, space_finder
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Scalar
+from orchestrator.sweepfile.catalogue import CatalogueSpace, catalogue_space
+from orchestrator.sweepfile.lint import rules
 
 
 @dataclass(frozen=True)

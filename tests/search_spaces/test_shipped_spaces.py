@@ -12,13 +12,13 @@ from sweeps import GROUND
 
 from orchestrator import members
 from orchestrator.planning.compile import compile_plan
-from orchestrator.planning.lint import lint
-from orchestrator.planning.parse import Parsed, parse_text
-from orchestrator.runtime.spec_files import shipped_spaces, space_finder
+from orchestrator.project.spec_files import shipped_spaces, space_finder
 from orchestrator.searchers import Request
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweepfile.lint import lint
+from orchestrator.sweepfile.parse import Parsed, parse_text
 from orchestrator.training.keys import KEYS
 from orchestrator.training.optimizers import build_optimizer
 from orchestrator.training.schedules import build_lr_scheduler

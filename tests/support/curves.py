@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.planning.diagnosis import CurvePoint
+from orchestrator.curves.diagnosis import CurvePoint
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Outcome
 
 STORED: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent.parent / "planning" / "learning_curves.json").read_text()
+    (Path(__file__).parent.parent / "curves" / "learning_curves.json").read_text()
 )
 METRICS = ("train_loss", "val_loss", "val_accuracy")
 

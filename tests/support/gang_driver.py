@@ -16,10 +16,10 @@ import ray
 from ray.cluster_utils import Cluster
 from sweeps import make_plan
 
-from orchestrator.runtime.location import Location
-from orchestrator.runtime.ray.host import HostOptions, run_on_ray
-from orchestrator.runtime.ray.trainable import TrainableFile
-from orchestrator.runtime.session import Session, create
+from orchestrator.control.session import Session, create
+from orchestrator.ray.host.host import HostOptions, run_on_ray
+from orchestrator.ray.worker.trainable import TrainableFile
+from orchestrator.storage.location import Location
 
 STORE = 100 * 2**20
 GPUS = 4.0
@@ -73,7 +73,7 @@ def kill_once(path: Path) -> Callable[[Session], None]:
 
 
 def main(folder: Path) -> None:
-    """Run the sweeps that tests/runtime/ray/test_ray_ranks.py looks at."""
+    """Run the sweeps that tests/ray/worker/test_ray_ranks.py looks at."""
     node = {"num_cpus": 2, "num_gpus": 2, "object_store_memory": STORE}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     cluster.add_node(**node)

@@ -45,7 +45,7 @@ def ray_head(folder: Path) -> Iterator[Head]:
     """Start a head whose nodes have the command `stepladder`; everything it started ends with the block."""
     program = folder / "bin" / "stepladder"
     program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nfrom orchestrator.cli import main\nmain()\n")
+    program.write_text(f"#!{sys.executable}\nfrom orchestrator.cli.app import main\nmain()\n")
     program.chmod(0o755)
     token_file = folder / "token"
     token_file.touch(mode=0o600)

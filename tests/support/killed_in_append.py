@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from orchestrator.cli import main
+from orchestrator.cli.app import main
 
 written = 0
 limit = int(sys.argv[1])

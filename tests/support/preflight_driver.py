@@ -13,12 +13,12 @@ from pathlib import Path
 import ray
 from ray.core.generated.autoscaler_pb2 import ClusterConfig
 
-from orchestrator.report.findings_view import findings_document
-from orchestrator.runtime.ray.cluster import connected
-from orchestrator.runtime.ray.options import HostOptions
-from orchestrator.runtime.ray.preflight import Patience, preflight
-from orchestrator.runtime.ray.trainable import TrainableFile
-from orchestrator.runtime.workspace import plan_from_file, sweep_folder
+from orchestrator.project.workspace import plan_from_file, sweep_folder
+from orchestrator.ray.host.cluster import connected
+from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.preflight.preflight import Patience, preflight
+from orchestrator.ray.worker.trainable import TrainableFile
+from orchestrator.views.findings import findings_document
 
 NODES_S = 90.0
 

@@ -23,14 +23,14 @@ ENVIRONMENT = os.environ | {
 def stepladder(*arguments: object, cwd: Path, **changes: object) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
-        [sys.executable, "-c", "from orchestrator.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from orchestrator.cli.app import main; main()", *map(str, arguments)],
         cwd=cwd, capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=280, **changes,
     )  # fmt: skip
 
 
 def start(*arguments: object, cwd: Path, log: Path, program: tuple[str, ...] | None = None) -> subprocess.Popen[bytes]:
     """Start the command in the background, its stderr in `log`."""
-    command = program or ("-c", "from orchestrator.cli import main; main()")
+    command = program or ("-c", "from orchestrator.cli.app import main; main()")
     with log.open("ab") as stderr:
         return subprocess.Popen(
             [sys.executable, *command, *map(str, arguments)],

@@ -12,10 +12,10 @@ import duckdb
 from hosts import Host, Network
 from ray_hosts import STEPLADDER, RayHosts, wait_for
 
+from orchestrator.control.fold import SweepState, replay
 from orchestrator.demos import write_demo
-from orchestrator.planning.fold import SweepState, replay
-from orchestrator.runtime.filesystem import LocalFileSystem
-from orchestrator.runtime.journal import JournalReader
+from orchestrator.storage.filesystem import LocalFileSystem
+from orchestrator.storage.journal import JournalReader
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import TrialState
 
@@ -144,7 +144,7 @@ class Sweep:
 
     def kill_driver(self) -> None:
         """Kill -9 its driver."""
-        assert self.cluster.head.kill("orchestrator.cli", f"name={self.folder.name}") == 1
+        assert self.cluster.head.kill("orchestrator.cli.app", f"name={self.folder.name}") == 1
 
     def events(self) -> list[ev.Event]:
         """Read the journal."""

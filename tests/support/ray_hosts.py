@@ -19,7 +19,7 @@ from pathlib import Path
 from hosts import Host, Network
 from processes import ROOT
 
-STEPLADDER = (sys.executable, "-c", "from orchestrator.cli import main; main()")
+STEPLADDER = (sys.executable, "-c", "from orchestrator.cli.app import main; main()")
 """The command, where it is not looked up in PATH."""
 GCS, JOBS = 6379, 8265
 """Ports of the head: Ray's own, and its Jobs API's."""

@@ -8,9 +8,9 @@ from random import Random
 import pytest
 import torch
 
-from orchestrator.planning.catalogue import catalogue_space
-from orchestrator.runtime.spec_files import shipped_spaces, space_finder
+from orchestrator.project.spec_files import shipped_spaces, space_finder
 from orchestrator.sweep.space import Space
+from orchestrator.sweepfile.catalogue import catalogue_space
 from orchestrator.training import build_loss, build_lr_scheduler, build_optimizer, check_keys
 from orchestrator.training.keys import OPTIMIZERS, SCHEDULES, TASK_WEIGHT
 

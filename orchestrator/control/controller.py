@@ -1,0 +1,269 @@
+"""The controller answers whoever owns the loop: Ray Tune or the simulator.
+
+    next_step()                              -> StartTrial | ResumeTrial | Wait | Done
+    on_report(report)                        -> CONTINUE | STOP
+    on_attempt_end(trial, attempt, outcome)
+
+A decision that changes the world (start, stop, an outcome, a carry) leaves only after it and every earlier record are
+on disk. CONTINUE is answered from memory; its report is acknowledged when its frame is committed, `COMMIT_S` later at
+most, provided `tick` is called a few times a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
+from orchestrator.control.carry import stage_entries
+from orchestrator.control.fold import SweepState
+from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.planning.making import make_ladder
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.domains import Config
+from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState, training_seed
+
+COMMIT_S = 0.5
+
+
+class Journal(Protocol):
+    """Where the controller writes: see `orchestrator.storage.journal.JournalWriter`."""
+
+    def append(self, event: ev.Event) -> None:
+        """Take a record into the next frame."""
+
+    def commit(self) -> None:
+        """Make every record so far durable."""
+
+
+class Controller:
+    """Drives one sweep. One thread at a time may call it."""
+
+    def __init__(
+        self,
+        state: SweepState,
+        journal: Journal,
+        clock: Callable[[], float],
+        check_lease: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.state = state
+        self.stop_requested: str | None = None
+        self.drain_requested: str | None = None
+        self._journal = journal
+        self._clock = clock
+        self._check_lease = check_lease
+        self._ladder = make_ladder(state.plan)
+        self._exhausted = False
+        self._superseded: list[str] = []
+        self._removable: list[str] = []
+        self._dirty_since: float | None = None
+        self._last_heartbeat = clock()
+        self._session_t = clock()
+
+    def next_step(self) -> Step:
+        """Say what to do with a free place."""
+        reason = self._closed() or self._drained()
+        if reason is None:
+            if self.state.waiting:
+                return self._resume(next(iter(self.state.waiting.values())))
+            started = self._start()
+            if started is not None:
+                return started
+            reason = "exhausted" if self._exhausted else "finished"
+        return Wait() if self.state.open else Done(reason)
+
+    def on_placed(self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None) -> None:
+        """Take note that a worker took the attempt: spend begins. May be called again to add the node."""
+        if self._is_current(trial, attempt):
+            self._write(ev.AttemptPlaced(self._clock(), trial, attempt, node, gpu_ids))
+
+    def on_report(self, report: Report) -> Verdict:
+        """Judge a report. A report of an attempt that is over, or of one that was told to stop, is answered STOP."""
+        if not self._is_current(report.trial, report.attempt):
+            return Verdict.STOP
+        trial = self.state.trials[report.trial]
+        if trial.state is not TrialState.RUNNING:
+            return Verdict.STOP
+        if report.fidelity <= trial.attempt.fidelity:
+            return Verdict.CONTINUE  # said twice; (trial, attempt, fidelity) is a key
+        now = self._clock()
+        event = ev.Reported(
+            now, report.trial, report.attempt, report.fidelity, _spelled(report.metrics), report.checkpoint
+        )
+        if report.checkpoint and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
+            self._superseded.append(trial.checkpoint)
+        weak = self.state.take_report(event)
+        stop = self._stop_reason(report, weak, now)
+        if stop is None:
+            self._append(event, now)
+            return Verdict.CONTINUE
+        judged = ev.Reported(now, report.trial, report.attempt, report.fidelity, event.metrics, report.checkpoint, stop)
+        self.state.take_verdict(judged)
+        self._append(judged, now)
+        self.commit()
+        return Verdict.STOP
+
+    def on_attempt_end(self, trial: int, attempt: int, outcome: Outcome, error: str | None = None) -> None:
+        """Take note that an attempt is over. Telling it twice changes nothing."""
+        if self._is_current(trial, attempt):
+            self._write(ev.AttemptEnded(self._clock(), trial, attempt, outcome, error))
+            self.commit()
+
+    def tick(self) -> None:
+        """Do what is due: commit the waiting reports, write a heartbeat. Call it a few times a second."""
+        now = self._clock()
+        if now - self._last_heartbeat >= HEARTBEAT_S:
+            self._last_heartbeat = now
+            self._write(ev.Heartbeat(now, [(t.number, t.attempt.number) for t in self._placed()]))
+        if self._dirty_since is not None and now - self._dirty_since >= COMMIT_S:
+            self.commit()
+
+    def commit(self) -> None:
+        """Acknowledge everything so far. Raises LeaseLostError or StorageError; then nothing more may be answered."""
+        self._check_lease()
+        self._journal.commit()
+        self._check_lease()  # again: whoever takes over from now on reads, and seals, what was just written
+        self._dirty_since = None
+        self._removable += self._superseded
+        self._superseded.clear()
+
+    def take_removable(self) -> list[str]:
+        """Return, once, the checkpoints that newer acknowledged ones of the same trials have replaced."""
+        removable, self._removable = self._removable, []
+        return removable
+
+    def request_stop(self, reason: str) -> None:
+        """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""
+        self.stop_requested = self.stop_requested or reason
+
+    def drain(self, reason: str) -> None:
+        """Start nothing more and let what runs go on to its end; trials that wait are the next driver's."""
+        self.drain_requested = self.drain_requested or reason
+
+    def overdue(self) -> list[tuple[int, int]]:
+        """Return (trial, attempt) of what must be ended now although it does not report.
+
+        That is what runs once a cap is reached, and what still waits for a worker once the sweep drains.
+        """
+        capped, drains = self._cap() is not None, self.drain_requested is not None
+        attempts = [(trial.number, trial.attempt) for trial in self.state.open.values()]
+        return [(number, a.number) for number, a in attempts if (drains if a.placed_t is None else capped)]
+
+    def close(self, reason: str) -> None:
+        """Write down why the driver leaves; open attempts are ended as interrupted."""
+        for trial in list(self.state.open.values()):
+            self._write(ev.AttemptEnded(self._clock(), trial.number, trial.attempt.number, Outcome.INTERRUPTED))
+        self._write(ev.DriverStopped(self._clock(), reason))
+        self.commit()
+
+    def _start(self) -> StartTrial | None:
+        state = self.state
+        number = len(state.trials)
+        if number >= state.plan.spec.budget.trials or self._exhausted:
+            return None
+        proposal = self._ladder.propose(number, state.trials)
+        if proposal is None:
+            self._exhausted = True
+            return None
+        now = self._clock()
+        for entry in stage_entries(state, proposal.stage, now):
+            self._write(entry)
+        bracket = state.scheduler.bracket_of(number)
+        self._write(
+            ev.TrialProposed(
+                now,
+                number,
+                proposal.config,
+                proposal.stage,
+                proposal.move,
+                list(proposal.block),
+                proposal.parent,
+                bracket,
+                list(proposal.notes),
+                proposal.max_fidelity,
+            )
+        )
+        self._write(ev.AttemptStarted(now, number, 0))
+        self.commit()
+        return StartTrial(*self._start_details(state.trials[number]))
+
+    def _resume(self, trial: Trial) -> ResumeTrial:
+        fidelity = trial.checkpoint_fidelity if trial.checkpoint else 0.0
+        self._write(ev.AttemptStarted(self._clock(), trial.number, len(trial.attempts), trial.checkpoint, fidelity))
+        self.commit()
+        return ResumeTrial(*self._start_details(trial))
+
+    def _start_details(
+        self, trial: Trial
+    ) -> tuple[int, str, int, Config, int, float, tuple[float, ...], str | None, float]:
+        spec, attempt = self.state.plan.spec, trial.attempt
+        end = trial.max_fidelity or spec.fidelity.max
+        return (
+            trial.number,
+            trial.trial_id,
+            attempt.number,
+            dict(trial.config),
+            training_seed(spec.seed, trial.number),
+            end,
+            self.state.scheduler.rungs_of(trial.bracket, end),
+            trial.checkpoint if attempt.resumed_from else None,
+            attempt.resumed_from,
+        )
+
+    def _stop_reason(self, report: Report, weak: bool, now: float) -> StopReason | None:
+        spec = self.state.plan.spec
+        if not math.isfinite(report.metrics[spec.objective.metric]):
+            return StopReason.NOT_FINITE
+        if report.fidelity >= spec.fidelity.max:
+            return StopReason.FULL_FIDELITY
+        if weak and report.trial > 0:  # the baseline is trained to the end: the winner is measured against it
+            return StopReason.WEAK
+        most = self.state.trials[report.trial].max_fidelity
+        if most is not None and report.fidelity >= most:
+            return StopReason.SHORT
+        return StopReason.BUDGET if self._closed(now) is not None else None
+
+    def _closed(self, now: float | None = None) -> str | None:
+        return self.stop_requested or self._cap(now)
+
+    def _drained(self) -> str | None:
+        """Return why nothing more is started although there is work left."""
+        is_left = self.state.waiting or (
+            len(self.state.trials) < self.state.plan.spec.budget.trials and not self._exhausted
+        )
+        return self.drain_requested if is_left else None
+
+    def _cap(self, now: float | None = None) -> str | None:
+        budget = self.state.plan.spec.budget
+        now = self._clock() if now is None else now
+        if budget.wall is not None and now - self._session_t >= budget.wall:
+            return "wall"
+        if budget.gpu_hours is None and budget.cpu_hours is None:
+            return None
+        spend = self.state.spend_at(now)
+        if budget.gpu_hours is not None and spend.gpu_hours >= budget.gpu_hours:
+            return "gpu_hours"
+        return "cpu_hours" if budget.cpu_hours is not None and spend.cpu_hours >= budget.cpu_hours else None
+
+    def _is_current(self, trial: int, attempt: int) -> bool:
+        known = self.state.trials[trial]
+        return known.is_open and known.attempt.number == attempt
+
+    def _placed(self) -> list[Trial]:
+        return [trial for trial in self.state.open.values() if trial.attempt.placed_t is not None]
+
+    def _write(self, event: ev.Event) -> None:
+        self.state.apply(event)
+        self._append(event, event.t)
+
+    def _append(self, event: ev.Event, now: float) -> None:
+        self._journal.append(event)
+        if self._dirty_since is None:
+            self._dirty_since = now
+
+
+def _spelled(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    if all(map(math.isfinite, metrics.values())):
+        return dict(metrics)
+    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}

@@ -1,0 +1,286 @@
+"""The state of a sweep is a fold of its events: `state = apply(apply(empty, event), event) ...`.
+
+Nothing here reads a clock, a file or a random number. The same events give the same state, live or replayed: that is
+what resume rests on. A live report is taken in two halves (`take_report`, `take_verdict`), because the verdict, which
+is part of the record, depends on the rungs that the report enters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator import members
+from orchestrator.ladders import leader
+from orchestrator.schedulers import Scheduler
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.trial import (
+    AFTER_ATTEMPT,
+    AFTER_STOP,
+    Attempt,
+    Outcome,
+    StopReason,
+    Trial,
+    TrialState,
+    trial_id,
+)
+
+TOLD_MARGIN = 0.1
+"""A trial that ended badly is told this part of the spread seen so far worse than the worst."""
+
+
+@dataclass(slots=True)
+class Spend:
+    """What the closed attempts cost."""
+
+    worker_s: float = 0.0
+    """Seconds from placement to release."""
+    gpu_hours: float = 0.0
+    """GPUs times hours."""
+    cpu_hours: float = 0.0
+    """CPUs times hours."""
+    fidelity: float = 0.0
+    """Fidelity trained, repetitions included: epochs, as a rule. Counts open attempts too."""
+
+
+class SweepState:
+    """Everything known about a sweep, made from its events alone."""
+
+    def __init__(self, first: ev.SweepPlanned) -> None:
+        if first.format > ev.FORMAT:
+            raise ValueError(f"log format {first.format} is newer than this version reads (up to {ev.FORMAT}); upgrade")
+        self.plan = Plan.model_validate(first.plan)
+        """The plan in force, amendments included."""
+        self.trials: list[Trial] = []
+        """By number."""
+        self.open: dict[int, Trial] = {}
+        """Trials with an attempt that has not ended, wanted or not."""
+        self.waiting: dict[int, Trial] = {}
+        """Trials to be offered (again), in the order in which they came to wait."""
+        self.scheduler: Scheduler = make_scheduler(self.plan)
+        """Holds the rungs."""
+        self.stages_entered: dict[str, ev.StageEntered] = {}
+        """What each stage began with, in order."""
+        self.sessions: list[ev.DriverStarted] = []
+        """Every driver so far."""
+        self.spend = Spend()
+        """Closed attempts; see `spend_at` for the open ones."""
+        self.started_t = first.t
+        """When the sweep was planned."""
+        self.last_t = first.t
+        """When the newest record was written."""
+        self.stopped: str | None = None
+        """Why the last driver left in order; None while one works, or after a crash."""
+        self._worst: float | None = None
+        self._best: float | None = None
+        self._untold: list[Trial] = []
+
+    def apply(self, event: ev.Event) -> None:
+        """Take one record in."""
+        self.last_t = event.t
+        _APPLY[type(event)](self, event)
+
+    def take_report(self, report: ev.Reported) -> bool:
+        """Take the first half of a report in: values and rungs. Returns whether the scheduler finds the trial weak."""
+        self.last_t = report.t
+        trial, attempt = self.trials[report.trial], self.trials[report.trial].attempts[report.attempt]
+        trial.report_count += 1
+        attempt.seen_t = report.t
+        begun = attempt.fidelity or (attempt.resumed_from if report.fidelity > attempt.resumed_from else 0.0)
+        self.spend.fidelity += max(0.0, report.fidelity - begun)
+        attempt.fidelity = max(attempt.fidelity, report.fidelity)
+        trial.fidelity = max(trial.fidelity, report.fidelity)
+        if report.checkpoint is not None:
+            trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, report.fidelity
+        value = ev.as_float(report.metrics[self.plan.spec.objective.metric])
+        if not math.isfinite(value):
+            return False
+        trial.values[report.fidelity] = value
+        self._see(value)
+        return self.scheduler.show(report.trial, trial.bracket, report.fidelity, value)
+
+    def take_verdict(self, report: ev.Reported) -> None:
+        """Take the second half of a report in: its verdict."""
+        trial = self.trials[report.trial]
+        if report.stop is not None and trial.state is TrialState.RUNNING:
+            trial.state = AFTER_STOP[report.stop]
+            if report.stop is StopReason.NOT_FINITE:
+                self._tell(trial)
+
+    def spend_at(self, now: float) -> Spend:
+        """Return the spend with the open attempts paid until `now` (seconds since the epoch)."""
+        open_s = sum(now - trial.attempt.placed_t for trial in self.open.values() if trial.attempt.placed_t is not None)
+        total = Spend(self.spend.worker_s, self.spend.gpu_hours, self.spend.cpu_hours, self.spend.fidelity)
+        _charge(total, max(0.0, open_s), self.plan.spec)
+        return total
+
+    def counts(self) -> dict[TrialState, int]:
+        """Count the trials by state, every state present."""
+        found = Counter(trial.state for trial in self.trials)
+        return {state: found[state] for state in TrialState}
+
+    def leader(self) -> Trial | None:
+        """Return the trial with the best current value, running ones included."""
+        return leader(self.plan, self.trials)
+
+    def winner(self) -> Trial | None:
+        """Return the best trial at full fidelity; while none is complete, the leader."""
+        return leader(self.plan, self.trials, finished=True) or self.leader()
+
+    @property
+    def baseline(self) -> Trial | None:
+        """Trial 0; None before it is proposed."""
+        return self.trials[0] if self.trials else None
+
+    @property
+    def reported(self) -> int:
+        """How many trials have a finite value."""
+        return sum(1 for trial in self.trials if trial.values)
+
+    @property
+    def all_failed(self) -> bool:
+        """Say whether there is no trial with a value although some have ended."""
+        return any(trial.state.is_final for trial in self.trials) and not self.reported
+
+    def seconds_per_fidelity(self) -> float | None:
+        """Return the mean seconds of one unit of fidelity over the closed attempts; None before any."""
+        closed = [a for t in self.trials for a in t.attempts if a.ended_t is not None]
+        trained = sum(max(0.0, attempt.fidelity - attempt.resumed_from) for attempt in closed)
+        return sum(attempt.charged_s for attempt in closed) / trained if trained > 0 else None
+
+    def _session(self, event: ev.DriverStarted) -> None:
+        self.sessions.append(event)
+        self.stopped = None
+
+    def _amended(self, event: ev.SpecAmended) -> None:
+        provenance = self.plan.provenance.model_copy(update={"overrides": tuple(event.overrides)})
+        spec = SweepSpec.model_validate(event.spec)
+        self.plan = self.plan.model_copy(update={"spec": spec, "provenance": provenance})
+
+    def _stage_entered(self, event: ev.StageEntered) -> None:
+        self.stages_entered.setdefault(event.stage, event)
+
+    def _proposed(self, event: ev.TrialProposed) -> None:
+        assert event.trial == len(self.trials)
+        name, made = trial_id(event.trial, event.config), (event.stage, event.move, tuple(event.block), event.parent)
+        trial = Trial(event.trial, name, event.config, *made, event.bracket)
+        trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
+        self.trials.append(trial)
+        self.waiting[event.trial] = trial
+
+    def _attempt_started(self, event: ev.AttemptStarted) -> None:
+        trial = self.trials[event.trial]
+        assert event.attempt == len(trial.attempts)
+        trial.attempts.append(Attempt(event.attempt, event.t, resumed_from=event.fidelity))
+        trial.state = TrialState.RUNNING
+        self.waiting.pop(event.trial, None)
+        self.open[event.trial] = trial
+
+    def _placed(self, event: ev.AttemptPlaced) -> None:
+        attempt = self.trials[event.trial].attempts[event.attempt]
+        attempt.placed_t = attempt.placed_t or event.t
+        attempt.seen_t = event.t
+        attempt.node, attempt.gpu_ids = event.node or attempt.node, event.gpu_ids or attempt.gpu_ids
+
+    def _reported(self, event: ev.Reported) -> None:
+        self.take_report(event)
+        self.take_verdict(event)
+
+    def _attempt_ended(self, event: ev.AttemptEnded) -> None:
+        trial = self.trials[event.trial]
+        attempt = trial.attempts[event.attempt]
+        attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
+        if attempt.placed_t is not None:
+            attempt.charged_s = max(0.0, (event.charged_until or event.t) - attempt.placed_t)
+            _charge(self.spend, attempt.charged_s, self.plan.spec)
+        self.open.pop(event.trial, None)
+        if trial.state is TrialState.RUNNING:
+            self._end(trial, attempt, event)
+        if trial.state is TrialState.INTERRUPTED:
+            self.waiting[event.trial] = trial
+
+    def _end(self, trial: Trial, attempt: Attempt, event: ev.AttemptEnded) -> None:
+        after = AFTER_ATTEMPT[event.outcome]
+        if event.outcome is Outcome.RETURNED and not trial.values:
+            after = TrialState.FAILED
+            attempt.error = "the training function returned without reporting a value"
+        elif event.outcome is Outcome.RETURNED and trial.max_fidelity is not None:
+            after = AFTER_STOP[StopReason.SHORT]
+        lost = sum(1 for a in trial.attempts if a.outcome is Outcome.LOST)
+        if event.outcome is Outcome.LOST and lost >= self.plan.spec.max_attempts:
+            after = TrialState.FAILED
+        trial.state = after
+        if event.outcome is Outcome.OUT_OF_MEMORY:
+            self._tell(trial)
+
+    def _heartbeat(self, event: ev.Heartbeat) -> None:
+        for trial, attempt in event.running:
+            self.trials[trial].attempts[attempt].seen_t = event.t
+
+    def _stopped(self, event: ev.DriverStopped) -> None:
+        self.stopped = event.reason
+
+    def _planned(self, _: ev.SweepPlanned) -> None:
+        raise ValueError("the log begins twice")
+
+    def _see(self, value: float) -> None:
+        sign = 1.0 if self.plan.goal == "maximize" else -1.0
+        worst, best = self._worst, self._best
+        self._worst = value if worst is None or sign * value < sign * worst else worst
+        self._best = value if best is None or sign * value > sign * best else best
+        while self._untold:
+            self._tell(self._untold.pop())
+
+    def _tell(self, trial: Trial) -> None:
+        if self._worst is None or self._best is None:
+            self._untold.append(trial)
+            return
+        sign = 1.0 if self.plan.goal == "maximize" else -1.0
+        spread = abs(self._best - self._worst) or abs(self._worst) or 1.0
+        trial.told = self._worst - sign * TOLD_MARGIN * spread
+
+
+def replay(events: Iterable[ev.Event]) -> SweepState:
+    """Fold a whole log. Raises ValueError where it does not begin with a plan, or is of a newer format."""
+    remaining = iter(events)
+    first = next(remaining, None)
+    if not isinstance(first, ev.SweepPlanned):
+        raise ValueError("the log does not begin with a plan")  # noqa: TRY004 - a wrong log, not a wrong argument
+    state = SweepState(first)
+    for event in remaining:
+        state.apply(event)
+    return state
+
+
+def make_scheduler(plan: Plan) -> Scheduler:
+    """Build the plan's scheduler, empty."""
+    member = members.load("orchestrator.schedulers", plan.spec.scheduler.name)
+    options = member.Options.model_validate(dict(plan.spec.scheduler.options))
+    scheduler: Scheduler = member(plan.brackets, plan.spec.fidelity, plan.goal == "maximize", options, plan.spec.seed)
+    return scheduler
+
+
+def _charge(spend: Spend, seconds: float, spec: SweepSpec) -> None:
+    spend.worker_s += seconds
+    spend.gpu_hours += seconds / 3600 * spec.resources.gpus
+    spend.cpu_hours += seconds / 3600 * spec.resources.cpus
+
+
+_APPLY: dict[type, Callable[[SweepState, Any], None]] = {
+    ev.SweepPlanned: SweepState._planned,  # noqa: SLF001 - the table belongs to the class
+    ev.DriverStarted: SweepState._session,  # noqa: SLF001
+    ev.SpecAmended: SweepState._amended,  # noqa: SLF001
+    ev.StageEntered: SweepState._stage_entered,  # noqa: SLF001
+    ev.TrialProposed: SweepState._proposed,  # noqa: SLF001
+    ev.AttemptStarted: SweepState._attempt_started,  # noqa: SLF001
+    ev.AttemptPlaced: SweepState._placed,  # noqa: SLF001
+    ev.Reported: SweepState._reported,  # noqa: SLF001
+    ev.AttemptEnded: SweepState._attempt_ended,  # noqa: SLF001
+    ev.Heartbeat: SweepState._heartbeat,  # noqa: SLF001
+    ev.DriverStopped: SweepState._stopped,  # noqa: SLF001
+}

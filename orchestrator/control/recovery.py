@@ -1,0 +1,23 @@
+"""What a driver writes about the one that died before it: every attempt it left open is over, and paid for."""
+
+from __future__ import annotations
+
+from orchestrator.control.fold import SweepState
+from orchestrator.sweep.event import AttemptEnded
+from orchestrator.sweep.trial import Outcome
+
+HEARTBEAT_S = 30.0
+"""Seconds between two records of what is running; also what a crash is charged beyond the last sign of life."""
+
+
+def ended_by_crash(state: SweepState, t: float) -> list[AttemptEnded]:
+    """Return the ends of the attempts a dead driver left open, written at `t` seconds since the epoch.
+
+    The attempts count as interrupted, not as lost. They are charged to their last sign of life plus one heartbeat.
+    """
+    ends = []
+    for trial in state.open.values():
+        seen = trial.attempt.seen_t
+        until = min(t, seen + HEARTBEAT_S) if seen is not None else None
+        ends.append(AttemptEnded(t, trial.number, trial.attempt.number, Outcome.INTERRUPTED, "the driver died", until))
+    return ends

@@ -1,0 +1,1 @@
+"""Reading learning curves: what a curve shows, and what to change."""

@@ -1,0 +1,159 @@
+"""What a diagnosis means for one sweep: the advice that holds there, and a change of its file that would be accepted.
+
+`diagnose` knows a curve and nothing else. Here its change is held against the sweep that the trial belongs to: where
+a bound would leave the default outside, or the hyperparameter is a choice or a constant, the same is said in a way
+that fits, and what the sweep file's own checks would still refuse is not proposed at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from orchestrator.curves.diagnosis import Diagnosis, Verdict
+from orchestrator.errors import SpecError
+from orchestrator.sweep.domains import Choice, Config, Constant, Float, Hyperparameter
+from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweepfile.parse import parse
+
+RATE = "learning_rate"
+SCHEDULE = "schedule"
+WEIGHT_DECAY = "weight_decay"
+
+_NEEDS_AN_END = {Verdict.TOO_SHORT, Verdict.STILL_IMPROVING}
+"""Verdicts whose advice is for a training that came to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change of the sweep file that follows from a diagnosis and that its checks accept."""
+
+    change: str
+    """`key=value`, as on the command line."""
+    new: str | None = None
+    """The hyperparameter that it adds: the training function must come to read it. None: it adds none."""
+
+
+def in_its_place(diagnosis: Diagnosis, trial: Trial) -> Diagnosis:
+    """Return the diagnosis of a final trial with advice that holds for how it ended.
+
+    A trial that was stopped early, or failed, was still improving or too short because of that: nobody is advised.
+    """
+    if trial.state is TrialState.COMPLETED or diagnosis.verdict not in _NEEDS_AN_END:
+        return diagnosis
+    return replace(diagnosis, advice="", change=None)
+
+
+def learning_rate(config: Config) -> float | None:
+    """Return the learning rate that a trial was trained with; None where its configuration has none."""
+    value = config.get(RATE)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
+
+
+def remedy(diagnosis: Diagnosis, spec: SweepSpec, config: Config) -> Remedy | None:
+    """Return what to change in the sweep of `spec` after its trial of this configuration; None where nothing fits."""
+    written = _written(spec)
+    for found in _proposals(diagnosis, spec, config):
+        if _is_accepted(written, found.change):
+            return found
+    return None
+
+
+def _proposals(diagnosis: Diagnosis, spec: SweepSpec, config: Config) -> list[Remedy]:
+    """Return what may be tried, the plainest first."""
+    plain, space = diagnosis.change, spec.search_space
+    if plain is None:
+        return []
+    value = plain.partition("=")[2]
+    match diagnosis.verdict:
+        case Verdict.DIVERGING | Verdict.OSCILLATING | Verdict.TOO_LOW:
+            domain, wanted = space[RATE], float(value)
+            is_inside = isinstance(domain, Float) and domain.low < wanted < domain.high
+            fitted = _moved(RATE, domain, wanted, rises=diagnosis.verdict is Verdict.TOO_LOW)
+            return [Remedy(plain), *fitted] if is_inside else fitted
+        case Verdict.PLATEAU:
+            return _scheduled(space[SCHEDULE], config) if SCHEDULE in space else [Remedy(plain, SCHEDULE)]
+        case Verdict.OVERFITTING:
+            return _decayed(space[WEIGHT_DECAY], config) if WEIGHT_DECAY in space else [Remedy(plain, WEIGHT_DECAY)]
+        case Verdict.STILL_IMPROVING:
+            return [Remedy(plain)] if float(value) > spec.fidelity.max else []
+        case _:
+            return []
+
+
+def _moved(name: str, domain: Hyperparameter, wanted: float, *, rises: bool) -> list[Remedy]:
+    """Let a hyperparameter's values end (or, where it `rises`, begin) at the wanted one, the default among them."""
+    fields: dict[str, Any]
+    if isinstance(domain, Constant):
+        fields = {"value": wanted}
+    elif isinstance(domain, Choice):
+        numbers = [value for value in domain.choices if isinstance(value, int | float)]
+        kept = [value for value in numbers if (value >= wanted if rises else value <= wanted)] or [wanted]
+        fields = {
+            "choices": kept,
+            "default": domain.default if domain.default in kept else (min if rises else max)(kept),
+        }
+    elif rises:
+        high = domain.high if domain.high > wanted else 10 * wanted
+        fields = {"low": wanted, "high": high, "default": max(domain.default, wanted)}
+    else:
+        low = domain.low if domain.low < wanted else wanted / 10
+        fields = {"low": low, "high": wanted, "default": min(domain.default, wanted)}
+    changed = {key: value for key, value in fields.items() if getattr(domain, key) != value}
+    return [_set(name, changed)] if changed else []
+
+
+def _scheduled(domain: Hyperparameter, config: Config) -> list[Remedy]:
+    """Let the rate decay in a sweep that knows schedules; nothing for a trial that had one."""
+    if config.get(SCHEDULE) != "none":
+        return []
+    if not isinstance(domain, Choice):
+        return [_set(SCHEDULE, {"value": "cosine"})]
+    decaying = [choice for choice in domain.choices if choice != "none"]
+    preferred = [choice for choice in (domain.default, "cosine", *decaying) if choice in decaying]
+    return [_set(SCHEDULE, {"choices": decaying, "default": preferred[0]})] if decaying else []
+
+
+def _decayed(domain: Hyperparameter, config: Config) -> list[Remedy]:
+    """Let weight decay begin above the trial's; nothing for a trial that had none to be changed."""
+    value = config.get(WEIGHT_DECAY)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return []
+    if isinstance(domain, Float) and value in domain.also:
+        inside = {} if domain.low <= domain.default <= domain.high else {"default": domain.low}
+        return [_set(WEIGHT_DECAY, {"also": [other for other in domain.also if other != value], **inside})]
+    return _moved(WEIGHT_DECAY, domain, float(f"{3 * value:.3g}") or 5e-4, rises=True)
+
+
+def _set(name: str, fields: Mapping[str, Any]) -> Remedy:
+    """Write fields of a hyperparameter as one override, in YAML's short form, which needs no quotes inside."""
+    return Remedy(f"search_space.{name}={{{', '.join(f'{key}: {_flow(value)}' for key, value in fields.items())}}}")
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    is_word = isinstance(value, str) and value.isidentifier() and value.lower() not in ("true", "false", "null")
+    return str(value) if is_word else json.dumps(value)
+
+
+def _written(spec: SweepSpec) -> bytes:
+    """Write a specification as a sweep file; JSON is YAML."""
+    content = spec.model_dump(mode="json", exclude_none=True)
+    for fields in content["search_space"].values():
+        del fields["provenance"]
+    return json.dumps(content).encode()
+
+
+@lru_cache(maxsize=16)
+def _is_accepted(written: bytes, change: str) -> bool:
+    """Say whether a sweep file is valid under an override. Kept, as best.json asks for the same again and again."""
+    try:
+        parse(written, "sweep.yaml", [change])
+    except SpecError:
+        return False
+    return True

@@ -1,0 +1,163 @@
+"""How a sweep is made ready to be sent off: by which launcher, to which cluster, with which options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator import members
+from orchestrator.errors import UsageError
+from orchestrator.launchers import Launcher, Submission
+from orchestrator.project.records import Record
+from orchestrator.storage.url import is_url
+from orchestrator.sweep.plan import Plan
+
+_LAUNCHERS = "orchestrator.launchers"
+SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
+"""What the name of a secret looks like."""
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is said of a submission beside the sweep and the cluster."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of driver and trials."""
+    driver_cpus: float = 0.5
+    """CPUs set aside for the driver."""
+    insecure: bool = False
+    """Whether it may go to a cluster that asks for no token."""
+    check_s: float = 0.0
+    """Seconds for trying the cluster first; 0: it is not tried."""
+
+
+def choose(address: str | None, cluster: str | None) -> tuple[str, str]:
+    """Return launcher and target: the Jobs API at `address`, the definition `cluster`, or else this machine.
+
+    Raises UsageError where both are given and where no launcher takes the definition.
+    """
+    if address is not None and cluster is not None:
+        raise UsageError("--address and --cluster name two clusters; give one of them")
+    if cluster is not None:
+        return _definition(cluster)
+    return ("local", "") if address is None else ("ray-job", address)
+
+
+def _definition(name: str) -> tuple[str, str]:
+    path = Path(name)
+    if not path.is_file():
+        shipped = [entry for entry in sorted(members.definitions("cluster").rglob("*")) if entry.is_file()]
+        known = {entry.stem: entry for entry in shipped if entry.suffix in (".sbatch", ".yaml", ".yml")}
+        if name not in known and name not in {entry.name for entry in known.values()}:
+            listed = members.nearest(name, sorted(known)) if known else "the path of a file"
+            raise UsageError(f"--cluster {name}: no such definition; give a file, or {listed}")
+        path = known.get(name) or next(entry for entry in known.values() if entry.name == name)
+    if path.suffix == ".sbatch":
+        return "slurm", str(path.absolute())
+    if path.suffix in (".yaml", ".yml") and re.search(r"^kind:\s*RayJob\b", path.read_text(), re.MULTILINE):
+        return "kuberay", str(path.absolute())
+    raise UsageError(
+        f"--cluster {name}: sweeps are sent to a Slurm script (.sbatch) or a KubeRay RayJob (.yaml). A cluster that is "
+        "started otherwise is started as the head of its file says, and sent to by --address"
+    )
+
+
+def launcher_of(name: str, target: str, say: Callable[[str], None], patience_s: float = 60.0) -> Launcher:
+    """Make the launcher `name` for the cluster `target`. Raises SpecError where there is no such launcher."""
+    launcher: Launcher = members.load(_LAUNCHERS, name)(target, say, patience_s)
+    return launcher
+
+
+def parse_env(texts: Sequence[str]) -> dict[str, str]:
+    """Read `NAME=VALUE` entries; in messages no value is repeated.
+
+    Raises UsageError for what is none, and for a variable named like a secret: what travels with a job can be read by
+    everybody who can list jobs.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not _ENV_NAME.fullmatch(name):
+            raise UsageError(f"--env {name}: write NAME=VALUE")
+        if SECRET.search(name):
+            raise UsageError(
+                f"--env {name}: looks like a secret, and a job's variables are shown to everybody who can list jobs, "
+                "and written to logs. Set it in the nodes' own environment, or put it into a file there (chmod 600) "
+                "and name that file, as AWS_SHARED_CREDENTIALS_FILE does"
+            )
+        found[name] = value
+    return found
+
+
+def options(known: Options, env: Sequence[str], driver_cpus: float | None) -> Options:
+    """Return `known` with what the command line says: `NAME=VALUE` entries, and CPUs unless None.
+
+    Raises UsageError as `parse_env` does.
+    """
+    cpus = known.driver_cpus if driver_cpus is None else driver_cpus
+    return replace(known, env={**known.env, **parse_env(env)}, driver_cpus=cpus)
+
+
+def known_options(record: Record | None, where: tuple[str, str], given: Options) -> Options:
+    """Return what a sweep was sent with last, as far as `given` leaves it open.
+
+    That a cluster may be open to everybody was said of that one alone; `where` is the launcher and target now.
+    """
+    if record is None:
+        return given
+    insecure = given.insecure or (record.insecure and where == (record.launcher, record.target))
+    return replace(given, env=record.env, driver_cpus=record.driver_cpus, insecure=insecure)
+
+
+def make_submission(
+    plan: Plan, sweep_file: Path, overrides: Sequence[str], launcher: Launcher, options: Options, now: float, draw: str
+) -> Submission:
+    """Make a sweep ready to be sent.
+
+    `now` is in seconds since the epoch; `draw` is random and tells apart two submissions of one second. Raises
+    UsageError where the cluster would not see the sweep's storage or its training code.
+    """
+    folder, spec = sweep_file.absolute().parent, plan.spec
+    storage = spec.storage
+    if launcher.sees_this_machine:
+        storage = storage if is_url(storage) else str(folder / storage)
+    else:
+        _refuse_unseen(plan, folder)
+    if options.env and not launcher.takes_env:
+        raise UsageError("--env: this kind of cluster takes its environment from its definition; write it there")
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+    name = re.sub(r"[^A-Za-z0-9-]", "-", spec.name)
+    return Submission(
+        name=spec.name,
+        job_id=f"{name}-{stamp}-{draw}",
+        folder=folder,
+        sweep_file=sweep_file.name,
+        overrides=tuple(overrides),
+        storage=storage,
+        resources=spec.resources,
+        target=launcher.target,
+        env=options.env,
+        driver_cpus=options.driver_cpus,
+    )
+
+
+def _refuse_unseen(plan: Plan, folder: Path) -> None:
+    storage, spec = plan.spec.storage, plan.spec
+    if not is_url(storage) and not Path(storage).is_absolute():
+        raise UsageError(
+            f"storage {storage!r} lies beside the sweep file, on this machine, which the cluster does not see. Give a "
+            "folder that all its nodes see, or a bucket: storage=/shared/runs or storage=s3://bucket/runs"
+        )
+    kind, named = "command", [argument for argument in spec.command or () if not argument.startswith(("-", "/"))]
+    if spec.trainable is not None:
+        kind, named = "trainable", [spec.trainable.rpartition(":")[0]]
+    for code in named:
+        if not (folder / code).resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"{kind} {code} lies outside {folder}, and only that folder is sent along; move the sweep file up, or "
+                "the code beside it"
+            )

@@ -1,0 +1,188 @@
+"""The files that a sweep file leads to: itself, the search spaces it extends, the training function it names.
+
+Everything it names lies in its folder or below, symbolic links followed; the training function is looked for in its
+file's syntax, never imported, so that a check takes milliseconds and runs nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from orchestrator import members
+from orchestrator.errors import SpecError, UsageError
+from orchestrator.members import nearest
+from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweepfile.messages import KeyPath
+from orchestrator.sweepfile.parse import Parsed, parse_text
+from orchestrator.sweepfile.spaces import FindSpace, is_path
+from orchestrator.sweepfile.yaml_source import MAX_BYTES
+
+SCRIPTS = (".py", ".sh")
+"""Endings of arguments of a command that must be files."""
+
+
+def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
+    """Read and check the sweep file at `path`, as `load_parsed` does."""
+    return load_parsed(path, overrides).spec
+
+
+def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
+    """Read and check the sweep file at `path`, `key=value` overrides applied.
+
+    Raises UsageError where it cannot be read, SpecError with every problem that it has.
+    """
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path}: this is a folder; give the sweep file, e.g. {path / 'sweep.yaml'}")
+        content = _read(path)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file; `stepladder init` writes one to start from") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    folder = path.parent
+    return parse_text(content, str(path), overrides, space_finder(folder), partial(program_problems, folder))
+
+
+def space_finder(folder: Path) -> FindSpace:
+    """Return what finds a search space for a sweep file in `folder`: a shipped one by name, one of its own by path."""
+    return partial(_find_space, folder)
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """Return the files of the shipped search spaces by name, in the order of the names."""
+    files = members.definitions("search_spaces").glob("*.yaml")
+    return {path.stem: path for path in sorted(files, key=lambda path: path.stem)}
+
+
+def unknown_space(name: str) -> str:
+    """Say that no shipped search space has this name, and which one has nearly."""
+    near = difflib.get_close_matches(name, list(shipped_spaces()), n=1)
+    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"{name!r} is not a search space{meant}; `stepladder spaces` lists them"
+
+
+def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with the files that `trainable` or `command` name in `folder`, and where it was written."""
+    if spec.trainable is not None and (complaint := trainable_problem(folder, spec.trainable)) is not None:
+        yield ("trainable",), complaint
+    for position, argument in enumerate(spec.command or ()):
+        if (complaint := _argument_problem(folder, position, argument)) is not None:
+            yield ("command", position), complaint
+
+
+def trainable_problem(folder: Path, trainable: str) -> str | None:
+    """Say what is wrong with `trainable`, a `file.py:function` in `folder`; None where nothing is."""
+    file, _, function = trainable.rpartition(":")
+    try:
+        content = _inside(folder, file).read_bytes()
+    except FileNotFoundError:
+        return f"there is no file {file!r} beside the sweep file; write file.py:function"
+    except OSError as error:
+        return f"{file!r} cannot be read: {error.strerror}"
+    except SpecError as error:
+        return str(error)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # the file's own warnings are for whoever runs it
+            module = ast.parse(content)
+    except SyntaxError as error:
+        return f"{file}:{error.lineno or 1} is not valid Python: {error.msg}; mend the file"
+    except ValueError as error:
+        return f"{file} is not valid Python: {error}; mend the file"
+    return _function_problem(module, file, function)
+
+
+def _argument_problem(folder: Path, position: int, argument: str) -> str | None:
+    """Say what is wrong with an argument that can only be meant as a file of the user's: a script."""
+    is_program = position == 0 and "/" in argument
+    if argument.startswith(("-", "/")) or "{" in argument or not (is_program or argument.endswith(SCRIPTS)):
+        return None
+    file = folder / argument
+    if not file.is_file():
+        return f"there is no file {argument!r} beside the sweep file; give its path from that folder"
+    if is_program and not os.access(file, os.X_OK):
+        return f"{argument!r} may not be executed; chmod +x it, or write the program that runs it first"
+    return None
+
+
+def _find_space(folder: Path, entry: str) -> tuple[str, bytes]:
+    if is_path(entry):
+        try:
+            return str(folder / entry), _read(_inside(folder, entry))
+        except FileNotFoundError:
+            raise SpecError(f"there is no file {entry!r} beside the sweep file; give a path from its folder") from None
+        except OSError as error:
+            raise SpecError(f"{entry!r} cannot be read: {error.strerror}") from None
+    shipped = shipped_spaces()
+    if entry not in shipped:
+        raise SpecError(f"{unknown_space(entry)}, or give a path such as ./my_space.yaml")
+    return f"search_spaces/{entry}.yaml", shipped[entry].read_bytes()
+
+
+def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise OSError(0, "it is not an ordinary file")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _inside(folder: Path, file: str) -> Path:
+    """Return the file behind all links; raises SpecError where it lies outside the folder."""
+    path = (folder / file).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise SpecError(f"{file!r} leads out of the sweep file's folder through a symbolic link; keep the file in it")
+    return path
+
+
+def _function_problem(module: ast.Module, file: str, function: str) -> str | None:
+    bound = {name: statement for statement in _statements(module.body) for name in _names(statement)}
+    found = bound.get(function)
+    if found is None and "*" not in bound:
+        functions = sorted(name for name, statement in bound.items() if isinstance(statement, ast.FunctionDef))
+        choice = f"choose {nearest(function, functions)}" if functions else "it defines no function at all"
+        return f"{file} defines no function {function!r}; {choice}"
+    if isinstance(found, ast.ClassDef | ast.AsyncFunctionDef):
+        kind = "a class" if isinstance(found, ast.ClassDef) else "an async function"
+        return f"{function!r} in {file} is {kind}; write an ordinary function of one argument, the configuration"
+    if isinstance(found, ast.FunctionDef) and not found.decorator_list and not _takes_config(found.args):
+        line = f"{file}:{found.lineno}"
+        return f"{line} cannot be called with the configuration alone; write `def {function}(config):`"
+    return None
+
+
+def _takes_config(arguments: ast.arguments) -> bool:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    needed = len(positional) - len(arguments.defaults)
+    keyword_only = any(default is None for default in arguments.kw_defaults)
+    return needed <= 1 and bool(positional or arguments.vararg) and not keyword_only
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Walk through what runs when a module is imported, the branches of its conditions included."""
+    for statement in body:
+        yield statement
+        for block in ("body", "orelse", "finalbody"):
+            if isinstance(statement, ast.If | ast.Try | ast.With):
+                yield from _statements(getattr(statement, block, []))
+        for handler in statement.handlers if isinstance(statement, ast.Try) else []:
+            yield from _statements(handler.body)
+
+
+def _names(statement: ast.stmt) -> list[str]:
+    """Return the names that a statement binds; `*` for an import of everything."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [(alias.asname or alias.name).partition(".")[0] for alias in names]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case _:
+            return []

@@ -1,0 +1,193 @@
+"""Stands between the controller and Ray Tune's loop, and knows nothing of Ray.
+
+Tune calls in from its loop; whatever the controller raises there is caught in one place, kept, and raised again by the
+host once the loop has ended in order. Every attempt that was started ends here exactly once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
+from orchestrator.control.controller import Controller
+from orchestrator.ray.worker.checkpoints import found_checkpoint
+from orchestrator.ray.worker.reports import WorkerReport
+from orchestrator.ray.worker.trainable import TRIAL_KEY
+from orchestrator.storage.location import Location
+from orchestrator.sweep.trial import Outcome
+
+ASK_AGAIN_S = 0.2
+"""How soon a controller that had nothing to start is asked again, unless an attempt ends before."""
+
+_log = logging.getLogger("stepladder")
+
+
+@dataclass(slots=True)
+class LiveAttempt:
+    """An attempt between its start and its end."""
+
+    key: str
+    """`<trial id>.<attempt>`: Tune's id of it, and the name of its folder."""
+    trial: int
+    """Number of the trial."""
+    attempt: int
+    """Number of the attempt."""
+    config: dict[str, Any]
+    """What the training function gets: the hyperparameters and `_trial`."""
+    since: float
+    """When it was started, monotonic seconds."""
+    is_placed: bool = False
+    """Whether a worker took it."""
+    was_told_to_stop: bool = False
+    """Whether a report of it was answered with STOP."""
+    was_killed: bool = False
+    """Whether its worker was ended because it was overdue."""
+
+
+class Bridge:
+    """What Tune's loop asks and tells."""
+
+    def __init__(self, controller: Controller, folder: Location, clock: Callable[[], float]) -> None:
+        self.folder = folder
+        """The sweep's folder, absolute."""
+        self.live: dict[str, LiveAttempt] = {}
+        """Attempts that have not ended, oldest first."""
+        self.failure: Exception | None = None
+        """What ended the sweep out of order; None while nothing has."""
+        self.done: str | None = None
+        """Why nothing will be started any more, once nothing is alive; None before."""
+        self.last_event: float = clock()
+        """When something last started, was placed, reported or ended; monotonic seconds."""
+        self._controller = controller
+        self._clock = clock
+        self._ask_at = -math.inf
+
+    @property
+    def leaving(self) -> str | None:
+        """Why the loop must end at its next turn: a signal's name, or a request; None while it need not."""
+        return self._controller.stop_requested
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the loop should end."""
+        return self.done is not None or self.leaving is not None or self.failure is not None
+
+    def leave(self, signal_name: str) -> None:
+        """End the loop at its next turn; safe to call from a signal handler."""
+        self._controller.request_stop(signal_name)
+
+    def fail(self, error: Exception) -> None:
+        """Keep the first error and end the loop at its next turn."""
+        if self.failure is None:
+            _log.error("the sweep stops: %s: %s", type(error).__name__, error)
+            self.failure = error
+
+    def next_attempt(self, places: int) -> LiveAttempt | None:
+        """Start an attempt if one of `places` is free and the controller has one; sets `done` when it never will."""
+        if self.is_over or len(self.live) >= places or self._clock() < self._ask_at:
+            return None
+        with self._guarded():
+            step = self._controller.next_step()
+            if isinstance(step, StartTrial | ResumeTrial):
+                return self._started(step)
+            if isinstance(step, Done) and not self.live:
+                self.done = step.reason
+            self._ask_at = self._clock() + ASK_AGAIN_S
+        return None
+
+    def placed(self, key: str, node: str | None, gpu_ids: str | None) -> None:
+        """Take note that a worker took the attempt."""
+        live = self.live.get(key)
+        if live is not None and self.failure is None:
+            live.is_placed = True
+            self._seen()
+            with self._guarded():
+                self._controller.on_placed(live.trial, live.attempt, node, gpu_ids)
+
+    def must_stop(self, key: str, report: WorkerReport) -> bool:
+        """Pass a report on and return whether its attempt must stop."""
+        live = self.live.get(key)
+        if live is None or self.failure is not None:
+            return True
+        self._seen()
+        live.was_told_to_stop = True
+        with self._guarded():
+            verdict = self._controller.on_report(
+                Report(live.trial, live.attempt, report.fidelity, report.metrics, report.checkpoint)
+            )
+            live.was_told_to_stop = verdict is Verdict.STOP
+        return live.was_told_to_stop
+
+    def finished(self, key: str) -> None:
+        """Take note that the training function returned, or obeyed a STOP."""
+        live = self.live.get(key)
+        if live is not None:
+            self.ended(key, Outcome.STOPPED if live.was_told_to_stop else Outcome.RETURNED)
+
+    def ended(self, key: str, outcome: Outcome, error: str | None = None) -> None:
+        """End an attempt; further calls for it change nothing."""
+        live = self.live.pop(key, None)
+        if live is None or self.failure is not None:
+            return
+        self._seen()
+        self._ask_at = -math.inf
+        if live.was_killed:
+            outcome, error = Outcome.INTERRUPTED, None
+        with self._guarded():
+            self._controller.on_attempt_end(live.trial, live.attempt, outcome, error)
+
+    def turn(self, on_step: Callable[[], None]) -> None:
+        """Do what is due at each turn of the loop."""
+        with self._guarded():
+            self._controller.tick()
+            on_step()
+
+    def overdue(self) -> list[LiveAttempt]:
+        """Return, once each, the attempts whose workers must be ended now."""
+        with self._guarded():
+            wanted = set(self._controller.overdue())
+            found = [
+                live for live in self.live.values() if (live.trial, live.attempt) in wanted and not live.was_killed
+            ]
+            for live in found:
+                live.was_killed = True
+            return found
+        return []
+
+    def interrupt_all(self) -> None:
+        """End what is still open because the driver leaves."""
+        for key in list(self.live):
+            self.ended(key, Outcome.INTERRUPTED)
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Keep an exception out of Tune's loop, which would wrap it in text; the host raises it at the end."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            self.fail(error)
+
+    def _started(self, step: StartTrial | ResumeTrial) -> LiveAttempt:
+        trial = {
+            "trial_id": step.trial_id,
+            "number": step.trial,
+            "attempt": step.attempt,
+            "seed": step.seed,
+            "max_fidelity": step.max_fidelity,
+            "rungs": list(step.rungs),
+            "checkpoint": found_checkpoint(step.checkpoint, self.folder),
+            "sweep_folder": str(self.folder),
+        }
+        key = f"{step.trial_id}.{step.attempt}"
+        live = LiveAttempt(key, step.trial, step.attempt, {**step.config, TRIAL_KEY: trial}, self._clock())
+        self.live[key] = live
+        self._seen()
+        return live
+
+    def _seen(self) -> None:
+        self.last_event = self._clock()

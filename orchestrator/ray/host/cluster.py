@@ -1,0 +1,237 @@
+"""The cluster a sweep runs on: joined, or started on this machine; what it holds, and whether a trial fits at all."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import math
+import os
+import socket
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import ray
+from ray._private import ray_constants
+from ray._private.state import state as cluster_state
+
+from orchestrator.errors import ClusterError
+from orchestrator.ray.host import autoscaler
+from orchestrator.ray.host.options import HostOptions
+from orchestrator.sweep.spec import Resources
+
+UNBOUNDED = 10_000
+"""Nodes that a group without an upper bound is taken to have."""
+CONNECT_S = 10.0
+_PRECISION = 1e-4
+"""Ray counts resources in ten-thousandths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """A kind of node."""
+
+    cpus: float
+    """CPUs of one."""
+    gpus: float
+    """GPUs of one."""
+    count: int = 1
+    """How many there are, or may be."""
+
+
+@contextlib.contextmanager
+def connected(options: HostOptions) -> Iterator[None]:
+    """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
+
+    Inside, what is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises ClusterError
+    where no Ray answers at the address.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        if not ray.is_initialized():
+            stack.enter_context(_environment(local=options.address is None))
+            _connect(options)
+            stack.callback(ray.shutdown)
+        yield
+
+
+def places(nodes: Sequence[Nodes], resources: Resources) -> int:
+    """Count the trials that `nodes` hold at once. A GPU is shared by trials that fit on it together.
+
+    A trial of n parts that is spread takes one on each of n different nodes. So t trials fit exactly if n * t parts do
+    while no node takes more than t of them.
+    """
+    parts = [(_parts_on(node, resources), node.count) for node in nodes]
+    if not resources.spread:
+        return _all_parts(parts) // resources.nodes
+
+    def fit(trials: int) -> bool:
+        return sum(min(held, trials) * count for held, count in parts) >= trials * resources.nodes
+
+    return bisect.bisect_left(range(1, _all_parts(parts) // resources.nodes + 1), x=True, key=lambda t: not fit(t))
+
+
+def present_nodes() -> list[Nodes]:
+    """List the nodes that are alive."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
+
+
+def declared_nodes() -> list[Nodes]:
+    """List the nodes that an autoscaler may add up to, present ones included; none where it keeps that to itself."""
+    config = cluster_state.get_cluster_config()
+    if config is None:
+        return []
+    return [
+        Nodes(
+            float(group.resources.get("CPU", 0)),
+            float(group.resources.get("GPU", 0)),
+            group.max_count if group.max_count >= 0 else UNBOUNDED,
+        )
+        for group in config.node_group_configs
+    ]
+
+
+def capacity(resources: Resources) -> int:
+    """Return how many trials may be alive at once, 1 at least.
+
+    Where an autoscaler may add nodes, as many as they would hold: it adds them only for trials that wait. Where it does
+    not say how many it may add, `max_concurrent`; without that, one more than there is room for.
+    """
+    present, declared = places(present_nodes(), resources), places(declared_nodes(), resources)
+    held = max(present, declared, 1)
+    if not declared and autoscaler.is_at_work():
+        held = max(present + 1, resources.max_concurrent or 0)
+    return min(held, resources.max_concurrent or held)
+
+
+def refuse_infeasible(resources: Resources) -> None:
+    """Raise ClusterError where no nodes, present or to be had from the autoscaler, could hold one trial."""
+    present, declared = present_nodes(), declared_nodes()
+    if places(present, resources) or places(declared, resources):
+        return
+    if not declared and autoscaler.would_hold(resources):
+        return
+    raise ClusterError(infeasible(present, declared, resources))
+
+
+def infeasible(present: Sequence[Nodes], declared: Sequence[Nodes], resources: Resources) -> str:
+    """Say what a trial asks for, what the nodes have, and what to do."""
+    counted = Counter[str]()
+    for node in declared or present:
+        counted[f"{node.cpus:g} CPUs and {node.gpus:g} GPUs"] += node.count
+    asked = f"{resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
+    if resources.nodes == 1:
+        kinds = "; ".join(sorted(counted)) or "none of either"
+        return (
+            f"no node can hold a trial: it asks for {asked}, and the nodes have {kinds}. "
+            "Lower resources.cpus or resources.gpus in the sweep file, or use a cluster with larger nodes"
+        )
+    each = "{:g} CPUs and {:g} GPUs".format(*resources.each)
+    there = "; ".join(f"{counted[kind]} with {kind}" for kind in sorted(counted)) or "none"
+    return (
+        f"no nodes can hold a trial: it asks for {asked}, as {resources.nodes} times {each}"
+        + (" on a node each" if resources.spread else "")
+        + f", and the nodes are {there}. Lower resources.nodes, resources.cpus or resources.gpus in the sweep file, or "
+        "use a larger cluster"
+    )
+
+
+def refuse_dead() -> None:
+    """Raise ClusterError where Ray's process on this machine is gone: the driver's workers ended with it for good."""
+    mine = ray.get_runtime_context().get_node_id()
+    if not any(node["NodeID"] == mine and node["Alive"] for node in ray.nodes()):
+        raise ClusterError(
+            "Ray ended on this machine, and every worker with it. Nothing acknowledged is lost; resume it"
+        )
+
+
+def has_room(resources: Resources) -> bool:
+    """Say whether what is idle in the whole cluster would hold another trial."""
+    idle: Mapping[str, float] = ray.available_resources()
+    return idle.get("CPU", 0.0) >= resources.cpus and idle.get("GPU", 0.0) >= resources.gpus
+
+
+def _parts_on(node: Nodes, resources: Resources) -> int:
+    cpus, gpus = resources.each
+    by_cpu = _fit(node.cpus, cpus) if cpus else math.inf
+    by_gpu: float = math.inf
+    if gpus >= 1:
+        by_gpu = _fit(node.gpus, gpus)
+    elif gpus > 0:
+        by_gpu = int(node.gpus) * _fit(1.0, gpus)
+    return int(min(by_cpu, by_gpu))
+
+
+def _all_parts(parts: Sequence[tuple[int, int]]) -> int:
+    return sum(held * count for held, count in parts)
+
+
+def _fit(whole: float, part: float) -> int:
+    return int(whole / part + _PRECISION)
+
+
+def _connect(options: HostOptions) -> None:
+    try:
+        if options.address is not None:
+            _refuse_unreachable(options.address)
+            ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
+            return
+        with _loopback():
+            ray.init(
+                address="local",  # RAY_ADDRESS in the environment would else be joined
+                num_cpus=options.num_cpus,
+                num_gpus=options.num_gpus,
+                object_store_memory=options.object_store_bytes,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=options.log_level,
+            )
+    except ClusterError:
+        raise
+    except Exception as error:  # Ray raises a bare one where its own start takes too long
+        where = f"answers at {options.address}" if options.address else "could be started on this machine"
+        raise ClusterError(f"no Ray {where}: {error}") from error
+
+
+def _refuse_unreachable(address: str) -> None:
+    if "://" in address:
+        raise ClusterError(
+            f"{address}: a sweep is driven from inside the cluster, never through a Ray client; "
+            "give host:port of its head node, or start the driver there as a Ray job"
+        )
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():  # ray.init would try for minutes
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+
+
+@contextlib.contextmanager
+def _loopback() -> Iterator[None]:
+    # Ray binds to the loopback interface alone when it takes this machine for no part of a cluster; on Linux there is
+    # no argument for that (`_node_ip_address="127.0.0.1"` is replaced by the host's address).
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextlib.contextmanager
+def _environment(*, local: bool) -> Iterator[None]:
+    """Set what Ray reads from the environment, unless the user set it, and put everything back afterwards.
+
+    RAY_USAGE_STATS_ENABLED=0: nothing is sent to anybody.
+    RAY_AUTH_MODE=disabled, for a Ray of our own: unset, Ray 2.60 writes a token into the home directory, after which a
+    `ray start` or a `ray.init(address)` elsewhere fails or not depending on that file. Ours listens on the loopback
+    interface only; on a machine shared with people you do not trust, set RAY_AUTH_MODE=token.
+    """
+    wanted = {"RAY_USAGE_STATS_ENABLED": "0"} | ({"RAY_AUTH_MODE": "disabled"} if local else {})
+    added = [name for name in (*wanted, "PYTHONBREAKPOINT") if name not in os.environ]  # Ray sets the last one itself
+    os.environ.update({name: wanted[name] for name in added if name in wanted})
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

@@ -1,0 +1,165 @@
+"""Host one: a sweep on Ray Tune. One Tune run carries the whole sweep; the controller answers, Tune places and runs.
+
+    reason = run_on_ray(controller, TrainableFile(folder, "train.py", "train"), sweep_folder, HostOptions())
+
+The first SIGINT or SIGTERM ends the loop in order, with the open attempts ended as interrupted; the second does what it
+would do without us. One that comes before the loop passes through, as KeyboardInterrupt or (by Ray) SystemExit(15).
+Errors of the controller (StorageError, LeaseLostError) end the loop and are raised at its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from types import FrameType
+
+import ray
+
+from orchestrator.control.controller import Controller
+from orchestrator.errors import ClusterError
+from orchestrator.ray.host import cluster
+from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.host.loop import SweepRun, make_run
+from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.host.watchdog import Watchdog
+from orchestrator.ray.worker.function import Assignment, Gang
+from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
+from orchestrator.storage.location import Location
+from orchestrator.sweep.spec import Resources
+
+__all__ = ["HostOptions", "run_on_ray"]
+
+OVERDUE_S = 1.0
+"""How often overdue attempts are looked for, and the watchdog looks."""
+
+_log = logging.getLogger("stepladder")
+
+
+def run_on_ray(
+    controller: Controller,
+    trainable: Trainable,
+    sweep_folder: Location,
+    options: HostOptions,
+    on_step: Callable[[], None] = lambda: None,
+) -> str:
+    """Run a sweep until nothing is left to do or it is asked to stop; returns why it ended.
+
+    `on_step` is called at every turn of the loop, several times a second; what it raises ends the sweep. The answer is
+    `finished`, the controller's reason, or the name of a signal. Raises ClusterError where the cluster cannot hold a
+    trial or is lost, and whatever the controller raised.
+    """
+    bridge = Bridge(controller, sweep_folder.absolute(), time.monotonic)
+    handlers = _current_handlers()
+    try:
+        with cluster.connected(options):
+            resources = controller.state.plan.spec.resources
+            cluster.refuse_infeasible(resources)
+            places = _Capacity(resources, options.capacity_s)
+            run = make_run(bridge, _assignment(controller, trainable, options), resources, _session(controller), places)
+            watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
+            with _signals_to(bridge.leave):  # after ray.init, which sets its own
+                _drive(bridge, run, watchdog, on_step)
+    finally:
+        _restore(handlers)
+    if bridge.failure is not None:
+        raise bridge.failure
+    return bridge.leaving or bridge.done or "stopped"
+
+
+def _assignment(controller: Controller, trainable: Trainable, options: HostOptions) -> Assignment:
+    spec = controller.state.plan.spec
+    if isinstance(trainable, TrainableFile | Command):
+        trainable = replace(trainable, folder=trainable.folder.absolute())
+    gang = None if isinstance(trainable, Command) else _gang(spec.resources)
+    return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s, gang)
+
+
+def _gang(resources: Resources) -> Gang | None:
+    if resources.ranks == 1:
+        return None
+    cpus, gpus = int(resources.cpus / resources.ranks), int(resources.gpus / resources.ranks)
+    return Gang(resources.nodes, resources.ranks // resources.nodes, cpus, gpus)
+
+
+def _session(controller: Controller) -> str:
+    state = controller.state
+    return f"{state.plan.spec.name}-{state.sessions[-1].epoch if state.sessions else 0:06d}"
+
+
+def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, on_step: Callable[[], None]) -> None:
+    look_at = 0.0
+    try:
+        while not run.is_finished() and bridge.leaving is None and bridge.failure is None:
+            run.step()
+            run.reconcile()
+            bridge.turn(on_step)
+            now = time.monotonic()
+            if now >= look_at:
+                look_at = now + OVERDUE_S
+                for attempt in bridge.overdue():
+                    run.end(attempt)
+                watchdog.look(now, bridge.last_event, bridge.live.values(), run.describe)
+    except (ClusterError, ray.exceptions.RayError) as error:
+        bridge.interrupt_all()
+        if not isinstance(error, ClusterError):
+            error = ClusterError(f"Ray failed under the sweep: {error}. Nothing acknowledged is lost; resume it")
+        bridge.fail(error)
+    finally:
+        bridge.interrupt_all()  # first what must be durable, then what takes time
+        run.cleanup()
+
+
+class _Capacity:
+    """How many trials may be alive at once, read again from time to time: a cluster grows and shrinks."""
+
+    def __init__(self, resources: Resources, every_s: float) -> None:
+        self._resources = resources
+        self._every_s = every_s
+        self._read_at = float("-inf")
+        self._places = 1
+
+    def __call__(self) -> int:
+        now = time.monotonic()
+        if now - self._read_at >= self._every_s:
+            self._read_at = now
+            cluster.refuse_dead()
+            self._places = cluster.capacity(self._resources)
+        return self._places
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _current_handlers() -> dict[signal.Signals, object]:
+    return {number: signal.getsignal(number) for number in _SIGNALS} if _in_main_thread() else {}
+
+
+def _restore(handlers: dict[signal.Signals, object]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _signals_to(leave: Callable[[str], None]) -> Iterator[None]:
+    """Answer the first signal with `leave(its name)`; the second finds Python's default."""
+    if not _in_main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's call
+        _restore({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL})
+        leave(signal.Signals(number).name)
+
+    for number in _SIGNALS:
+        signal.signal(number, handle)
+    yield

@@ -1,0 +1,255 @@
+"""Ray Tune's loop with the controller behind it.
+
+Tune's own run function is not used, for what it does around the loop: snapshots of every trial's state (17 KB each, at
+the end in any case), a look at every trial's result files when it returns, signal handlers. Its loop, placement,
+actors and failure detection are `TuneController`, a developer interface of Ray's; what is overridden here is named with
+its reason. The next trial comes from `SweepSearch`, the verdict from `SweepScheduler`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+from ray.air.execution import PlacementGroupResourceManager
+from ray.air.execution._internal import RayActorManager
+from ray.exceptions import RayActorError, RayTaskError
+from ray.train._internal.storage import StorageContext
+from ray.tune import PlacementGroupFactory
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
+from ray.tune.registry import register_trainable
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import SearchAlgorithm
+
+from orchestrator.ray.host.bridge import Bridge, LiveAttempt
+from orchestrator.ray.host.bundles import bundles_of, strategy_of
+from orchestrator.ray.worker.checkpoints import FOLDER
+from orchestrator.ray.worker.function import REPORT_KEY, Assignment
+from orchestrator.ray.worker.outcomes import classify
+from orchestrator.ray.worker.worker import Placement, worker_class
+from orchestrator.storage.location import Location
+from orchestrator.storage.object_store import explained
+from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.trial import Outcome
+
+EMPTY_TURN_S = 0.05
+"""Pause at a turn with nothing alive and nothing to start."""
+LEAVE_S = 5
+"""Seconds that workers get for their `finally` when the loop ends; Tune's own is 10."""
+
+
+class SweepSearch(SearchAlgorithm):
+    """Turns the controller's next step into a Tune trial. One Tune trial is one attempt."""
+
+    def __init__(self, bridge: Bridge, places: Callable[[], int], make_trial: Callable[[LiveAttempt], Trial]) -> None:
+        self._bridge = bridge
+        self._places = places
+        self._make_trial = make_trial
+        self.trials: dict[str, Trial] = {}
+        """Tune's trials of the attempts that have not ended."""
+
+    def next_trial(self) -> Trial | None:
+        """Return the next trial; None when there is no place, or nothing to start now."""
+        attempt = self._bridge.next_attempt(self._places())
+        if attempt is None:
+            return None
+        self.trials[attempt.key] = self._make_trial(attempt)
+        return self.trials[attempt.key]
+
+    def is_finished(self) -> bool:
+        """Say whether nothing will be started any more."""
+        return self._bridge.is_over
+
+
+class SweepScheduler(FIFOScheduler):
+    """Passes reports to the controller and its verdicts to Tune, and tells it how attempts end."""
+
+    _supports_buffered_results = False
+
+    def __init__(self, bridge: Bridge, trials: Mapping[str, Trial]) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._trials = trials
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Tune's call
+        """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
+        stop = self._bridge.must_stop(trial.trial_id, result[REPORT_KEY])
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:  # noqa: ARG002
+        """Take the end of a training that returned, or obeyed a STOP."""
+        self._bridge.finished(trial.trial_id)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
+        """Take the end of a trial that no worker had taken yet."""
+        self._bridge.ended(trial.trial_id, Outcome.INTERRUPTED)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ARG002
+        """Return the oldest trial that waits, as FIFO does, without walking through all that have ended."""
+        return next((trial for trial in self._trials.values() if trial.status == Trial.PENDING), None)
+
+
+class SweepRun(TuneController):
+    """Tune's loop over one sweep: call `step` until `is_finished`, then `cleanup`."""
+
+    def __init__(
+        self, bridge: Bridge, search: SweepSearch, storage: StorageContext, *, reuse_workers: bool, teardown_s: float
+    ) -> None:
+        scheduler = SweepScheduler(bridge, search.trials)
+        super().__init__(search_alg=search, scheduler=scheduler, storage=storage, reuse_actors=reuse_workers)
+        self._bridge = bridge
+        self._attempts = search.trials
+        self._actor_manager = _ActorManager(resource_manager=PlacementGroupResourceManager())
+        self._class_cache = _ActorClasses()
+        self._insufficient_resources_manager = _Silent()
+        self._max_pending_trials = sys.maxsize  # `next_trial` bounds them; Tune's default is one at a time
+        self._buffer_length = 1  # Tune's buffering swaps its own two arguments
+        self._print_trial_errors = False  # the journal keeps them
+        self._actor_cleanup_timeout = int(teardown_s)
+        self._actor_force_cleanup_timeout = LEAVE_S
+
+    def on_step_begin(self) -> None:
+        """Read no resources for Tune's display: with none in the cluster that blocks for 2 s, again and again."""
+
+    def checkpoint(self, force: bool = False, wait: bool = False) -> None:
+        """Write no snapshot: the journal is the state."""
+
+    def describe(self, key: str) -> str:
+        """Say what Tune thinks of an attempt."""
+        trial = self._attempts.get(key)
+        if trial is None:
+            return "unknown"
+        actor = self._trial_to_actor.get(trial)
+        if actor is None:
+            return f"{trial.status}, no actor"
+        started = self._actor_manager.is_actor_started(actor)
+        return f"{trial.status}, actor {'started' if started else 'waits for resources'}"
+
+    def end(self, attempt: LiveAttempt) -> None:
+        """End the worker of an attempt that does not report: nothing short of its process obeys."""
+        trial = self._attempts.get(attempt.key)
+        if trial is None:
+            return
+        if trial.status == Trial.PENDING or trial.temporary_state.ray_actor is None:
+            self.stop_trial(trial)
+        else:
+            ray.kill(trial.temporary_state.ray_actor)
+
+    def reconcile(self) -> None:
+        """End the attempts whose Tune trial is over without anybody having been told, and forget the ended ones."""
+        for key, trial in list(self._attempts.items()):
+            if trial.is_finished():
+                self._bridge.ended(key, Outcome.LOST, "Ray Tune ended the trial without a word")
+                del self._attempts[key]
+
+    def _update_trial_queue(self, blocking: bool = False, timeout: int = 0) -> bool:  # noqa: ARG002 - Tune's call
+        # With nothing alive Tune waits here up to 600 s, asking once a second, deaf to everything else.
+        added = bool(super()._update_trial_queue(blocking=False))
+        if blocking and not added:
+            time.sleep(EMPTY_TURN_S)
+        return added
+
+    def _schedule_trial_restore(self, trial: Trial) -> bool:
+        # Called when an actor is ready, before its first `train`: the place for our own beginning.
+        self._schedule_trial_task(
+            trial=trial, method_name="begin", on_result=self._on_begun, on_error=self._trial_task_failure
+        )
+        return True
+
+    def _on_begun(self, trial: Trial, placement: Placement) -> None:
+        self._bridge.placed(trial.trial_id, placement.node, placement.gpu_ids)
+        self._schedule_trial_train(trial)
+
+    def _process_trial_failure(self, trial: Trial, exception: Exception) -> None:
+        self._bridge.ended(trial.trial_id, *classify(exception))
+        super()._process_trial_failure(trial, exception)
+
+
+class _Silent:
+    """Stands in for Tune's advice to somebody who calls Tune; the watchdog speaks for us."""
+
+    def on_no_available_trials(self, trials: list[Trial]) -> None:
+        """Say nothing."""
+
+
+class _ActorClasses:
+    """Makes actors of trainables without a runtime environment of their own.
+
+    Tune's adds one, which no worker process started ahead can serve (0.7 s a trial), and writes the driver's AWS keys
+    into it, which Ray logs in clear. What else it would set, `TrialWorker` sets itself.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[type, Any] = {}
+
+    def get(self, trainable: type) -> Any:
+        """Return the actor class of a trainable."""
+        if trainable not in self._known:
+            self._known[trainable] = ray.remote(trainable)
+        return self._known[trainable]
+
+
+class _ActorManager(RayActorManager):
+    """Takes every error that Ray may raise for a task for a lost actor.
+
+    Tune's own knows two kinds and ends the whole run on any other: a worker that Ray's memory monitor ended, say.
+    """
+
+    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+        if not isinstance(exception, RayActorError | RayTaskError):
+            lost = RayActorError(error_msg=str(exception))
+            lost.__cause__ = exception
+            exception = lost
+        super()._actor_task_failed(tracked_actor_task, exception)
+
+
+def make_run(
+    bridge: Bridge,
+    assignment: Assignment,
+    resources: Resources,
+    session_name: str,
+    places: Callable[[], int],
+) -> SweepRun:
+    """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints."""
+    storage = _storage(bridge.folder / FOLDER, session_name)
+    name = f"stepladder-{session_name}"
+    register_trainable(name, worker_class(assignment))
+    request = _request(resources, assignment)
+
+    def make_trial(attempt: LiveAttempt) -> Trial:
+        return Trial(
+            name,
+            config=attempt.config,
+            trial_id=attempt.key,
+            storage=storage,
+            placement_group_factory=request,
+            trial_name_creator=lambda trial: str(trial.trial_id),
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
+            max_failures=0,
+        )
+
+    reuse = resources.reuse_workers if resources.reuse_workers is not None else resources.gpus == 0
+    search = SweepSearch(bridge, places, make_trial)
+    return SweepRun(bridge, search, storage, reuse_workers=reuse, teardown_s=assignment.teardown_s)
+
+
+def _request(resources: Resources, assignment: Assignment) -> PlacementGroupFactory:
+    """Ask for the places of one trial: a bundle for each of its nodes.
+
+    Several processes find their places in those bundles, and Tune's own actor, which watches over them, needs none: it
+    sits on the first node with an empty bundle.
+    """
+    head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
+    return PlacementGroupFactory([*head, *bundles_of(resources)], strategy=strategy_of(resources))
+
+
+def _storage(folder: Location, session_name: str) -> StorageContext:
+    if not folder.is_remote:
+        return StorageContext(storage_path=str(folder), experiment_dir_name=session_name)
+    store, path = folder.store()
+    with explained(str(folder)):
+        return StorageContext(storage_path=path, storage_filesystem=store, experiment_dir_name=session_name)

@@ -1,0 +1,1 @@
+"""Looking at a cluster before a sweep pays for it."""

@@ -1,0 +1,203 @@
+"""Preflight: what would go wrong with a sweep on a cluster, found within a minute and before anything is paid for.
+
+    preflight(plan, trainable, sweep_folder, HostOptions("auto"))
+
+Versions, resources, storage and the training function are looked at on every node at once; then the baseline is
+trained for two reports. A probe folder, `.preflight/`, lies in the sweep's folder meanwhile and is removed afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.errors import ClusterError, StorageError
+from orchestrator.ray.host import cluster
+from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.preflight.findings import Finding
+from orchestrator.ray.preflight.probes import (
+    DRIVER_FILE,
+    Asked,
+    Look,
+    Node,
+    Replies,
+    alive_nodes,
+    explained,
+    import_function,
+    left_as_found,
+    look,
+    versions,
+)
+from orchestrator.ray.preflight.smoke import CHECK as SMOKE
+from orchestrator.ray.preflight.smoke import one_line, smoke_trial
+from orchestrator.ray.worker.trainable import Trainable, name_of
+from orchestrator.storage.location import Location
+from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.spec import Resources
+
+FOLDER = ".preflight"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a preflight waits."""
+
+    nodes_s: float
+    """Seconds for the answers of the nodes, which are asked at once."""
+    smoke_s: float
+    """Seconds for the smoke trial, from being asked for to its second report."""
+
+    @classmethod
+    def of(cls, total_s: float) -> Patience:
+        """Share `total_s` out: each of the two may have to import the training first."""
+        return cls(total_s / 2, total_s / 2)
+
+
+def preflight(
+    plan: Plan, trainable: Trainable, sweep_folder: Location, options: HostOptions, patience: Patience
+) -> list[Finding]:
+    """Look at everything a sweep needs, on every node; nothing of it is left behind.
+
+    Raises KeyboardInterrupt where a signal ended it, and nothing for what is wrong: that is a finding.
+    """
+    try:
+        with cluster.connected(options), _probe_folder(sweep_folder) as folder:
+            return _findings(plan, trainable, sweep_folder, folder, options, patience)
+    except ClusterError as error:
+        return [Finding.fails("ray", str(error), "start Ray there, or correct --address")]
+
+
+def _findings(
+    plan: Plan, trainable: Trainable, sweep_folder: Location, folder: Location, options: HostOptions, patience: Patience
+) -> list[Finding]:
+    resources, nodes = plan.spec.resources, alive_nodes()
+    token = secrets.token_bytes(16)
+    problem = _write(folder, token)
+    looking = Asked(nodes, look, folder)
+    workers = [node for node in nodes if node.runs_trials]
+    importing = Asked(workers, import_function, trainable, sees_gpus=resources.gpus > 0)
+    looks, imports = looking.replies(patience.nodes_s), importing.replies(patience.nodes_s)
+    findings = [
+        _versions(looks),
+        _resources(resources),
+        _storage(sweep_folder, token, problem, looks),
+        _imports(trainable, imports),
+    ]
+    return [*findings, _smoke(plan, trainable, folder, options, patience, findings)]
+
+
+def _versions(looks: Replies[Look]) -> Finding:
+    mine = versions()
+    others = defaultdict(list)
+    for node, found in looks.answers.items():
+        for name, version in found.versions.items():
+            if version != mine[name]:
+                others[f"{name} {version}"].append(node)
+    if others or not looks.answers:
+        there = [f"{_named(nodes)} has {version}" for version, nodes in others.items()]
+        text = f"{'; '.join([*there, *_failed(looks.failures)])}; here are {_listed(mine)}"
+        return Finding.fails("versions", text, "install the same on every node")
+    return Finding.holds("versions", f"{_listed(mine)}: here and on {_counted(len(looks.answers))}")
+
+
+def _resources(resources: Resources) -> Finding:
+    asks = f"a trial takes {resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
+    present = cluster.places(cluster.present_nodes(), resources)
+    if present:
+        return Finding.holds("resources", f"{asks}: {present} at once, as the cluster is now")
+    try:
+        cluster.refuse_infeasible(resources)
+    except ClusterError as error:
+        text, _, remedy = str(error).rpartition(". ")
+        return Finding.fails("resources", text, remedy)
+    return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
+
+
+def _storage(folder: Location, token: bytes, problem: str | None, looks: Replies[Look]) -> Finding:
+    if problem is not None:
+        return Finding.fails("storage", f"it cannot be written here: {problem}", "set storage to a folder that can be")
+    problems = [f"{node.name}: {found.problem}" for node, found in looks.answers.items() if found.problem]
+    if problems:
+        remedy = "make it writable on every node, or set storage to what is"
+        return Finding.fails("storage", "; ".join(problems), remedy)
+    blind = [node for node, found in looks.answers.items() if found.seen != token]
+    if blind:
+        text = f"{folder} is not shared: {_named(blind)} does not see there what is written here"
+        return Finding.fails("storage", text, "set storage to a folder that every node shares, or to s3://bucket/runs")
+    if not looks.answers:
+        return Finding.fails("storage", "; ".join(_failed(looks.failures)), "look at that node, or take it away")
+    text = f"{folder}: written and read here and on {_counted(len(looks.answers))}"
+    if looks.failures:
+        return Finding.fails("storage", "; ".join([text, *_failed(looks.failures)]), "look at that node")
+    return Finding.holds("storage", text)
+
+
+def _imports(trainable: Trainable, imports: Replies[str | None]) -> Finding:
+    reasons = defaultdict(list)
+    for node, text in imports.answers.items():
+        if text is not None:
+            reasons[one_line(text)].append(node)
+    if reasons:
+        text = "; ".join(f"on {_named(nodes)}: {reason}" for reason, nodes in reasons.items())
+        remedy = "every node needs the file and all that it imports: share or send the folder, install what lacks"
+        return Finding.fails("import", text, remedy)
+    if imports.failures:
+        remedy = "let the import wait for nothing, or look at that node; where it takes longer, give --patience SECONDS"
+        return Finding.fails("import", "; ".join(_failed(imports.failures)), remedy)
+    return Finding.holds("import", f"{name_of(trainable)}: on {_counted(len(imports.answers))}")
+
+
+def _smoke(
+    plan: Plan,
+    trainable: Trainable,
+    folder: Location,
+    options: HostOptions,
+    patience: Patience,
+    before: Sequence[Finding],
+) -> Finding:
+    failed = [finding.check for finding in before if finding.ok is False]
+    if failed:
+        return Finding.untold(SMOKE, f"not run: {', '.join(failed)} failed")
+    if not cluster.places(cluster.present_nodes(), plan.spec.resources):
+        return Finding.untold(SMOKE, "not run: no node that could hold it is up")
+    return smoke_trial(plan, trainable, folder, options, patience.smoke_s)
+
+
+@contextlib.contextmanager
+def _probe_folder(sweep_folder: Location) -> Iterator[Location]:
+    """Name a folder for the files of this preflight; whatever lies there afterwards is removed, with what it made."""
+    folder = sweep_folder.absolute() / FOLDER / secrets.token_hex(4)
+    try:
+        with left_as_found(folder):
+            yield folder
+    finally:
+        if folder.is_remote:
+            with contextlib.suppress(StorageError):  # it was a finding already
+                folder.delete()
+
+
+def _write(folder: Location, token: bytes) -> str | None:
+    try:
+        folder.files().replace(DRIVER_FILE, token)
+    except StorageError as error:
+        return explained(error)
+    return None
+
+
+def _failed(failures: Mapping[Node, str]) -> list[str]:
+    return [f"{node.name}: {why}" for node, why in failures.items()]
+
+
+def _named(nodes: Sequence[Node]) -> str:
+    return ", ".join(node.name for node in nodes)
+
+
+def _listed(versions_: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions_.items())
+
+
+def _counted(nodes: int) -> str:
+    return "1 node" if nodes == 1 else f"{nodes} nodes"

@@ -1,0 +1,148 @@
+"""The user's function run once in this process: its reports checked, what it raises turned into words.
+
+A report is checked where it is made, so that a mistake raises at the user's own line. What the function raises reaches
+the driver as words (see `failure`), never as a class that the driver lacks.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ray.tune import Checkpoint
+from ray.tune.result import RESULT_DUPLICATE
+
+from orchestrator.ray.worker.failure import ERROR, AttemptFailed, describe
+from orchestrator.ray.worker.reports import ReportError, read_report
+from orchestrator.ray.worker.trainable import (
+    TRIAL_KEY,
+    Command,
+    Trainable,
+    TrainableFile,
+    TrainableNotFoundError,
+    load,
+    name_of,
+)
+
+REPORT_KEY = "_report"
+"""Where a result carries its `WorkerReport`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gang:
+    """How the processes of one trial lie on nodes, where there are several."""
+
+    nodes: int
+    """Nodes of a trial."""
+    per_node: int
+    """Processes on each of them."""
+    cpus: int
+    """Whole CPUs of a process."""
+    gpus: int
+    """GPUs of a process."""
+
+    @property
+    def size(self) -> int:
+        """Processes in all."""
+        return self.nodes * self.per_node
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What every attempt of a sweep shares."""
+
+    trainable: Trainable
+    """The user's function or program."""
+    objective: str
+    """Key that every report must hold."""
+    fidelity: str
+    """Key that says how far the training is."""
+    teardown_s: float
+    """How long a stopped training may take to end."""
+    gang: Gang | None = None
+    """The processes that run the function together; None: one, the trial's own worker."""
+
+
+def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *, counts: bool = True) -> None:
+    """Call the user's function in the session's training thread; raises AttemptFailed, and SystemExit after a STOP.
+
+    `counts` is false in a process whose reports only keep pace.
+    """
+    reporter = _Reporter(assignment, type(session).report.__get__(session), counts=counts)
+    session.report = reporter.report
+    trainable = assignment.trainable
+    assert not isinstance(trainable, Command)
+    try:
+        reporter.take_output(load(trainable)(config))
+    except SystemExit as exit_:
+        if reporter.is_stopped:
+            raise
+        if exit_.code not in (None, 0):
+            raise AttemptFailed(ERROR, f"{name_of(trainable)} called sys.exit({exit_.code!r})") from None
+    except (ReportError, TrainableNotFoundError) as error:
+        raise AttemptFailed(ERROR, _located(error, trainable)) from None
+    except Exception as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
+        raise describe(error, _folder(trainable)) from None
+    reporter.close(fresh=config[TRIAL_KEY]["checkpoint"] is None)
+
+
+class _Reporter:
+    """Stands in for the session's `report`: checks what the user reports and remembers whether it was told to stop."""
+
+    def __init__(self, assignment: Assignment, send: Callable[..., None], *, counts: bool) -> None:
+        self.is_stopped = False
+        self._assignment = assignment
+        self._send = send
+        self._counts = counts
+        self._count = 0
+
+    def report(self, metrics: Mapping[str, Any], checkpoint: Checkpoint | None = None) -> None:
+        """Send a report and wait for the verdict; ends the training thread on STOP."""
+        if self.is_stopped:
+            sys.exit(0)  # the function caught the first SystemExit; it must not train on
+        if not self._counts:
+            self._pass_on({}, None)
+            return
+        report = read_report(metrics, self._assignment.objective, self._assignment.fidelity)
+        self._count += 1
+        self._pass_on({REPORT_KEY: report}, checkpoint)
+
+    def take_output(self, output: Any) -> None:
+        """Take what the function returned: as Ray Tune allows, a last report or a generator of reports."""
+        if inspect.isgenerator(output):
+            for reported in output:
+                self.report(cast("Mapping[str, Any]", reported))
+        elif (
+            isinstance(output, Mapping) and self._assignment.objective in output and self._assignment.fidelity in output
+        ):
+            self.report(output)
+
+    def close(self, *, fresh: bool) -> None:
+        """Tell Tune that the function returned. One that began anew and reported nothing is told what it lacks."""
+        if fresh and self._counts and not self._count:
+            names = f"{{{self._assignment.fidelity!r}: ..., {self._assignment.objective!r}: ...}}"
+            raise AttemptFailed(
+                ERROR,
+                f"{name_of(self._assignment.trainable)} returned without a report; call ray.tune.report({names}) in it",
+            )
+        self._pass_on({RESULT_DUPLICATE: True}, None)
+
+    def _pass_on(self, metrics: dict[str, Any], checkpoint: Checkpoint | None) -> None:
+        try:
+            self._send(metrics, checkpoint=checkpoint)
+        except SystemExit:
+            self.is_stopped = True
+            raise
+
+
+def _folder(trainable: Trainable) -> Path | None:
+    return trainable.found_folder() if isinstance(trainable, TrainableFile) else None
+
+
+def _located(error: Exception, trainable: Trainable) -> str:
+    frame = describe(error, _folder(trainable)).text.splitlines()
+    return f"{frame[-2].partition(' in ')[0]}: {error}" if len(frame) > 1 else str(error)

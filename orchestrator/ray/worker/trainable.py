@@ -1,0 +1,184 @@
+"""The user's training function: where it is, and how a worker process gets hold of it.
+
+The file is imported under its own name, with its folder first on `sys.path`, as if it had been started as a script
+beside its neighbours. A process imports it once and again only after the file changed. Needs neither ray nor the rest
+of the package: a worker imports this before anything else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from orchestrator.sweep.spec import SweepSpec
+
+TRIAL_KEY = "_trial"
+"""The one key of a configuration that is not a hyperparameter: what the training function may know of its trial.
+
+README, "What a training function is given", has its keys.
+"""
+
+TrainingFunction: TypeAlias = Callable[[dict[str, Any]], Any]
+
+
+class TrainableNotFoundError(Exception):
+    """The file or the function that the sweep file names is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainableFile:
+    """A training function by file and name, as the sweep file gives it."""
+
+    folder: Path
+    """Folder of the sweep file, absolute, as the driver sees it."""
+    file: str
+    """The Python file, relative to `folder`."""
+    function: str
+    """Name of the function in it."""
+
+    @classmethod
+    def from_spec(cls, folder: Path, trainable: str) -> TrainableFile:
+        """Read the sweep file's `file.py:function`; `folder` is the sweep file's."""
+        file, _, function = trainable.rpartition(":")
+        return cls(folder.absolute(), file, function)
+
+    def found_folder(self) -> Path:
+        """Return the sweep file's folder as this process sees it.
+
+        That is the driver's path, else the entry of `sys.path` that holds the file: Ray unpacks what was submitted with
+        a job under another path on each node, and puts that path there.
+        """
+        return _folder_with((self.file,), self.folder)
+
+    def load(self) -> TrainingFunction:
+        """Import the file, unless this process did, and return the function.
+
+        Raises TrainableNotFoundError where file or function are missing, and whatever the import raises.
+        """
+        folder = self.found_folder()
+        if not (folder / self.file).is_file():
+            raise TrainableNotFoundError(
+                f"{folder / self.file} is not there, though `trainable` names it; every node must see it under this "
+                "path, unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
+            )
+        module = _imported(folder / self.file, folder)
+        function = getattr(module, self.function, None)
+        if not callable(function):
+            defined = sorted(name for name, value in vars(module).items() if callable(value) and name[0] != "_")
+            raise TrainableNotFoundError(
+                f"{self.file} defines no function {self.function!r}; it defines {', '.join(defined) or 'none at all'}. "
+                f"Correct `trainable: {self.file}:<function>` in the sweep file"
+            )
+        loaded: TrainingFunction = function
+        return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A training program by its arguments, as the sweep file gives them."""
+
+    folder: Path
+    """Folder of the sweep file, absolute, as the driver sees it; the program runs there."""
+    arguments: tuple[str, ...]
+    """The program and its arguments, `{name}` in them for hyperparameters (see `sweepfile.placeholders`)."""
+    files: tuple[str, ...] = ()
+    """Those among them that name files of the folder."""
+
+    def found_folder(self) -> Path:
+        """Return the sweep file's folder as this process sees it, as `TrainableFile.found_folder` does."""
+        return _folder_with(self.files, self.folder)
+
+    @property
+    def search_path(self) -> str:
+        """Where programs are looked for: first among those of this Python's environment."""
+        return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+    def problem(self) -> str | None:
+        """Say why this process cannot start it; None where it can."""
+        program, folder = self.arguments[0], self.found_folder()
+        if not all((folder / file).is_file() for file in self.files) or not folder.is_dir():
+            return (
+                f"{folder} is not there with {', '.join(self.files) or 'anything in it'}; every node must see it under "
+                "this path, unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
+            )
+        if shutil.which(program if "/" not in program else folder / program, path=self.search_path) is None:
+            return f"there is no program {program!r}; install it, or give its path"
+        return None
+
+
+Trainable: TypeAlias = TrainableFile | TrainingFunction | Command
+"""A function in a file, or (from a notebook) the function itself, which then travels to the workers by pickle; or a
+program."""
+
+
+def named_in(spec: SweepSpec, folder: Path) -> TrainableFile | Command:
+    """Return what a specification trains, whose sweep file lies in `folder`."""
+    if spec.trainable is not None:
+        return TrainableFile.from_spec(folder, spec.trainable)
+    named = (argument for argument in spec.command or () if argument and not argument.startswith(("-", "/")))
+    files = tuple(argument for argument in named if (folder / argument).is_file())
+    return Command(folder.absolute(), spec.command or (), files)
+
+
+def _folder_with(files: Sequence[str], folder: Path) -> Path:
+    candidates = (folder, *(Path(entry) for entry in sys.path if entry))
+    return next((place for place in candidates if all((place / file).is_file() for file in files)), folder)
+
+
+def load(trainable: TrainableFile | TrainingFunction) -> TrainingFunction:
+    """Return the function; see `TrainableFile.load`."""
+    return trainable.load() if isinstance(trainable, TrainableFile) else trainable
+
+
+def name_of(trainable: Trainable) -> str:
+    """Name it as messages do: `train.py:train`."""
+    if isinstance(trainable, TrainableFile):
+        return f"{trainable.file}:{trainable.function}"
+    if isinstance(trainable, Command):
+        return shlex.join(trainable.arguments)
+    return str(getattr(trainable, "__name__", type(trainable).__name__))
+
+
+_STAMP = "__stepladder_stamp__"
+
+
+def _imported(path: Path, folder: Path) -> ModuleType:
+    status = path.stat()
+    stamp = (str(path), status.st_mtime_ns, status.st_size)
+    name = path.stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) != str(path):
+        name = f"{name}__trainable"  # the name is taken by a module that something else may rely on
+        known = sys.modules.get(name)
+    if known is not None and getattr(known, _STAMP, None) == stamp:
+        return known
+    _put_first(folder)
+    _put_first(path.parent)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    setattr(module, _STAMP, stamp)
+    return module
+
+
+def _put_first(folder: Path) -> None:
+    entry = str(folder)
+    if entry in sys.path:
+        sys.path.remove(entry)
+    sys.path.insert(0, entry)

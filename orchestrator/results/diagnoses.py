@@ -1,0 +1,60 @@
+"""Each final trial's learning curve, read where its reports pass, and what it showed.
+
+A fidelity that several attempts reported counts once, as the newest says. The loss of an untrained network is in no
+report, so it is never given to `diagnose`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.curves.diagnosis import CurvePoint, Diagnosis, diagnose
+from orchestrator.curves.remedy import in_its_place, learning_rate
+from orchestrator.curves.roles import Roles
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.trial import Trial
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+
+
+class Curves:
+    """The curves of the trials that are not final yet, and the diagnoses of those that are."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.diagnoses: dict[int, Diagnosis] = {}
+        """By trial; none for a trial that is not final, or ended without a report."""
+        self._plan = plan
+        self._roles = Roles(plan.spec.objective)
+        self._points: dict[int, dict[float, CurvePoint]] = {}
+
+    def take(self, event: ev.Event, trials: Sequence[Trial]) -> None:
+        """Take one record in, after the state that holds `trials` took it."""
+        if not isinstance(event, ev.Reported | ev.AttemptEnded):
+            return
+        if isinstance(event, ev.Reported):
+            self._points.setdefault(event.trial, {})[event.fidelity] = self._roles.point(event)
+        trial = trials[event.trial]
+        points = self._points.pop(event.trial, None) if trial.state.is_final else None
+        if points is not None:
+            self.diagnoses.setdefault(event.trial, _diagnosed(points, self._plan, trial))
+
+
+def winner_diagnosis(state: SweepState, events: Iterable[ev.Event]) -> Diagnosis | None:
+    """Return what the winner's learning curve shows; None while it is trained, and without any.
+
+    `events` are the sweep's, all of them.
+    """
+    winner = state.winner()
+    if winner is None or not winner.state.is_final:
+        return None
+    roles = Roles(state.plan.spec.objective)
+    own = (event for event in events if isinstance(event, ev.Reported) and event.trial == winner.number)
+    return _diagnosed({report.fidelity: roles.point(report) for report in own}, state.plan, winner)
+
+
+def _diagnosed(points: dict[float, CurvePoint], plan: Plan, trial: Trial) -> Diagnosis:
+    curve = [points[fidelity] for fidelity in sorted(points)]
+    return in_its_place(diagnose(curve, goal=plan.goal, learning_rate=learning_rate(trial.config)), trial)

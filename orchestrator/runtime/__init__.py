@@ -1,1 +1,0 @@
-"""Doing: the log on disk, the controller that answers, and the hosts that ask it."""

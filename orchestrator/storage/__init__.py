@@ -1,0 +1,1 @@
+"""Where a sweep's records lie: folders and object stores, the journal, the lease, requests, retention."""

@@ -1,0 +1,189 @@
+"""One writer at a time: a lease with an epoch, kept as files beside the journal.
+
+Taking epoch n is creating `journal/lease-n.json`, which only one can. The holder rewrites its file every few seconds; a
+file that stays the same for `TTL_S` of the watcher's own clock belongs to a dead holder (no two hosts' clocks are
+compared). On the holder's own host a dead process is seen at once. Whoever takes a lease over raises the epoch, and
+the journal refuses what an older epoch writes afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.errors import LeaseHeldError, LeaseLostError
+from orchestrator.storage.filesystem import FileSystem
+from orchestrator.storage.journal import FOLDER
+
+TTL_S = 30.0
+RENEW_S = 5.0
+_FILE = re.compile(r"lease-(\d{6})\.json")
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a lease."""
+
+    host: str
+    """Host name, for people."""
+    pid: int
+    """Process id; meaningful on that kernel and in that namespace only."""
+    kernel: str
+    """Boot id and pid namespace: processes with an equal one can see each other."""
+    born: str
+    """Start time of the process in kernel ticks: a re-used pid differs here."""
+
+    @classmethod
+    def current(cls) -> Holder:
+        """Describe this process."""
+        return cls(socket.gethostname(), os.getpid(), _kernel(), _born(os.getpid()))
+
+    def is_seen_dead(self) -> bool:
+        """Say whether this host can tell that the process is gone; False where it cannot tell."""
+        return self.kernel == _kernel() and self.born != _born(self.pid)
+
+
+class _Record(msgspec.Struct):
+    epoch: int
+    holder: Holder
+    since_t: float
+    renewals: int = 0
+    released: bool = False
+
+
+class Lease:
+    """A lease that this process holds; made by `acquire`."""
+
+    def __init__(self, files: FileSystem, record: _Record) -> None:
+        self._files = files
+        self._record = record
+        self._next = _name(record.epoch + 1)
+
+    @property
+    def epoch(self) -> int:
+        """Number of this driver among the sweep's drivers, 1 first."""
+        return self._record.epoch
+
+    @property
+    def holder(self) -> Holder:
+        """Who holds it: this process."""
+        return self._record.holder
+
+    def check(self) -> None:
+        """Raise LeaseLostError, naming the new holder, when a newer epoch exists."""
+        if self._files.exists(self._next):
+            newest = current(self._files)
+            assert newest is not None
+            raise LeaseLostError(
+                f"this driver was replaced: {_described(newest)}. It stops; nothing acknowledged is lost"
+            )
+
+    def renew(self) -> None:
+        """Show that the holder lives; to be called every `RENEW_S`. Raises LeaseLostError like `check`."""
+        self.check()
+        self._record.renewals += 1
+        self._write()
+
+    def release(self) -> None:
+        """Let the next driver in at once."""
+        if not self._files.exists(self._next):
+            self._record.released = True
+            self._write()
+
+    def _write(self) -> None:
+        self._files.replace(_name(self._record.epoch), msgspec.json.encode(self._record))
+
+
+def acquire(
+    files: FileSystem,
+    holder: Holder,
+    now: float,
+    sleep: Callable[[float], None],
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> Lease:
+    """Take the sweep's lease with the next epoch.
+
+    `now` is in seconds since the epoch, for people. Waits up to `TTL_S` (by calling `sleep` with seconds) while it
+    cannot tell whether the holder lives; `on_wait` is told what it waits for. Raises LeaseHeldError, naming the holder,
+    when the holder lives or another driver was quicker.
+    """
+    newest = current(files)
+    if newest is not None and not newest.released and not newest.holder.is_seen_dead():
+        _outwait(files, newest, sleep, on_wait)
+    record = _Record((newest.epoch if newest else 0) + 1, holder, now)
+    if not files.create(_name(record.epoch), msgspec.json.encode(record)):
+        winner = current(files)
+        assert winner is not None
+        raise LeaseHeldError(f"{_described(winner)}. {_REMEDY}")
+    return Lease(files, record)
+
+
+def current(files: FileSystem) -> _Record | None:
+    """Return the newest lease, whoever holds it; None before the first."""
+    epochs = [int(match[1]) for name in files.names(FOLDER) if (match := _FILE.fullmatch(name))]
+    return msgspec.json.decode(files.read(_name(max(epochs))), type=_Record) if epochs else None
+
+
+def describe_holder(files: FileSystem) -> str | None:
+    """Say who drives the sweep now and since when; None where nobody seems to."""
+    newest = current(files)
+    if newest is None or newest.released or newest.holder.is_seen_dead():
+        return None
+    return _described(newest)
+
+
+_REMEDY = "Watch it with `stepladder status`; if that driver is gone, try again in 30 s"
+
+
+def _outwait(files: FileSystem, seen: _Record, sleep: Callable[[float], None], on_wait: Callable[[str], None]) -> None:
+    if seen.holder.kernel == _kernel():
+        raise LeaseHeldError(f"{_described(seen)}. {_REMEDY}")
+    on_wait(f"{_described(seen)}; waiting up to {TTL_S:.0f} s to see whether it lives")
+    waited = 0.0
+    while waited < TTL_S:
+        sleep(1.0)
+        waited += 1.0
+        newest = current(files)
+        if newest is not None and newest.released:
+            return
+        if newest is not None and (newest.epoch, newest.renewals) != (seen.epoch, seen.renewals):
+            raise LeaseHeldError(f"{_described(newest)}. {_REMEDY}")
+
+
+def _described(record: _Record) -> str:
+    since = datetime.fromtimestamp(record.since_t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    holder = record.holder
+    return f"the sweep is driven by process {holder.pid} on {holder.host} since {since} (epoch {record.epoch})"
+
+
+def _name(epoch: int) -> str:
+    return f"{FOLDER}/lease-{epoch:06d}.json"
+
+
+def _kernel() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = Path("/proc/self/ns/pid").readlink()
+    except OSError:  # no /proc: a host name is the best there is
+        return socket.gethostname()
+    return f"{boot}/{namespace}"
+
+
+def _born(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "alive"

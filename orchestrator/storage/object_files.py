@@ -1,0 +1,223 @@
+"""The file operations on an object store: s3://, gs://, abfs://, by pyarrow's file systems.
+
+A store has no appending and, through pyarrow, no conditional put. So a file that grows is a folder of immutable
+segments, one for each `sync`, named by the bytes that they hold; and `create` lets its callers agree on one of them by
+writing objects that are never changed (see `orchestrator.storage.agreement`).
+
+    journal/000001.jsonl/000000000000/000000000000-000000000812     bytes 0 to 812, written by one commit
+    journal/000001.jsonl/000000000000/000000000812-000000001377
+    journal/000001.jsonl/000000000000-000000093004                  a whole block of them in one object
+
+`BLOCK` segments make a block, whose bytes are put once more as one object: who reads from the start reads few objects,
+who follows lists only the newest block. A reader takes what connects to where it stands, so it sees a prefix of what
+was written, always. What it needs of the store is that a put that was answered is seen by every later read and list,
+as S3, Google Cloud Storage and Azure promise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from random import Random
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
+
+from orchestrator.errors import StorageError
+from orchestrator.storage.agreement import Decision, Get, Names, Operation, Pause, Put, agree
+from orchestrator.storage.object_store import explained
+
+BLOCK = 256
+"""Segments in a block: two minutes of commits."""
+READERS = 16
+"""Objects read at once."""
+_SPAN = re.compile(r"(\d{12})-(\d{12})")
+
+
+class _Span(NamedTuple):
+    start: int
+    """First byte that the object holds."""
+    end: int
+    """First byte behind."""
+    key: str
+    """The object's key."""
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A file that this process appends to."""
+
+    end: int
+    """Bytes in the store."""
+    waiting: bytearray = field(default_factory=bytearray)
+    """Bytes that the next `sync` writes."""
+    block_start: int = 0
+    """First byte of the present block."""
+    block: bytearray = field(default_factory=bytearray)
+    """The present block's bytes."""
+    segments: int = 0
+    """Segments in it."""
+
+
+class ObjectFileSystem:
+    """A prefix on an object store. Every error is a StorageError that says what to do, and shows no secret."""
+
+    def __init__(self, store: FileSystem, prefix: str, place: str, block: int = BLOCK) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._place = place
+        self._block = block
+        self._growing: dict[str, _Growing] = {}
+
+    def read(self, name: str, offset: int = 0) -> bytes:
+        """Return the content from byte `offset` on; empty for a file that is not there."""
+        key = self._key(name)
+        with explained(f"{self._place}/{name}"):
+            blocks = self._list(key)
+            if blocks:
+                return self._read_segments(key, blocks, offset)
+            with contextlib.suppress(FileNotFoundError):
+                return self._get(key)[offset:]
+        return b""
+
+    def append(self, name: str, data: bytes) -> None:
+        """Take bytes for the end of a file. Nothing is written before `sync`."""
+        self._key(name)
+        if name not in self._growing:
+            end = len(self.read(name))
+            self._growing[name] = _Growing(end, block_start=end)
+        self._growing[name].waiting += data
+
+    def sync(self, name: str) -> None:
+        """Write everything appended to the file as one object."""
+        file = self._growing[name]
+        if not file.waiting:
+            return
+        start, end = file.end, file.end + len(file.waiting)
+        with explained(f"{self._place}/{name}"):
+            self._put(f"{self._key(name)}/{file.block_start:012d}/{start:012d}-{end:012d}", bytes(file.waiting))
+            file.end = end
+            file.block += file.waiting
+            file.segments += 1
+            file.waiting.clear()
+            if file.segments >= self._block:
+                self._put(f"{self._key(name)}/{file.block_start:012d}-{end:012d}", bytes(file.block))
+                self._growing[name] = _Growing(end, block_start=end)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put a whole file in place, atomically and durably."""
+        with explained(f"{self._place}/{name}"):
+            self._put(self._key(name), data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Put a whole file in place, durably, only if none is there; False if there is one.
+
+        Of several callers at once, one gets True, whoever crashes or is slow; its content may be put a second time by
+        another caller that found it missing.
+        """
+        if self.exists(name):
+            return False
+        caller = uuid4().hex
+        with explained(f"{self._place}/{name}"):
+            decision = self._agreed(name, agree(caller, data, Random(caller)))
+            if decision.winner == caller or not self.exists(name):
+                self._put(self._key(name), decision.content)
+        return decision.winner == caller
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is a file of that name."""
+        key = self._key(name)
+        with explained(f"{self._place}/{name}"):
+            return bool(self._store.get_file_info(key).type is not FileType.NotFound)
+
+    def names(self, folder: str) -> list[str]:
+        """List a folder's file names, sorted; empty for a folder that is not there."""
+        with explained(f"{self._place}/{folder}"):
+            return sorted(found.base_name for found in self._list(self._key(folder)) if found.base_name[0] != ".")
+
+    def close(self) -> None:
+        """Forget what is kept open for appending."""
+        self._growing.clear()
+
+    def _read_segments(self, key: str, blocks: list[FileInfo], offset: int) -> bytes:
+        chain = _chain(self._objects(key, blocks, offset), offset)
+        if not chain:
+            return b""
+        with ThreadPoolExecutor(min(READERS, len(chain))) as pool:
+            content = b"".join(pool.map(self._get, [each.key for each in chain]))
+        return content[offset - chain[0].start :]
+
+    def _objects(self, key: str, blocks: list[FileInfo], offset: int) -> Iterator[_Span]:
+        """Yield what may hold bytes from `offset` on: a block's own object, or its segments where it has none yet."""
+        whole = {span.start: span for info in blocks if (span := _span(info))}
+        starts = sorted({*whole, *(int(info.base_name) for info in blocks if info.base_name.isdecimal())})
+        for start, following in zip(starts, [*starts[1:], None], strict=True):
+            if following is not None and following <= offset:
+                continue
+            if start in whole:
+                yield whole[start]
+            else:
+                yield from (span for info in self._list(f"{key}/{start:012d}") if (span := _span(info)))
+
+    def _key(self, name: str) -> str:
+        pure = PurePosixPath(name)
+        if pure.is_absolute() or ".." in pure.parts:
+            raise StorageError(f"{name!r} leaves the sweep's folder {self._place}")
+        return f"{self._prefix}/{pure}"
+
+    def _get(self, key: str) -> bytes:
+        with self._store.open_input_stream(key) as file:
+            return bytes(file.read())
+
+    def _put(self, key: str, data: bytes) -> None:
+        with self._store.open_output_stream(key) as file:
+            file.write(data)
+
+    def _agreed(self, name: str, agreement: Generator[Operation, Any, Decision]) -> Decision:
+        folder, _, base = self._key(name).rpartition("/")
+        marks = f"{folder}/.{base}"
+        answer: object = None
+        while True:
+            try:
+                operation = agreement.send(answer)
+            except StopIteration as end:
+                decision: Decision = end.value
+                return decision
+            answer = self._answer(marks, operation)
+
+    def _answer(self, marks: str, operation: Operation) -> object:
+        match operation:
+            case Put(name, content):
+                self._put(f"{marks}/{name}", content)
+            case Get(name):
+                return self._get(f"{marks}/{name}")
+            case Pause(seconds):
+                time.sleep(seconds)
+            case Names():
+                return [info.base_name for info in self._list(marks)]
+        return None
+
+    def _list(self, key: str) -> list[FileInfo]:
+        found: list[FileInfo] = self._store.get_file_info(FileSelector(key, allow_not_found=True))
+        return [info for info in found if info.base_name]
+
+
+def _span(info: FileInfo) -> _Span | None:
+    match = _SPAN.fullmatch(info.base_name)
+    return _Span(int(match[1]), int(match[2]), info.path) if match else None
+
+
+def _chain(objects: Iterable[_Span], offset: int) -> list[_Span]:
+    """Return those that hold the bytes from `offset` on, in order, as far as they connect."""
+    chain: list[_Span] = []
+    for span in sorted(objects, key=lambda span: (span.start, -span.end)):
+        connects = span.start == chain[-1].end if chain else span.start <= offset < span.end
+        if connects:
+            chain.append(span)
+    return chain

@@ -1,0 +1,69 @@
+"""Requests to the driver of a sweep, as files in the sweep's folder: whoever has the storage can stop a sweep.
+
+`requests/stop-<epoch>.json` and `requests/cancel-<epoch>.json` are meant for the driver that holds the lease with that
+epoch. It looks every few seconds and obeys; a request dies with its epoch, so the next driver runs unasked.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from orchestrator.errors import UsageError
+from orchestrator.storage import lease
+from orchestrator.storage.filesystem import FileSystem
+
+FOLDER = "requests"
+POLL_S = 2.0
+"""How often a driver looks into a folder."""
+REMOTE_POLL_S = 5.0
+"""How often it looks into an object store, where a look takes time and costs."""
+
+
+class Request(StrEnum):
+    """What a driver can be asked; also why it then leaves."""
+
+    STOP = "stop"
+    """Start nothing more; what runs is trained to its end."""
+    CANCEL = "cancel"
+    """Leave now, after a flush; trials pause at their newest checkpoint."""
+
+
+class Requests:
+    """What the driver with one epoch is asked."""
+
+    def __init__(self, files: FileSystem, epoch: int) -> None:
+        self._files = files
+        self._epoch = epoch
+
+    def poll(self) -> Request | None:
+        """Return the request in force: cancel wins over stop, None without one. Raises StorageError."""
+        for kind in (Request.CANCEL, Request.STOP):
+            if self._files.exists(_name(kind, self._epoch)):
+                return kind
+        return None
+
+
+def put_request(files: FileSystem, kind: Request, now: float) -> int:
+    """Ask the sweep's driver for something and return its epoch; asking again changes nothing.
+
+    `now` is in seconds since the epoch. Raises UsageError where nobody drives the sweep.
+    """
+    holder = lease.current(files)
+    if holder is None or lease.describe_holder(files) is None:
+        raise UsageError(f"nobody drives this sweep now, so there is nothing to {kind}")
+    files.create(_name(kind, holder.epoch), msgspec.json.encode({"t": now}))
+    return holder.epoch
+
+
+def requested(files: FileSystem) -> Request | None:
+    """Return what the sweep's present driver was asked; None without a request, or without a driver."""
+    holder = lease.current(files)
+    if holder is None or lease.describe_holder(files) is None:
+        return None
+    return Requests(files, holder.epoch).poll()
+
+
+def _name(kind: Request, epoch: int) -> str:
+    return f"{FOLDER}/{kind}-{epoch:06d}.json"

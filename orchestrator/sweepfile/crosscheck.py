@@ -1,0 +1,248 @@
+"""What only the whole sweep file can show to be wrong: names that must exist, members that must fit together.
+
+Each check looks at a specification that is typed and in range; it yields key paths and sentences.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterator
+from itertools import pairwise
+from typing import TypeAlias
+
+from orchestrator import members
+from orchestrator.errors import SpecError
+from orchestrator.members import nearest
+from orchestrator.planning.compile import PACKAGES, stage_plans
+from orchestrator.storage.url import storage_problem
+from orchestrator.sweep.domains import Constant
+from orchestrator.sweep.space import Space
+from orchestrator.sweep.spec import Member, Stage, SweepSpec
+from orchestrator.sweepfile import placeholders
+from orchestrator.sweepfile.couplings import coupling_problems
+from orchestrator.sweepfile.lint import rules
+from orchestrator.sweepfile.messages import KeyPath, Problems, choose, show
+from orchestrator.sweepfile.spaces import leaves_folder
+from orchestrator.sweepfile.typed import typed
+
+Found: TypeAlias = Iterator[tuple[KeyPath, str]]
+
+WITHOUT_MOMENTUM = ("adagrad", "adadelta")
+"""Optimizers with neither momentum nor betas in torch."""
+SHARES_AT_LEAST = 0.985
+"""Sum of written shares that still counts as 1: three times 0.33 does."""
+
+_TRAINABLE = re.compile(r"[^:]+\.py:[A-Za-z_]\w*")
+
+
+def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int] = ()) -> None:
+    """Note every problem between the parts of `spec`; parts named in `broken` are placeholders and stay unjudged."""
+    for parts, check in _CHECKS:
+        if parts.isdisjoint(broken):
+            for path, text in check(spec):
+                problems.add(path, text)
+    for key in PACKAGES:
+        if key not in broken:
+            _check_member((key,), PACKAGES[key], getattr(spec, key), problems)
+    if "stages" not in broken:
+        for path, member in _stage_searchers(spec):
+            _check_member(path, PACKAGES["searcher"], member, problems)
+    if not problems:
+        for path, text in _misfits(spec):
+            problems.add(path, text)
+
+
+def _trainable(spec: SweepSpec) -> Found:
+    if spec.trainable is None:
+        return
+    if _TRAINABLE.fullmatch(spec.trainable) is None:
+        yield ("trainable",), f"{show(spec.trainable)} names no function; write file.py:function, e.g. train.py:train"
+    elif leaves_folder(spec.trainable):
+        yield ("trainable",), f"{show(spec.trainable)} leads out of the sweep file's folder; keep it in there or below"
+
+
+def _command(spec: SweepSpec) -> Found:
+    if spec.command is None:
+        return
+    for position, text in placeholders.problems(spec.command, list(spec.search_space)):
+        yield ("command", position), text
+    if not spec.command:
+        yield ("command",), "is empty; write the program and its arguments, as in [python, train.py]"
+
+
+def _places_of_command(spec: SweepSpec) -> Found:
+    """Yield what asks for more than one process to be started for a command, which starts its own."""
+    if spec.command is None:
+        return
+    if spec.resources.nodes > 1:
+        remedy = "remove it, or write `trainable: file.py:function`, which runs on several nodes"
+        yield ("resources", "nodes"), f"a command runs on one node; {remedy}"
+    elif spec.resources.processes not in (None, 1):
+        remedy = "remove it, and let torchrun or the like do so (torchrun --standalone --nproc-per-node ...)"
+        yield ("resources", "processes"), f"a command starts its processes itself; {remedy}"
+
+
+def _storage(spec: SweepSpec) -> Found:
+    path: KeyPath = ("storage",)
+    if problem := storage_problem(spec.storage):
+        yield path, problem
+
+
+def _metrics(spec: SweepSpec) -> Found:
+    if spec.objective.metric == spec.fidelity.metric:
+        metric = show(spec.objective.metric)
+        yield ("objective", "metric"), f"{metric} counts the training (fidelity.metric); optimise another metric"
+
+
+def _conditions(spec: SweepSpec) -> Found:
+    space = spec.search_space
+    for name, domain in space.items():
+        for parent, wanted in domain.when.items():
+            path: KeyPath = ("search_space", name, "when", parent)
+            if parent not in space:
+                yield path, f"{parent!r} is not in the search space; choose {nearest(parent, sorted(space))}"
+                continue
+            for position, value in enumerate(wanted):
+                if not space[parent].contains(value):
+                    yield (*path, position), f"{parent!r} can never be {show(value)}; choose values that it can take"
+    if circle := _circle(spec):
+        chain = ", ".join(f"{name} needs {parent}" for name, parent in pairwise(circle))
+        yield ("search_space", circle[0], "when"), f"the conditions go in a circle: {chain}; drop one of them"
+
+
+def _circle(spec: SweepSpec) -> list[str]:
+    done: set[str] = set()
+
+    def walk(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done or name not in spec.search_space:
+            return []
+        found = next(filter(None, (walk(parent, [*trail, name]) for parent in spec.search_space[name].when)), [])
+        done.add(name)
+        return found
+
+    return next(filter(None, (walk(name, []) for name in spec.search_space)), [])
+
+
+def _tunable(spec: SweepSpec) -> Found:
+    if all(isinstance(domain, Constant) for domain in spec.search_space.values()):
+        yield ("search_space",), "nothing can be tuned, every value is a constant; give one a range or choices"
+
+
+def _stages(spec: SweepSpec) -> Found:
+    stages = () if spec.stages == "auto" else spec.stages
+    if not spec.stages:
+        yield ("stages",), "is empty; write auto, or at least one stage"
+    owners: dict[str, str] = {}
+    for number, stage in enumerate(stages):
+        if any(stage.name == earlier.name for earlier in stages[:number]):
+            yield ("stages", number, "name"), f"{stage.name!r} names an earlier stage already; choose another name"
+        for position, name in enumerate(stage.tune):
+            path: KeyPath = ("stages", number, "tune", position)
+            domain = spec.search_space.get(name)
+            if domain is None:
+                yield path, f"{name!r} is not in the search space; choose {nearest(name, sorted(spec.search_space))}"
+            elif isinstance(domain, Constant):
+                yield path, f"{name!r} is a constant; remove it here, or give it a range or choices"
+            elif name in owners:
+                yield path, f"{name!r} is opened by stage {owners[name]!r} already; keep it in one of them"
+            owners.setdefault(name, stage.name)
+
+
+def _ignored(spec: SweepSpec) -> Found:
+    known = sorted(rules())
+    for name in spec.ignore:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            yield ("ignore", name), f"{name!r} is no rule{meant}; `stepladder check` names each rule that it applies"
+
+
+def _schedules(spec: SweepSpec) -> Found:
+    """Yield schedules that swing a momentum which an optimizer of the same configuration does not have."""
+    space = spec.search_space
+    schedule, optimizer = space.get("schedule"), space.get("optimizer")
+    if schedule is None or optimizer is None:
+        return
+    swinging = [name for name in ("cyclic", "one_cycle") if schedule.contains(name)]
+    met = [name for name in schedule.when.get("optimizer", WITHOUT_MOMENTUM) if name in WITHOUT_MOMENTUM]
+    lacking = [name for name in met if optimizer.contains(name)]
+    if swinging and lacking:
+        cannot = f"{' and '.join(swinging)} swing the momentum, which {' and '.join(map(str, lacking))} lacks"
+        yield ("search_space", "schedule"), f"{cannot}; extend schedules-without-momentum, or another optimizer"
+
+
+def _shares(spec: SweepSpec) -> Found:
+    stages = () if spec.stages == "auto" else spec.stages
+    shares = [stage.share for stage in stages if stage.share is not None]
+    total, complete = sum(shares), len(shares) == len(stages)
+    if total > 1 + 1e-9:
+        yield ("stages",), f"the shares sum to {total:.4g}; lower them to 1 at most"
+    elif shares and not complete and total > 1 - 1e-9:
+        yield ("stages",), "the shares sum to 1, nothing is left for the stages without one; lower them"
+    elif shares and complete and total < SHARES_AT_LEAST:
+        yield ("stages",), f"the shares sum to {total:.4g}; raise them to 1, or leave one out: it gets the rest"
+
+
+def _stage_searchers(spec: SweepSpec) -> Iterator[tuple[KeyPath, Member]]:
+    """Yield the searchers that stages name, and where."""
+    for number, stage in enumerate(() if spec.stages == "auto" else spec.stages):
+        if stage.searcher is not None:
+            yield ("stages", number, "searcher"), stage.searcher
+
+
+def _check_member(path: KeyPath, package: str, member: Member, problems: Problems) -> None:
+    name_at: KeyPath = (*path, "name") if (*path, "name") in problems.places else path
+    options_at: KeyPath = (*path, "options") if (*path, "options") in problems.places else path
+    try:
+        found = members.load(package, member.name)
+    except SpecError as error:
+        problems.add(name_at, str(error))
+    else:
+        typed(found.Options, member.options, problems, options_at)
+
+
+def _misfits(spec: SweepSpec) -> Found:
+    ladder, searcher = (members.load(PACKAGES[key], getattr(spec, key).name) for key in ("search", "searcher"))
+    if searcher.enumerates and not ladder.enumerable:
+        able = [name for name in members.names(PACKAGES["search"]) if members.load(PACKAGES["search"], name).enumerable]
+        cannot = f"{spec.searcher.name} goes through a list, which {spec.search.name} cannot use"
+        yield ("searcher",), f"{cannot}; set the key `search`: {choose(None, able)}"
+        return
+    try:
+        plans = stage_plans(spec)
+    except SpecError as error:
+        yield ("stages",), str(error).removeprefix("stages: ")
+        return
+    space, blocks = Space(spec.search_space), ladder.searcher_blocks([plan for plan in plans if plan.searcher is None])
+    for text in searcher.problems(space, blocks, searcher.Options.model_validate(spec.searcher.options)):
+        yield ("searcher",), text
+    by_stage = {plan.name for plan in plans if plan.searcher is not None}
+    for path, member in _stage_searchers(spec):
+        stage = spec.stages[int(path[1])]
+        assert isinstance(stage, Stage)
+        if stage.name not in by_stage:
+            yield path, f"{spec.search.name} searches all stages as one; drop it here, or choose another `search`"
+            continue
+        own = members.load(PACKAGES["searcher"], member.name)
+        for text in own.problems(space, [stage.tune], own.Options.model_validate(member.options)):
+            yield path, text
+
+
+_CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Found]], ...] = (
+    (frozenset({"trainable"}), _trainable),
+    (frozenset({"command", "search_space"}), _command),
+    (frozenset({"command", "resources"}), _places_of_command),
+    (frozenset({"storage"}), _storage),
+    (frozenset({"objective", "fidelity"}), _metrics),
+    (frozenset({"search_space"}), _conditions),
+    (frozenset({"search_space"}), _tunable),
+    (frozenset({"search_space", "stages"}), _stages),
+    (frozenset({"stages"}), _shares),
+    (frozenset({"search_space"}), _schedules),
+    (frozenset({"ignore"}), _ignored),
+    (frozenset({"search_space", "couple"}), coupling_problems),
+)
+"""Each check with the parts it looks at."""

@@ -1,0 +1,78 @@
+"""`key=value` on the command line, as in Hydra: sets one key of the sweep file, and its errors name the override.
+
+The value is YAML (`1e-3`, `[sgd, adam]`, `{low: 0, high: 1}`). A mapping is merged into a mapping that is there, all
+else replaces. `searcher`, `scheduler` and `search` may be reached into where the file has their short form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orchestrator.sweepfile.messages import OVERRIDE, KeyPath, Message, Place, Problems, dotted, show
+from orchestrator.sweepfile.yaml_source import Tree, UnreadableError, read
+
+_KEY = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*")
+
+
+def apply(overrides: Iterable[str], data: dict[str, Any], problems: Problems, members: Mapping[str, str]) -> None:
+    """Apply each override to `data` in order; `members` gives the keys with a short form and their default member."""
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or _KEY.fullmatch(key) is None:
+            place = Place(OVERRIDE, override)
+            problems.take(Message(place, "", "this is not key=value; write it as in budget.trials=20, without + or ~"))
+            continue
+        path = _path(key)
+        try:
+            value = read(text.encode(), override, OVERRIDE, path)
+        except UnreadableError as error:
+            problems.take(error.message)
+            continue
+        for inside, message in value.messages.items():
+            problems.take(message, inside)
+        _set(data, path, value, problems, members)
+
+
+def _path(key: str) -> KeyPath:
+    parts = re.sub(r"\[(\d+)\]", r".\1", key).split(".")
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _set(data: dict[str, Any], path: KeyPath, value: Tree, problems: Problems, members: Mapping[str, str]) -> None:
+    if len(path) > 1 and path[0] in members and isinstance(data.get(str(path[0])), str | None):
+        data[str(path[0])] = {"name": data.get(str(path[0])) or members[str(path[0])]}
+    place = value.places[path]
+    around: Any = data
+    for depth, part in enumerate(path):
+        if not _has_room(around, part):
+            problems.take(Message(place, dotted(path), _no_room(path[:depth], part, around)))
+            return
+        inside = around.get(part) if isinstance(around, dict) else around[part]
+        if depth == len(path) - 1:
+            around[part] = _merged(inside, value.data)
+        elif inside is None and isinstance(path[depth + 1], str):
+            inside = around[part] = {}
+            problems.places[path[: depth + 1]] = place
+        around = inside
+    problems.places.update(value.places)
+
+
+def _has_room(around: Any, part: str | int) -> bool:
+    if isinstance(around, list):
+        return isinstance(part, int) and part < len(around)
+    return isinstance(around, dict) and isinstance(part, str)
+
+
+def _no_room(path: KeyPath, part: str | int, around: Any) -> str:
+    if isinstance(around, list):
+        return f"{dotted(path)} is a list of {len(around)}; {show(part)} is no position in it, the first is 0"
+    what = "is not written in the file" if around is None else f"is {show(around)}"
+    return f"{dotted(path)} {what}; {show(part)} cannot be set inside it"
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    return new

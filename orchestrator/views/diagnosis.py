@@ -1,0 +1,46 @@
+"""The winner's learning curve as lines of a terminal."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from orchestrator.curves.diagnosis import Diagnosis, Verdict
+from orchestrator.curves.reading import CurveReading, curve_reading
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+
+
+def reading_lines(reading: CurveReading) -> list[tuple[str, str]]:
+    """Return labels with their texts, for a table of two columns."""
+    said = "falls slowly" if reading.verdict == Verdict.TOO_LOW else reading.verdict.replace("_", " ")
+    rows = [("curve", f"{said}; {reading.advice}" if reading.advice else said), ("curve", reading.seen)]
+    if reading.change is not None:
+        rows.append(("try", wrapped(reading.command) if reading.command else reading.change))
+    if reading.new is not None:
+        rows.append(("try", f"(the training function must read {reading.new}; orchestrator.training does)"))
+    return rows
+
+
+def reading_text(state: SweepState, diagnosis: Diagnosis | None) -> str | None:
+    """Return what is said beside an export: the winner's diagnosis, a few lines; None where there is nothing to say."""
+    winner = state.winner()
+    if winner is None or diagnosis is None:
+        return None
+    reading = curve_reading(state.plan, winner, diagnosis)
+    if not reading.is_worth_telling:
+        return None
+    texts = [text for _, text in reading_lines(reading)]
+    return "\n".join([f"trial {winner.number}: {texts[0]}", *texts[1:]])
+
+
+def wrapped(command: str, width: int = 84) -> str:
+    """Break a command that is longer than `width` before its arguments, so that a shell reads it as one."""
+    lines = [""]
+    for part in map(shlex.quote, shlex.split(command)):
+        if lines[-1] and len(lines[-1]) + len(part) >= width:
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += f" {part}" if lines[-1] else part
+    return " \\\n".join(lines)

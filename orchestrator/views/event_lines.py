@@ -1,0 +1,140 @@
+"""Progress where nobody watches a terminal: one line an event, found by comparing a state with what was told before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator import wording
+from orchestrator.results.summary import valued_at
+from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.views.status import last_line
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+
+BURST = 20
+"""Lines about single trials that may be written at once."""
+LINES_PER_S = 2.0
+"""And how many a second on average; the rest is counted and said in one line."""
+
+_WORDS = {
+    TrialState.COMPLETED: "done",
+    TrialState.PRUNED: "stopped early",
+    TrialState.DIVERGED: "diverged",
+    TrialState.FAILED: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    is_important: bool = False
+
+
+class EventLines:
+    """Turns the steps of a sweep into lines. Looks at open trials only, so that a step stays cheap."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, int] = {}  # open trial -> attempts told
+        self._trials = 0
+        self._stages = 0
+        self._ended = 0
+        self._best: float | None = None
+        self._withheld = 0
+        self._credit = float(BURST)
+        self._credited_t: float | None = None
+
+    def begin(self, state: SweepState) -> int:
+        """Take what happened before the newest driver as told; returns how many trials had ended by then."""
+        since = state.sessions[-1].t if state.sessions else state.started_t
+        self._stages = sum(1 for entry in state.stages_entered.values() if entry.t < since)
+        earlier = [trial for trial in state.trials if trial.attempts and trial.attempts[0].started_t < since]
+        self._trials = len(earlier)
+        for trial in earlier:
+            if not trial.state.is_final or trial.attempt.started_t >= since:
+                self._told[trial.number] = sum(1 for attempt in trial.attempts if attempt.started_t < since)
+            elif trial.state is TrialState.COMPLETED and trial.value is not None:
+                self._is_best(state, trial.value)
+        self._ended = self._trials - len(self._told)
+        return self._ended
+
+    def lines(self, state: SweepState, now: float) -> list[str]:
+        """Return what is new at `now` (seconds since the epoch), oldest first."""
+        since = 0.0 if self._credited_t is None else max(0.0, now - self._credited_t)
+        self._credit, self._credited_t = min(BURST, self._credit + since * LINES_PER_S), now
+        lines = []
+        for line in (*self._entered(state), *self._news(state)):
+            if line.is_important or self._credit >= 1:
+                self._credit -= 0 if line.is_important else 1
+                lines.append(line.text)
+            else:
+                self._withheld += 1
+        if self._withheld and self._credit >= BURST / 2:
+            lines.append(f"and {wording.counted(self._withheld, 'line')} about other trials left out")
+            self._withheld = 0
+        return lines
+
+    def _entered(self, state: SweepState) -> Iterator[_Line]:
+        for entry in list(state.stages_entered.values())[self._stages :]:
+            self._stages += 1
+            block = next((stage.tune for stage in state.plan.stages if stage.name == entry.stage), ())
+            text = f"stage {entry.stage} ({self._stages} of {len(state.plan.stages)}) opens {', '.join(block)}"
+            if entry.incumbent is not None:
+                text += f"; best so far {wording.number(entry.value)} (trial {entry.incumbent})"
+            yield _Line(text, is_important=True)
+
+    def _news(self, state: SweepState) -> Iterator[_Line]:
+        for number in range(self._trials, len(state.trials)):
+            self._told[number] = 0
+        self._trials = len(state.trials)
+        for number in list(self._told):
+            trial = state.trials[number]
+            if len(trial.attempts) > self._told[number]:
+                self._told[number] = len(trial.attempts)
+                for note in trial.notes if len(trial.attempts) == 1 else ():
+                    yield _Line(f"trial {trial.number}: {note}")
+                yield _Line(_started(state, trial))
+            if trial.state.is_final:
+                del self._told[number]
+                self._ended += 1
+                yield self._finished(state, trial)
+
+    def _finished(self, state: SweepState, trial: Trial) -> _Line:
+        text = f"{_name(trial)} {_WORDS[trial.state]}"
+        is_best = False
+        if trial.value is not None:
+            text += f": {state.plan.spec.objective.metric} {wording.number(trial.value)}"
+            text += f" at {state.plan.spec.fidelity.metric} {wording.number(valued_at(trial))}"
+            is_best = trial.state is TrialState.COMPLETED and self._is_best(state, trial.value)
+            text += ", the best so far" if is_best and trial.number else ""
+        if trial.state is TrialState.FAILED:
+            text += f": {last_line(trial)}"
+        return _Line(f"{text} [{self._ended}/{state.plan.spec.budget.trials}]", is_important=is_best)
+
+    def _is_best(self, state: SweepState, value: float) -> bool:
+        if self._best is not None and not state.plan.better(value, self._best):
+            return False
+        self._best = value
+        return True
+
+
+def _name(trial: Trial) -> str:
+    return f"trial {trial.number}" if trial.number else "trial 0 (the baseline)"
+
+
+def _started(state: SweepState, trial: Trial) -> str:
+    attempt = trial.attempts[-1]
+    if attempt.number == 0:
+        shown = trial.block if trial.parent is not None else state.plan.space.tunable
+        origin = "" if trial.parent is None else f" from trial {trial.parent}"
+        how = f" ({trial.move}{origin})" if trial.number else ""
+        config = {name: trial.config[name] for name in shown if name in trial.config}
+        return f"{_name(trial)} started{how}: {wording.configuration(config)}"
+    origin = (
+        f"{state.plan.spec.fidelity.metric} {wording.number(attempt.resumed_from)}"
+        if attempt.resumed_from
+        else "the start"
+    )
+    return f"{_name(trial)} goes on from {origin} (attempt {attempt.number + 1})"

@@ -1,0 +1,142 @@
+"""`stepladder plan`: what a sweep would do and cost, before anything is paid for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator import wording
+from orchestrator.planning.estimate import Estimate, Hours, estimate
+from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
+from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.spec import SweepSpec
+from orchestrator.views.render import listing, pairs
+
+
+def plan_answer(plan: Plan, workers: int, seconds: float | None) -> Group:
+    """Return a plan for a person to read, estimated for `workers` trials at once.
+
+    `seconds` is what one unit of fidelity takes, None where nobody knows yet.
+    """
+    found = estimate(plan, workers, seconds)
+    parts = (_facts(plan, found), _stages(found), _rungs(plan, found), _space(plan), _cost(plan, found))
+    return Group(Text(plan.sweep_id, style="bold"), *(piece for part in parts for piece in (Text(), part)))
+
+
+def plan_document(plan: Plan, workers: int, seconds: float | None) -> dict[str, Any]:
+    """Return the same as plain data for `--json`; what is unknown is None."""
+    found, spec = estimate(plan, workers, seconds), plan.spec
+    return {
+        "sweep_id": plan.sweep_id,
+        "objective": spec.objective.model_dump(mode="json"),
+        "fidelity": spec.fidelity.model_dump(mode="json"),
+        "trials": spec.budget.trials,
+        "seconds_per_fidelity": seconds,
+        "baseline": plan.space.baseline,
+        "estimate": {**asdict(found), "stages": [asdict(stage) | {"trials": stage.trials} for stage in found.stages]},
+        "plan": plan.model_dump(mode="json"),
+    }
+
+
+def _facts(plan: Plan, found: Estimate) -> Table:
+    spec = plan.spec
+    unit = wording.counted(spec.fidelity.max, spec.fidelity.metric)
+    size = found.configurations
+    room = "" if size is None else f" (the space holds {wording.counted(size, 'configuration')})"
+    caps = {
+        "GPU-hours": None if spec.budget.gpu_hours is None else wording.hours(spec.budget.gpu_hours),
+        "CPU-hours": None if spec.budget.cpu_hours is None else wording.hours(spec.budget.cpu_hours),
+        "on the clock": None if spec.budget.wall is None else wording.duration(spec.budget.wall),
+    }
+    rows = [
+        ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.program}"),
+        ("trials", f"{spec.budget.trials}{room}, each up to {unit}, {found.workers} at once"),
+        ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, early stopping by {spec.scheduler.name}"),
+        ("a trial takes", _needs(spec)),
+    ]
+    stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
+    return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
+
+
+def _needs(spec: SweepSpec) -> str:
+    resources = spec.resources
+    kinds = {"CPU": resources.cpus, "GPU": resources.gpus}
+    text = " and ".join(wording.counted(amount, kind) for kind, amount in kinds.items() if amount)
+    if resources.nodes > 1:
+        text += f" on {resources.nodes} nodes" if resources.spread else f" on up to {resources.nodes} nodes"
+    return (
+        text
+        if resources.ranks == 1 or spec.command
+        else f"{text}, for {resources.ranks} processes under torch.distributed"
+    )
+
+
+def _stages(found: Estimate) -> Table:
+    counts = ["model-based", *(["short"] if any(stage.short for stage in found.stages) else [])]
+    table = listing("stage", "opens", "trials", "numbered", *counts, numeric=frozenset({"trials", *counts}))
+    for stage in found.stages:
+        numbers = f"{stage.first} to {stage.last}" if stage.trials > 0 else "none"
+        row = (Text(stage.name), Text(", ".join(stage.tune)), str(stage.trials), numbers)
+        table.add_row(*row, *(f"{number:.0f}" for number in (stage.model_based, stage.short)[: len(counts)]))
+    return table
+
+
+def _rungs(plan: Plan, found: Estimate) -> Table:
+    fidelity = plan.spec.fidelity
+    table = listing(
+        "bracket", f"rungs ({fidelity.metric})", "share", "expected of a trial", numeric=frozenset({"share"})
+    )
+    for number, bracket in enumerate(found.brackets):
+        rungs = ", ".join(wording.number(rung) for rung in bracket.rungs) or "none"
+        expected = "known afterwards" if bracket.expected is None else _trained(bracket.expected, fidelity.metric)
+        row = (str(number), f"{rungs}, then {wording.number(fidelity.max)}", f"{bracket.share:.0%}", expected)
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _space(plan: Plan) -> Table:
+    table = listing("hyperparameter", "values", "default", "tier", "only with", numeric=frozenset({"tier"}))
+    for name, domain in plan.space.items():
+        conditions = (
+            f"{parent} {' or '.join(wording.scalar(value) for value in wanted)}"
+            for parent, wanted in domain.when.items()
+        )
+        row = (name, _values(domain), wording.scalar(domain.default), str(domain.tier), ", ".join(conditions))
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _values(domain: Hyperparameter) -> str:
+    if isinstance(domain, Constant):
+        return "constant"
+    if isinstance(domain, Choice):
+        return ", ".join(wording.scalar(choice) for choice in domain.choices)
+    step = "" if domain.step in (None, 1) else f" in steps of {wording.scalar(domain.step or 1)}"
+    unit = f" {domain.unit}" if domain.unit else ""
+    return f"{wording.scalar(domain.low)} to {wording.scalar(domain.high)}{unit}, {domain.scale}{step}"
+
+
+def _cost(plan: Plan, found: Estimate) -> Table:
+    metric = plan.spec.fidelity.metric
+    rows = [("at most", _sum(found.most_fidelity, found.most_hours, metric))]
+    if found.expected_fidelity is not None:
+        rows.append(("expected", _sum(found.expected_fidelity, found.expected_hours, metric)))
+    if found.most_hours is None:
+        rows.append(("hours", f"unknown until one {metric} was timed: run it once, or give --epoch-seconds"))
+    return pairs(rows)
+
+
+def _sum(fidelity: float, hours: Hours | None, metric: str) -> str:
+    if hours is None:
+        return _trained(fidelity, metric)
+    gpu = f"{wording.hours(hours.gpu)} GPU-hours, " if hours.gpu else ""
+    cpu = f"{wording.hours(hours.cpu)} CPU-hours, " if hours.cpu else ""
+    return f"{_trained(fidelity, metric)}, {gpu}{cpu}{wording.duration(hours.wall * 3600)} on the clock"
+
+
+def _trained(fidelity: float, metric: str) -> str:
+    return wording.counted(round(fidelity, 1 if fidelity < 100 else None), metric)

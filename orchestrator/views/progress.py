@@ -1,0 +1,185 @@
+"""Live progress on stderr: redrawn on a terminal, one line an event elsewhere.
+
+It is told of every step of the driver and must not slow it: a step costs a comparison, a new picture is made a few
+times a second at most, and less often where a sweep is so large that pictures take time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter, time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleRenderable, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator import wording
+from orchestrator.results.summary import Summary, summarise
+from orchestrator.views.event_lines import EventLines
+from orchestrator.views.render import WIDTH
+from orchestrator.views.status import reached, spent
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+    from orchestrator.sweep.plan import Plan
+
+PERIOD_S = 0.25
+"""Least time between two pictures."""
+QUIET_S = 60.0
+"""Without a terminal, a line on the whole sweep is written after so long without another; after a twentieth of the
+elapsed time where that is longer."""
+_MAX_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast this driver gets on."""
+
+    elapsed_s: float = 0.0
+    """Seconds since it began."""
+    left_s: float | None = None
+    """Estimate of the seconds to the end; None before three trials ended."""
+
+
+def pace(summary: Summary, ended_before: int, elapsed_s: float) -> Pace:
+    """Estimate the rest from the trials that this driver brought to an end."""
+    ended = summary.tally.ended - ended_before
+    if ended < 3:
+        return Pace(elapsed_s)
+    return Pace(elapsed_s, max(0, summary.planned - summary.tally.ended) * elapsed_s / ended)
+
+
+class Progress:
+    """A context manager around a driver's loop, which calls `on_step` as often as it likes.
+
+    `clock` returns seconds since the epoch, the same that `on_step` is given. On a terminal, what others write to
+    stdout or stderr meanwhile appears above the picture, on stderr: stdout is for answers.
+    """
+
+    def __init__(self, plan: Plan, console: Console, clock: Callable[[], float] = time) -> None:
+        self._plan = plan
+        self._console = console
+        self._clock = clock
+        self._began_t = clock()
+        self._ended_before: int | None = None
+        self._due_t = self._said_t = self._began_t
+        self._lines = EventLines()
+        self._picture: ConsoleRenderable = Text(f"{plan.sweep_id}: waiting for the first trial")
+        self._live: Live | None = None
+
+    def __enter__(self) -> Progress:
+        """Begin to draw, on a terminal."""
+        if self._console.is_terminal:
+            self._live = Live(
+                console=self._console,
+                get_renderable=lambda: self._picture,
+                refresh_per_second=1 / PERIOD_S,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Take the picture away."""
+        if self._live is not None:
+            self._live.stop()
+
+    def on_step(self, state: SweepState, now: float) -> None:
+        """Take note of a step at `now`, seconds since the epoch."""
+        if self._ended_before is None:
+            self._ended_before = self._lines.begin(state)
+        if self._live is None:
+            self._say(state, now)
+        elif now >= self._due_t:
+            begun = perf_counter()
+            self._picture = picture(*self._seen(state, now))
+            self._due_t = now + max(PERIOD_S, (perf_counter() - begun) / _MAX_SHARE)
+
+    def say(self, text: str) -> None:
+        """Write a line of its own, above the picture."""
+        self._console.print(Text(text))
+
+    def _say(self, state: SweepState, now: float) -> None:
+        lines = self._lines.lines(state, now)
+        if not lines and now - self._said_t >= max(QUIET_S, (now - self._began_t) / 20):
+            lines = [overview(*self._seen(state, now))]
+        for line in lines:
+            self._said_t = now
+            self._console.print(
+                Text(clipped(f"[{wording.duration(now - self._began_t)}] {line}", min(WIDTH, self._console.width)))
+            )
+
+    def _seen(self, state: SweepState, now: float) -> tuple[Summary, Pace]:
+        summary = summarise(state, now)
+        return summary, pace(summary, self._ended_before or 0, now - self._began_t)
+
+
+def picture(summary: Summary, found: Pace) -> Group:
+    """Return the picture that is redrawn on a terminal: stage, bar, trials, best against baseline, spend, time left."""
+    tally = summary.tally
+    bar = Table.grid(padding=(0, 1), expand=True)
+    bar.add_column(ratio=1)
+    bar.add_column(no_wrap=True)
+    bar.add_row(
+        ProgressBar(total=max(1, summary.planned), completed=tally.ended),
+        Text(f"{tally.ended}/{summary.planned} trials"),
+    )
+    lines = [_stage_line(summary), _best_line(summary), _cost_line(summary, found)]
+    head, best, cost = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
+    head.stylize("bold")
+    return Group(head, bar, Text(_trials(summary), no_wrap=True, overflow="ellipsis"), best, cost)
+
+
+def overview(summary: Summary, found: Pace) -> str:
+    """Return the same on one line."""
+    head = ", ".join([f"{summary.tally.ended}/{summary.planned} trials", *_left(found)])
+    parts = [f"{head}: {_trials(summary)}"]
+    if summary.best is not None:
+        parts.append(f"best {wording.number(summary.best.value)}")
+    parts.append(wording.counted(round(summary.spend.fidelity, 2), summary.fidelity_metric))
+    return ", ".join(parts)
+
+
+def clipped(line: str, width: int) -> str:
+    """Cut a line that is too wide."""
+    line = " ".join(line.splitlines())
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def _stage_line(summary: Summary) -> str:
+    for index, stage in reversed(list(enumerate(summary.stages, 1))):
+        if stage.is_entered:
+            block = f" ({', '.join(stage.block)})" if stage.block else ""
+            return f"{summary.sweep_id}: stage {index} of {len(summary.stages)}, {stage.name}{block}"
+    return f"{summary.sweep_id}: starting"
+
+
+def _trials(summary: Summary) -> str:
+    tally = summary.tally
+    text = f"{tally.running} running, {tally.done} done, {tally.stopped} stopped"
+    rare = [f"{count} {word}" for count, word in ((tally.failed, "failed"), (tally.waiting, "waiting")) if count]
+    return ", ".join([text, *rare])
+
+
+def _best_line(summary: Summary) -> str:
+    if summary.best is None:
+        return f"no {summary.metric} reported yet"
+    text = f"best {reached(summary, summary.best)}, trial {summary.best.trial}"
+    if summary.baseline is not None and summary.best.trial != 0:
+        text += f"; baseline {wording.number(summary.baseline.value)}"
+    return text
+
+
+def _cost_line(summary: Summary, found: Pace) -> str:
+    return ", ".join([spent(summary), f"{wording.duration(found.elapsed_s)} elapsed", *_left(found)])
+
+
+def _left(found: Pace) -> list[str]:
+    return [] if found.left_s is None else [f"about {wording.duration(found.left_s)} left"]

@@ -1,0 +1,298 @@
+"""`stepladder status`, and the summary at the end of `run`: where a sweep stands and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from time import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator import wording
+from orchestrator.curves.reading import CurveReading, curve_reading
+from orchestrator.results.export import ordered
+from orchestrator.results.summary import Mark, Summary, summarise
+from orchestrator.sweep.domains import Config
+from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.views.diagnosis import reading_lines
+from orchestrator.views.render import listing, pairs
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+    from orchestrator.curves.diagnosis import Diagnosis
+    from orchestrator.storage.location import Location
+
+Condition = Literal["running", "finished", "stopped", "interrupted"]
+
+_ENDS = {
+    "finished": "all trials of the budget are done",
+    "exhausted": "every configuration of the search space was tried",
+    "gpu_hours": "the cap on GPU-hours is reached",
+    "cpu_hours": "the cap on CPU-hours is reached",
+}
+_STOPS = {
+    "wall": "the cap on wall time is reached",
+    "SIGINT": "stopped by Ctrl-C",
+    "SIGTERM": "stopped by a signal (SIGTERM)",
+    "stop": "stopped on request, its running trials trained to the end",
+    "cancel": "cancelled on request",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error that trials ended with."""
+
+    error: str
+    """Its last line."""
+    trials: int
+    """How many trials."""
+    first: int
+    """Number of the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a sweep stands."""
+
+    folder: str
+    """The sweep's folder, as the user would type it."""
+    condition: Condition
+    """Whether a driver works on it, nothing is left to do, it can go on, or its driver died."""
+    detail: str
+    """One sentence on that."""
+    requested: str | None
+    """What its driver was asked: stop or cancel; None without a request."""
+    summary: Summary
+    """The numbers."""
+    winner_config: Config | None
+    """The winner's configuration; None before any report."""
+    winner_notes: tuple[str, ...]
+    """What was re-scaled or narrowed for the winner, and why."""
+    winner_diagnosis: CurveReading | None
+    """What the winner's learning curve shows; None while it is trained, and without any."""
+    failures: tuple[Failure, ...]
+    """The most frequent errors first, three at most."""
+    started_t: float
+    """When it was planned, seconds since the epoch."""
+    last_t: float
+    """When the newest record was written, likewise."""
+    files: dict[str, str]
+    """Where its results lie."""
+    next: tuple[str, ...]
+    """Commands worth typing now."""
+
+
+def status(
+    state: SweepState,
+    folder: Location,
+    holder: str | None,
+    now: float,
+    *,
+    requested: str | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> Status:
+    """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
+
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
+    it was asked (`requests.requested`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
+    """
+    condition, detail = _condition(state, holder)
+    if condition == "running" and requested is not None:
+        detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
+    winner = state.winner()
+    where = shlex.quote(str(folder))
+    return Status(
+        folder=str(folder),
+        condition=condition,
+        detail=detail,
+        requested=requested,
+        summary=summarise(state, now if condition == "running" else state.last_t),
+        winner_config=ordered(state, winner) if winner else None,
+        winner_notes=winner.notes if winner else (),
+        winner_diagnosis=curve_reading(state.plan, winner, diagnosis) if winner and diagnosis else None,
+        failures=_failures(state),
+        started_t=state.started_t,
+        last_t=state.last_t,
+        files={
+            "best": str(folder / "best.json"),
+            "trials": str(folder / "trials" / "*.parquet"),
+            "reports": str(folder / "reports" / "*.parquet"),
+        },
+        next=_next(condition, where, has_winner=winner is not None),
+    )
+
+
+def status_document(
+    state: SweepState,
+    folder: Location,
+    holder: str | None,
+    now: float | None = None,
+    *,
+    requested: str | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> dict[str, Any]:
+    """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
+    at = time() if now is None else now
+    found = status(state, folder, holder, at, requested=requested, diagnosis=diagnosis)
+    content = asdict(found)
+    content["summary"]["improvement"] = found.summary.improvement
+    content["summary"]["stage"] = found.summary.stage
+    return content
+
+
+def status_answer(
+    state: SweepState,
+    folder: Location,
+    holder: str | None,
+    now: float | None = None,
+    *,
+    requested: str | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> Group:
+    """Return a sweep's status for a person.
+
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `now` is in seconds
+    since the epoch, None for the present; `requested` is what the driver was asked (`requests.requested`); `diagnosis`
+    is the winner's (`curves.winner_diagnosis`).
+    """
+    now = time() if now is None else now
+    found = status(state, folder, holder, now, requested=requested, diagnosis=diagnosis)
+    age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
+    times = f"planned {_date(found.started_t)}, last record {span} later, {age} ago"
+    heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
+    return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
+
+
+def winner_answer(state: SweepState, folder: Location, reason: str, diagnosis: Diagnosis | None = None) -> Group:
+    """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
+    found = status(state, folder, None, state.last_t, diagnosis=diagnosis)
+    heading = Text(f"{found.summary.sweep_id}: {_why(reason)}", style="bold")
+    return Group(heading, Text(), _stages(found.summary), Text(), _details(found))
+
+
+def _details(found: Status) -> Table:
+    summary = found.summary
+    rows = [*_result(found)]
+    rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
+    rows.append(("spent", spent(summary)))
+    rows += [("files", path) for path in found.files.values()]
+    rows += [("next", command) for command in found.next]
+    return pairs(rows)
+
+
+def spent(summary: Summary) -> str:
+    """Write what a sweep cost: `1,034 epochs, 0.42 GPU-hours, 1.31 CPU-hours`."""
+    spend = summary.spend
+    parts = [wording.counted(round(spend.fidelity, 2), summary.fidelity_metric)]
+    if spend.gpu_hours:
+        parts.append(f"{wording.hours(spend.gpu_hours)} GPU-hours")
+    parts.append(f"{wording.hours(spend.cpu_hours)} CPU-hours")
+    return ", ".join(parts)
+
+
+def reached(summary: Summary, found: Mark) -> str:
+    """Write how far a trial got: `val_accuracy 0.9861 at epoch 27`, with its state unless it completed."""
+    text = f"{summary.metric} {wording.number(found.value)}"
+    if found.fidelity is not None:
+        text += f" at {summary.fidelity_metric} {wording.number(found.fidelity)}"
+    return text if found.state in (None, TrialState.COMPLETED.value) else f"{text} ({found.state})"
+
+
+def _result(found: Status) -> list[tuple[str, str]]:
+    summary, config = found.summary, found.winner_config
+    if summary.best is None or config is None:
+        return [("winner", "none yet: no trial has reported a finite value")]
+    label = "winner" if summary.best.state == TrialState.COMPLETED.value else "leader"
+    rows = [
+        (label, f"trial {summary.best.trial}: {reached(summary, summary.best)}"),
+        (label, wording.configuration(config)),
+        *((label, note) for note in found.winner_notes),
+    ]
+    if summary.baseline is not None:
+        rows.append(("baseline", f"trial 0: {reached(summary, summary.baseline)}"))
+    if summary.improvement is not None and summary.best.trial != 0:
+        better = "better" if summary.improvement >= 0 else "worse"
+        rows.append(("difference", f"{wording.number(abs(summary.improvement), 4)} {better} than the baseline"))
+    if found.winner_diagnosis is not None and found.winner_diagnosis.is_worth_telling:
+        rows += reading_lines(found.winner_diagnosis)
+    return rows
+
+
+def _stages(summary: Summary) -> Table:
+    numeric = frozenset({"trials", "open", "done", "stopped", "failed"})
+    table = listing(
+        "stage", "block", "trials", "open", "done", "stopped", "failed", "best before", "best after", numeric=numeric
+    )
+    for stage in summary.stages:
+        tally = stage.tally
+        counts = (tally.running + tally.waiting, tally.done, tally.stopped, tally.failed)
+        table.add_row(
+            Text(stage.name),
+            Text(", ".join(stage.block)),
+            f"{tally.proposed}/{stage.planned}",
+            *(str(count) for count in counts),
+            _incumbent(stage.before) if stage.is_entered else "not begun",
+            _incumbent(stage.after) if stage.is_entered else "",
+        )
+    return table
+
+
+def _incumbent(found: Mark | None) -> str:
+    return "none" if found is None else f"{wording.number(found.value, 4)} (#{found.trial})"
+
+
+def _condition(state: SweepState, holder: str | None) -> tuple[Condition, str]:
+    if state.stopped is None:
+        if holder is not None:
+            return "running", holder
+        if not state.sessions:
+            return "interrupted", "planned, and no driver has begun it"
+        return (
+            "interrupted",
+            f"its driver {state.sessions[-1].holder} is gone without a word; nothing acknowledged is lost",
+        )
+    if state.stopped in _ENDS:
+        return "finished", _ENDS[state.stopped]
+    return "stopped", f"{_why(state.stopped)}; it can go on"
+
+
+def _why(reason: str) -> str:
+    return _ENDS.get(reason) or _STOPS.get(reason, reason)
+
+
+def _failures(state: SweepState) -> tuple[Failure, ...]:
+    counts: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    for trial in state.trials:
+        if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
+            error = last_line(trial)
+            counts[error] += 1
+            first.setdefault(error, trial.number)
+    return tuple(Failure(error, count, first[error]) for error, count in counts.most_common(3))
+
+
+def last_line(trial: Trial) -> str:
+    """Return the last line of the error that a trial failed with, or what stands for it."""
+    if trial.state is TrialState.DIVERGED:
+        return "reported a value that is not finite"
+    error = (trial.attempts[-1].error or "").strip() if trial.attempts else ""
+    return error.splitlines()[-1] if error else "no error text"
+
+
+def _next(condition: Condition, where: str, *, has_winner: bool) -> tuple[str, ...]:
+    use = (f"stepladder export {where} --format args",) if has_winner else ()
+    if condition == "running":
+        return (f"stepladder status {where}", *use)
+    if condition == "finished":
+        return (*use, f"stepladder resume {where} --trials +20")
+    return (f"stepladder resume {where}", *use)
+
+
+def _date(t: float) -> str:
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

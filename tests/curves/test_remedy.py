@@ -1,0 +1,163 @@
+"""What follows from a diagnosis for one sweep: a change that its own file accepts, or none."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from random import Random
+
+import pytest
+from sweeps import SPACE, make_spec
+
+from orchestrator.curves.diagnosis import CurvePoint, Verdict, diagnose
+from orchestrator.curves.remedy import learning_rate, remedy
+from orchestrator.demos import demo_names, write_demo
+from orchestrator.project.spec_files import load_spec
+from orchestrator.sweep.space import Space
+from orchestrator.sweepfile.parse import parse
+
+LOSSES = {
+    Verdict.DIVERGING: [2.3, 2.5, math.nan],
+    Verdict.OSCILLATING: [1.6, 0.5, 0.8, 0.3, 0.6, 0.2, 0.5, 0.1],
+    Verdict.TOO_LOW: [2.30, 2.29, 2.28, 2.27, 2.26, 2.25],
+    Verdict.PLATEAU: [1.6, 0.8, 0.50, 0.55, 0.50, 0.54, 0.51, 0.53, 0.50, 0.54],
+    Verdict.OVERFITTING: [1.6, 0.8, 0.4, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01],
+    Verdict.STILL_IMPROVING: [1.6, 0.8, 0.4, 0.2],
+    Verdict.HEALTHY: [1.6, 0.5, 0.2, 0.12, 0.101, 0.1, 0.1, 0.1],
+    Verdict.TOO_SHORT: [1.6],
+}
+HELD = {Verdict.OVERFITTING: [1.7, 1.0, 0.6, 0.5, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75]}
+
+
+def shown(verdict, rate, last=None):
+    """A diagnosis with this verdict of a training at this rate that ended at the fidelity `last`."""
+    losses, held = LOSSES[verdict], HELD.get(verdict, [None] * 10)
+    first = 0 if last is None else last - len(losses)
+    curve = [CurvePoint(first + at + 1, loss, held[at]) for at, loss in enumerate(losses)]
+    found = diagnose(curve, learning_rate=rate)
+    assert found.verdict == verdict
+    return found
+
+
+def change(verdict, space, config, **spec):
+    rest = {"momentum": SPACE["momentum"]}
+    last = spec.pop("last", None)
+    found = remedy(shown(verdict, learning_rate(config), last), make_spec(search_space=space | rest, **spec), config)
+    return found and found.change
+
+
+RATE = SPACE["learning_rate"]  # 1e-4 to 1, log, 0.01
+
+
+@pytest.mark.parametrize(
+    ("verdict", "domain", "rate", "wanted"),
+    [
+        (Verdict.OSCILLATING, RATE, 0.3, "high=0.1"),
+        (Verdict.DIVERGING, RATE, 0.03, "high=0.015"),
+        (Verdict.TOO_LOW, RATE, 0.001, "low=0.01"),
+        # the default would lie outside
+        (Verdict.OSCILLATING, RATE, 0.015, "={high: 0.005, default: 0.005}"),
+        (Verdict.TOO_LOW, RATE, 0.01, "={low: 0.1, default: 0.1}"),
+        # the whole range would
+        (Verdict.DIVERGING, RATE, 1e-4, "={low: 5e-06, high: 5e-05, default: 5e-05}"),
+        (Verdict.TOO_LOW, RATE, 0.5, "={low: 5.0, high: 50.0, default: 5.0}"),
+        (Verdict.OSCILLATING, RATE, 3e-4, "={low: 1e-05, high: 0.0001, default: 0.0001}"),
+        # no range
+        (Verdict.DIVERGING, {"type": "constant", "value": 0.3}, 0.3, "={value: 0.15}"),
+        (Verdict.OSCILLATING, {"type": "choice", "choices": [0.3, 0.1, 0.03], "default": 0.1}, 0.3, None),
+        (Verdict.OSCILLATING, {"type": "choice", "choices": [0.3, 0.1, 0.03], "default": 0.3}, 0.3, None),
+        (Verdict.TOO_LOW, {"type": "choice", "choices": [0.3, 0.1, 0.01], "default": 0.01}, 0.01, None),
+    ],
+)
+def test_the_learning_rates_range_is_moved(verdict, domain, rate, wanted):
+    if wanted is None:
+        kept = {Verdict.OSCILLATING: "choices: [0.1, 0.03]", Verdict.TOO_LOW: "choices: [0.3, 0.1]"}[verdict]
+        default = ", default: 0.1" if domain["default"] != 0.1 else ""
+        wanted = f"={{{kept}{default}}}"
+    dot = "" if wanted.startswith("=") else "."
+    assert change(verdict, {"learning_rate": domain}, {"learning_rate": rate}) == (
+        f"search_space.learning_rate{dot}{wanted}"
+    )
+
+
+DECAY = {"type": "float", "low": 1e-6, "high": 1e-2, "scale": "log", "also": [0.0], "default": 1e-4}
+FIXED = {"type": "constant", "value": "none"}
+SCHEDULE = {"type": "choice", "choices": ["none", "step", "cosine"], "default": "none"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "space", "config", "wanted"),
+    [
+        (Verdict.PLATEAU, {}, {}, "={choices: [none, cosine, step], default: cosine}"),
+        (Verdict.PLATEAU, {"schedule": SCHEDULE}, {"schedule": "none"}, "={choices: [step, cosine], default: cosine}"),
+        (Verdict.PLATEAU, {"schedule": FIXED}, {"schedule": "none"}, "={value: cosine}"),
+        (Verdict.PLATEAU, {"schedule": SCHEDULE}, {"schedule": "step"}, None),
+        (Verdict.OVERFITTING, {}, {}, "={low: 1.0e-5, high: 1.0e-2, scale: log, default: 5.0e-4}"),
+        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 1e-3}, "={low: 0.003, default: 0.003}"),
+        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 1e-6}, "={low: 3e-06}"),
+        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 0.0}, "={also: []}"),
+        (Verdict.OVERFITTING, {"weight_decay": DECAY | {"default": 0.0}}, {"weight_decay": 0.0},
+         "={also: [], default: 1e-06}"),
+        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {}, None),
+        (Verdict.OVERFITTING, {"weight_decay": FIXED | {"value": 0}}, {"weight_decay": 0}, "={value: 0.0005}"),
+    ],
+)  # fmt: skip
+def test_what_is_there_is_changed_and_what_is_not_is_added(verdict, space, config, wanted):
+    name = {Verdict.PLATEAU: "schedule", Verdict.OVERFITTING: "weight_decay"}[verdict]
+    found = change(verdict, space, config)
+    assert found == (None if wanted is None else f"search_space.{name}{wanted}")
+    spec = make_spec(search_space=space | {"momentum": SPACE["momentum"]})
+    made = remedy(shown(verdict, None), spec, config)
+    assert (made is not None and made.new is not None) == (name not in space)
+
+
+def test_a_longer_training_is_proposed_after_a_full_one_only():
+    assert change(Verdict.STILL_IMPROVING, {}, {}, last=27) == "fidelity.max=54"
+    assert change(Verdict.STILL_IMPROVING, {}, {}, last=9) is None, "it returned by itself, twice that is no more"
+
+
+def test_what_the_file_would_refuse_is_not_proposed():
+    stepped = {"type": "float", "low": 0.1, "high": 0.5, "step": 0.2, "default": 0.1}
+    assert change(Verdict.OSCILLATING, {"learning_rate": stepped}, {"learning_rate": 0.5}) is None
+    assert change(Verdict.OSCILLATING, {"learning_rate": RATE}, {}) is None, "the rate is unknown"
+    assert change(Verdict.HEALTHY, {"learning_rate": RATE}, {"learning_rate": 0.1}) is None
+    assert change(Verdict.TOO_SHORT, {"learning_rate": RATE}, {"learning_rate": 0.1}) is None
+
+
+def test_the_learning_rate_is_the_one_that_was_used():
+    assert learning_rate({"learning_rate": 0.1}) == 0.1
+    assert [learning_rate(config) for config in ({}, {"learning_rate": "auto"}, {"learning_rate": 0})] == [None] * 3
+
+
+@pytest.mark.parametrize("demo", demo_names())
+def test_whatever_is_proposed_for_a_shipped_sweep_its_file_accepts(demo, tmp_path: Path):
+    file = write_demo(demo, tmp_path) / "sweep.yaml"
+    spec = load_spec(file)
+    space, proposed = Space(spec.search_space), 0
+    for number in range(2):
+        config = space.draw(space.tunable, {}, Random(number))
+        for verdict in Verdict:
+            found = remedy(shown(verdict, learning_rate(config), round(spec.fidelity.max)), spec, config)
+            if found is not None:
+                proposed += 1
+                changed = load_spec(file, [found.change])
+                assert changed != spec
+    assert proposed >= 6
+
+
+def test_a_sweep_file_in_shorthand_accepts_it():
+    text = b"""
+name: short
+trainable: train.py:train
+objective: {metric: score, goal: maximize}
+fidelity: {max: 27}
+search_space: {learning_rate: 0.3, width: {low: 1, high: 9, default: 3}}
+budget: {trials: 5}
+"""
+    spec = parse(text, "sweep.yaml")
+    for verdict in Verdict:
+        found = remedy(shown(verdict, 0.3, 27), spec, {"learning_rate": 0.3, "width": 3})
+        if found is not None:
+            parse(text, "sweep.yaml", [found.change])
+    oscillating = remedy(shown(Verdict.OSCILLATING, 0.3), spec, {"learning_rate": 0.3})
+    assert parse(text, "sweep.yaml", [oscillating.change]).search_space["learning_rate"].value == 0.1

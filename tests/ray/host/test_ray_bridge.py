@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sweeps import make_plan
+
+from orchestrator.control.controller import Controller
+from orchestrator.control.fold import SweepState
+from orchestrator.errors import StorageError
+from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.worker.checkpoints import found_checkpoint
+from orchestrator.ray.worker.reports import WorkerReport
+from orchestrator.storage.location import Location
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.trial import Outcome, TrialState
+
+
+class Disk:
+    """A journal in memory whose disk can fill up."""
+
+    def __init__(self) -> None:
+        self.events: list[ev.Event] = []
+        self.is_full = False
+
+    def append(self, event: ev.Event) -> None:
+        self.events.append(event)
+
+    def commit(self) -> None:
+        if self.is_full:
+            raise StorageError("the disk is full")
+
+
+class Sweep:
+    def __init__(self, **changes) -> None:
+        self.now = 0.0
+        self.disk = Disk()
+        plan = make_plan(**({"budget": {"trials": 3}, "scheduler": "none"} | changes))
+        self.state = SweepState(ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")))
+        clock: Callable[[], float] = lambda: self.now  # noqa: E731
+        self.controller = Controller(self.state, self.disk, clock)
+        self.bridge = Bridge(self.controller, Location.parse("/sweep"), clock)
+
+    def start(self, places: int = 9):
+        attempt = self.bridge.next_attempt(places)
+        assert attempt is not None
+        self.bridge.placed(attempt.key, "host", "0")
+        return attempt
+
+    def report(self, key: str, epoch: float, score: float = 1.0) -> bool:
+        return self.bridge.must_stop(key, WorkerReport(epoch, {"epoch": epoch, "score": score}))
+
+
+def test_a_whole_sweep():
+    sweep = Sweep()
+    first = sweep.start()
+    assert first.key == f"{sweep.state.trials[0].trial_id}.0"
+    assert sweep.bridge.next_attempt(1) is None, "there is one place and it is taken"
+    others = [sweep.start(), sweep.start()]
+    assert sweep.bridge.next_attempt(9) is None
+    for attempt in (first, *others):
+        assert not sweep.report(attempt.key, 3)
+        assert sweep.report(attempt.key, 27)
+        sweep.bridge.finished(attempt.key)
+    assert sweep.bridge.done is None
+    assert sweep.bridge.next_attempt(9) is None
+    assert (sweep.bridge.done, sweep.bridge.is_over, sweep.bridge.failure) == ("finished", True, None)
+    assert sweep.state.counts()[TrialState.COMPLETED] == 3
+    assert [trial.attempt.outcome for trial in sweep.state.trials] == [Outcome.STOPPED] * 3
+
+
+def test_an_attempt_ends_once():
+    sweep = Sweep()
+    key = sweep.start().key
+    sweep.bridge.ended(key, Outcome.LOST, "node")
+    sweep.bridge.ended(key, Outcome.ERROR, "late")
+    sweep.bridge.finished(key)
+    assert sweep.report(key, 3), "a report after the end is answered with a stop"
+    assert [type(event).__name__ for event in sweep.disk.events][-1] == "AttemptEnded"
+    assert sweep.state.trials[0].attempt.error == "node"
+    again = sweep.start()
+    assert (again.trial, again.attempt) == (0, 1)
+
+
+def test_a_function_that_returned_on_its_own():
+    sweep = Sweep()
+    key = sweep.start().key
+    sweep.report(key, 3)
+    sweep.bridge.finished(key)
+    assert sweep.state.trials[0].attempt.outcome is Outcome.RETURNED
+
+
+def test_an_exception_is_kept_and_nothing_is_written_after_it():
+    sweep = Sweep()
+    first, second = sweep.start().key, sweep.start().key
+    sweep.disk.is_full = True
+    assert sweep.report(first, 27), "the verdict of a broken controller is a stop"
+    written = len(sweep.disk.events)
+    assert sweep.report(second, 3)
+    sweep.bridge.finished(first)
+    sweep.bridge.interrupt_all()
+    assert sweep.bridge.next_attempt(9) is None
+    assert len(sweep.disk.events) == written
+    assert sweep.bridge.live == {}
+    assert sweep.bridge.is_over
+    assert isinstance(sweep.bridge.failure, StorageError)
+
+
+def test_what_the_turn_raises_is_kept():
+    sweep = Sweep()
+    sweep.bridge.turn(lambda: None)
+    assert sweep.bridge.failure is None
+    sweep.bridge.turn(lambda: [][0])
+    assert isinstance(sweep.bridge.failure, IndexError)
+
+
+def test_leaving_interrupts_what_is_open():
+    sweep = Sweep()
+    sweep.start()
+    sweep.bridge.leave("SIGTERM")
+    assert sweep.bridge.is_over
+    assert sweep.bridge.next_attempt(9) is None
+    sweep.bridge.interrupt_all()
+    assert sweep.state.trials[0].state is TrialState.INTERRUPTED
+    assert sweep.state.trials[0].attempt.outcome is Outcome.INTERRUPTED
+
+
+def test_a_request_to_stop_ends_the_loop_at_its_next_turn_and_draining_once_all_has_ended():
+    sweep = Sweep()
+    key = sweep.start().key
+    waits = sweep.bridge.next_attempt(9)
+    sweep.bridge.turn(lambda: sweep.controller.drain("stop"))
+    assert not sweep.bridge.is_over
+    assert sweep.bridge.overdue() == [waits], "no worker took it: it is put back"
+    sweep.bridge.ended(waits.key, Outcome.INTERRUPTED)
+    assert not sweep.report(key, 3)
+    assert sweep.bridge.next_attempt(9) is None
+    sweep.bridge.turn(lambda: sweep.controller.request_stop("cancel"))
+    assert (sweep.bridge.leaving, sweep.bridge.is_over) == ("cancel", True)
+
+
+def test_overdue_attempts_are_named_once_and_end_as_interrupted():
+    sweep = Sweep(budget={"trials": 3, "wall": 60.0})
+    key = sweep.start().key
+    assert sweep.bridge.overdue() == []
+    sweep.now = 61.0
+    assert [live.key for live in sweep.bridge.overdue()] == [key]
+    assert sweep.bridge.overdue() == []
+    sweep.bridge.ended(key, Outcome.LOST, "the actor died")
+    assert (sweep.state.trials[0].attempt.outcome, sweep.state.trials[0].attempt.error) == (Outcome.INTERRUPTED, None)
+    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.done == "wall"
+
+
+def test_a_controller_that_waits_is_asked_again_soon_or_after_an_end():
+    sweep = Sweep(budget={"trials": 1})
+    key = sweep.start().key
+    assert sweep.bridge.next_attempt(9) is None
+    sweep.bridge.ended(key, Outcome.LOST, "node")
+    assert sweep.start().attempt == 1
+
+
+@pytest.mark.parametrize("recorded", ["/sweep/checkpoints/s-000001/0000-aa.0/checkpoint_000002", None])
+def test_a_checkpoint_that_is_where_it_was(recorded, tmp_path):
+    assert found_checkpoint(recorded, Location.parse(tmp_path)) == recorded
+
+
+def test_a_checkpoint_is_found_where_the_sweep_lies_now(tmp_path):
+    inside = "s-000001/0000-aa.0/checkpoint_000002"
+    (tmp_path / "checkpoints" / inside).mkdir(parents=True)
+    moved = str(tmp_path / "checkpoints" / inside)
+    assert found_checkpoint(f"/old/mount/sweep/checkpoints/{inside}", Location.parse(tmp_path)) == moved
+    assert found_checkpoint(moved, Location.parse(tmp_path)) == moved

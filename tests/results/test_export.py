@@ -1,0 +1,191 @@
+"""Whatever an export writes, the program it is meant for reads the same values back."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import subprocess
+
+import pytest
+from ruamel.yaml import YAML
+from sweeps import SPACE, make_plan
+
+from orchestrator.control.fold import replay
+from orchestrator.errors import UsageError
+from orchestrator.results.export import FORMATS, export, ranked
+from orchestrator.sweep import event as ev
+
+HOSTILE = [
+    "$(rm -rf ~)",
+    "`id`",
+    "two words",
+    'say "hi"',
+    "it's",
+    "line\nbreak",
+    "",
+    "true",
+    "null",
+    "12",
+    "1e5",
+    "C:\\dir\\",
+    'back\\"slash',
+    "${x}",
+    "é☃🎈",
+    "\x07\x7f\x85\u2028\ufeff",
+    "- a: b # c",
+    "*&!%@",
+]
+NUMBERS = {"tiny": 1e-05, "third": 1 / 3, "huge": 1.5e300, "whole": 3.0, "many": 10**20, "no": True, "off": False}
+
+
+def state_of(texts, **numbers):
+    """A sweep of one complete trial for each text, best first."""
+    kinds = {float: "float", int: "int"}
+    space = {
+        name: {"type": "choice", "choices": [True, False], "default": value}
+        if isinstance(value, bool)
+        else {"type": kinds[type(value)], "low": 0 * value, "high": value, "default": value}
+        for name, value in numbers.items()
+    }
+    space["text"] = {"type": "choice", "choices": list(texts), "default": texts[0]}
+    plan = make_plan(search_space=space, searcher={"name": "random"}, budget={"trials": 30})
+    events = [ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json"))]
+    for number, text in enumerate(texts):
+        events += [
+            ev.TrialProposed(1.0, number, numbers | {"text": text}, "tier-1", "uniform", [], None, 0),
+            ev.AttemptStarted(1.0, number, 0),
+            ev.Reported(2.0, number, 0, 27.0, {"score": -float(number)}, None, "full_fidelity"),
+        ]
+    return replay(events)
+
+
+def typed(config):
+    return {name: (type(value), value) for name, value in config.items()}
+
+
+def test_json_and_yaml_give_the_configurations_back():
+    state = state_of(HOSTILE, **NUMBERS)
+    wanted = [typed(trial.config) for trial in state.trials]
+    yaml = YAML(typ="safe")
+    assert typed(json.loads(export(state, "json"))) == wanted[0]
+    assert typed(yaml.load(export(state, "yaml"))) == wanted[0]
+    assert [typed(config) for config in json.loads(export(state, "json", 99))] == wanted
+    assert [typed(config) for config in yaml.load(export(state, "yaml", 99))] == wanted
+
+
+def test_yaml_writes_what_yaml_1_1_reads_alike():
+    text = export(state_of(["on"], **NUMBERS), "yaml")
+    assert "tiny: 1.0e-05\n" in text
+    assert '"no": true\n' in text
+    assert 'text: "on"\n' in text
+    loaded = YAML(typ="safe")
+    loaded.version = (1, 1)
+    assert typed(loaded.load(io.StringIO(text))) == typed(NUMBERS | {"text": "on"})
+
+
+def literal(value):
+    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def test_args_are_split_by_a_shell_into_what_they_say():
+    for trial in state_of(HOSTILE, **NUMBERS).trials:
+        text = export(state_of([trial.config["text"]], **NUMBERS), "args")
+        wanted = [f"--{name}={literal(value)}" for name, value in trial.config.items()]
+        assert sorted(shlex.split(text)) == sorted(wanted)
+
+
+def test_env_is_sourced_by_a_shell_into_what_it_says():
+    texts = [text for text in HOSTILE if not text.endswith("\n")]
+    for text in texts:
+        exported = export(state_of([text], **NUMBERS), "env")
+        script = "set -eu\n" + exported + 'printf \'%s|%s|%s\' "$TINY" "$OFF" "$TEXT"'
+        said = subprocess.run(["sh", "-c", script], capture_output=True, check=True)
+        assert said.stdout == f"1e-05|false|{text}".encode()
+        assert said.stderr == b""
+
+
+def test_hydra_overrides_are_quoted_for_its_grammar():
+    def override(text):
+        return next(part for part in shlex.split(export(state_of([text]), "hydra")) if part.startswith("text="))
+
+    # what Hydra 1.3's override parser and OmegaConf make of the right side is the left side
+    quoted = {
+        "sgd": "text=sgd",
+        "": 'text=""',
+        "true": 'text="true"',
+        "NaN": 'text="NaN"',
+        "12": 'text="12"',
+        "two words": 'text="two words"',
+        "it's": 'text="it\'s"',
+        'say "hi"': 'text="say \\"hi\\""',
+        "C:\\dir\\": 'text="C:\\dir\\\\"',
+        'a\\"b': 'text="a\\\\\\"b"',
+        "${x}": 'text="\\${x}"',
+        "$(rm)": 'text="$(rm)"',
+        "line\nbreak": 'text="line\nbreak"',
+        "a,b=c": 'text="a,b=c"',
+    }
+    assert {text: override(text) for text in quoted} == quoted
+
+
+def test_hydra_numbers_are_exact():
+    text = export(state_of(["x"], **NUMBERS), "hydra")
+    assert set(shlex.split(text)) == {f"{name}={literal(value)}" for name, value in NUMBERS.items()} | {"text=x"}
+
+
+def test_several_configurations_each_say_whose_they_are(story):
+    state = replay(story)
+    assert export(state, "args", 3) == (
+        "# 1: trial 2, score 0.9 at epoch 27, completed\n"
+        "--learning_rate=0.05 --batch_size=32 --momentum=0.9 --optimizer=sgd\n"
+        "# 2: trial 0, score 0.8 at epoch 27, completed\n"
+        "--learning_rate=0.01 --batch_size=32 --momentum=0.9 --optimizer=sgd\n"
+        "# 3: trial 5, score 0.85 at epoch 9, running\n"
+        "--learning_rate=0.01 --batch_size=32 --momentum=0.6 --optimizer=sgd\n"
+    )
+    assert export(state, "env", 2).splitlines()[:3] == [
+        "# 1: trial 2, score 0.9 at epoch 27, completed",
+        "LEARNING_RATE=0.05",
+        "BATCH_SIZE=32",
+    ]
+    assert export(state, "yaml", 2).startswith(
+        "# 1: trial 2, score 0.9 at epoch 27, completed\n- learning_rate: 0.05\n  "
+    )
+
+
+def test_the_order_is_complete_ones_first_and_the_first_is_the_winner(story, told):
+    assert [trial.number for trial in ranked(replay(story))] == [2, 0, 5, 1]
+    state = replay(told)
+    assert ranked(state)[0] is state.winner()
+
+
+def test_what_cannot_be_exported_is_said(story):
+    state = replay(story)
+    with pytest.raises(
+        UsageError, match=r"^--format 'toml' is not a format; choose one of json, yaml, args, env, hydra$"
+    ):
+        export(state, "toml")
+    with pytest.raises(UsageError, match=r"^--top 0: export at least 1 configuration$"):
+        export(state, "json", 0)
+    with pytest.raises(UsageError, match=r"^no trial has reported a finite value yet: nothing to export; "):
+        export(replay(story[:3]), "json")
+    assert len(json.loads(export(state, "json", 50))) == 4
+
+
+def test_names_that_make_one_variable_are_refused():
+    space = {"lr": SPACE["momentum"], "LR": SPACE["momentum"], "beta": SPACE["momentum"]}
+    plan = make_plan(search_space=space, searcher={"name": "random"})
+    events = [
+        ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")),
+        ev.TrialProposed(1.0, 0, dict.fromkeys(space, 0.9), "tier-1", "baseline", [], None, 0),
+        ev.AttemptStarted(1.0, 0, 0),
+        ev.Reported(2.0, 0, 0, 3.0, {"score": 1.0}),
+    ]
+    state = replay(events)
+    with pytest.raises(
+        UsageError, match=r"^--format env: LR and lr would be the same variable LR; choose another format$"
+    ):
+        export(state, "env")
+    assert export(state, "args") == "--LR=0.9 --beta=0.9 --lr=0.9\n"
+    assert FORMATS == ("json", "yaml", "args", "env", "hydra")

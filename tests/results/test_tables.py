@@ -1,0 +1,192 @@
+"""The tables say what the journal says, in types that every reader knows."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from sweeps import make_plan
+
+from orchestrator.control.fold import replay
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.trial import Outcome, StopReason, TrialState
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def reports_of(events):
+    return [event for event in events if isinstance(event, ev.Reported)]
+
+
+def test_trials_hold_what_the_state_holds(sweep, told):
+    sweep.write(told)
+    assert sweep.tables().refresh() is True
+    state = replay(told)
+    rows = {row["trial"]: row for row in pq.read_table(sweep.folder / "trials" / "trials.parquet").to_pylist()}
+    assert sorted(rows) == list(range(40))
+    for trial in state.trials:
+        row = rows[trial.number]
+        assert (row["trial_id"], row["state"], row["stage"]) == (trial.trial_id, trial.state.value, trial.stage)
+        assert (row["score"], row["fidelity"], row["reports"]) == (trial.value, trial.fidelity, trial.report_count)
+        assert row["best_score"] == (max(trial.values.values()) if trial.values else None)
+        assert {name: row[name] for name in state.plan.space if row[name] is not None} == trial.config
+        assert row["attempt"] == len(trial.attempts) - 1
+        assert row["worker_s"] == pytest.approx(sum(attempt.charged_s for attempt in trial.attempts))
+        assert row["gpu_s"] == pytest.approx(row["worker_s"] / 2)
+        assert row["started"].timestamp() == pytest.approx(trial.attempts[0].started_t, abs=1e-5)
+        assert row["ended"].timestamp() == pytest.approx(trial.attempts[-1].ended_t, abs=1e-5)
+        assert (row["session"], row["code_hash"], row["code_changed"]) == (1, "c0de", False)
+    assert {row["state"] for row in rows.values()} == {"completed", "pruned", "diverged"}
+    assert max(row["attempt"] for row in rows.values()) == 1
+
+
+def test_reports_hold_every_report_once(sweep, told):
+    sweep.write(told)
+    sweep.tables().refresh()
+    rows = pq.read_table(sweep.folder / "reports" / "part-00000.parquet").to_pylist()
+    reports = reports_of(told)
+    assert [(r["trial"], r["attempt"], r["fidelity"]) for r in rows] == [
+        (e.trial, e.attempt, e.fidelity) for e in reports
+    ]
+    assert [row["verdict"] for row in rows] == [event.stop.value if event.stop else "continue" for event in reports]
+    assert {"weak", "not_finite", "full_fidelity", "continue"} == {row["verdict"] for row in rows}
+    for row, event in zip(rows, reports, strict=True):
+        assert row["epoch"] == event.fidelity
+        assert row["late"] == (2.0 if event.fidelity >= 5 else None)
+        assert math.isnan(row["score"]) == (event.stop is StopReason.NOT_FINITE)
+        assert row["checkpoint"] == event.checkpoint
+
+
+def test_nothing_new_writes_nothing(sweep, told):
+    tables = sweep.tables()
+    assert tables.refresh() is False
+    sweep.write(told[:50])
+    assert tables.refresh() is True
+    before = {file: file.stat().st_mtime_ns for file in sweep.folder.rglob("*.parquet")}
+    assert tables.refresh() is False
+    assert {file: file.stat().st_mtime_ns for file in sweep.folder.rglob("*.parquet")} == before
+
+
+def test_schemas_are_golden(sweep, told):
+    sweep.write(told)
+    sweep.tables().refresh()
+    for table in ("trials/trials", "reports/part-00000"):
+        schema = pq.read_schema(sweep.folder / f"{table}.parquet")
+        text = "".join(f"{field.name}: {field.type}\n" for field in schema)
+        assert text == (GOLDEN / f"{table.partition('/')[0]}_schema.txt").read_text()
+
+
+def test_column_types_follow_the_domains_and_taken_names_get_a_prefix(sweep):
+    space = {
+        "stage": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5},
+        "Score": {"type": "int", "low": 1, "high": 9, "default": 3},
+        "huge": {"type": "int", "low": 0, "high": 10**30, "default": 10**29},
+        "flag": {"type": "choice", "choices": [True, False], "default": True},
+        "width": {"type": "choice", "choices": [64, 128], "default": 64},
+        "rate": {"type": "choice", "choices": [0.5, 1], "default": 1},
+        "mixed": {"type": "choice", "choices": [1, True, "no"], "default": True},
+        "fixed": {"type": "constant", "value": "x"},
+    }
+    plan = make_plan(search_space=space)
+    events = [
+        ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")),
+        ev.TrialProposed(1.0, 0, plan.space.baseline, "tier-1", "baseline", [], None, 0),
+        ev.AttemptStarted(1.0, 0, 0),
+        ev.Reported(2.0, 0, 0, 1.0, {"score": 1.0, "stage": 4.0}),
+    ]
+    sweep.write(events)
+    sweep.tables().refresh()
+    table = pq.read_table(sweep.folder / "trials" / "trials.parquet")
+    found = {name: (str(table.schema.field(name).type), table.column(name)[0].as_py()) for name in table.column_names}
+    assert found["stage"] == ("string", "tier-1")
+    assert found["config.stage"] == ("double", 0.5)
+    assert found["score"] == ("double", 1.0)
+    assert found["config.Score"] == ("int64", 3)
+    assert found["huge"] == ("string", str(10**29))
+    assert found["flag"] == ("bool", True)
+    assert found["width"] == ("int64", 64)
+    assert found["rate"] == ("double", 1.0)
+    assert found["mixed"] == ("string", "true")
+    assert found["fixed"] == ("string", "x")
+    assert sweep.query('select "config.stage", "metric.stage" from {trials} join {reports} using (trial)')[0] == (
+        0.5,
+        4.0,
+    )
+
+
+def test_pandas_polars_and_duckdb_agree(sweep, told):
+    sweep.write(told)
+    sweep.tables(rows_per_part=50).refresh()
+    for name in ("trials", "reports"):
+        in_pandas = pd.read_parquet(sweep.folder / name)
+        in_polars = pl.read_parquet(sweep.folder / name / "*.parquet")
+        in_duckdb = pl.DataFrame(sweep.query(f"select * from {{{name}}}"), in_polars.schema, orient="row")
+        keys = [column for column in ("trial", "attempt", "fidelity") if name == "reports" or column == "trial"]
+        assert len(in_pandas) == len(in_polars) == len(in_duckdb)
+        assert in_polars.sort(keys).equals(in_duckdb.sort(keys))
+        assert in_pandas.sort_values(keys)["score"].tolist() == pytest.approx(
+            in_polars.sort(keys)["score"].fill_null(math.nan).to_list(), nan_ok=True
+        )
+    stages = sweep.query("select stage, count(*), max(score) from {trials} group by 1 order by 1")
+    assert [stage for stage, _, _ in stages] == ["refinement", "tier-1", "tier-2", "tier-3"]
+    assert sum(count for _, count, _ in stages) == 40
+
+
+def test_changed_code_is_tagged_on_every_later_row(sweep, told):
+    crash = next(i for i, event in enumerate(told) if isinstance(event, ev.AttemptEnded) and i > 150)
+    sweep.write(told[:crash])
+    open_trials = [trial for trial in replay(told[:crash]).trials if trial.is_open]
+    ends = [ev.AttemptEnded(5e4, t.number, t.attempt.number, Outcome.INTERRUPTED) for t in open_trials]
+    sweep.take_over()
+    sweep.write([ev.DriverStarted(5e4, 2, "host:18", "beef", {}, ["code: c0de -> beef"])])
+    sweep.write(ends)
+    resumed = open_trials[0]
+    sweep.write(
+        [ev.AttemptStarted(5e4, resumed.number, len(resumed.attempts)), ev.AttemptPlaced(5e4, resumed.number, 1)]
+    )
+    sweep.write([ev.Reported(5e4 + 1, resumed.number, len(resumed.attempts), 8.5, {"score": 0.5})])
+    sweep.tables().refresh()
+    tagged = sweep.query("select distinct session, code_hash, code_changed from {reports} order by 1")
+    assert tagged == [(1, "c0de", False), (2, "beef", True)]
+    late = sweep.query("select trial from {trials} where code_changed order by 1")
+    assert [number for (number,) in late] == sorted(trial.number for trial in open_trials)
+
+
+def test_an_open_attempt_costs_up_to_its_last_sign_of_life(sweep, told):
+    plan = told[0].plan
+    sweep.write(
+        [
+            ev.SweepPlanned(0.0, ev.FORMAT, plan),
+            ev.TrialProposed(1.0, 0, {"learning_rate": 0.1}, "tier-1", "baseline", [], None, 0),
+            ev.AttemptStarted(1.0, 0, 0),
+            ev.AttemptPlaced(10.0, 0, 0, "node-1", "0,1"),
+            ev.Heartbeat(40.0, [(0, 0)]),
+        ]
+    )
+    tables = sweep.tables()
+    tables.refresh()
+    asked = "select worker_s, gpu_s, node, gpu_ids, state, ended, outcome from {trials}"
+    assert sweep.query(asked)[0] == (30.0, 15.0, "node-1", "0,1", "running", None, None)
+    sweep.write([ev.Heartbeat(70.0, [(0, 0)])])
+    tables.refresh()
+    assert sweep.query("select worker_s from {trials}")[0] == (60.0,)
+    sweep.write([ev.AttemptEnded(75.0, 0, 0, Outcome.ERROR, "ValueError: no")])
+    tables.refresh()
+    assert sweep.query("select worker_s, gpu_s, state, outcome, error from {trials}")[0] == (
+        65.0,
+        32.5,
+        TrialState.FAILED.value,
+        "error",
+        "ValueError: no",
+    )
+
+
+def test_a_sweep_that_was_only_planned_has_empty_tables(sweep, told):
+    sweep.write(told[:1])
+    sweep.tables().refresh()
+    assert sweep.query("select count(*) from {trials}")[0] == (0,)
+    assert sweep.query("select count(*) from {reports}")[0] == (0,)
