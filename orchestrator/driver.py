@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
 from orchestrator.results.tables import TableWriter
-from orchestrator.storage.requests import Request
+from orchestrator.storage.requests import DriverRequest
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.trial import TrialState
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.ray.host.host import HostOptions
     from orchestrator.ray.worker.trainable import Trainable
 
-RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130, Request.STOP: 0, Request.CANCEL: 0}
+RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130, DriverRequest.STOP: 0, DriverRequest.CANCEL: 0}
 """Why a driver leaves with work left, and its exit code. One that was asked to leave must not be repeated: 0."""
 
 

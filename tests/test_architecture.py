@@ -125,3 +125,20 @@ def test_every_member_is_loaded_by_its_file_name(package: str):
 def test_an_unknown_member_is_answered_with_the_nearest():
     with pytest.raises(members.SpecError, match=r"'ahsa' is not a scheduler; choose one of asha, median, none"):
         members.load("orchestrator.schedulers", "ahsa")
+
+
+def test_no_class_name_has_two_meanings():
+    """Public classes and type aliases of the package; the demonstrations are programs of their own."""
+    places: dict[str, list[str]] = {}
+    for module, path in KNOWN.items():
+        for node in ast.parse(path.read_text()).body if room_of(module) not in ("demos", "cli") else []:
+            for name in named(node):
+                places.setdefault(name, []).append(module)
+    assert {name: found for name, found in places.items() if len(found) > 1 and not name.startswith("_")} == {}
+
+
+def named(node: ast.stmt) -> list[str]:
+    """The classes, and the other names written like one, that a statement of a module binds."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    names = [node.name] if isinstance(node, ast.ClassDef) else [getattr(target, "id", "") for target in targets]
+    return [name for name in names if name != name.upper() and name[:1].isupper()]

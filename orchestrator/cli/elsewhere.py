@@ -22,9 +22,9 @@ from orchestrator.storage.url import is_url
 
 if TYPE_CHECKING:
     from orchestrator.launchers import JobState, Launcher
-    from orchestrator.project.records import Record
+    from orchestrator.project.records import SubmissionRecord
     from orchestrator.storage.location import Location
-    from orchestrator.storage.requests import Request
+    from orchestrator.storage.requests import DriverRequest
 
 
 CANCEL_S = 60.0
@@ -78,7 +78,7 @@ def logs(
         sys.stdout.flush()
 
 
-def find(sweep: str, address: str | None, overrides: Sequence[str] = ()) -> Record | None:
+def find(sweep: str, address: str | None, overrides: Sequence[str] = ()) -> SubmissionRecord | None:
     """Return the submission that `sweep` (a sweep file) means, None where it was never sent off.
 
     `overrides` are the command line's: one of them may name the sweep. With `address` and no record of it, the cluster
@@ -101,7 +101,7 @@ def find(sweep: str, address: str | None, overrides: Sequence[str] = ()) -> Reco
         return record
     for job in sending.launcher_of("ray-job", address, _say).jobs():
         if job.sweep == name:
-            return records.Record(name, file.name, "ray-job", address, job.job, job.folder)
+            return records.SubmissionRecord(name, file.name, "ray-job", address, job.job, job.folder)
     raise UsageError(
         f"{address} knows no job of the sweep {name}; `stepladder ls --address {address}` lists its sweeps"
     )
@@ -138,7 +138,7 @@ def show_sweep(folder: Location, *, as_json: bool, more: Mapping[str, Any] | Non
         _answer(status_answer(state, folder, holder, requested=asked, diagnosis=diagnosis))
 
 
-def show_status(record: Record, *, as_json: bool) -> None:
+def show_status(record: SubmissionRecord, *, as_json: bool) -> None:
     """Show how a submitted sweep stands: from its storage where that is seen from here, else by asking the cluster."""
     from rich.text import Text
 
@@ -159,7 +159,7 @@ def show_status(record: Record, *, as_json: bool) -> None:
         _say("the cluster is gone or out of reach; what you see is what the sweep's storage holds")
 
 
-def _asked(record: Record, launcher: Launcher, state: JobState, *, as_json: bool) -> str:
+def _asked(record: SubmissionRecord, launcher: Launcher, state: JobState, *, as_json: bool) -> str:
     """Let the cluster read the sweep's state; empty, with the reason said, where it does not."""
     if state == "unknown":
         _say(f"{record.folder} is not seen from here, so how the sweep stands is not known")
@@ -171,13 +171,13 @@ def _asked(record: Record, launcher: Launcher, state: JobState, *, as_json: bool
         return ""
 
 
-def ask_to_leave(record: Record, kind: Request, sweep: str) -> None:
+def ask_to_leave(record: SubmissionRecord, kind: DriverRequest, sweep: str) -> None:
     """Put the request into the sweep's storage, from here or from the cluster; a cancel waits and sees to it.
 
     A driver that is not there yet, or does not obey a cancel in time, is ended by the cluster. Raises UsageError where
     nothing runs, ClusterError where the storage is seen from neither side.
     """
-    from orchestrator.storage.requests import Request, put_request
+    from orchestrator.storage.requests import DriverRequest, put_request
 
     launcher = launcher_of(record)
     here = sweep_here(record.folder)
@@ -190,13 +190,13 @@ def ask_to_leave(record: Record, kind: Request, sweep: str) -> None:
         job = launcher.status(record.job)
         if not job.state.is_live:
             raise UsageError(f"{record.sweep}: its job {record.job} is not running ({job.state})") from error
-        if kind is Request.STOP and job.state == "running":
+        if kind is DriverRequest.STOP and job.state == "running":
             raise
         launcher.stop(record.job)
         typer.echo(f"{kind} requested: the job {record.job} is being ended, everything acknowledged is saved")
     else:
         typer.echo(f"{kind} requested: " + _WHAT_HAPPENS[kind])
-        if kind is Request.CANCEL:
+        if kind is DriverRequest.CANCEL:
             _see_it_leave(launcher, record.job)
     _say(f"next: stepladder status {shlex.quote(sweep)}\n      stepladder resume {shlex.quote(sweep)}")
 
@@ -217,7 +217,7 @@ def _see_it_leave(launcher: Launcher, job: str) -> None:
         time.sleep(1.0)
 
 
-def launcher_of(record: Record, patience_s: float = 60.0) -> Launcher:
+def launcher_of(record: SubmissionRecord, patience_s: float = 60.0) -> Launcher:
     """Return the launcher that sent it, which waits as long for a cluster that is away."""
     from orchestrator.project import sending
 
@@ -237,7 +237,7 @@ def sweep_here(folder: str) -> Location | None:
         return None
 
 
-def _job_line(record: Record, state: str, text: str) -> str:
+def _job_line(record: SubmissionRecord, state: str, text: str) -> str:
     since = datetime.fromtimestamp(record.submitted_t, UTC).strftime("%Y-%m-%d %H:%M UTC") if record.submitted_t else ""
     where = record.target or "this machine"
     return (

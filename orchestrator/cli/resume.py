@@ -11,7 +11,7 @@ from orchestrator.cli import submit as cli_cluster
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.project.records import Record
+    from orchestrator.project.records import SubmissionRecord
 
 
 def resume(
@@ -39,7 +39,7 @@ def resume(
     return True
 
 
-def _where(record: Record | None, named: str | None) -> tuple[str, str]:
+def _where(record: SubmissionRecord | None, named: str | None) -> tuple[str, str]:
     from orchestrator.project import sending
 
     if named is not None:
@@ -50,7 +50,7 @@ def _where(record: Record | None, named: str | None) -> tuple[str, str]:
     return sending.choose(None, record.target or None)
 
 
-def _refuse_running(record: Record, sweep: str) -> None:
+def _refuse_running(record: SubmissionRecord, sweep: str) -> None:
     job = cli_elsewhere.launcher_of(record, patience_s=3.0).status(record.job)
     if job.state.is_live:
         raise UsageError(
@@ -58,7 +58,7 @@ def _refuse_running(record: Record, sweep: str) -> None:
         )
 
 
-def _trials(text: str | None, record: Record | None) -> list[str]:
+def _trials(text: str | None, record: SubmissionRecord | None) -> list[str]:
     """Turn `--trials` into an override; `+N` needs the sweep as it stands."""
     from orchestrator.control.session import read_sweep
 

@@ -13,7 +13,7 @@ from orchestrator.cli.submit import Address
 
 if TYPE_CHECKING:
     from orchestrator.storage.location import Location
-    from orchestrator.storage.requests import Request
+    from orchestrator.storage.requests import DriverRequest
 
 Sweep = Annotated[
     str,
@@ -23,12 +23,12 @@ Sweep = Annotated[
 
 def stop(sweep: Sweep, address: Address = None) -> None:
     """Let the running trials finish and start no new ones; the sweep can go on later."""
-    from orchestrator.storage.requests import Request
+    from orchestrator.storage.requests import DriverRequest
 
     if (record := cli_elsewhere.find(sweep, address)) is not None:
-        cli_elsewhere.ask_to_leave(record, Request.STOP, sweep)
+        cli_elsewhere.ask_to_leave(record, DriverRequest.STOP, sweep)
         return
-    folder, running = _ask(sweep, Request.STOP)
+    folder, running = _ask(sweep, DriverRequest.STOP)
     where = shlex.quote(str(folder))
     typer.echo(f"stop requested: no new trials, {running} running finish, then the driver leaves")
     _say(f"next: stepladder status {where}\n      stepladder cancel {where}   # do not wait for them")
@@ -36,18 +36,18 @@ def stop(sweep: Sweep, address: Address = None) -> None:
 
 def cancel(sweep: Sweep, address: Address = None) -> None:
     """End a sweep's driver within seconds, everything saved; the sweep can go on later."""
-    from orchestrator.storage.requests import Request
+    from orchestrator.storage.requests import DriverRequest
 
     if (record := cli_elsewhere.find(sweep, address)) is not None:
-        cli_elsewhere.ask_to_leave(record, Request.CANCEL, sweep)
+        cli_elsewhere.ask_to_leave(record, DriverRequest.CANCEL, sweep)
         return
-    folder, running = _ask(sweep, Request.CANCEL)
+    folder, running = _ask(sweep, DriverRequest.CANCEL)
     where = shlex.quote(str(folder))
     typer.echo(f"cancel requested: {running} running pause at their newest checkpoint, and the driver leaves")
     _say(f"next: stepladder status {where}\n      stepladder resume {where}")
 
 
-def _ask(sweep: str, kind: Request) -> tuple[Location, str]:
+def _ask(sweep: str, kind: DriverRequest) -> tuple[Location, str]:
     """Put the request down; returns the sweep's folder and how many trials run, in words."""
     from orchestrator.control.session import read_sweep
     from orchestrator.errors import UsageError

@@ -16,7 +16,7 @@ from orchestrator.cli import check as cli_catalogue
 
 if TYPE_CHECKING:
     from orchestrator.launchers import Launch
-    from orchestrator.project.records import Record
+    from orchestrator.project.records import SubmissionRecord
     from orchestrator.project.sending import Options
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
@@ -92,7 +92,7 @@ def send(
     if options.check_s and (found := launcher.preflight(submission, options.check_s)):
         _say(found.rstrip())
     job = launcher.submit(submission, launch, records.place_of(sweep_file))
-    record = records.Record(
+    record = records.SubmissionRecord(
         plan.spec.name, submission.sweep_file, where[0], launcher.target, job, submission.sweep_folder,
         submission.overrides, time.time(), dict(options.env), options.driver_cpus, options.insecure,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def _show_launch(launch: Launch) -> None:
         _say(note)
 
 
-def _show_sent(record: Record, sweep_file: Path, *, as_json: bool) -> None:
+def _show_sent(record: SubmissionRecord, sweep_file: Path, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"sweep": record.sweep, "job": record.job, "folder": record.folder}, indent=2))
     else:

@@ -18,7 +18,7 @@ from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.storage.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.storage.location import Location
-from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, Request, Requests
+from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, DriverRequest, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 
@@ -63,7 +63,7 @@ class Session:
         self.lease = lease
         self.controller = Controller(state, journal, time.time, lease.check)
         self._requests = Requests(files, lease.epoch)
-        self._asked: Request | None = None
+        self._asked: DriverRequest | None = None
         self._renewed = self._polled = time.monotonic()
 
     @property
@@ -82,11 +82,11 @@ class Session:
             self._polled = now
             self._obey(self._requests.poll())
 
-    def _obey(self, asked: Request | None) -> None:
+    def _obey(self, asked: DriverRequest | None) -> None:
         if asked is None or asked is self._asked:
             return
         self._asked = asked
-        if asked is Request.CANCEL:
+        if asked is DriverRequest.CANCEL:
             _log.warning("cancel requested: leaving now")
             self.controller.request_stop(asked)
         else:

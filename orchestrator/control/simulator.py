@@ -21,7 +21,7 @@ from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Outcome
 
-Objective: TypeAlias = Callable[[Config, float], "float | Mapping[str, float]"]
+ObjectiveFunction: TypeAlias = Callable[[Config, float], "float | Mapping[str, float]"]
 """(configuration, fidelity) to the objective's value, or to all metrics."""
 
 
@@ -81,7 +81,9 @@ class _Training:
     reports: int = field(compare=False, default=0)
 
 
-def simulate(controller: Controller, clock: VirtualClock, objective: Objective, cluster: SimulatedCluster) -> str:
+def simulate(
+    controller: Controller, clock: VirtualClock, objective: ObjectiveFunction, cluster: SimulatedCluster
+) -> str:
     """Run the sweep until nothing is left to do; returns why it ended. The same inputs give the same decisions."""
     running: list[_Training] = []
     sequence = 0
@@ -101,7 +103,9 @@ def simulate(controller: Controller, clock: VirtualClock, objective: Objective, 
             return step.reason
 
 
-def simulate_plan(plan: Plan, objective: Objective, cluster: SimulatedCluster) -> tuple[SweepState, MemoryJournal]:
+def simulate_plan(
+    plan: Plan, objective: ObjectiveFunction, cluster: SimulatedCluster
+) -> tuple[SweepState, MemoryJournal]:
     """Run a whole new sweep in memory and return its final state and its log."""
     clock, journal = VirtualClock(), MemoryJournal()
     first = ev.SweepPlanned(clock(), ev.FORMAT, plan.model_dump(mode="json"))
@@ -112,7 +116,7 @@ def simulate_plan(plan: Plan, objective: Objective, cluster: SimulatedCluster) -
 
 
 def resume_simulation(
-    events: Iterable[ev.Event], objective: Objective, cluster: SimulatedCluster
+    events: Iterable[ev.Event], objective: ObjectiveFunction, cluster: SimulatedCluster
 ) -> tuple[SweepState, MemoryJournal]:
     """Go on from the records of a driver that died: every worker is lost, the log is replayed, the rest is run."""
     journal = MemoryJournal(list(events))
@@ -147,7 +151,9 @@ def _advance(controller: Controller, training: _Training) -> None:
     training.fidelity = round(training.fidelity / every + 1) * every
 
 
-def _report(controller: Controller, objective: Objective, cluster: SimulatedCluster, training: _Training) -> bool:
+def _report(
+    controller: Controller, objective: ObjectiveFunction, cluster: SimulatedCluster, training: _Training
+) -> bool:
     start = training.start
     if cluster.loses(start.trial, start.attempt, training.fidelity):
         controller.on_attempt_end(start.trial, start.attempt, Outcome.LOST, "the simulated machine was lost")

@@ -23,7 +23,7 @@ MIN_REPORTS = 4
 """Fewer reports are no curve."""
 
 
-class Verdict(StrEnum):
+class CurveVerdict(StrEnum):
     """What a curve shows."""
 
     TOO_SHORT = "too_short"
@@ -60,7 +60,7 @@ class CurvePoint:
 class Diagnosis:
     """What a curve shows, by which numbers, and what to do."""
 
-    verdict: Verdict
+    verdict: CurveVerdict
     advice: str
     """One sentence for a person."""
     change: str | None = None
@@ -121,15 +121,15 @@ def diagnose(
     """
     advise = _Adviser(curve, learning_rate)
     if any(not math.isfinite(value) for point in curve for value in _values(point)):
-        return advise(Verdict.DIVERGING, {"reports": len(curve)})
+        return advise(CurveVerdict.DIVERGING, {"reports": len(curve)})
     if len(curve) < MIN_REPORTS:
-        return advise(Verdict.TOO_SHORT, {"reports": len(curve)})
+        return advise(CurveVerdict.TOO_SHORT, {"reports": len(curve)})
     train, held, metric = (_column(curve, name) for name in ("train_loss", "val_loss", "val_metric"))
     if metric is not None and goal == "minimize":
         held, metric = held or metric, None
     read = next((losses for losses in (train, held) if losses and min(losses) > 0), None)
     if read is None:
-        return _by_metric(advise, metric) if metric else advise(Verdict.TOO_SHORT, {"reports": 0})
+        return _by_metric(advise, metric) if metric else advise(CurveVerdict.TOO_SHORT, {"reports": 0})
     shape = _Shape.of(read)
     saw = {name: getattr(shape, name) for name in _Shape.__dataclass_fields__}
     if metric:
@@ -142,22 +142,22 @@ def diagnose(
     return advise(_verdict(saw), saw)
 
 
-def _verdict(saw: Mapping[str, float]) -> Verdict:
+def _verdict(saw: Mapping[str, float]) -> CurveVerdict:
     """Return the first that fits: what is worse stands first."""
     if _diverges(saw):
-        return Verdict.DIVERGING
+        return CurveVerdict.DIVERGING
     is_long = saw["reports"] >= 8  # in fewer, one bad report is a trend
     if is_long and saw.get("regrowth", 1) >= 1.12 and saw["lowest_at"] <= 0.75 and saw["since_lowest"] <= 0.7:
-        return Verdict.OVERFITTING
+        return CurveVerdict.OVERFITTING
     if saw["rises"] <= 0.1 and saw["halved_after"] >= max(4, saw["reports"] / 4):
-        return Verdict.TOO_LOW
+        return CurveVerdict.TOO_LOW
     leap = min(saw["jump"], saw.get("held_jump", saw["jump"]))  # noise in one of the two losses is no oscillation
     is_floor = saw["left"] >= 0.2 and saw["rises"] >= 0.2 and saw["late_fall"] < 0.1
     if saw["rises"] >= 0.2 and leap >= (2.5 if is_floor else 1.7):
-        return Verdict.OSCILLATING
+        return CurveVerdict.OSCILLATING
     if saw["late_fall"] >= 0.35 and saw.get("held_late_fall", 1) >= 0.05:
-        return Verdict.STILL_IMPROVING
-    return Verdict.PLATEAU if is_floor else Verdict.HEALTHY
+        return CurveVerdict.STILL_IMPROVING
+    return CurveVerdict.PLATEAU if is_floor else CurveVerdict.HEALTHY
 
 
 def _diverges(saw: Mapping[str, float]) -> bool:
@@ -192,7 +192,7 @@ def _by_metric(advise: _Adviser, metric: Sequence[float]) -> Diagnosis:
     best = max(range(len(metric)), key=metric.__getitem__)
     span = max(metric) - min(metric)
     if span == 0:
-        return advise(Verdict.PLATEAU, {"reports": len(metric), "span": 0.0})
+        return advise(CurveVerdict.PLATEAU, {"reports": len(metric), "span": 0.0})
     half = len(metric) // 2
     quarter = max(1, len(metric) // 4)
     saw = {
@@ -203,10 +203,10 @@ def _by_metric(advise: _Adviser, metric: Sequence[float]) -> Diagnosis:
         "late_gain": (median(metric[-quarter:]) - median(metric[half : half + quarter])) / span,
     }
     if saw["lost_since_best"] >= 0.5:
-        return advise(Verdict.DIVERGING, saw)
+        return advise(CurveVerdict.DIVERGING, saw)
     if saw["lost_since_best"] >= 0.1 and saw["best_at"] <= 0.75:
-        return advise(Verdict.OVERFITTING, saw)
-    return advise(Verdict.STILL_IMPROVING if saw["late_gain"] >= 0.1 else Verdict.HEALTHY, saw)
+        return advise(CurveVerdict.OVERFITTING, saw)
+    return advise(CurveVerdict.STILL_IMPROVING if saw["late_gain"] >= 0.1 else CurveVerdict.HEALTHY, saw)
 
 
 class _Adviser:
@@ -216,31 +216,31 @@ class _Adviser:
         self._rate = learning_rate
         self._reached = curve[-1].fidelity if curve else 0.0
 
-    def __call__(self, verdict: Verdict, saw: Mapping[str, float]) -> Diagnosis:
+    def __call__(self, verdict: CurveVerdict, saw: Mapping[str, float]) -> Diagnosis:
         advice, change = self._words(verdict)
         return Diagnosis(verdict, advice, change, {name: float(f"{value:.4g}") for name, value in saw.items()})
 
-    def _words(self, verdict: Verdict) -> tuple[str, str | None]:
+    def _words(self, verdict: CurveVerdict) -> tuple[str, str | None]:
         match verdict:
-            case Verdict.DIVERGING:
+            case CurveVerdict.DIVERGING:
                 return "the learning rate is far too high: halve it at least", self._rate_line("high", 1 / 2)
-            case Verdict.OSCILLATING:
+            case CurveVerdict.OSCILLATING:
                 return "the learning rate is somewhat too high: try a third of it", self._rate_line("high", 1 / 3)
-            case Verdict.TOO_LOW:
+            case CurveVerdict.TOO_LOW:
                 return "the learning rate is too low: try ten times as much", self._rate_line("low", 10)
-            case Verdict.PLATEAU:
+            case CurveVerdict.PLATEAU:
                 return "it swings around a floor: let the learning rate decay", (
                     "search_space.schedule={choices: [none, cosine, step], default: cosine}"
                 )
-            case Verdict.OVERFITTING:
+            case CurveVerdict.OVERFITTING:
                 return "it learns its examples by heart: more weight decay or dropout, or stop earlier", (
                     "search_space.weight_decay={low: 1.0e-5, high: 1.0e-2, scale: log, default: 5.0e-4}"
                 )
-            case Verdict.STILL_IMPROVING:
+            case CurveVerdict.STILL_IMPROVING:
                 return "it had not come to its end: train longer", f"fidelity.max={2 * self._reached:g}"
-            case Verdict.TOO_SHORT:
+            case CurveVerdict.TOO_SHORT:
                 return f"report at least {MIN_REPORTS} times with a finite loss or metric to have it read", None
-            case Verdict.HEALTHY:
+            case CurveVerdict.HEALTHY:
                 return "nothing to change", None
 
     def _rate_line(self, bound: str, times: float) -> str | None:

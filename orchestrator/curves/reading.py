@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from orchestrator import wording
-from orchestrator.curves.diagnosis import Diagnosis, Verdict
+from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
 from orchestrator.curves.remedy import Remedy, remedy
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Trial
@@ -25,7 +25,7 @@ class CurveReading:
     """A trial's diagnosis with what to do about it."""
 
     verdict: str
-    """What the curve shows, a value of `Verdict`."""
+    """What the curve shows, a value of `CurveVerdict`."""
     advice: str | None
     """One sentence; None where nothing can be advised."""
     seen: str
@@ -42,7 +42,7 @@ class CurveReading:
     @property
     def is_worth_telling(self) -> bool:
         """Say whether a person would learn something."""
-        return self.verdict != Verdict.TOO_SHORT
+        return self.verdict != CurveVerdict.TOO_SHORT
 
 
 def curve_reading(plan: Plan, trial: Trial, diagnosis: Diagnosis) -> CurveReading:
@@ -64,7 +64,7 @@ def seen(diagnosis: Diagnosis) -> str:
     saw = diagnosis.saw
     reports = wording.counted(saw["reports"], "report")
     if set(saw) == {"reports"}:
-        return f"{reports}, not all of them finite" if diagnosis.verdict is Verdict.DIVERGING else reports
+        return f"{reports}, not all of them finite" if diagnosis.verdict is CurveVerdict.DIVERGING else reports
     said = [_WORDS[name](saw) for name in _TELLING[diagnosis.verdict] if name in saw]
     return f"{reports}: {', '.join(said)}"
 
@@ -87,15 +87,15 @@ _WORDS: dict[str, Callable[[Mapping[str, float]], str]] = {
     "late_gain": lambda saw: f"in the second half it gained {_percent(saw['late_gain'])} of its whole range",
     "span": lambda saw: f"the metric moved by {saw['span']:.3g} in all",
 }
-_TELLING: dict[Verdict, tuple[str, ...]] = {
-    Verdict.TOO_SHORT: (),
-    Verdict.DIVERGING: ("left", "rises", "spike", "best_at", "lost_since_best"),
-    Verdict.OSCILLATING: ("left", "rises", "jump"),
-    Verdict.TOO_LOW: ("left", "rises", "late_fall"),
-    Verdict.OVERFITTING: ("regrowth", "lowest_at", "since_lowest", "best_at", "lost_since_best"),
-    Verdict.PLATEAU: ("left", "rises", "late_fall", "span"),
-    Verdict.STILL_IMPROVING: ("left", "late_fall", "best_at", "late_gain"),
-    Verdict.HEALTHY: ("left", "late_fall", "best_at", "late_gain"),
+_TELLING: dict[CurveVerdict, tuple[str, ...]] = {
+    CurveVerdict.TOO_SHORT: (),
+    CurveVerdict.DIVERGING: ("left", "rises", "spike", "best_at", "lost_since_best"),
+    CurveVerdict.OSCILLATING: ("left", "rises", "jump"),
+    CurveVerdict.TOO_LOW: ("left", "rises", "late_fall"),
+    CurveVerdict.OVERFITTING: ("regrowth", "lowest_at", "since_lowest", "best_at", "lost_since_best"),
+    CurveVerdict.PLATEAU: ("left", "rises", "late_fall", "span"),
+    CurveVerdict.STILL_IMPROVING: ("left", "late_fall", "best_at", "late_gain"),
+    CurveVerdict.HEALTHY: ("left", "late_fall", "best_at", "late_gain"),
 }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from orchestrator.curves.diagnosis import Diagnosis, Verdict
+from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
 from orchestrator.errors import SpecError
 from orchestrator.sweep.domains import Choice, Config, Constant, Float, Hyperparameter
 from orchestrator.sweep.spec import SweepSpec
@@ -24,7 +24,7 @@ RATE = "learning_rate"
 SCHEDULE = "schedule"
 WEIGHT_DECAY = "weight_decay"
 
-_NEEDS_AN_END = {Verdict.TOO_SHORT, Verdict.STILL_IMPROVING}
+_NEEDS_AN_END = {CurveVerdict.TOO_SHORT, CurveVerdict.STILL_IMPROVING}
 """Verdicts whose advice is for a training that came to its end."""
 
 
@@ -70,16 +70,16 @@ def _proposals(diagnosis: Diagnosis, spec: SweepSpec, config: Config) -> list[Re
         return []
     value = plain.partition("=")[2]
     match diagnosis.verdict:
-        case Verdict.DIVERGING | Verdict.OSCILLATING | Verdict.TOO_LOW:
+        case CurveVerdict.DIVERGING | CurveVerdict.OSCILLATING | CurveVerdict.TOO_LOW:
             domain, wanted = space[RATE], float(value)
             is_inside = isinstance(domain, Float) and domain.low < wanted < domain.high
-            fitted = _moved(RATE, domain, wanted, rises=diagnosis.verdict is Verdict.TOO_LOW)
+            fitted = _moved(RATE, domain, wanted, rises=diagnosis.verdict is CurveVerdict.TOO_LOW)
             return [Remedy(plain), *fitted] if is_inside else fitted
-        case Verdict.PLATEAU:
+        case CurveVerdict.PLATEAU:
             return _scheduled(space[SCHEDULE], config) if SCHEDULE in space else [Remedy(plain, SCHEDULE)]
-        case Verdict.OVERFITTING:
+        case CurveVerdict.OVERFITTING:
             return _decayed(space[WEIGHT_DECAY], config) if WEIGHT_DECAY in space else [Remedy(plain, WEIGHT_DECAY)]
-        case Verdict.STILL_IMPROVING:
+        case CurveVerdict.STILL_IMPROVING:
             return [Remedy(plain)] if float(value) > spec.fidelity.max else []
         case _:
             return []

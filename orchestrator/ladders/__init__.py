@@ -19,8 +19,8 @@ from orchestrator.ladders._coupling import Couplings
 from orchestrator.ladders._standings import Standings
 from orchestrator.ladders._walk import walk
 from orchestrator.schedulers import rungs
-from orchestrator.searchers import Guidance, Request, Searcher, make_searcher
-from orchestrator.sweep.domains import Config, Model
+from orchestrator.searchers import Guidance, ProposalRequest, Searcher, make_searcher
+from orchestrator.sweep.domains import Config, Record
 from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial, TrialState
@@ -64,7 +64,7 @@ class Asking:
 class Ladder(ABC):
     """Decides what is tried next."""
 
-    class Options(Model):
+    class Options(Record):
         """Options of the sweep file; a member overrides it."""
 
     enumerable: ClassVar[bool] = False
@@ -151,12 +151,12 @@ class Ladder(ABC):
         """Return a generator for one purpose of one proposal, independent of every other."""
         return Random(f"{self.plan.spec.seed}/{number}/{repetition}/{purpose}")
 
-    def request(self, number: int, repetition: int, block: tuple[str, ...], **details: Any) -> Request:
+    def request(self, number: int, repetition: int, block: tuple[str, ...], **details: Any) -> ProposalRequest:
         """Build a request to the searcher for this proposal."""
         details.setdefault("position", self.standings.proposed[block] + repetition)
         details.setdefault("held", {})
         details.setdefault("first_rung", self._first_rung)
-        return Request(number, block, seed=f"{self.plan.spec.seed}/{number}/{repetition}", **details)
+        return ProposalRequest(number, block, seed=f"{self.plan.spec.seed}/{number}/{repetition}", **details)
 
     def search(
         self, number: int, repetition: int, history: Sequence[Trial], block: tuple[str, ...], *,

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from orchestrator.ladders import Asking, Ladder, Proposal, first_number
 from orchestrator.searchers import Searcher
-from orchestrator.sweep.domains import Choice, Hyperparameter, Model, Scalar, StrictFloat, StrictInt
+from orchestrator.sweep.domains import Choice, Hyperparameter, Record, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Trial
 
 
-class JointOptions(Model):
+class JointOptions(Record):
     """Constants of draws over everything."""
 
     prior_trials: StrictInt = Field(12, ge=0)

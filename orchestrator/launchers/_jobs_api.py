@@ -30,7 +30,7 @@ class NoAnswerError(ClusterError):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class JobsAddress:
     """Where a Jobs API listens."""
 
     scheme: str
@@ -41,7 +41,7 @@ class Address:
     """Port of Ray's dashboard."""
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, text: str) -> JobsAddress:
         """Read `http://127.0.0.1:8265`; the scheme may be missing. Raises UsageError for what is no such address."""
         parts = urlsplit(text if "://" in text else f"http://{text}")
         try:
@@ -91,7 +91,7 @@ class Answer:
 class JobsApi:
     """Asks one cluster. `headers` are sent along with every request, `say` is told when an answer takes long."""
 
-    def __init__(self, address: Address, headers: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(self, address: JobsAddress, headers: Mapping[str, str], say: Callable[[str], None]) -> None:
         self.address = address
         self._headers = dict(headers)
         self._say = say
@@ -151,14 +151,14 @@ REFUSED = {
 """What Ray means by a status."""
 
 
-def refuse_redirection(address: Address, environ: Mapping[str, str]) -> None:
+def refuse_redirection(address: JobsAddress, environ: Mapping[str, str]) -> None:
     """Raise UsageError where a variable would send the submission elsewhere: Ray's client prefers it to an address."""
     for name in _REDIRECTING:
         value = environ.get(name, "").strip()
         if not value:
             continue
         try:
-            if Address.parse(value) == address:
+            if JobsAddress.parse(value) == address:
                 return
         except UsageError:
             pass
@@ -168,7 +168,7 @@ def refuse_redirection(address: Address, environ: Mapping[str, str]) -> None:
         )
 
 
-def open_to_everybody(address: Address, *, insecure: bool) -> list[str]:
+def open_to_everybody(address: JobsAddress, *, insecure: bool) -> list[str]:
     """Warn of a cluster that asks for no token; raises ClusterError off this machine, unless `insecure`."""
     text = f"{address} answers without a token: whoever reaches it can run anything on the cluster"
     if not address.is_loopback and not insecure:

@@ -18,7 +18,14 @@ from typing import Any
 
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
-from orchestrator.launchers._jobs_api import REFUSED, Address, Answer, JobsApi, open_to_everybody, refuse_redirection
+from orchestrator.launchers._jobs_api import (
+    REFUSED,
+    Answer,
+    JobsAddress,
+    JobsApi,
+    open_to_everybody,
+    refuse_redirection,
+)
 from orchestrator.launchers._ray_token import REMEDY, Token, auth_mode, find_token
 
 STOP_WAIT_S = 120
@@ -42,7 +49,7 @@ class RayJob(Launcher):
     def render(self, submission: Submission) -> Launch:
         """Render the `ray job submit` that does the same."""
         command = (
-            "ray", "job", "submit", "--address", str(Address.parse(submission.target)), "--no-wait",
+            "ray", "job", "submit", "--address", str(JobsAddress.parse(submission.target)), "--no-wait",
             "--submission-id", submission.job_id, "--entrypoint-num-cpus", f"{submission.driver_cpus:g}",
             "--metadata-json", json.dumps(_metadata(submission)),
             "--runtime-env-json", json.dumps(_runtime_env(submission)), "--", *submission.command,
@@ -64,7 +71,7 @@ class RayJob(Launcher):
 
     def probe(self, *, insecure: bool) -> list[str]:
         """Ask for the version without a token, and with one where that is refused."""
-        address, token = Address.parse(self.target), self._token()
+        address, token = JobsAddress.parse(self.target), self._token()
         refuse_redirection(address, os.environ)
         answer = self._ask("GET", "/api/version", {}, accept=(200, 401, 403, 404))
         if answer.status == 200 and _ray_version(answer) is not None:
@@ -107,7 +114,7 @@ class RayJob(Launcher):
         return launch.job_id
 
     def _send(self, submission: Submission, job: str, entrypoint: str, cpus: float, metadata: dict[str, str]) -> None:
-        refuse_redirection(Address.parse(submission.target), os.environ)
+        refuse_redirection(JobsAddress.parse(submission.target), os.environ)
         what = {
             "entrypoint": entrypoint,
             "submission_id": job,
@@ -134,7 +141,7 @@ class RayJob(Launcher):
         for name in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
             logging.getLogger(name).setLevel(logging.WARNING)  # each step of the upload would be a line
         try:
-            address = str(Address.parse(self.target))
+            address = str(JobsAddress.parse(self.target))
             JobSubmissionClient(address, headers=self._headers()).submit_job(**what)
         except (ConnectionError, requests.ConnectionError, requests.Timeout) as error:
             return f"{self.target} does not answer: {_last_line(str(error))}"
@@ -221,7 +228,7 @@ class RayJob(Launcher):
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: Any = None, *, accept: tuple[int, ...] = (200,)
     ) -> Answer:
-        api = JobsApi(Address.parse(self.target), headers, self.say)
+        api = JobsApi(JobsAddress.parse(self.target), headers, self.say)
         return api.ask(method, path, body, patience_s=self.patience_s, accept=accept)
 
     def _token(self) -> Token | None:

@@ -36,7 +36,7 @@ _NO_SUCH_JOB = "Invalid job id"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SlurmJob:
     """What Slurm says of a job."""
 
     state: str
@@ -135,7 +135,7 @@ def _told(command: list[str]) -> None:
         raise ClusterError(f"`{shlex.join(command)}`: {last_line(told)}")
 
 
-def _look(job: str) -> Record | JobStatus:
+def _look(job: str) -> SlurmJob | JobStatus:
     """Return what Slurm says of a job, or how it stands where Slurm says nothing."""
     told = run(["scontrol", "--oneliner", "show", "job", job], _REMEDY)
     if told.returncode == 0:
@@ -149,16 +149,16 @@ def _look(job: str) -> Record | JobStatus:
     if told.returncode != 0 or len(fields) != 2:
         return JobStatus(JobState.GONE, f"Slurm does not know job {job}; it forgets jobs some minutes after their end")
     state, code = fields[0].split()[0], fields[1].partition(":")[0]  # `CANCELLED by 1000`
-    return Record(state, code, f"job {job}: {state.lower()}, exit code {code}", None)
+    return SlurmJob(state, code, f"job {job}: {state.lower()}, exit code {code}", None)
 
 
-def state_of(record: Record) -> JobState:
+def state_of(record: SlurmJob) -> JobState:
     """Return how a job stands in the words that all launchers share."""
     state = _STATES.get(record.state, JobState.FAILED)
     return JobState.STOPPED if state is JobState.FAILED and record.exit_code in _RESUMABLE else state
 
 
-def read_record(job: str, text: str) -> Record:
+def read_record(job: str, text: str) -> SlurmJob:
     """Read what `scontrol --oneliner show job` says of a job."""
     fields = dict(re.findall(r"(\w+)=(\S*)", text))
     state, code = fields.get("JobState", ""), fields.get("ExitCode", "").partition(":")[0]
@@ -174,7 +174,7 @@ def read_record(job: str, text: str) -> Record:
         told += f", queued again {fields['Restarts']} time{'s' if fields['Restarts'] != '1' else ''}"
     if state == "PENDING" and fields.get("Reason") == "BeginTime":
         told += f"; it need not wait: scontrol update JobId={job} StartTime=now"
-    return Record(state, code, told, Path(output[1]) if output else None)
+    return SlurmJob(state, code, told, Path(output[1]) if output else None)
 
 
 MEMBER = Slurm

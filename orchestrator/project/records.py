@@ -15,7 +15,7 @@ from orchestrator.errors import UsageError
 FOLDER = ".stepladder"
 
 
-class Record(msgspec.Struct, frozen=True):
+class SubmissionRecord(msgspec.Struct, frozen=True):
     """The last submission of a sweep."""
 
     sweep: str
@@ -47,7 +47,7 @@ def place_of(sweep_file: Path) -> Path:
     return sweep_file.absolute().parent / FOLDER
 
 
-def write_record(sweep_file: Path, record: Record) -> Path:
+def write_record(sweep_file: Path, record: SubmissionRecord) -> Path:
     """Keep the record beside the sweep file; returns where."""
     place = place_of(sweep_file)
     place.mkdir(exist_ok=True)
@@ -56,18 +56,18 @@ def write_record(sweep_file: Path, record: Record) -> Path:
     return path
 
 
-def records(folder: Path) -> list[Record]:
+def records(folder: Path) -> list[SubmissionRecord]:
     """List what was sent off from sweep files in `folder`, newest first; what cannot be read is left out."""
     found = []
     for path in (folder / FOLDER).glob("*.json"):
         try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=Record))
+            found.append(msgspec.json.decode(path.read_bytes(), type=SubmissionRecord))
         except (OSError, msgspec.DecodeError):
             continue
     return sorted(found, key=lambda record: record.submitted_t, reverse=True)
 
 
-def find_record(sweep_file: Path, name: str, *, only: bool = False) -> Record | None:
+def find_record(sweep_file: Path, name: str, *, only: bool = False) -> SubmissionRecord | None:
     """Return the record of the sweep `name`; without one, and not `only`, the only one that the sweep file has.
 
     None without any. Raises UsageError where the file was sent off under several other names.

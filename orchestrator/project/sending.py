@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator import members
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Launcher, Submission
-from orchestrator.project.records import Record
+from orchestrator.project.records import SubmissionRecord
 from orchestrator.storage.url import is_url
 from orchestrator.sweep.plan import Plan
 
@@ -102,7 +102,7 @@ def options(known: Options, env: Sequence[str], driver_cpus: float | None) -> Op
     return replace(known, env={**known.env, **parse_env(env)}, driver_cpus=cpus)
 
 
-def known_options(record: Record | None, where: tuple[str, str], given: Options) -> Options:
+def known_options(record: SubmissionRecord | None, where: tuple[str, str], given: Options) -> Options:
     """Return what a sweep was sent with last, as far as `given` leaves it open.
 
     That a cluster may be open to everybody was said of that one alone; `where` is the launcher and target now.

@@ -79,7 +79,7 @@ REPORT_HEAD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class DriverPeriod:
     """What is in force when a record is written."""
 
     epoch: int | None = None
@@ -115,7 +115,9 @@ class TrialColumns:
         self.schema = pa.schema({**TRIAL_HEAD, **measured, **columns, **TRIAL_TAIL})
         """Names and types, in the order of `row`."""
 
-    def row(self, trial: Trial, paid: Paid, session: Session, diagnosis: Diagnosis | None = None) -> tuple[object, ...]:
+    def row(
+        self, trial: Trial, paid: Paid, session: DriverPeriod, diagnosis: Diagnosis | None = None
+    ) -> tuple[object, ...]:
         """Return a trial's values in the order of the schema."""
         last = trial.attempts[-1] if trial.attempts else None
         pick = max if self._plan.goal == "maximize" else min

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestrator.results.columns import REPORT_HEAD, Session, free_name, moment
+from orchestrator.results.columns import REPORT_HEAD, DriverPeriod, free_name, moment
 from orchestrator.results.parquet_file import column_names, read_table, replace_table
 from orchestrator.sweep import event as ev
 
@@ -48,7 +48,7 @@ class ReportParts:
         """Say whether the newest part must be written before another row is added."""
         return int(self._part.num_rows) + len(self._waiting) >= self._rows_per_part
 
-    def add(self, report: ev.Reported, stage: str, session: Session, *, is_new: bool = True) -> None:
+    def add(self, report: ev.Reported, stage: str, session: DriverPeriod, *, is_new: bool = True) -> None:
         """Take a report in. `is_new` False: its key may be there already; the later report then replaces it."""
         row: dict[str, object] = {
             "sweep_id": self._sweep_id,

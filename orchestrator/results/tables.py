@@ -23,7 +23,7 @@ import pyarrow as pa
 from orchestrator.control.fold import SweepState
 from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.results.best import write_best
-from orchestrator.results.columns import Paid, Session, TrialColumns
+from orchestrator.results.columns import DriverPeriod, Paid, TrialColumns
 from orchestrator.results.diagnoses import Curves
 from orchestrator.results.parquet_file import replace_table
 from orchestrator.results.report_parts import ROWS_PER_PART, ReportParts
@@ -81,8 +81,8 @@ class _Content:
         self._files = files
         self._columns = TrialColumns(self.state.plan)
         self._curves = Curves(self.state.plan)
-        self._session = Session()
-        self._sessions: dict[int, Session] = {}
+        self._session = DriverPeriod()
+        self._sessions: dict[int, DriverPeriod] = {}
         self._gpu_s: defaultdict[int, float] = defaultdict(float)
         self._rows: list[tuple[object, ...]] = []
         self._touched: set[int] = set()
@@ -101,7 +101,7 @@ class _Content:
         self._is_dirty = True
         if isinstance(event, ev.DriverStarted):
             has_changed = event.code_hash != state.plan.provenance.code_hash
-            self._session = Session(event.epoch, event.code_hash, has_changed)
+            self._session = DriverPeriod(event.epoch, event.code_hash, has_changed)
         elif isinstance(event, ev.Heartbeat):
             self._touched.update(trial for trial, _ in event.running)
         elif isinstance(event, ev.TrialProposed | ev.AttemptStarted | ev.AttemptPlaced | ev.Reported | ev.AttemptEnded):
@@ -129,7 +129,7 @@ class _Content:
         self._rows += [()] * (len(self.state.trials) - len(self._rows))
         for number in self._touched:
             trial = self.state.trials[number]
-            known = self._sessions.get(number, Session()), self._curves.diagnoses.get(number)
+            known = self._sessions.get(number, DriverPeriod()), self._curves.diagnoses.get(number)
             self._rows[number] = self._columns.row(trial, self._paid(trial), *known)
         self._touched.clear()
         columns = zip(*self._rows, strict=True) if self._rows else [()] * len(self._columns.schema)

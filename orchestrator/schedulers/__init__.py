@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from random import Random
 from typing import Any
 
-from orchestrator.sweep.domains import Model
+from orchestrator.sweep.domains import Record
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity
 
@@ -18,11 +18,11 @@ from orchestrator.sweep.spec import Fidelity
 class Scheduler(ABC):
     """Judges trials."""
 
-    class Options(Model):
+    class Options(Record):
         """Options of the sweep file; a member overrides it."""
 
     def __init__(
-        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int
+        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Record, seed: int
     ) -> None:
         self.brackets = brackets
         self.fidelity = fidelity
@@ -32,7 +32,7 @@ class Scheduler(ABC):
 
     @classmethod
     @abstractmethod
-    def plan(cls, fidelity: Fidelity, options: Model) -> tuple[Bracket, ...]:
+    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:
         """Return the brackets of rungs that a plan shows; rungs lie on the grid of reports, below the full training."""
 
     @classmethod

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from orchestrator.schedulers import Scheduler, rungs
 from orchestrator.schedulers._rungs import percentile, require_finite, rung_at
-from orchestrator.sweep.domains import Model, StrictInt
+from orchestrator.sweep.domains import Record, StrictInt
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity
 
@@ -34,14 +34,14 @@ class AshaScheduler(Scheduler):
         """Bracket 1 begins at the second rung, 2 at the third, for when early values mislead; at most one a rung."""
 
     def __init__(
-        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int
+        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Record, seed: int
     ) -> None:
         super().__init__(brackets, fidelity, maximize, options, seed)
         self._values: defaultdict[tuple[int, float], dict[int, float]] = defaultdict(dict)
         self._ranked: defaultdict[tuple[int, float], list[float]] = defaultdict(list)
 
     @classmethod
-    def plan(cls, fidelity: Fidelity, options: Model) -> tuple[Bracket, ...]:
+    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:
         """Return the brackets; a trial's chance of one is in proportion to eta^rungs / (rungs + 1).
 
         These are Hyperband's shares (Li et al. 2018, JMLR 18(185), algorithm 1): all brackets cost about the same.

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from orchestrator.schedulers import Scheduler, rungs
 from orchestrator.schedulers._rungs import TOLERANCE, percentile, require_finite, rung_at
-from orchestrator.sweep.domains import Model, StrictInt
+from orchestrator.sweep.domains import Record, StrictInt
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity
 
@@ -49,14 +49,14 @@ class MedianScheduler(Scheduler):
     options: Options
 
     def __init__(
-        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Model, seed: int
+        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Record, seed: int
     ) -> None:
         super().__init__(brackets, fidelity, maximize, options, seed)
         self._courses: dict[int, _Course] = {}
         self._ranked: defaultdict[float, list[float]] = defaultdict(list)
 
     @classmethod
-    def plan(cls, fidelity: Fidelity, options: Model) -> tuple[Bracket, ...]:  # noqa: ARG003 - they set no rungs
+    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:  # noqa: ARG003 - they set no rungs
         """Return one bracket whose rungs, where it judges, are the reports from the first rung on, thinned to 100."""
         first = next(iter(rungs(fidelity)), fidelity.max)
         step = fidelity.every * max(1, ceil((fidelity.max - first) / fidelity.every / MOST_RUNGS - TOLERANCE))

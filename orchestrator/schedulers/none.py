@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.schedulers import Scheduler
 from orchestrator.schedulers._rungs import require_finite
-from orchestrator.sweep.domains import Model
+from orchestrator.sweep.domains import Record
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity
 
@@ -15,7 +15,7 @@ class NoScheduler(Scheduler):
     """Never stops a trial."""
 
     @classmethod
-    def plan(cls, fidelity: Fidelity, options: Model) -> tuple[Bracket, ...]:  # noqa: ARG003 - no choice to make
+    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:  # noqa: ARG003 - no choice to make
         """Return one bracket without rungs."""
         return (Bracket(rungs=(), share=1.0),)
 

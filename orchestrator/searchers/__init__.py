@@ -13,14 +13,14 @@ from random import Random
 from typing import ClassVar, Literal
 
 from orchestrator import members
-from orchestrator.sweep.domains import Config, Model, Scalar
+from orchestrator.sweep.domains import Config, Record, Scalar
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Member
 from orchestrator.sweep.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ProposalRequest:
     """What a ladder asks a searcher for."""
 
     number: int
@@ -56,7 +56,7 @@ class Guidance:
 class Searcher(ABC):
     """Proposes values for a block."""
 
-    class Options(Model):
+    class Options(Record):
         """Options of the sweep file; a member overrides it."""
 
     enumerates: ClassVar[bool] = False
@@ -66,13 +66,13 @@ class Searcher(ABC):
     learns: ClassVar[bool] = False
     """Whether its proposals depend on results."""
 
-    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Model) -> None:
+    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Record) -> None:
         self.space = space
         self.goal = goal
         self.options = options
 
     @abstractmethod
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return a full configuration in which only the block differs from `held`; None when the list is at its end.
 
         `trials` holds the trials to learn from by number: all of the sweep's, or those of one stage. One searcher sees
@@ -80,7 +80,7 @@ class Searcher(ABC):
         missing, one that they activate has a value.
         """
 
-    def guidance(self, request: Request, trials: Sequence[Trial]) -> Guidance:  # noqa: ARG002 - for members to use
+    def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance:  # noqa: ARG002 - for members to use
         """Return what goes with the proposal for this request: like it, a function of request and trials alone."""
         return Guidance()
 
@@ -92,7 +92,7 @@ class Searcher(ABC):
         return None
 
     @classmethod
-    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Model) -> list[str]:  # noqa: ARG003
+    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Record) -> list[str]:  # noqa: ARG003
         """List why this searcher cannot serve these blocks of this space; empty when it can. Called by `check`."""
         return []
 

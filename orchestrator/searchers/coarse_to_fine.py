@@ -19,9 +19,9 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from orchestrator.searchers import Guidance, Request, Searcher
+from orchestrator.searchers import Guidance, ProposalRequest, Searcher
 from orchestrator.searchers.tpe import TpeSearcher
-from orchestrator.sweep.domains import Choice, Config, Constant, Model, Scalar, StrictFloat, StrictInt
+from orchestrator.sweep.domains import Choice, Config, Constant, Record, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial, TrialState
 
@@ -52,13 +52,13 @@ class CoarseToFineSearcher(Searcher):
 
     options: Options
 
-    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Model) -> None:
+    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Record) -> None:
         super().__init__(space, goal, options)
         self.startup_trials = self.options.rounds * self.options.round_trials
         self._sign = 1.0 if goal == "maximize" else -1.0
         self._tpe = TpeSearcher(space, goal, TpeSearcher.Options(startup_trials=1))
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return a uniform draw from the narrowed ranges, TPE's proposal behind the last round."""
         learned = [trial for trial in trials if trial.is_learned]
         if len(learned) >= self.startup_trials:
@@ -72,7 +72,7 @@ class CoarseToFineSearcher(Searcher):
                 drawn[name] = self.space[name].from_unit(low + unit * (high - low))
         return self.space.complete({**request.held, **drawn})
 
-    def guidance(self, request: Request, trials: Sequence[Trial]) -> Guidance:
+    def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance:
         """Say what was narrowed and why; trials of the rounds are trained to `coarse_fidelity` alone."""
         learned = [trial for trial in trials if trial.is_learned]
         rounds, done = self.options.rounds, self._round(learned)
@@ -102,7 +102,7 @@ class CoarseToFineSearcher(Searcher):
     def _good_count(self, seen: int) -> int:
         return max(2, math.ceil(self.options.keep * seen))
 
-    def _box(self, request: Request, trials: Sequence[Trial], rounds: int) -> Box:
+    def _box(self, request: ProposalRequest, trials: Sequence[Trial], rounds: int) -> Box:
         """Return the ranges after so many rounds: narrowed by each in turn, then widened to hold the incumbent."""
         box: Box = dict.fromkeys(request.block, WHOLE)
         limit = self._coarse(request.first_rung)
@@ -131,7 +131,7 @@ class CoarseToFineSearcher(Searcher):
             last = min(high, first + least)
         return first, last
 
-    def _incumbents(self, request: Request, trials: Sequence[Trial]) -> list[Config]:
+    def _incumbents(self, request: ProposalRequest, trials: Sequence[Trial]) -> list[Config]:
         bad = {TrialState.DIVERGED, TrialState.FAILED}
         alive = [(self._sign * t.value, -t.number, t) for t in trials if t.value is not None and t.state not in bad]
         best = [max(alive)[2].config] if alive else []

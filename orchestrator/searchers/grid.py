@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from orchestrator.searchers import Request, Searcher
+from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.searchers._listed import canonical
-from orchestrator.sweep.domains import Choice, Config, Hyperparameter, Model, Scalar, StrictInt, StrictScalar
+from orchestrator.sweep.domains import Choice, Config, Hyperparameter, Record, Scalar, StrictInt, StrictScalar
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
 
@@ -37,11 +37,11 @@ class GridSearcher(Searcher):
 
     options: Options
 
-    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Model) -> None:
+    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Record) -> None:
         super().__init__(space, goal, options)
         self._values = {name: self._axis(name, domain) for name, domain in space.items()}
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
         """Return row `position`; None behind the last."""
         if request.position >= self.rows(request.block, request.held):
             return None
@@ -52,7 +52,7 @@ class GridSearcher(Searcher):
         return self._count(tuple(self.space), {}, block, held)
 
     @classmethod
-    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Model) -> list[str]:
+    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Record) -> list[str]:
         """Name listed values that cannot be, and grids of more than MOST_ROWS rows."""
         assert isinstance(options, GridSearcher.Options)
         found = []

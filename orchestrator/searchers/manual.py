@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orchestrator.searchers import Request, Searcher
+from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.searchers._listed import canonical
-from orchestrator.sweep.domains import Config, Constant, Model, StrictScalar
+from orchestrator.sweep.domains import Config, Constant, Record, StrictScalar
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
 
@@ -32,7 +32,7 @@ class ManualSearcher(Searcher):
 
     options: Options
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
         """Return entry `position`, of it what belongs to the block; None behind the last."""
         if request.position >= len(self.options.configs):
             return None
@@ -41,7 +41,7 @@ class ManualSearcher(Searcher):
         return self.space.complete({**request.held, **wanted})
 
     @classmethod
-    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Model) -> list[str]:
+    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Record) -> list[str]:
         """Name entries with values that are unknown, impossible, inactive, or opened by no stage."""
         assert isinstance(options, ManualSearcher.Options)
         opened = {name for block in blocks for name in block}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from orchestrator.searchers import Request, Searcher
+from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Trial
 
@@ -17,14 +17,14 @@ from orchestrator.sweep.trial import Trial
 class QuasirandomSearcher(Searcher):
     """Goes along a Sobol sequence; blind to results."""
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
         """Return point `position` of the block's sequence."""
         names = [name for name in self.space if name in request.block]
         units = self._point(names, request)
         values = {name: self.space[name].from_unit(unit) for name, unit in zip(names, units, strict=True)}
         return self.space.complete({**request.held, **values})
 
-    def _point(self, names: list[str], request: Request) -> list[float]:
+    def _point(self, names: list[str], request: ProposalRequest) -> list[float]:
         from scipy.stats import qmc  # here, because importing SciPy takes a second and `plan` needs none of it
 
         sweep_seed = request.seed.partition("/")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.searchers import Request, Searcher
+from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Trial
 
@@ -12,7 +12,7 @@ from orchestrator.sweep.trial import Trial
 class RandomSearcher(Searcher):
     """Draws the block uniformly (Bergstra and Bengio 2012); blind to results."""
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
         """Return a uniform draw of the block."""
         return self.space.draw(request.block, request.held, request.random())
 

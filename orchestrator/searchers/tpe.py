@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, Strict
 
-from orchestrator.searchers import Request, Searcher
-from orchestrator.sweep.domains import Config, Model, StrictInt
+from orchestrator.searchers import ProposalRequest, Searcher
+from orchestrator.sweep.domains import Config, Record, StrictInt
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
 
@@ -42,7 +42,7 @@ class TpeSearcher(Searcher):
 
     options: Options
 
-    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Model) -> None:
+    def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Record) -> None:
         super().__init__(space, goal, options)
         self.startup_trials = self.options.startup_trials
 
@@ -53,7 +53,7 @@ class TpeSearcher(Searcher):
 
         return History(self.space, self.goal)
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return TPE's proposal for the block, a uniform draw while fewer than `startup_trials` have ended."""
         history = self.history
         history.update(trials)

@@ -21,7 +21,7 @@ REMOTE_POLL_S = 5.0
 """How often it looks into an object store, where a look takes time and costs."""
 
 
-class Request(StrEnum):
+class DriverRequest(StrEnum):
     """What a driver can be asked; also why it then leaves."""
 
     STOP = "stop"
@@ -37,15 +37,15 @@ class Requests:
         self._files = files
         self._epoch = epoch
 
-    def poll(self) -> Request | None:
+    def poll(self) -> DriverRequest | None:
         """Return the request in force: cancel wins over stop, None without one. Raises StorageError."""
-        for kind in (Request.CANCEL, Request.STOP):
+        for kind in (DriverRequest.CANCEL, DriverRequest.STOP):
             if self._files.exists(_name(kind, self._epoch)):
                 return kind
         return None
 
 
-def put_request(files: FileSystem, kind: Request, now: float) -> int:
+def put_request(files: FileSystem, kind: DriverRequest, now: float) -> int:
     """Ask the sweep's driver for something and return its epoch; asking again changes nothing.
 
     `now` is in seconds since the epoch. Raises UsageError where nobody drives the sweep.
@@ -57,7 +57,7 @@ def put_request(files: FileSystem, kind: Request, now: float) -> int:
     return holder.epoch
 
 
-def requested(files: FileSystem) -> Request | None:
+def requested(files: FileSystem) -> DriverRequest | None:
     """Return what the sweep's present driver was asked; None without a request, or without a driver."""
     holder = lease.current(files)
     if holder is None or lease.describe_holder(files) is None:
@@ -65,5 +65,5 @@ def requested(files: FileSystem) -> Request | None:
     return Requests(files, holder.epoch).poll()
 
 
-def _name(kind: Request, epoch: int) -> str:
+def _name(kind: DriverRequest, epoch: int) -> str:
     return f"{FOLDER}/{kind}-{epoch:06d}.json"

@@ -25,13 +25,13 @@ StrictScalar = (
 )
 
 
-class Model(BaseModel):
+class Record(BaseModel):
     """A frozen record of the sweep file: unknown keys are refused, field docstrings become the JSON Schema's text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
-class _Described(Model):
+class _Described(Record):
     tier: StrictInt = Field(1, ge=1, le=9)
     """Importance, 1 first: `stages: auto` opens one tier a stage."""
     when: Mapping[str, tuple[StrictScalar, ...]] = Field(default_factory=dict)

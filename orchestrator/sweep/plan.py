@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
-from orchestrator.sweep.domains import Model
+from orchestrator.sweep.domains import Record
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Member, SweepSpec
 
 
-class StagePlan(Model):
+class StagePlan(Record):
     """One stage with its part of the trials."""
 
     name: str
@@ -23,7 +23,7 @@ class StagePlan(Model):
     """What draws its block. None: the sweep's searcher."""
 
 
-class Bracket(Model):
+class Bracket(Record):
     """One successive-halving ladder of rungs."""
 
     rungs: tuple[float, ...]
@@ -32,7 +32,7 @@ class Bracket(Model):
     """Chance of a trial to be put into it; the chances of a plan sum to 1."""
 
 
-class Provenance(Model):
+class Provenance(Record):
     """Where a plan came from, for whoever must reproduce it."""
 
     versions: dict[str, str]
@@ -47,7 +47,7 @@ class Provenance(Model):
     """`key=value` overrides in force; a resume applies them again."""
 
 
-class Plan(Model):
+class Plan(Record):
     """A compiled sweep."""
 
     sweep_id: str

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.sweep.domains import Hyperparameter, Model, StrictFloat, StrictInt
+from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 IDENTIFIER_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
@@ -41,7 +41,7 @@ Reason = Annotated[str, Strict(), Field(min_length=1)]
 """Some text."""
 
 
-class Objective(Model):
+class Objective(Record):
     """What is optimised, measured on validation data."""
 
     metric: Annotated[str, Strict()] = Field(min_length=1)
@@ -50,7 +50,7 @@ class Objective(Model):
     """Which way is better."""
 
 
-class Fidelity(Model):
+class Fidelity(Record):
     """How much training a report had, and where trials are compared."""
 
     metric: Annotated[str, Strict()] = Field("epoch", min_length=1)
@@ -73,7 +73,7 @@ class Fidelity(Model):
         return self
 
 
-class Member(Model):
+class Member(Record):
     """One member of an open set with its options: `asha`, or `{name: asha, brackets: 2}`."""
 
     name: Annotated[str, Strict()]
@@ -91,7 +91,7 @@ class Member(Model):
         return value
 
 
-class Stage(Model):
+class Stage(Record):
     """One step of the ladder, written out."""
 
     name: Annotated[str, Strict()] = Field(pattern=NAME_PATTERN)
@@ -104,7 +104,7 @@ class Stage(Model):
     """What proposes values for this stage's block. None: the sweep's searcher."""
 
 
-class Coupling(Model):
+class Coupling(Record):
     """A hyperparameter that follows another one: where the other moves and this one is held, this one is re-scaled."""
 
     with_: Annotated[str, Strict()] = Field(alias="with")
@@ -122,7 +122,7 @@ class Coupling(Model):
         return {"with" if name == "with_" else name: value for name, value in fields(self).items()}
 
 
-class Budget(Model):
+class Budget(Record):
     """When to stop asking for more."""
 
     trials: StrictInt = Field(ge=1, le=1_000_000)
@@ -135,7 +135,7 @@ class Budget(Model):
     """Seconds after which this `run` or `resume` stops with work left (exit code 75). None: no cap."""
 
 
-class Resources(Model):
+class Resources(Record):
     """What one trial occupies."""
 
     cpus: StrictFloat = Field(1.0, ge=0, le=4096)
@@ -188,7 +188,7 @@ class Resources(Model):
         return self.processes or max(int(self.gpus) if self.gpus else self.nodes, 1)
 
 
-class SweepSpec(Model):
+class SweepSpec(Record):
     """A sweep file after `extends` and overrides, every value typed and in range on its own."""
 
     name: Annotated[str, Strict()] = Field(pattern=NAME_PATTERN)

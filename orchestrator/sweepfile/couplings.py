@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 from orchestrator.ladders._coupling import MOMENTUM, OPTIMIZER, RULE_OF_OPTIMIZER, rule_of
 from orchestrator.members import nearest
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Scalar
 from orchestrator.sweep.spec import Coupling, SweepSpec
-from orchestrator.sweepfile.messages import KeyPath, show
-
-Found = Iterator[tuple[KeyPath, str]]
+from orchestrator.sweepfile.messages import Complaints, KeyPath, show
 
 
-def coupling_problems(spec: SweepSpec) -> Found:
+def coupling_problems(spec: SweepSpec) -> Complaints:
     """Yield key paths and sentences."""
     space = spec.search_space
     for name, coupling in spec.couple.items():
@@ -32,7 +30,7 @@ def coupling_problems(spec: SweepSpec) -> Found:
         yield ("couple", circle[0], "with"), f"the couplings go in a circle: {chain}; drop one of them"
 
 
-def _follower(path: KeyPath, name: str, domain: Hyperparameter) -> Found:
+def _follower(path: KeyPath, name: str, domain: Hyperparameter) -> Complaints:
     if isinstance(domain, Constant):
         yield path, f"{name!r} is a constant and cannot follow anything; give it a range {{low, high, default}}"
     elif not isinstance(domain, Float):
@@ -41,7 +39,7 @@ def _follower(path: KeyPath, name: str, domain: Hyperparameter) -> Found:
         yield path, f"{name!r} has a step, which re-scaled values miss; drop the step, or the coupling"
 
 
-def _followed(path: KeyPath, coupling: Coupling, space: Mapping[str, Hyperparameter]) -> Found:
+def _followed(path: KeyPath, coupling: Coupling, space: Mapping[str, Hyperparameter]) -> Complaints:
     other = coupling.with_
     numbers = _numbers(space[other])
     if numbers is None:

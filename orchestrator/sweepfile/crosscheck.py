@@ -9,7 +9,6 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
-from typing import TypeAlias
 
 from orchestrator import members
 from orchestrator.errors import SpecError
@@ -22,11 +21,9 @@ from orchestrator.sweep.spec import Member, Stage, SweepSpec
 from orchestrator.sweepfile import placeholders
 from orchestrator.sweepfile.couplings import coupling_problems
 from orchestrator.sweepfile.lint import rules
-from orchestrator.sweepfile.messages import KeyPath, Problems, choose, show
+from orchestrator.sweepfile.messages import Complaints, KeyPath, Problems, choose, show
 from orchestrator.sweepfile.spaces import leaves_folder
 from orchestrator.sweepfile.typed import typed
-
-Found: TypeAlias = Iterator[tuple[KeyPath, str]]
 
 WITHOUT_MOMENTUM = ("adagrad", "adadelta")
 """Optimizers with neither momentum nor betas in torch."""
@@ -53,7 +50,7 @@ def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int
             problems.add(path, text)
 
 
-def _trainable(spec: SweepSpec) -> Found:
+def _trainable(spec: SweepSpec) -> Complaints:
     if spec.trainable is None:
         return
     if _TRAINABLE.fullmatch(spec.trainable) is None:
@@ -62,7 +59,7 @@ def _trainable(spec: SweepSpec) -> Found:
         yield ("trainable",), f"{show(spec.trainable)} leads out of the sweep file's folder; keep it in there or below"
 
 
-def _command(spec: SweepSpec) -> Found:
+def _command(spec: SweepSpec) -> Complaints:
     if spec.command is None:
         return
     for position, text in placeholders.problems(spec.command, list(spec.search_space)):
@@ -71,7 +68,7 @@ def _command(spec: SweepSpec) -> Found:
         yield ("command",), "is empty; write the program and its arguments, as in [python, train.py]"
 
 
-def _places_of_command(spec: SweepSpec) -> Found:
+def _places_of_command(spec: SweepSpec) -> Complaints:
     """Yield what asks for more than one process to be started for a command, which starts its own."""
     if spec.command is None:
         return
@@ -83,19 +80,19 @@ def _places_of_command(spec: SweepSpec) -> Found:
         yield ("resources", "processes"), f"a command starts its processes itself; {remedy}"
 
 
-def _storage(spec: SweepSpec) -> Found:
+def _storage(spec: SweepSpec) -> Complaints:
     path: KeyPath = ("storage",)
     if problem := storage_problem(spec.storage):
         yield path, problem
 
 
-def _metrics(spec: SweepSpec) -> Found:
+def _metrics(spec: SweepSpec) -> Complaints:
     if spec.objective.metric == spec.fidelity.metric:
         metric = show(spec.objective.metric)
         yield ("objective", "metric"), f"{metric} counts the training (fidelity.metric); optimise another metric"
 
 
-def _conditions(spec: SweepSpec) -> Found:
+def _conditions(spec: SweepSpec) -> Complaints:
     space = spec.search_space
     for name, domain in space.items():
         for parent, wanted in domain.when.items():
@@ -126,12 +123,12 @@ def _circle(spec: SweepSpec) -> list[str]:
     return next(filter(None, (walk(name, []) for name in spec.search_space)), [])
 
 
-def _tunable(spec: SweepSpec) -> Found:
+def _tunable(spec: SweepSpec) -> Complaints:
     if all(isinstance(domain, Constant) for domain in spec.search_space.values()):
         yield ("search_space",), "nothing can be tuned, every value is a constant; give one a range or choices"
 
 
-def _stages(spec: SweepSpec) -> Found:
+def _stages(spec: SweepSpec) -> Complaints:
     stages = () if spec.stages == "auto" else spec.stages
     if not spec.stages:
         yield ("stages",), "is empty; write auto, or at least one stage"
@@ -151,7 +148,7 @@ def _stages(spec: SweepSpec) -> Found:
             owners.setdefault(name, stage.name)
 
 
-def _ignored(spec: SweepSpec) -> Found:
+def _ignored(spec: SweepSpec) -> Complaints:
     known = sorted(rules())
     for name in spec.ignore:
         if name not in known:
@@ -160,7 +157,7 @@ def _ignored(spec: SweepSpec) -> Found:
             yield ("ignore", name), f"{name!r} is no rule{meant}; `stepladder check` names each rule that it applies"
 
 
-def _schedules(spec: SweepSpec) -> Found:
+def _schedules(spec: SweepSpec) -> Complaints:
     """Yield schedules that swing a momentum which an optimizer of the same configuration does not have."""
     space = spec.search_space
     schedule, optimizer = space.get("schedule"), space.get("optimizer")
@@ -174,7 +171,7 @@ def _schedules(spec: SweepSpec) -> Found:
         yield ("search_space", "schedule"), f"{cannot}; extend schedules-without-momentum, or another optimizer"
 
 
-def _shares(spec: SweepSpec) -> Found:
+def _shares(spec: SweepSpec) -> Complaints:
     stages = () if spec.stages == "auto" else spec.stages
     shares = [stage.share for stage in stages if stage.share is not None]
     total, complete = sum(shares), len(shares) == len(stages)
@@ -204,7 +201,7 @@ def _check_member(path: KeyPath, package: str, member: Member, problems: Problem
         typed(found.Options, member.options, problems, options_at)
 
 
-def _misfits(spec: SweepSpec) -> Found:
+def _misfits(spec: SweepSpec) -> Complaints:
     ladder, searcher = (members.load(PACKAGES[key], getattr(spec, key).name) for key in ("search", "searcher"))
     if searcher.enumerates and not ladder.enumerable:
         able = [name for name in members.names(PACKAGES["search"]) if members.load(PACKAGES["search"], name).enumerable]
@@ -231,7 +228,7 @@ def _misfits(spec: SweepSpec) -> Found:
             yield path, text
 
 
-_CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Found]], ...] = (
+_CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = (
     (frozenset({"trainable"}), _trainable),
     (frozenset({"command", "search_space"}), _command),
     (frozenset({"command", "resources"}), _places_of_command),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,6 +16,9 @@ from orchestrator.errors import SpecError
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """The keys and positions that lead to a value, e.g. `("stages", 0, "tune")`."""
+
+Complaints: TypeAlias = Iterator[tuple[KeyPath, str]]
+"""Where something is wrong, and what is, what is allowed and what to do."""
 
 MAX_SAID = 40
 """Most problems that one error lists."""

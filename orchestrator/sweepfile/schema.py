@@ -12,7 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from orchestrator import members
 from orchestrator.planning.compile import PACKAGES
-from orchestrator.sweep.domains import Choice, Constant, Float, Int, Model
+from orchestrator.sweep.domains import Choice, Constant, Float, Int, Record
 from orchestrator.sweep.spec import IDENTIFIER_PATTERN, SweepSpec
 
 Schema: TypeAlias = dict[str, Any]
@@ -20,7 +20,7 @@ Schema: TypeAlias = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _SCALAR: Schema = {"type": ["boolean", "number", "string"]}
-_DOMAINS: tuple[type[Model], ...] = (Float, Int, Choice, Constant)
+_DOMAINS: tuple[type[Record], ...] = (Float, Int, Choice, Constant)
 
 
 class _Untitled(GenerateJsonSchema):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from orchestrator.ladders import Ladder, Proposal
-from orchestrator.searchers import Request, Searcher
+from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.sweep.domains import Choice, Config, Float, Int
 from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.space import Space
@@ -44,13 +44,13 @@ TINY = {
 }
 """Sixteen configurations."""
 
-Ending = Callable[[Trial], None]
+EndTrial = Callable[[Trial], None]
 
 
 class UniformSearcher(Searcher):
     """Draws uniformly and learns nothing."""
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002
         """Draw the block."""
         return self.space.draw(request.block, request.held, request.random())
 
@@ -67,7 +67,7 @@ class ListingSearcher(Searcher):
 
     enumerates = True
 
-    def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002
         """Return the entry at the position."""
         if request.position >= 5:
             return None
@@ -115,7 +115,7 @@ def make_ladder(
 
 
 def play(
-    ladder: Ladder, workers: int = 1, ending: Ending = completes,
+    ladder: Ladder, workers: int = 1, ending: EndTrial = completes,
     watch: Callable[[int, Sequence[Trial], Proposal | None], None] = lambda *_: None,
 ) -> list[Trial]:  # fmt: skip
     """Propose until the budget or the ladder is at its end, `workers` trials at once; `watch` sees each proposal."""
@@ -193,7 +193,7 @@ def check_asks_searcher_rightly(ladder: type[Ladder]) -> None:
     seen: dict[int, list[int]] = {}
 
     class Watching(LearningSearcher):
-        def propose(self, request: Request, trials: Sequence[Trial]) -> Config | None:
+        def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
             assert request.block in declared
             numbers, before = [trial.number for trial in trials], seen.get(id(self), [])
             assert numbers == sorted(set(numbers))

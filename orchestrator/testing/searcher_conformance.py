@@ -7,8 +7,8 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from orchestrator.searchers import Request, Searcher
-from orchestrator.sweep.domains import Choice, Config, Constant, Float, Int, Model
+from orchestrator.searchers import ProposalRequest, Searcher
+from orchestrator.sweep.domains import Choice, Config, Constant, Float, Int, Record
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Attempt, Outcome, Trial, TrialState, trial_id
 
@@ -67,7 +67,7 @@ class SearcherConformance:
     def test_proposes_inside_the_space_and_changes_only_the_block(self, member: type[Searcher]) -> None:
         """A proposal is `held`, completed with the block's values; None at most where a list has come to its end."""
         searcher, trials = build(member), history(30)
-        assert searcher.propose(Request(30, SPACE.tunable, {}, "7/30/0"), trials) is not None
+        assert searcher.propose(ProposalRequest(30, SPACE.tunable, {}, "7/30/0"), trials) is not None
         for request in requests(30):
             config = searcher.propose(request, trials)
             assert config is not None or searcher.enumerates
@@ -76,7 +76,7 @@ class SearcherConformance:
     def test_proposes_without_any_trials(self, member: type[Searcher]) -> None:
         """The first proposal of a sweep needs no history."""
         for correlated in (True, False):
-            request = Request(0, SPACE.tunable, {}, "7/0/0", correlated=correlated)
+            request = ProposalRequest(0, SPACE.tunable, {}, "7/0/0", correlated=correlated)
             config = build(member).propose(request, [])
             assert config is not None
             assert follows(config, request)
@@ -95,11 +95,11 @@ class SearcherConformance:
         trials: list[Trial] = []
         for trial in ended:
             trials.append(_begun(trial))
-            watching.propose(Request(trial.number, SPACE.tunable, {}, f"7/{trial.number}/0"), trials)
+            watching.propose(ProposalRequest(trial.number, SPACE.tunable, {}, f"7/{trial.number}/0"), trials)
             if trial.number % 3 == 2:  # they end in another order than they began
                 for late in (trial.number, trial.number - 2, trial.number - 1):
                     _take_over(trials[late], ended[late])
-                    watching.propose(Request(late, ("learning_rate",), {}, f"7/{late}/1"), trials)
+                    watching.propose(ProposalRequest(late, ("learning_rate",), {}, f"7/{late}/1"), trials)
         for request in requests(30):
             assert watching.propose(request, trials) == build(member).propose(request, ended)
 
@@ -114,7 +114,7 @@ class SearcherConformance:
     def test_seeds_differ(self, member: type[Searcher]) -> None:
         """Another seed gives another proposal, unless the searcher goes through a list."""
         searcher, trials = build(member), history(30)
-        requests_ = [Request(30, SPACE.tunable, {}, f"{seed}/30/0") for seed in range(5)]
+        requests_ = [ProposalRequest(30, SPACE.tunable, {}, f"{seed}/30/0") for seed in range(5)]
         found = [str(searcher.propose(request, trials)) for request in requests_]
         assert len(set(found)) == (1 if searcher.enumerates else 5)
 
@@ -133,7 +133,7 @@ class SearcherConformance:
             searcher, trials = build(member), history(count)
             learned = sum(trial.is_learned for trial in trials)
             for first_rung in (3.0, None):
-                request = Request(count, SPACE.tunable, {}, f"7/{count}/0", first_rung=first_rung)
+                request = ProposalRequest(count, SPACE.tunable, {}, f"7/{count}/0", first_rung=first_rung)
                 assert searcher.guidance(request, trials).max_fidelity == searcher.training_end(learned, first_rung)
 
     def test_accepts_trials_of_every_ending(self, member: type[Searcher]) -> None:
@@ -142,7 +142,7 @@ class SearcherConformance:
             trials = history(15, endings=(state,))
             for untold in trials[::2]:
                 untold.told = None
-            request = Request(15, SPACE.tunable, {}, "7/15/0")
+            request = ProposalRequest(15, SPACE.tunable, {}, "7/15/0")
             config = build(member).propose(request, trials)
             assert config is not None, f"no proposal after 15 trials that are {state}"
             assert follows(config, request)
@@ -152,7 +152,7 @@ class SearcherConformance:
         trials = history(20)
         held = dict(HELD[2])
         before = deepcopy((trials, held))
-        build(member).propose(Request(20, BLOCKS[2], held, "7/20/0"), trials)
+        build(member).propose(ProposalRequest(20, BLOCKS[2], held, "7/20/0"), trials)
         assert (trials, held) == before
 
     def test_a_list_comes_to_its_end_and_repeats_nothing(self, member: type[Searcher]) -> None:
@@ -160,7 +160,7 @@ class SearcherConformance:
         block, searcher = ("optimizer", "learning_rate", "momentum"), build(member)
         found: list[str] = []
         for position in range(1_000):
-            config = searcher.propose(Request(position, block, {}, f"7/{position}/0", position), [])
+            config = searcher.propose(ProposalRequest(position, block, {}, f"7/{position}/0", position), [])
             if config is None:
                 break
             found.append(str(config))
@@ -177,23 +177,23 @@ def build(member: type[Searcher]) -> Searcher:
     return member(SPACE, "maximize", options_of(member))
 
 
-def options_of(member: type[Any]) -> Model:
+def options_of(member: type[Any]) -> Record:
     """Return a member's default options; those without a default take the first example that they give."""
     fields = member.Options.model_fields.items()
     required = {name: field.examples[0] for name, field in fields if field.is_required() and field.examples}
-    options: Model = member.Options.model_validate(required)
+    options: Record = member.Options.model_validate(required)
     return options
 
 
-def requests(number: int) -> Iterator[Request]:
+def requests(number: int) -> Iterator[ProposalRequest]:
     """Ask for every block, over every kind of held values, together and singly."""
     for position, block in enumerate(BLOCKS):
         for repetition, held in enumerate(HELD):
             for correlated in (True, False):
-                yield Request(number, block, held, f"7/{number}/{repetition}", position, correlated)
+                yield ProposalRequest(number, block, held, f"7/{number}/{repetition}", position, correlated)
 
 
-def follows(config: Config, request: Request) -> bool:
+def follows(config: Config, request: ProposalRequest) -> bool:
     """Say whether `config` is valid and differs from the held values in the block alone."""
     drawn = {name: config[name] for name in request.block if name in config}
     expected = SPACE.complete({**request.held, **drawn})

@@ -47,7 +47,7 @@ from torch.optim import Optimizer, lr_scheduler
 from orchestrator.training import keys
 from orchestrator.training.keys import TrainingConfigError
 
-Scheduler = lr_scheduler.LRScheduler
+LRScheduler = lr_scheduler.LRScheduler
 _EVERY = ("schedule", "horizon", "warmup", "warmup_start")
 
 
@@ -72,13 +72,13 @@ class _Request:
 class _Piece:
     """One torch schedule and for how many steps it runs."""
 
-    scheduler: Scheduler
+    scheduler: LRScheduler
     steps: int
 
 
 def build_lr_scheduler(
     config: Mapping[str, Any], optimizer: Optimizer, total: float, rungs: Sequence[float] = ()
-) -> Scheduler:
+) -> LRScheduler:
     """Return the schedule that `config["schedule"]` names, for `total` calls of its `step()`.
 
     `rungs` are the steps at which trials are compared, for `horizon: rung`. With a step an epoch, `max_fidelity` and

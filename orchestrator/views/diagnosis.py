@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from orchestrator.curves.diagnosis import Diagnosis, Verdict
+from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
 from orchestrator.curves.reading import CurveReading, curve_reading
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def reading_lines(reading: CurveReading) -> list[tuple[str, str]]:
     """Return labels with their texts, for a table of two columns."""
-    said = "falls slowly" if reading.verdict == Verdict.TOO_LOW else reading.verdict.replace("_", " ")
+    said = "falls slowly" if reading.verdict == CurveVerdict.TOO_LOW else reading.verdict.replace("_", " ")
     rows = [("curve", f"{said}; {reading.advice}" if reading.advice else said), ("curve", reading.seen)]
     if reading.change is not None:
         rows.append(("try", wrapped(reading.command) if reading.command else reading.change))

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sweeps import SPACE, make_spec
 
-from orchestrator.curves.diagnosis import CurvePoint, Verdict, diagnose
+from orchestrator.curves.diagnosis import CurvePoint, CurveVerdict, diagnose
 from orchestrator.curves.remedy import learning_rate, remedy
 from orchestrator.demos import demo_names, write_demo
 from orchestrator.project.spec_files import load_spec
@@ -17,16 +17,16 @@ from orchestrator.sweep.space import Space
 from orchestrator.sweepfile.parse import parse
 
 LOSSES = {
-    Verdict.DIVERGING: [2.3, 2.5, math.nan],
-    Verdict.OSCILLATING: [1.6, 0.5, 0.8, 0.3, 0.6, 0.2, 0.5, 0.1],
-    Verdict.TOO_LOW: [2.30, 2.29, 2.28, 2.27, 2.26, 2.25],
-    Verdict.PLATEAU: [1.6, 0.8, 0.50, 0.55, 0.50, 0.54, 0.51, 0.53, 0.50, 0.54],
-    Verdict.OVERFITTING: [1.6, 0.8, 0.4, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01],
-    Verdict.STILL_IMPROVING: [1.6, 0.8, 0.4, 0.2],
-    Verdict.HEALTHY: [1.6, 0.5, 0.2, 0.12, 0.101, 0.1, 0.1, 0.1],
-    Verdict.TOO_SHORT: [1.6],
+    CurveVerdict.DIVERGING: [2.3, 2.5, math.nan],
+    CurveVerdict.OSCILLATING: [1.6, 0.5, 0.8, 0.3, 0.6, 0.2, 0.5, 0.1],
+    CurveVerdict.TOO_LOW: [2.30, 2.29, 2.28, 2.27, 2.26, 2.25],
+    CurveVerdict.PLATEAU: [1.6, 0.8, 0.50, 0.55, 0.50, 0.54, 0.51, 0.53, 0.50, 0.54],
+    CurveVerdict.OVERFITTING: [1.6, 0.8, 0.4, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01],
+    CurveVerdict.STILL_IMPROVING: [1.6, 0.8, 0.4, 0.2],
+    CurveVerdict.HEALTHY: [1.6, 0.5, 0.2, 0.12, 0.101, 0.1, 0.1, 0.1],
+    CurveVerdict.TOO_SHORT: [1.6],
 }
-HELD = {Verdict.OVERFITTING: [1.7, 1.0, 0.6, 0.5, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75]}
+HELD = {CurveVerdict.OVERFITTING: [1.7, 1.0, 0.6, 0.5, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75]}
 
 
 def shown(verdict, rate, last=None):
@@ -52,26 +52,26 @@ RATE = SPACE["learning_rate"]  # 1e-4 to 1, log, 0.01
 @pytest.mark.parametrize(
     ("verdict", "domain", "rate", "wanted"),
     [
-        (Verdict.OSCILLATING, RATE, 0.3, "high=0.1"),
-        (Verdict.DIVERGING, RATE, 0.03, "high=0.015"),
-        (Verdict.TOO_LOW, RATE, 0.001, "low=0.01"),
+        (CurveVerdict.OSCILLATING, RATE, 0.3, "high=0.1"),
+        (CurveVerdict.DIVERGING, RATE, 0.03, "high=0.015"),
+        (CurveVerdict.TOO_LOW, RATE, 0.001, "low=0.01"),
         # the default would lie outside
-        (Verdict.OSCILLATING, RATE, 0.015, "={high: 0.005, default: 0.005}"),
-        (Verdict.TOO_LOW, RATE, 0.01, "={low: 0.1, default: 0.1}"),
+        (CurveVerdict.OSCILLATING, RATE, 0.015, "={high: 0.005, default: 0.005}"),
+        (CurveVerdict.TOO_LOW, RATE, 0.01, "={low: 0.1, default: 0.1}"),
         # the whole range would
-        (Verdict.DIVERGING, RATE, 1e-4, "={low: 5e-06, high: 5e-05, default: 5e-05}"),
-        (Verdict.TOO_LOW, RATE, 0.5, "={low: 5.0, high: 50.0, default: 5.0}"),
-        (Verdict.OSCILLATING, RATE, 3e-4, "={low: 1e-05, high: 0.0001, default: 0.0001}"),
+        (CurveVerdict.DIVERGING, RATE, 1e-4, "={low: 5e-06, high: 5e-05, default: 5e-05}"),
+        (CurveVerdict.TOO_LOW, RATE, 0.5, "={low: 5.0, high: 50.0, default: 5.0}"),
+        (CurveVerdict.OSCILLATING, RATE, 3e-4, "={low: 1e-05, high: 0.0001, default: 0.0001}"),
         # no range
-        (Verdict.DIVERGING, {"type": "constant", "value": 0.3}, 0.3, "={value: 0.15}"),
-        (Verdict.OSCILLATING, {"type": "choice", "choices": [0.3, 0.1, 0.03], "default": 0.1}, 0.3, None),
-        (Verdict.OSCILLATING, {"type": "choice", "choices": [0.3, 0.1, 0.03], "default": 0.3}, 0.3, None),
-        (Verdict.TOO_LOW, {"type": "choice", "choices": [0.3, 0.1, 0.01], "default": 0.01}, 0.01, None),
+        (CurveVerdict.DIVERGING, {"type": "constant", "value": 0.3}, 0.3, "={value: 0.15}"),
+        (CurveVerdict.OSCILLATING, {"type": "choice", "choices": [0.3, 0.1, 0.03], "default": 0.1}, 0.3, None),
+        (CurveVerdict.OSCILLATING, {"type": "choice", "choices": [0.3, 0.1, 0.03], "default": 0.3}, 0.3, None),
+        (CurveVerdict.TOO_LOW, {"type": "choice", "choices": [0.3, 0.1, 0.01], "default": 0.01}, 0.01, None),
     ],
 )
 def test_the_learning_rates_range_is_moved(verdict, domain, rate, wanted):
     if wanted is None:
-        kept = {Verdict.OSCILLATING: "choices: [0.1, 0.03]", Verdict.TOO_LOW: "choices: [0.3, 0.1]"}[verdict]
+        kept = {CurveVerdict.OSCILLATING: "choices: [0.1, 0.03]", CurveVerdict.TOO_LOW: "choices: [0.3, 0.1]"}[verdict]
         default = ", default: 0.1" if domain["default"] != 0.1 else ""
         wanted = f"={{{kept}{default}}}"
     dot = "" if wanted.startswith("=") else "."
@@ -88,22 +88,25 @@ SCHEDULE = {"type": "choice", "choices": ["none", "step", "cosine"], "default": 
 @pytest.mark.parametrize(
     ("verdict", "space", "config", "wanted"),
     [
-        (Verdict.PLATEAU, {}, {}, "={choices: [none, cosine, step], default: cosine}"),
-        (Verdict.PLATEAU, {"schedule": SCHEDULE}, {"schedule": "none"}, "={choices: [step, cosine], default: cosine}"),
-        (Verdict.PLATEAU, {"schedule": FIXED}, {"schedule": "none"}, "={value: cosine}"),
-        (Verdict.PLATEAU, {"schedule": SCHEDULE}, {"schedule": "step"}, None),
-        (Verdict.OVERFITTING, {}, {}, "={low: 1.0e-5, high: 1.0e-2, scale: log, default: 5.0e-4}"),
-        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 1e-3}, "={low: 0.003, default: 0.003}"),
-        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 1e-6}, "={low: 3e-06}"),
-        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 0.0}, "={also: []}"),
-        (Verdict.OVERFITTING, {"weight_decay": DECAY | {"default": 0.0}}, {"weight_decay": 0.0},
+        (CurveVerdict.PLATEAU, {}, {}, "={choices: [none, cosine, step], default: cosine}"),
+        (
+            CurveVerdict.PLATEAU, {"schedule": SCHEDULE}, {"schedule": "none"},
+            "={choices: [step, cosine], default: cosine}",
+        ),
+        (CurveVerdict.PLATEAU, {"schedule": FIXED}, {"schedule": "none"}, "={value: cosine}"),
+        (CurveVerdict.PLATEAU, {"schedule": SCHEDULE}, {"schedule": "step"}, None),
+        (CurveVerdict.OVERFITTING, {}, {}, "={low: 1.0e-5, high: 1.0e-2, scale: log, default: 5.0e-4}"),
+        (CurveVerdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 1e-3}, "={low: 0.003, default: 0.003}"),
+        (CurveVerdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 1e-6}, "={low: 3e-06}"),
+        (CurveVerdict.OVERFITTING, {"weight_decay": DECAY}, {"weight_decay": 0.0}, "={also: []}"),
+        (CurveVerdict.OVERFITTING, {"weight_decay": DECAY | {"default": 0.0}}, {"weight_decay": 0.0},
          "={also: [], default: 1e-06}"),
-        (Verdict.OVERFITTING, {"weight_decay": DECAY}, {}, None),
-        (Verdict.OVERFITTING, {"weight_decay": FIXED | {"value": 0}}, {"weight_decay": 0}, "={value: 0.0005}"),
+        (CurveVerdict.OVERFITTING, {"weight_decay": DECAY}, {}, None),
+        (CurveVerdict.OVERFITTING, {"weight_decay": FIXED | {"value": 0}}, {"weight_decay": 0}, "={value: 0.0005}"),
     ],
 )  # fmt: skip
 def test_what_is_there_is_changed_and_what_is_not_is_added(verdict, space, config, wanted):
-    name = {Verdict.PLATEAU: "schedule", Verdict.OVERFITTING: "weight_decay"}[verdict]
+    name = {CurveVerdict.PLATEAU: "schedule", CurveVerdict.OVERFITTING: "weight_decay"}[verdict]
     found = change(verdict, space, config)
     assert found == (None if wanted is None else f"search_space.{name}{wanted}")
     spec = make_spec(search_space=space | {"momentum": SPACE["momentum"]})
@@ -112,16 +115,16 @@ def test_what_is_there_is_changed_and_what_is_not_is_added(verdict, space, confi
 
 
 def test_a_longer_training_is_proposed_after_a_full_one_only():
-    assert change(Verdict.STILL_IMPROVING, {}, {}, last=27) == "fidelity.max=54"
-    assert change(Verdict.STILL_IMPROVING, {}, {}, last=9) is None, "it returned by itself, twice that is no more"
+    assert change(CurveVerdict.STILL_IMPROVING, {}, {}, last=27) == "fidelity.max=54"
+    assert change(CurveVerdict.STILL_IMPROVING, {}, {}, last=9) is None, "it returned by itself, twice that is no more"
 
 
 def test_what_the_file_would_refuse_is_not_proposed():
     stepped = {"type": "float", "low": 0.1, "high": 0.5, "step": 0.2, "default": 0.1}
-    assert change(Verdict.OSCILLATING, {"learning_rate": stepped}, {"learning_rate": 0.5}) is None
-    assert change(Verdict.OSCILLATING, {"learning_rate": RATE}, {}) is None, "the rate is unknown"
-    assert change(Verdict.HEALTHY, {"learning_rate": RATE}, {"learning_rate": 0.1}) is None
-    assert change(Verdict.TOO_SHORT, {"learning_rate": RATE}, {"learning_rate": 0.1}) is None
+    assert change(CurveVerdict.OSCILLATING, {"learning_rate": stepped}, {"learning_rate": 0.5}) is None
+    assert change(CurveVerdict.OSCILLATING, {"learning_rate": RATE}, {}) is None, "the rate is unknown"
+    assert change(CurveVerdict.HEALTHY, {"learning_rate": RATE}, {"learning_rate": 0.1}) is None
+    assert change(CurveVerdict.TOO_SHORT, {"learning_rate": RATE}, {"learning_rate": 0.1}) is None
 
 
 def test_the_learning_rate_is_the_one_that_was_used():
@@ -136,7 +139,7 @@ def test_whatever_is_proposed_for_a_shipped_sweep_its_file_accepts(demo, tmp_pat
     space, proposed = Space(spec.search_space), 0
     for number in range(2):
         config = space.draw(space.tunable, {}, Random(number))
-        for verdict in Verdict:
+        for verdict in CurveVerdict:
             found = remedy(shown(verdict, learning_rate(config), round(spec.fidelity.max)), spec, config)
             if found is not None:
                 proposed += 1
@@ -155,9 +158,9 @@ search_space: {learning_rate: 0.3, width: {low: 1, high: 9, default: 3}}
 budget: {trials: 5}
 """
     spec = parse(text, "sweep.yaml")
-    for verdict in Verdict:
+    for verdict in CurveVerdict:
         found = remedy(shown(verdict, 0.3, 27), spec, {"learning_rate": 0.3, "width": 3})
         if found is not None:
             parse(text, "sweep.yaml", [found.change])
-    oscillating = remedy(shown(Verdict.OSCILLATING, 0.3), spec, {"learning_rate": 0.3})
+    oscillating = remedy(shown(CurveVerdict.OSCILLATING, 0.3), spec, {"learning_rate": 0.3})
     assert parse(text, "sweep.yaml", [oscillating.change]).search_space["learning_rate"].value == 0.1

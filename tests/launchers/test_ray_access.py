@@ -3,7 +3,7 @@ import stat
 import pytest
 
 from orchestrator.errors import ClusterError, UsageError
-from orchestrator.launchers._jobs_api import Address, open_to_everybody, refuse_redirection
+from orchestrator.launchers._jobs_api import JobsAddress, open_to_everybody, refuse_redirection
 from orchestrator.launchers._ray_package import look_into
 from orchestrator.launchers._ray_token import find_token, write_token
 
@@ -18,23 +18,23 @@ from orchestrator.launchers._ray_token import find_token, write_token
     ],
 )
 def test_an_address_is_read(text, meant):
-    assert str(Address.parse(text)) == meant
+    assert str(JobsAddress.parse(text)) == meant
 
 
 @pytest.mark.parametrize("text", ["ray://10.0.0.1:10001", "http://host/path", "http://host:none", "http://"])
 def test_what_is_no_dashboard_is_refused(text):
     with pytest.raises(UsageError, match=r"give the address of the cluster's dashboard, e.g. http://127.0.0.1:8265"):
-        Address.parse(text)
+        JobsAddress.parse(text)
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated():
     with pytest.raises(UsageError) as caught:
-        Address.parse("http://ada:lovelace@host:8265")
+        JobsAddress.parse("http://ada:lovelace@host:8265")
     assert "lovelace" not in str(caught.value)
 
 
 def test_a_cluster_open_to_everybody_is_warned_of_here_and_refused_elsewhere():
-    here, there = Address.parse("http://localhost:8265"), Address.parse("http://10.0.0.1:8265")
+    here, there = JobsAddress.parse("http://localhost:8265"), JobsAddress.parse("http://10.0.0.1:8265")
     assert open_to_everybody(here, insecure=False)[0].startswith("WARNING: http://localhost:8265 answers without")
     with pytest.raises(ClusterError, match="--insecure sends the sweep all the same"):
         open_to_everybody(there, insecure=False)
@@ -42,7 +42,7 @@ def test_a_cluster_open_to_everybody_is_warned_of_here_and_refused_elsewhere():
 
 
 def test_the_same_address_in_the_environment_redirects_nothing():
-    address = Address.parse("http://10.0.0.1:8265")
+    address = JobsAddress.parse("http://10.0.0.1:8265")
     refuse_redirection(address, {"RAY_ADDRESS": "http://10.0.0.1:8265/"})
     refuse_redirection(address, {"RAY_ADDRESS": ""})
     with pytest.raises(UsageError, match=r"RAY_ADDRESS=10.0.0.1:6379 is set, and Ray would send the sweep there"):

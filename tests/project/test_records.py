@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.project.records import Record, find_record, records, write_record
+from orchestrator.project.records import SubmissionRecord, find_record, records, write_record
 from orchestrator.project.sending import Options, known_options, options
 
 URL = "http://127.0.0.1:8265"
 
 
-def record(sweep: str, **changes) -> Record:
-    return Record(sweep, "sweep.yaml", "ray-job", URL, f"{sweep}-1", f"/runs/{sweep}", **changes)
+def record(sweep: str, **changes) -> SubmissionRecord:
+    return SubmissionRecord(sweep, "sweep.yaml", "ray-job", URL, f"{sweep}-1", f"/runs/{sweep}", **changes)
 
 
 def test_a_sweep_is_found_by_its_name_else_by_being_the_only_one(tmp_path: Path):

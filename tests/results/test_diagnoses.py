@@ -14,7 +14,7 @@ from sweeps import make_plan, smooth
 
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
-from orchestrator.curves.diagnosis import MIN_REPORTS, CurvePoint, Verdict, diagnose
+from orchestrator.curves.diagnosis import MIN_REPORTS, CurvePoint, CurveVerdict, diagnose
 from orchestrator.results.diagnoses import Curves, Roles, winner_diagnosis
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.spec import Objective
@@ -56,7 +56,7 @@ def test_the_parquet_column_says_what_the_stored_curves_show(sweep):
     for number, stored in enumerate(STORED):
         wanted = diagnose(points(stored), goal="maximize", learning_rate=rates[number])
         assert (rows[number]["diagnosis"], rows[number]["advice"]) == (wanted.verdict, wanted.advice)
-    assert set(Counter(row["diagnosis"] for row in rows.values())) == set(Verdict) - {Verdict.TOO_SHORT}
+    assert set(Counter(row["diagnosis"] for row in rows.values())) == set(CurveVerdict) - {CurveVerdict.TOO_SHORT}
     counted = dict(sweep.query("select diagnosis, count(*) from {trials} where state = 'completed' group by 1"))
     assert counted["too_low"] >= 20
 
@@ -185,7 +185,7 @@ def test_a_winner_that_is_still_trained_has_no_diagnosis(story):
     until = next(i for i, event in enumerate(story) if isinstance(event, ev.Reported))
     assert winner_diagnosis(replay(story[: until + 1]), story[: until + 1]) is None
     assert winner_diagnosis(replay(story[:2]), story[:2]) is None
-    assert winner_diagnosis(replay(story), story).verdict == Verdict.TOO_SHORT
+    assert winner_diagnosis(replay(story), story).verdict == CurveVerdict.TOO_SHORT
 
 
 def test_notes_are_in_the_tables(sweep):

@@ -13,7 +13,7 @@ from sweeps import GROUND
 from orchestrator import members
 from orchestrator.planning.compile import compile_plan
 from orchestrator.project.spec_files import shipped_spaces, space_finder
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import SweepSpec
@@ -75,7 +75,7 @@ def test_every_searcher_proposes_in_it(name, searcher):
     configs = {"configs": [{active[0]: space[active[0]].default}]} if searcher == "manual" else {}
     options = member.Options.model_validate(configs)
     assert member.problems(space, [(key,) for key in space.tunable], options) == []
-    config = member(space, "maximize", options).propose(Request(3, space.tunable, {}, "7/3/0"), [])
+    config = member(space, "maximize", options).propose(ProposalRequest(3, space.tunable, {}, "7/3/0"), [])
     assert config is not None
     assert space.problems(config) == []
 

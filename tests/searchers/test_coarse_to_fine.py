@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers.coarse_to_fine import CoarseToFineSearcher
 from orchestrator.sweep.domains import Choice, Float, Int
 from orchestrator.sweep.space import Space
@@ -39,8 +39,8 @@ def ended(number: int, config, value: float | None = None, state=TrialState.PRUN
     return trial
 
 
-def asked(number: int, held=None, seed: int = 7) -> Request:
-    return Request(number, BLOCK, held or {}, f"{seed}/{number}/0", first_rung=3.0)
+def asked(number: int, held=None, seed: int = 7) -> ProposalRequest:
+    return ProposalRequest(number, BLOCK, held or {}, f"{seed}/{number}/0", first_rung=3.0)
 
 
 def play(searcher: CoarseToFineSearcher, count: int, seed: int = 7) -> list[Trial]:
@@ -91,7 +91,7 @@ def test_what_was_narrowed_is_said_with_the_reason():
     ]
     for trial, value in zip(trials, [0, 0, 0, 9, 8, 7, 0, 0, 0, 0], strict=True):
         trial.values = {3.0: float(value)}
-    guidance = make().guidance(Request(10, block, {}, "7/10/0", first_rung=3.0), trials)
+    guidance = make().guidance(ProposalRequest(10, block, {}, "7/10/0", first_rung=3.0), trials)
     assert guidance.max_fidelity == 3.0
     assert guidance.notes == (
         "coarse-to-fine, round 2 of 2: learning_rate 0.0001..1 -> 0.00398..0.158; batch_size 16..512 -> 41..99; "
@@ -102,7 +102,7 @@ def test_what_was_narrowed_is_said_with_the_reason():
 def test_the_rounds_are_short_unless_asked_otherwise():
     assert make().guidance(asked(0), []).max_fidelity == 3.0
     assert make(coarse_fidelity=5.0).guidance(asked(0), []).max_fidelity == 5.0
-    assert make().guidance(Request(0, BLOCK, {}, "7/0/0"), []).max_fidelity is None
+    assert make().guidance(ProposalRequest(0, BLOCK, {}, "7/0/0"), []).max_fidelity is None
 
 
 def test_trials_are_judged_at_the_training_that_the_rounds_give():

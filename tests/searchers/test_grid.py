@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers.grid import GridSearcher
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
 from orchestrator.sweep.space import Space
@@ -27,7 +27,7 @@ def grid(space=SPACE, **options):
 
 
 def rows(searcher, block, held=None):
-    asked = (Request(position, block, held or {}, "7/0/0", position) for position in itertools.count())
+    asked = (ProposalRequest(position, block, held or {}, "7/0/0", position) for position in itertools.count())
     return list(itertools.takewhile(lambda row: row is not None, (searcher.propose(request, []) for request in asked)))
 
 
@@ -107,7 +107,7 @@ def test_a_grid_that_never_ends_in_practice_is_refused_and_a_large_one_is_quick(
         "the grid over x0, x1, x2, x3, x4, x5, x6, x7 has 390,625 rows, more than 100,000; "
         "lower points, list values, or open fewer hyperparameters"
     ]
-    last = grid(wide).propose(Request(0, block, {}, "7/0/0", 5**8 - 1), [])
+    last = grid(wide).propose(ProposalRequest(0, block, {}, "7/0/0", 5**8 - 1), [])
     assert set(last.values()) == {1.0}
 
 

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers.manual import ManualSearcher
 from orchestrator.sweep.domains import Choice, Constant, Float
 from orchestrator.sweep.space import Space
@@ -24,7 +24,7 @@ def test_entries_are_tried_in_order_completed_from_held_values_and_defaults():
     options = ManualSearcher.Options(configs=[{"learning_rate": 1}, {"optimizer": "adam"}, {"momentum": 0.5}])
     searcher = ManualSearcher(SPACE, "maximize", options)
     held = {"learning_rate": 0.5}
-    found = [searcher.propose(Request(n, SPACE.tunable, held, "7/0/0", n), []) for n in range(4)]
+    found = [searcher.propose(ProposalRequest(n, SPACE.tunable, held, "7/0/0", n), []) for n in range(4)]
     assert found == [
         {"optimizer": "sgd", "learning_rate": 1.0, "classes": 10, "momentum": 0.9},
         {"optimizer": "adam", "learning_rate": 0.5, "classes": 10},
@@ -37,7 +37,7 @@ def test_entries_are_tried_in_order_completed_from_held_values_and_defaults():
 def test_of_an_entry_the_block_is_taken():
     options = ManualSearcher.Options(configs=[{"learning_rate": 0.1, "momentum": 0.5}])
     searcher = ManualSearcher(SPACE, "maximize", options)
-    config = searcher.propose(Request(0, ("momentum",), SPACE.baseline, "7/0/0"), [])
+    config = searcher.propose(ProposalRequest(0, ("momentum",), SPACE.baseline, "7/0/0"), [])
     assert config == {**SPACE.baseline, "momentum": 0.5}
 
 

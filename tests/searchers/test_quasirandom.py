@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers.quasirandom import QuasirandomSearcher
 from orchestrator.searchers.random import RandomSearcher
 from orchestrator.sweep.domains import Choice, Float
@@ -13,7 +13,7 @@ SPACE = Space({name: Float(low=0.0, high=1.0, default=0.5) for name in ("x", "y"
 
 def points(member, count, block=("x", "y", "z"), seed=7):
     searcher = member(SPACE, "maximize", member.Options())
-    configs = [searcher.propose(Request(n, block, {}, f"{seed}/{n}/0", n), []) for n in range(count)]
+    configs = [searcher.propose(ProposalRequest(n, block, {}, f"{seed}/{n}/0", n), []) for n in range(count)]
     return np.array([[config[name] for name in block] for config in configs])
 
 
@@ -33,10 +33,10 @@ def test_each_aligned_run_of_a_power_of_two_has_one_point_in_every_cell():
 
 def test_a_point_depends_on_sweep_block_and_position_alone():
     searcher = QuasirandomSearcher(SPACE, "maximize", QuasirandomSearcher.Options())
-    point = searcher.propose(Request(3, ("x", "y"), {"z": 0.1}, "7/3/0", 3), [])
-    assert searcher.propose(Request(9, ("y", "x"), {"z": 0.1}, "7/9/4", 3), []) == point
-    assert searcher.propose(Request(3, ("x", "y"), {"z": 0.1}, "8/3/0", 3), []) != point
-    assert searcher.propose(Request(3, ("x", "z"), {"y": 0.1}, "7/3/0", 3), [])["x"] != point["x"]
+    point = searcher.propose(ProposalRequest(3, ("x", "y"), {"z": 0.1}, "7/3/0", 3), [])
+    assert searcher.propose(ProposalRequest(9, ("y", "x"), {"z": 0.1}, "7/9/4", 3), []) == point
+    assert searcher.propose(ProposalRequest(3, ("x", "y"), {"z": 0.1}, "8/3/0", 3), []) != point
+    assert searcher.propose(ProposalRequest(3, ("x", "z"), {"y": 0.1}, "7/3/0", 3), [])["x"] != point["x"]
 
 
 def test_conditions_do_not_shift_the_sequence():
@@ -48,6 +48,6 @@ def test_conditions_do_not_shift_the_sequence():
         }
     )
     searcher = QuasirandomSearcher(space, "maximize", QuasirandomSearcher.Options())
-    configs = [searcher.propose(Request(n, space.tunable, {}, f"7/{n}/0", n), []) for n in range(16)]
+    configs = [searcher.propose(ProposalRequest(n, space.tunable, {}, f"7/{n}/0", n), []) for n in range(16)]
     assert sorted(int(config["learning_rate"] * 16) for config in configs) == list(range(16))
     assert sum("momentum" in config for config in configs) == 8

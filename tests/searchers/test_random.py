@@ -1,6 +1,6 @@
 from collections import Counter
 
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers.random import RandomSearcher
 from orchestrator.sweep.domains import Choice, Float
 from orchestrator.sweep.space import Space
@@ -15,7 +15,7 @@ SPACE = Space(
 
 def test_every_order_of_magnitude_and_every_choice_comes_equally_often():
     searcher = RandomSearcher(SPACE, "maximize", RandomSearcher.Options())
-    drawn = [searcher.propose(Request(n, SPACE.tunable, {}, f"7/{n}/0"), []) for n in range(2_000)]
+    drawn = [searcher.propose(ProposalRequest(n, SPACE.tunable, {}, f"7/{n}/0"), []) for n in range(2_000)]
     decades = Counter(sum(config["learning_rate"] >= bound for bound in (1e-3, 1e-2, 1e-1)) for config in drawn)
     choices = Counter(config["optimizer"] for config in drawn)
     assert all(abs(count - 500) < 80 for count in decades.values())  # 4 standard deviations

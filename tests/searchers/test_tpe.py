@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState as StudyState
 
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers._history import Axis, History, step_of
 from orchestrator.searchers.random import RandomSearcher
 from orchestrator.searchers.tpe import TpeSearcher
@@ -46,7 +46,7 @@ def distances(searcher, seed, correlated, goal=1.0, count=40):
     """Run a sweep of `count` trials and return each one's distance from the optimum."""
     trials = []
     for number in range(count):
-        request = Request(number, ("x", "y"), {}, f"{seed}/{number}/0", number, correlated)
+        request = ProposalRequest(number, ("x", "y"), {}, f"{seed}/{number}/0", number, correlated)
         config = searcher.propose(request, trials)
         trials.append(trial(number, config, values={27.0: goal * value_at(config)}))
     return [(-value_at(trial.config)) ** 0.5 for trial in trials]
@@ -70,7 +70,7 @@ def test_draws_uniformly_until_enough_trials_have_ended():
     ended = [trial(n, {"x": n - 5.0, "y": 0.0}, values={1.0: float(n)}) for n in range(4)]
     bugs = [trial(n, {"x": 1.0, "y": 1.0}, TrialState.FAILED) for n in range(4, 9)]
     running = [trial(n, {"x": 2.0, "y": 2.0}, TrialState.RUNNING, {1.0: 5.0}) for n in range(9, 14)]
-    request = Request(14, ("x", "y"), {}, "7/14/0")
+    request = ProposalRequest(14, ("x", "y"), {}, "7/14/0")
     uniform = SQUARE.draw(("x", "y"), {}, request.random())
     searcher = tpe(startup_trials=5)
     assert searcher.startup_trials == 5
@@ -123,7 +123,7 @@ def test_proposing_leaves_no_trace_in_the_study():
     before = copy.deepcopy(searcher.history.study.trials)
     assert before == []
     for correlated in (True, False):
-        searcher.propose(Request(12, ("x", "y"), {}, "7/12/0", correlated=correlated), trials)
+        searcher.propose(ProposalRequest(12, ("x", "y"), {}, "7/12/0", correlated=correlated), trials)
         study = searcher.history.study
         assert [told.number for told in study.trials] == list(range(12))
         assert all(told.system_attrs == {} and told.user_attrs == {} for told in study.trials)
@@ -133,7 +133,7 @@ def test_proposing_leaves_no_trace_in_the_study():
 def test_running_trials_repel_only_under_the_constant_liar(constant_liar):
     ended = [trial(n, {"x": n / 2 - 5, "y": 0.0}, values={9.0: -abs(n / 2 - 7)}) for n in range(20)]
     running = [trial(20 + n, {"x": 2.0, "y": 0.0}, TrialState.RUNNING) for n in range(8)]
-    requests = [Request(28, ("x",), {"y": 0.0}, f"{seed}/28/0") for seed in range(40)]
+    requests = [ProposalRequest(28, ("x",), {"y": 0.0}, f"{seed}/28/0") for seed in range(40)]
     alone, crowded = tpe(constant_liar=constant_liar), tpe(constant_liar=constant_liar)
     free = [alone.propose(request, ended)["x"] for request in requests]
     repelled = [crowded.propose(request, ended + running)["x"] for request in requests]
@@ -148,7 +148,7 @@ def test_diverged_regions_are_avoided(state):
     good = [trial(n, {"x": n / 5 - 5, "y": 0.0}, state, {9.0: n / 5}) for n in range(20)]
     cliff = [trial(20 + n, {"x": n / 8, "y": 0.0}, TrialState.DIVERGED, told=-1.0) for n in range(40)]
     searcher = tpe()
-    requests = [Request(60, ("x",), {}, f"{seed}/60/0") for seed in range(60)]
+    requests = [ProposalRequest(60, ("x",), {}, f"{seed}/60/0") for seed in range(60)]
     beyond = sum(searcher.propose(request, good + cliff)["x"] > 0 for request in requests)
     assert beyond < 20  # a model that ignored them, or a uniform draw, would go there every second time or more
 
@@ -161,7 +161,10 @@ def test_conditional_values_are_learned_from_the_trials_that_had_them():
             config["momentum"] = n / 40
         trials.append(trial(n, config, values={9.0: -abs(config.get("momentum", 0.0) - 0.9)}))
     searcher = tpe(PAIR)
-    drawn = [searcher.propose(Request(40, ("optimizer", "momentum"), {}, f"{seed}/40/0"), trials) for seed in range(40)]
+    drawn = [
+        searcher.propose(ProposalRequest(40, ("optimizer", "momentum"), {}, f"{seed}/40/0"), trials)
+        for seed in range(40)
+    ]
     momenta = [config["momentum"] for config in drawn if config["optimizer"] == "sgd"]
     assert len(momenta) > 20
     assert median(momenta) > 0.75
@@ -174,8 +177,8 @@ def test_an_inactive_hyperparameter_does_not_narrow_what_the_others_learn_from()
         trials.append(trial(n, config | ({"momentum": 0.5} if n % 2 == 0 else {}), values={9.0: -float(n)}))
     held = {"optimizer": "adam"}
     alone, beside = (
-        Request(40, ("learning_rate",), held, "7/40/0"),
-        Request(40, ("momentum", "learning_rate"), held, "7/40/0"),
+        ProposalRequest(40, ("learning_rate",), held, "7/40/0"),
+        ProposalRequest(40, ("momentum", "learning_rate"), held, "7/40/0"),
     )
     assert tpe(PAIR).propose(beside, trials) == tpe(PAIR).propose(alone, trials)
 
@@ -202,7 +205,7 @@ def histories(draw):
     count = draw(st.integers(1, 25))
     trials = []
     for number in range(count):
-        config = PAIR.draw(PAIR.tunable, {}, Request(number, (), {}, str(draw(st.integers(0, 9)))).random())
+        config = PAIR.draw(PAIR.tunable, {}, ProposalRequest(number, (), {}, str(draw(st.integers(0, 9)))).random())
         state = draw(st.sampled_from(TrialState))
         curve = {float(f): draw(st.integers(-3, 3)) / 2 for f in range(1, draw(st.integers(1, 4)) + 1)}
         told = -5.0 if state is TrialState.DIVERGED and draw(st.booleans()) else None
@@ -220,9 +223,9 @@ def test_watching_and_replaying_propose_the_same(histories, correlated, block):
         for late in order[number::4]:
             if late < len(shown):
                 shown[late] = ended[late]
-        watching.propose(Request(number, ("learning_rate",), {}, f"1/{number}/0"), shown)
+        watching.propose(ProposalRequest(number, ("learning_rate",), {}, f"1/{number}/0"), shown)
     shown[:] = ended
-    request = Request(len(ended), block, {}, "1/2/3", correlated=correlated)
+    request = ProposalRequest(len(ended), block, {}, "1/2/3", correlated=correlated)
     assert watching.propose(request, shown) == tpe(PAIR, startup_trials=2).propose(request, ended)
 
 
@@ -286,11 +289,11 @@ from orchestrator import members
 for name in members.names("orchestrator.searchers"):
     member = members.load("orchestrator.searchers", name)
 from orchestrator.testing.searcher_conformance import SPACE, build, history
-from orchestrator.searchers import Request
+from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers.tpe import TpeSearcher
 searcher = build(TpeSearcher)
 heavy = sorted({"optuna", "scipy", "numpy", "ray", "torch", "pandas"} & set(sys.modules))
-print(heavy, searcher.propose(Request(30, SPACE.tunable, {}, "7/30/0"), history(30)))
+print(heavy, searcher.propose(ProposalRequest(30, SPACE.tunable, {}, "7/30/0"), history(30)))
 """
 
 

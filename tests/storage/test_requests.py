@@ -11,7 +11,7 @@ from orchestrator.errors import UsageError
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.lease import Holder, Lease, acquire
 from orchestrator.storage.location import Location
-from orchestrator.storage.requests import Request, Requests, put_request, requested
+from orchestrator.storage.requests import DriverRequest, Requests, put_request, requested
 
 
 def held(files: LocalFileSystem) -> Lease:
@@ -23,39 +23,39 @@ def test_a_request_reaches_the_driver_with_that_epoch_and_dies_with_it(tmp_path:
     first = held(files)
     requests = Requests(files, first.epoch)
     assert (requests.poll(), requested(files)) == (None, None)
-    assert put_request(files, Request.STOP, 5.0) == 1
+    assert put_request(files, DriverRequest.STOP, 5.0) == 1
     assert (tmp_path / "requests/stop-000001.json").read_text() == '{"t":5.0}'
-    assert put_request(files, Request.STOP, 6.0) == 1, "asking again changes nothing"
+    assert put_request(files, DriverRequest.STOP, 6.0) == 1, "asking again changes nothing"
     assert (tmp_path / "requests/stop-000001.json").read_text() == '{"t":5.0}'
-    assert requests.poll() is requested(files) is Request.STOP
-    put_request(files, Request.CANCEL, 7.0)
-    assert requests.poll() is requested(files) is Request.CANCEL, "cancel wins"
+    assert requests.poll() is requested(files) is DriverRequest.STOP
+    put_request(files, DriverRequest.CANCEL, 7.0)
+    assert requests.poll() is requested(files) is DriverRequest.CANCEL, "cancel wins"
 
     first.release()
     assert requested(files) is None
     second = held(files)
     assert Requests(files, second.epoch).poll() is requested(files) is None
-    assert put_request(files, Request.STOP, 8.0) == 2
+    assert put_request(files, DriverRequest.STOP, 8.0) == 2
 
 
 def test_nobody_to_ask_is_said(tmp_path: Path):
     files = LocalFileSystem(tmp_path)
     with pytest.raises(UsageError, match="nobody drives this sweep now, so there is nothing to stop"):
-        put_request(files, Request.STOP, 0.0)
+        put_request(files, DriverRequest.STOP, 0.0)
     held(files).release()
     with pytest.raises(UsageError, match="nobody drives this sweep now, so there is nothing to cancel"):
-        put_request(files, Request.CANCEL, 0.0)
+        put_request(files, DriverRequest.CANCEL, 0.0)
     here = Holder.current()
     acquire(files, Holder(here.host, 2**22 + 1, here.kernel, "1"), 0.0, lambda _: None)
     with pytest.raises(UsageError, match="nobody drives"):
-        put_request(files, Request.STOP, 0.0)
+        put_request(files, DriverRequest.STOP, 0.0)
     assert not (tmp_path / "requests").exists()
 
 
 def test_a_session_obeys_at_its_next_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog):
     session = sessions.create(Location.parse(tmp_path), make_plan(), b"")
     assert isinstance(session.controller.next_step(), StartTrial)
-    put_request(session.files, Request.STOP, 0.0)
+    put_request(session.files, DriverRequest.STOP, 0.0)
     session.on_step()
     assert session.controller.drain_requested is None, "it does not look at every step"
     monkeypatch.setattr(sessions, "POLL_S", 0.0)
@@ -63,7 +63,7 @@ def test_a_session_obeys_at_its_next_look(tmp_path: Path, monkeypatch: pytest.Mo
     session.on_step()
     assert (session.controller.drain_requested, session.controller.stop_requested) == ("stop", None)
     assert isinstance(session.controller.next_step(), Wait)
-    put_request(session.files, Request.CANCEL, 0.0)
+    put_request(session.files, DriverRequest.CANCEL, 0.0)
     session.on_step()
     assert session.controller.stop_requested == "cancel"
     said = ["stop requested: no new trials, 1 running finish", "cancel requested: leaving now"]

@@ -14,7 +14,7 @@ from sweeps import make_plan, smooth
 from orchestrator.control.fold import replay
 from orchestrator.control.session import read_log
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
-from orchestrator.curves.diagnosis import CurvePoint, Diagnosis, Verdict, diagnose
+from orchestrator.curves.diagnosis import CurvePoint, CurveVerdict, Diagnosis, diagnose
 from orchestrator.curves.reading import curve_reading, seen
 from orchestrator.demos import write_demo
 from orchestrator.project.workspace import linted_plan
@@ -26,8 +26,8 @@ from orchestrator.views.diagnosis import reading_lines, wrapped
 
 CHOSEN = {
     verdict: next(s for s in STORED if diagnose(points(s)).verdict == verdict and len(s["val_loss"]) == s["epochs"])
-    for verdict in Verdict
-    if verdict is not Verdict.TOO_SHORT
+    for verdict in CurveVerdict
+    if verdict is not CurveVerdict.TOO_SHORT
 }
 
 
@@ -65,7 +65,7 @@ def test_the_command_starts_the_changed_sweep(tmp_path: Path, verdict):
     state = replay(events)
     reading = curve_reading(state.plan, state.winner(), winner_diagnosis(state, events))
     assert reading.verdict == verdict
-    if verdict is Verdict.HEALTHY:
+    if verdict is CurveVerdict.HEALTHY:
         assert (reading.change, reading.command) == (None, None)
         return
     for command in (reading.command, wrapped(reading.command, 60), wrapped(reading.command)):
@@ -100,7 +100,7 @@ def test_what_each_verdict_saw_is_said():
 def overfitted(tmp_path, make_sweep):
     """The folder of a finished sweep of the demonstration, and its records."""
     file = write_demo("digits", tmp_path) / "sweep.yaml"
-    stored = CHOSEN[Verdict.OVERFITTING]
+    stored = CHOSEN[CurveVerdict.OVERFITTING]
     plan = plan_of(file, stored)
     sweep = make_sweep(tmp_path)
     sweep.write(of(plan, stored))
@@ -148,7 +148,7 @@ def learned_in_python():
     state = simulate_plan(plan, smooth, SimulatedCluster())[0]
     numbers = {"reports": 9.0, "left": 0.25, "rises": 0.5, "spike": float("inf")}
     change = "search_space.learning_rate.high=0.2"
-    return state, Diagnosis(Verdict.OSCILLATING, "try a third", change, numbers)
+    return state, Diagnosis(CurveVerdict.OSCILLATING, "try a third", change, numbers)
 
 
 def test_best_json_stays_finite(learned_in_python):

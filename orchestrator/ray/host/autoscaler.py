@@ -31,7 +31,7 @@ _LOOK_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AutoscalerReading:
     """What an autoscaler told last."""
 
     number: float
@@ -84,16 +84,18 @@ def _is_answered(group: PlacementGroup) -> bool:
     return False
 
 
-def _look() -> Look | None:
+def _look() -> AutoscalerReading | None:
     if is_autoscaler_v2():
         status = get_cluster_status(ray.get_runtime_context().gcs_address)
         types = frozenset(node.ray_node_type_name for node in [*status.active_nodes, *status.idle_nodes])
         number = int(status.stats.autoscaler_version or 0)
-        return Look(number, types, bool(status.pending_launches or status.pending_nodes)) if number else None
+        return (
+            AutoscalerReading(number, types, bool(status.pending_launches or status.pending_nodes)) if number else None
+        )
     told = _internal_kv_get(DEBUG_AUTOSCALING_STATUS)
     report = json.loads(told) if told else {}
     if "autoscaler_report" not in report:
         return None
     nodes = report["autoscaler_report"]
     is_starting = bool(nodes["pending_launches"] or nodes["pending_nodes"])
-    return Look(report["time"], frozenset(nodes["active_nodes"]), is_starting)
+    return AutoscalerReading(report["time"], frozenset(nodes["active_nodes"]), is_starting)

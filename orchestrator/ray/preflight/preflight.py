@@ -21,8 +21,8 @@ from orchestrator.ray.preflight.findings import Finding
 from orchestrator.ray.preflight.probes import (
     DRIVER_FILE,
     Asked,
-    Look,
     Node,
+    NodeLook,
     Replies,
     alive_nodes,
     explained,
@@ -89,7 +89,7 @@ def _findings(
     return [*findings, _smoke(plan, trainable, folder, options, patience, findings)]
 
 
-def _versions(looks: Replies[Look]) -> Finding:
+def _versions(looks: Replies[NodeLook]) -> Finding:
     mine = versions()
     others = defaultdict(list)
     for node, found in looks.answers.items():
@@ -116,7 +116,7 @@ def _resources(resources: Resources) -> Finding:
     return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
 
 
-def _storage(folder: Location, token: bytes, problem: str | None, looks: Replies[Look]) -> Finding:
+def _storage(folder: Location, token: bytes, problem: str | None, looks: Replies[NodeLook]) -> Finding:
     if problem is not None:
         return Finding.fails("storage", f"it cannot be written here: {problem}", "set storage to a folder that can be")
     problems = [f"{node.name}: {found.problem}" for node, found in looks.answers.items() if found.problem]

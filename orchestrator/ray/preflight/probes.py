@@ -41,7 +41,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class NodeLook:
     """What a node is and sees."""
 
     versions: dict[str, str]
@@ -115,7 +115,7 @@ def versions() -> dict[str, str]:
     return {"ray": ray.__version__, "python": python, "stepladder": __version__}
 
 
-def look(folder: Location) -> Look:
+def look(folder: Location) -> NodeLook:
     """Say what this node is, write a file of its own into the probe folder and read everything back."""
     own = ray.get_runtime_context().get_node_id()
     try:
@@ -125,8 +125,8 @@ def look(folder: Location) -> Look:
             is_back = files.read(f"nodes/{own}") == own.encode() and own in files.names("nodes")
             seen = files.read(DRIVER_FILE)
     except StorageError as error:
-        return Look(versions(), problem=explained(error))
-    return Look(versions(), seen, None if is_back else f"what was written into {folder} is not there")
+        return NodeLook(versions(), problem=explained(error))
+    return NodeLook(versions(), seen, None if is_back else f"what was written into {folder} is not there")
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ _BROKEN = ("Connection closed by peer", "Connection reset by peer", "Broken pipe
 """What gloo and NCCL say when the rank at the other end is gone."""
 
 
-class Pace:
+class RankBarrier:
     """Says which ranks may go on past their reports."""
 
     def __init__(self, size: int) -> None:
@@ -131,7 +131,7 @@ class Ranks:
             ray.kill(actor)
 
     def _train(self, session: Any) -> None:
-        pace, running, leave_at = Pace(self._gang.size), set(range(self._gang.size)), float("inf")
+        pace, running, leave_at = RankBarrier(self._gang.size), set(range(self._gang.size)), float("inf")
         self._turns = {actor.turn.remote(): rank for rank, actor in enumerate(self._actors)}
         while running and time.monotonic() < leave_at:
             if session.stop_event.is_set():

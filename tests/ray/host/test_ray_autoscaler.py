@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.ray.host.autoscaler import FIRST_S, Look, is_at_work, would_hold
+from orchestrator.ray.host.autoscaler import FIRST_S, AutoscalerReading, is_at_work, would_hold
 from orchestrator.sweep.spec import Resources
 
 
@@ -25,4 +25,4 @@ def test_a_cluster_of_fixed_size_is_not_mistaken_for_one_that_grows(local_ray):
     ],
 )
 def test_a_cluster_of_fixed_size_is_told_by_a_type_for_each_node(types: set[str], expected: bool):
-    assert Look(1, frozenset(types), is_starting=False).is_of(["a", "b"]) is expected
+    assert AutoscalerReading(1, frozenset(types), is_starting=False).is_of(["a", "b"]) is expected

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.ray.worker.failure import AttemptFailed
 from orchestrator.ray.worker.function import Gang
 from orchestrator.ray.worker.rank import Arrival, environment
-from orchestrator.ray.worker.ranks import PATIENCE_S, Pace, _is_consequence, _weight, where
+from orchestrator.ray.worker.ranks import PATIENCE_S, RankBarrier, _is_consequence, _weight, where
 
 SUPPORT = Path(__file__).parents[2] / "support"
 GANG = Gang(nodes=2, per_node=2, cpus=1, gpus=1)
@@ -44,7 +44,7 @@ def test_each_rank_sees_the_gpus_of_its_node_its_own_at_its_local_rank():
 
 
 def test_reports_keep_pace_with_rank_0():
-    pace = Pace(3)
+    pace = RankBarrier(3)
     assert not pace.report(1, 0.0), "rank 0 has not reported yet"
     assert pace.answered() == [1]
     assert pace.report(2, 0.0), "its first report is answered already"
@@ -54,7 +54,7 @@ def test_reports_keep_pace_with_rank_0():
 
 
 def test_whoever_reports_less_often_than_rank_0_never_waits():
-    pace = Pace(2)
+    pace = RankBarrier(2)
     assert [pace.answered() for _ in range(3)] == [[], [], []]
     assert [pace.report(1, 0.0) for _ in range(4)] == [True, True, True, False]
     assert pace.free() == [1], "rank 0 returned"
@@ -62,7 +62,7 @@ def test_whoever_reports_less_often_than_rank_0_never_waits():
 
 
 def test_a_rank_that_reports_more_often_is_told_in_the_end():
-    pace = Pace(2)
+    pace = RankBarrier(2)
     pace.answered()
     pace.report(1, 10.0)
     pace.report(1, 11.0)
