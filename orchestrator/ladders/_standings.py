@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Trial, TrialState
 
-Standing = tuple[float, int]
+RankedValue = tuple[float, int]
 """Sorts trials, the best last: value with its sign, then the earlier number."""
 
 
@@ -24,9 +24,9 @@ class Standings:
         self._seen = 0
         self._open: list[int] = []
         self._settled_reported = 0
-        self._settled_leader: list[Standing] = []
-        self._completed: list[Standing] = []
-        self._leader: Standing | None = None
+        self._settled_leader: list[RankedValue] = []
+        self._completed: list[RankedValue] = []
+        self._leader: RankedValue | None = None
         self.reported = 0
         """Trials with a finite value."""
         self.finished: Counter[tuple[str, ...]] = Counter()
@@ -39,7 +39,7 @@ class Standings:
         self.proposed.update(trial.block for trial in trials[self._seen :])
         watched = [*self._open, *range(self._seen, len(trials))]
         self._seen, self._open = len(trials), []
-        running: list[Standing] = []
+        running: list[RankedValue] = []
         self.reported = self._settled_reported
         for number in watched:
             trial = trials[number]
@@ -67,7 +67,7 @@ class Standings:
             if trial.state is TrialState.COMPLETED:
                 insort(self._completed, rank)
 
-    def _rank(self, trial: Trial) -> list[Standing]:
+    def _rank(self, trial: Trial) -> list[RankedValue]:
         value = trial.value
         if value is None or trial.state in {TrialState.DIVERGED, TrialState.FAILED}:
             return []
