@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,17 @@ from orchestrator.storage.location import Location
 LOCAL = HostOptions(num_cpus=4, num_gpus=1, object_store_bytes=100 * 2**20, teardown_s=20.0)
 
 SPACE = {"x": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5}}
+
+
+@pytest.fixture(autouse=True)
+def imports_restored(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take back what a training file's import leaves in this process: its folder on the path, its modules."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path_factory.getbasetemp())):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,6 @@ import pytest
 from orchestrator.ray.worker.trainable import TrainableFile, TrainableNotFoundError, load, name_of
 
 
-@pytest.fixture(autouse=True)
-def restored(monkeypatch):
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
-
-
 def test_a_file_is_imported_with_its_neighbours_once(tmp_path):
     (tmp_path / "src").mkdir()
     (tmp_path / "src/my-net.py").write_text(
