@@ -1,16 +1,22 @@
-"""What every test stands on: no telemetry, an explicit Ray authentication mode, long tests only when asked for."""
+"""What every test stands on: no telemetry, an explicit Ray authentication mode, long tests only when asked for.
+
+It is imported for each test that is run, so what it offers is imported by the fixture that needs it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from hypothesis import settings
-from s3_server import BUCKET, S3Server, s3_server
 
-from orchestrator.storage.location import Location
+if TYPE_CHECKING:
+    from s3_server import S3Server
+
+    from orchestrator.storage.location import Location
 
 pytest_plugins = ["stories"]
 
@@ -30,6 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A real S3 server for the whole run."""
+    from s3_server import s3_server
+
     with s3_server(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
@@ -37,6 +45,10 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture
 def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Location:
     """An empty prefix on it, and an environment from which it can be reached."""
+    from s3_server import BUCKET
+
+    from orchestrator.storage.location import Location
+
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
     return Location.parse(f"s3://{BUCKET}/{uuid4().hex[:8]}")

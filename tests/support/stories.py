@@ -1,4 +1,7 @@
-"""Sweeps whose logs the reports are made from: simulated once, replayed wherever they are needed."""
+"""Sweeps whose logs the reports are made from: simulated once, replayed wherever they are needed.
+
+A plugin of every test, so DuckDB, Parquet and the tables are imported by the methods that use them.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,22 @@ import itertools
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import msgspec
-import pyarrow.parquet as pq
 import pytest
 from sweeps import SPACE, make_plan, smooth
 
-from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.errors import StorageError
-from orchestrator.results.tables import Tables
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Outcome, StopReason
+
+if TYPE_CHECKING:
+    from orchestrator.results.tables import Tables
 
 HOSTILE = ["$(rm -rf ~)", "two words", 'say "hi"', "it's", "line\nbreak", "", "true", "12", "C:\\dir\\", "${x}", "é☃🎈"]
 T0 = 1_700_000_000.0
@@ -42,6 +45,8 @@ def lost_once(trial, attempt, fidelity):
 @pytest.fixture(scope="session")
 def told():
     """A sweep of 40 trials as its log: stages, stops, divergences, lost machines, a metric that appears mid-run."""
+    from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+
     plan = make_plan(
         searcher={"name": "random"},
         budget={"trials": 40},
@@ -115,6 +120,8 @@ class Sweep:
     """A sweep's folder into which a log is written piece by piece, as a driver would."""
 
     def __init__(self, folder: Path) -> None:
+        import duckdb
+
         self.folder = folder
         self.location = Location.parse(folder)
         self.files = LocalFileSystem(folder)
@@ -140,6 +147,8 @@ class Sweep:
             self.journal.commit()
 
     def tables(self, rows_per_part: int = 250_000) -> Tables:
+        from orchestrator.results.tables import Tables
+
         return Tables(self.files, self.location, rows_per_part)
 
     def query(self, sql: str) -> list[tuple]:
@@ -150,6 +159,8 @@ class Sweep:
 
     def content(self) -> dict[str, list[str]]:
         """Return every Parquet file: name to rows, as text so that NaN equals NaN."""
+        import pyarrow.parquet as pq
+
         files = sorted(self.folder.glob("*s/*.parquet"))
         return {file.name: [repr(row) for row in pq.read_table(file).to_pylist()] for file in files}
 
