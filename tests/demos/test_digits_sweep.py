@@ -38,6 +38,7 @@ def test_the_baseline_is_what_a_training_by_hand_takes(plan: Plan, digits: Modul
     assert plan.spec.fidelity.max == digits.EPOCHS
 
 
+@pytest.mark.thorough
 def test_it_trains_and_tests_by_hand(digits_folder: Path, tmp_path: Path, by_hand: Callable[..., list[str]]):
     file = digits_folder / "train.py"
     lines = by_hand(file, "--learning_rate=0.02", "--seed", 3, "--epochs", 2, "--save", tmp_path / "saved")

@@ -122,6 +122,7 @@ def test_a_python_without_sources_is_said(text: ModuleType, tmp_path: Path, monk
         next(corpus_of(text).docstrings_of("asyncio"))
 
 
+@pytest.mark.thorough
 def test_it_learns(text: ModuleType):
     *_, last = epochs(text.Training(config_of(text, learning_rate=0.005, batch_size=64, max_fidelity=2.0)), 2)
     assert last["val_accuracy"] > 0.35  # the largest package has a fifth of the sentences

@@ -72,6 +72,7 @@ def test_impossible_constants_are_refused(wrong):
         SoftStages.Options(**wrong)
 
 
+@pytest.mark.thorough
 def test_moves_fall_as_the_constants_say():
     moves = Counter(proposal.move for proposal in draws(50, history()))
     assert about(moves["block-model"], 1000, 0.25)
@@ -81,6 +82,7 @@ def test_moves_fall_as_the_constants_say():
     assert sum(moves.values()) == 1000
 
 
+@pytest.mark.thorough
 def test_the_constants_can_be_set():
     moves = Counter(p.move for p in draws(50, history(), block_probability=0.8, block_model_probability=0.0))
     assert about(moves["block-uniform"], 1000, 0.8)
@@ -110,6 +112,7 @@ def test_running_trials_with_a_report_count_and_lead():
     assert parents == {49}
 
 
+@pytest.mark.thorough
 def test_a_searcher_without_enough_finished_trials_is_not_called_a_model():
     trials = history(state=TrialState.RUNNING)
     moves = Counter(proposal.move for proposal in draws(50, trials))
@@ -118,11 +121,13 @@ def test_a_searcher_without_enough_finished_trials_is_not_called_a_model():
     assert about(moves["uniform"], 1000, 0.45)
 
 
+@pytest.mark.thorough
 def test_a_searcher_that_does_not_learn_is_not_called_a_model():
     moves = Counter(proposal.move for proposal in draws(50, history(), searcher=UniformSearcher))
     assert set(moves) == {"prior", "uniform", "block-uniform"}
 
 
+@pytest.mark.thorough
 def test_elites_are_the_best_current_value_or_one_of_three_best_completed():
     trials = history()
     for number in (47, 49):
@@ -164,6 +169,7 @@ def test_only_one_block_of_the_elite_moves():
             assert changed <= set(proposal.block)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "current"), [(10, 0), (30, 1), (60, 2)])
 def test_the_block_is_mostly_the_stages_own(number, current):
     blocks = Counter(p.block for p in draws(number, history(count=number)) if p.move.startswith("block-"))
@@ -171,6 +177,7 @@ def test_the_block_is_mostly_the_stages_own(number, current):
     assert all(about(blocks[block], blocks.total(), 0.15) for block in BLOCKS if block != BLOCKS[current])
 
 
+@pytest.mark.thorough
 def test_every_block_is_equally_likely_in_the_refinement():
     blocks = Counter(p.block for p in draws(90, history(count=90)) if p.move.startswith("block-"))
     assert all(about(blocks[block], blocks.total(), 1 / 3) for block in BLOCKS)
@@ -221,6 +228,7 @@ def test_choices_keep_their_default_half_the_time_and_are_uniform_else():
     assert all(about(found[choice], 1000, 0.5 / 4) for choice in ("relu", "tanh", "elu"))
 
 
+@pytest.mark.thorough
 def test_users_defaults_alternate_with_uniform_draws_and_the_catalogues_do_not():
     def spread(number, name):
         default = SMOOTH[name].to_unit(SMOOTH[name].default)

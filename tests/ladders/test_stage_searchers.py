@@ -58,6 +58,7 @@ def test_coarse_to_fine_is_short_first_then_full_and_says_once_what_it_narrowed(
     assert state.winner().state is TrialState.COMPLETED
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("search", ["hard-stages", "soft-stages"])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_coupled_and_coarse_to_fine_a_killed_sweep_goes_on_as_it_would_have(search, workers):
@@ -117,6 +118,7 @@ def test_a_short_training_is_told_its_end_and_never_counts_as_complete():
     assert [trial.state for trial in controller.state.trials] == ["running", "pruned", "pruned"]
 
 
+@pytest.mark.thorough
 def test_a_stages_searcher_is_expected_about_as_often_as_it_is_asked():
     plan = plan_of({"name": "tpe", "startup_trials": 5}, "soft-stages", 300)
     ladder = make_ladder(plan)

@@ -83,6 +83,7 @@ def test_the_command_and_the_licence_come_along(wheel: Path):
     assert "License-Expression: Apache-2.0" in found["METADATA"]
 
 
+@pytest.mark.thorough
 def test_the_source_archive_makes_the_same_wheel(wheel: Path, tmp_path: Path):
     archive = build("sdist", ROOT, tmp_path / "sdist")
     with tarfile.open(archive) as opened:
@@ -116,6 +117,7 @@ def check_install(python: Path, outside: Path, expected: Path) -> None:
     assert "learning_rate" in plan
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["wheel", "editable"])
 def test_an_install_finds_its_definitions(kind: str, wheel: Path, tmp_path: Path):
     python = make_environment(tmp_path / "environment")

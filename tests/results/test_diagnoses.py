@@ -92,6 +92,7 @@ def table(sweep):
     ).read_text()
 
 
+@pytest.mark.thorough
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 60), min_size=1, max_size=12))
 def test_many_small_refreshes_give_the_table_of_one(tmp_path_factory, make_sweep, learned, cuts):

@@ -37,6 +37,7 @@ def sizes(seed):
         yield min(rows, 3000), columns
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(8))
 def test_every_kept_version_is_read_through_its_footer_and_its_size(seed):
     files = ForgetfulFileSystem()

@@ -80,6 +80,7 @@ def write_slowly(sweep, events, stop):
         tables.refresh()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("reads", [40, 300], ids=["a connection a query", "one connection"])
 def test_duckdb_reads_at_any_instant(sweep, told, reads):
     sweep.write(told[:20])

@@ -41,6 +41,7 @@ def read(*names: str) -> Parsed:
     return parse_text(SWEEP.format(extends=extends).encode(), "sweep.yaml", (), space_finder(Path()), lambda _: ())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SPACES)
 def test_a_thousand_draws_lie_in_bounds_and_honour_the_conditions(name):
     space = Space(read(name).spec.search_space)

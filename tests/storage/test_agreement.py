@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ class Caller:
 MOVES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["move"] * 12 + ["lose", "arrive"])), max_size=120)
 
 
+@pytest.mark.thorough
 @settings(max_examples=600)
 @given(MOVES, st.permutations(range(4)))
 def test_all_that_decide_decide_the_same(moves: list[tuple[int, str]], order: list[int]):

@@ -99,6 +99,7 @@ def test_the_journal_is_followed_as_it_grows(bucket: Location):
     assert len(JournalReader(bucket.files()).read_new()) == 11
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("round_", range(2))
 def test_of_many_threads_one_creates(bucket: Location, round_: int):
     def create(caller: int) -> bool:
@@ -123,6 +124,7 @@ def _acquire(place: str, answers: multiprocessing.Queue) -> None:
     time.sleep(3)  # a holder that lives
 
 
+@pytest.mark.thorough
 def test_of_several_processes_one_takes_the_lease_and_the_others_are_told_who(bucket: Location):
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()

@@ -31,6 +31,7 @@ def test_what_is_held_out_is_halved_between_validation_and_test():
     assert [len(parts.train), len(parts.validation), len(parts.test)] == [14_000, 6_000, 0]
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=60)
 @given(
     counts=st.lists(st.integers(1, 60), min_size=1, max_size=8),
@@ -61,6 +62,7 @@ def test_unlabelled_examples_are_drawn_from_everywhere():
     assert parts.test.float().mean().item() == pytest.approx(5_000, rel=0.05)
 
 
+@pytest.mark.thorough
 def test_a_million_examples_take_seconds_at_most():
     parts = split(1_000_000, labels=torch.arange(1_000_000) % 1_000)
     assert len(parts.validation) == len(parts.test) == 5_000
