@@ -89,6 +89,7 @@ def release(repository: Path, *options: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=repository.parent, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_a_dry_run_builds_and_tests_and_changes_no_history(repository: Path):
     (repository / "dist").mkdir()
     (repository / "dist" / "stepladder-0.1.0-py3-none-any.whl").touch()
@@ -103,6 +104,7 @@ def test_a_dry_run_builds_and_tests_and_changes_no_history(repository: Path):
     assert git(repository, "tag") == ""
 
 
+@pytest.mark.thorough
 def test_a_release_is_tagged_once(repository: Path):
     done = release(repository, "--tag")
     assert done.returncode == 0, done.stderr
@@ -143,6 +145,7 @@ def test_a_tree_with_changes_is_not_released(repository: Path):
     assert "error: the working tree has changes; commit or remove them:\n?? orchestrator/new.py" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_wheel_that_fails_its_test_is_not_tagged(repository: Path):
     (repository / "tests" / "packaging" / "test_wheel.py").write_text("def test_wheel():\n    assert 1 == 2\n")
     commit(repository)
