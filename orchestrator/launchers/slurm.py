@@ -122,14 +122,16 @@ class Slurm(Launcher):
         """End the job: a running one by its batch shell, which tells the driver and does not queue the job again."""
         state = self.status(job).state
         if state is JobState.RUNNING:
-            _told(["scancel", "--batch", "--signal=USR2", job])
+            _scancel("--batch", "--signal=USR2", job)
         elif state is JobState.PENDING:
-            _told(["scancel", job])
+            _scancel(job)
         elif state is JobState.UNKNOWN:
             raise ClusterError(f"job {job} cannot be ended: {self.status(job).text}")
 
 
-def _told(command: list[str]) -> None:
+def _scancel(*arguments: str) -> None:
+    """Have Slurm end a job; one that it no longer knows has ended."""
+    command = ["scancel", *arguments]
     told = run(command, _REMEDY)
     if told.returncode != 0 and _NO_SUCH_JOB not in told.stderr:
         raise ClusterError(f"`{shlex.join(command)}`: {last_line(told)}")
