@@ -38,7 +38,7 @@ class Remedy:
     """The hyperparameter that it adds: the training function must come to read it. None: it adds none."""
 
 
-def in_its_place(diagnosis: Diagnosis, trial: Trial) -> Diagnosis:
+def keep_valid_advice(diagnosis: Diagnosis, trial: Trial) -> Diagnosis:
     """Return the diagnosis of a final trial with advice that holds for how it ended.
 
     A trial that was stopped early, or failed, was still improving or too short because of that: nobody is advised.

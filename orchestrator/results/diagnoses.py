@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.curves.diagnosis import CurvePoint, Diagnosis, diagnose
-from orchestrator.curves.remedy import in_its_place, learning_rate
+from orchestrator.curves.remedy import keep_valid_advice, learning_rate
 from orchestrator.curves.roles import Roles
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
@@ -57,4 +57,4 @@ def winner_diagnosis(state: SweepState, events: Iterable[ev.Event]) -> Diagnosis
 
 def _diagnosed(points: dict[float, CurvePoint], plan: Plan, trial: Trial) -> Diagnosis:
     curve = [points[fidelity] for fidelity in sorted(points)]
-    return in_its_place(diagnose(curve, goal=plan.goal, learning_rate=learning_rate(trial.config)), trial)
+    return keep_valid_advice(diagnose(curve, goal=plan.goal, learning_rate=learning_rate(trial.config)), trial)
