@@ -202,7 +202,7 @@ def _weight(failure: AttemptFailed) -> int:
     return 3 if _is_consequence(failure) else {LOST: 0, OUT_OF_MEMORY: 1}.get(failure.outcome, 2)
 
 
-def where(gang: Gang, arrivals: Sequence[Arrival]) -> tuple[str, str | None]:
+def describe_places(gang: Gang, arrivals: Sequence[Arrival]) -> tuple[str, str | None]:
     """Return the nodes and the GPUs of all ranks, as a `Placement` has them."""
     groups = [arrivals[start : start + gang.per_node] for start in range(0, gang.size, gang.per_node)]
     gpus = ";".join(",".join(gpu for arrival in group for gpu in arrival.gpu_ids) for group in groups)

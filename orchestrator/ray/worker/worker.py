@@ -30,7 +30,7 @@ from orchestrator.errors import StorageError
 from orchestrator.ray.worker.checkpoints import recorded_checkpoint
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, run_function
-from orchestrator.ray.worker.ranks import Ranks, where
+from orchestrator.ray.worker.ranks import Ranks, describe_places
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command, TrainableFile
 from orchestrator.storage.location import Location
@@ -67,7 +67,7 @@ class TrialWorker(FunctionTrainable):
         if self.assignment.gang is not None:
             self._ranks = Ranks(self.assignment, self.assignment.gang)
             arrivals = self._ranks.gather(self.config, get_session(), self.trial_id)
-            return Placement(*where(self.assignment.gang, arrivals))
+            return Placement(*describe_places(self.assignment.gang, arrivals))
         gpus = ray.get_gpu_ids()
         return Placement(platform.node(), ",".join(map(str, gpus)) if gpus else None)
 

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.ray.worker.failure import AttemptFailed
 from orchestrator.ray.worker.function import Gang
 from orchestrator.ray.worker.rank import Arrival, environment
-from orchestrator.ray.worker.ranks import PATIENCE_S, RankBarrier, _is_consequence, _weight, where
+from orchestrator.ray.worker.ranks import PATIENCE_S, RankBarrier, _is_consequence, _weight, describe_places
 
 SUPPORT = Path(__file__).parents[2] / "support"
 GANG = Gang(nodes=2, per_node=2, cpus=1, gpus=1)
@@ -39,8 +39,8 @@ def test_each_rank_sees_the_gpus_of_its_node_its_own_at_its_local_rank():
     surroundings = [environment(GANG, rank, ARRIVALS, "t7.0") for rank in range(4)]
     assert [found["CUDA_VISIBLE_DEVICES"] for found in surroundings] == ["1,0", "1,0", "2,3", "2,3"]
     assert [found.get("GLOO_SOCKET_IFNAME") for found in surroundings] == ["eth0", "eth0", None, None]
-    assert where(GANG, ARRIVALS) == ("left,right", "1,0;2,3")
-    assert where(Gang(2, 2, 1, 0), ARRIVALS) == ("left,right", None)
+    assert describe_places(GANG, ARRIVALS) == ("left,right", "1,0;2,3")
+    assert describe_places(Gang(2, 2, 1, 0), ARRIVALS) == ("left,right", None)
 
 
 def test_reports_keep_pace_with_rank_0():
