@@ -29,6 +29,6 @@ class Finding:
         return cls(check, ok=False, text=text, remedy=remedy)
 
     @classmethod
-    def untold(cls, check: str, text: str, remedy: str | None = None) -> Finding:
+    def cannot_tell(cls, check: str, text: str, remedy: str | None = None) -> Finding:
         """Say that it could not be told."""
         return cls(check, ok=None, text=text, remedy=remedy)

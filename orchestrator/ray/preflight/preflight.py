@@ -160,9 +160,9 @@ def _smoke(
 ) -> Finding:
     failed = [finding.check for finding in before if finding.ok is False]
     if failed:
-        return Finding.untold(SMOKE, f"not run: {', '.join(failed)} failed")
+        return Finding.cannot_tell(SMOKE, f"not run: {', '.join(failed)} failed")
     if not cluster.places(cluster.present_nodes(), plan.spec.resources):
-        return Finding.untold(SMOKE, "not run: no node that could hold it is up")
+        return Finding.cannot_tell(SMOKE, "not run: no node that could hold it is up")
     return smoke_trial(plan, trainable, folder, options, patience.smoke_s)
 
 

@@ -82,7 +82,7 @@ def judged(controller: SmokeController, patience_s: float) -> Finding:
         return Finding.fails(CHECK, one_line(trial.attempt.error or ""), "mend it: the first trial would end so too")
     if trial is None or trial.attempt.placed_t is None:
         text = f"no place for it within {patience_s:g} s: the nodes that could hold a trial are taken"
-        return Finding.untold(CHECK, text, "wait, or start all the same: trials wait for a place")
+        return Finding.cannot_tell(CHECK, text, "wait, or start all the same: trials wait for a place")
     if not controller.reports:
         remedy = f"report after every {spec.fidelity.metric}; if one takes longer, check with --patience SECONDS"
         return Finding.fails(CHECK, f"no report within {patience_s:g} s", remedy)
