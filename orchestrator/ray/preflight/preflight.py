@@ -20,9 +20,9 @@ from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.preflight.findings import Finding
 from orchestrator.ray.preflight.probes import (
     DRIVER_FILE,
-    Asked,
     Node,
     NodeLook,
+    NodeTasks,
     Replies,
     alive_nodes,
     explained,
@@ -76,10 +76,10 @@ def _findings(
     resources, nodes = plan.spec.resources, alive_nodes()
     token = secrets.token_bytes(16)
     problem = _write(folder, token)
-    looking = Asked(nodes, look, folder)
+    looking = NodeTasks(nodes, look, folder)
     workers = [node for node in nodes if node.runs_trials]
-    importing = Asked(workers, import_function, trainable, sees_gpus=resources.gpus > 0)
-    looks, imports = looking.replies(patience.nodes_s), importing.replies(patience.nodes_s)
+    importing = NodeTasks(workers, import_function, trainable, sees_gpus=resources.gpus > 0)
+    looks, imports = looking.collect(patience.nodes_s), importing.collect(patience.nodes_s)
     findings = [
         _versions(looks),
         _resources(resources),

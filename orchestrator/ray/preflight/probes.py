@@ -62,7 +62,7 @@ class Replies(Generic[_Answer]):
     """Why there is none, of the others."""
 
 
-class Asked(Generic[_Answer]):
+class NodeTasks(Generic[_Answer]):
     """A task on each of some nodes, under way."""
 
     def __init__(self, nodes: Sequence[Node], function: Callable[..., _Answer], *arguments: Any, **named: Any) -> None:
@@ -76,7 +76,7 @@ class Asked(Generic[_Answer]):
         }
         self._began = time.monotonic()
 
-    def replies(self, patience_s: float) -> Replies[_Answer]:
+    def collect(self, patience_s: float) -> Replies[_Answer]:
         """Wait for the answers, `patience_s` seconds from the beginning at most; what is not done then is ended."""
         found: Replies[_Answer] = Replies({}, {})
         left_s = max(0.0, self._began + patience_s - time.monotonic())
