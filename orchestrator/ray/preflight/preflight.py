@@ -25,11 +25,11 @@ from orchestrator.ray.preflight.probes import (
     NodeTasks,
     Replies,
     alive_nodes,
-    explained,
     import_function,
     left_as_found,
     look,
-    versions,
+    name_cause,
+    node_versions,
 )
 from orchestrator.ray.preflight.smoke import CHECK as SMOKE
 from orchestrator.ray.preflight.smoke import one_line, smoke_trial
@@ -90,7 +90,7 @@ def _findings(
 
 
 def _versions(looks: Replies[NodeLook]) -> Finding:
-    mine = versions()
+    mine = node_versions()
     others = defaultdict(list)
     for node, found in looks.answers.items():
         for name, version in found.versions.items():
@@ -183,7 +183,7 @@ def _write(folder: Location, token: bytes) -> str | None:
     try:
         folder.files().replace(DRIVER_FILE, token)
     except StorageError as error:
-        return explained(error)
+        return name_cause(error)
     return None
 
 

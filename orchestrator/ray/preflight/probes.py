@@ -109,7 +109,7 @@ def alive_nodes() -> list[Node]:
     ]
 
 
-def versions() -> dict[str, str]:
+def node_versions() -> dict[str, str]:
     """Return the versions that must be alike on all nodes. Python's is cut to what pickles depend on."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {"ray": ray.__version__, "python": python, "stepladder": __version__}
@@ -125,8 +125,8 @@ def look(folder: Location) -> NodeLook:
             is_back = files.read(f"nodes/{own}") == own.encode() and own in files.names("nodes")
             seen = files.read(DRIVER_FILE)
     except StorageError as error:
-        return NodeLook(versions(), problem=explained(error))
-    return NodeLook(versions(), seen, None if is_back else f"what was written into {folder} is not there")
+        return NodeLook(node_versions(), problem=name_cause(error))
+    return NodeLook(node_versions(), seen, None if is_back else f"what was written into {folder} is not there")
 
 
 @contextlib.contextmanager
@@ -144,7 +144,7 @@ def left_as_found(folder: Location) -> Iterator[None]:
                 path.rmdir()
 
 
-def explained(error: StorageError) -> str:
+def name_cause(error: StorageError) -> str:
     """Return what the operating system said of a storage that refuses."""
     return str(error.__cause__ or error)
 

@@ -18,7 +18,7 @@ import pytest
 from processes import ENVIRONMENT, ROOT, kill_family, stepladder
 
 from orchestrator.ray.preflight.preflight import _imports, _versions
-from orchestrator.ray.preflight.probes import Node, NodeLook, Replies, versions
+from orchestrator.ray.preflight.probes import Node, NodeLook, Replies, node_versions
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
@@ -240,7 +240,7 @@ NEAR, FAR = Node("1", "near", runs_trials=True), Node("2", "far", runs_trials=Tr
 
 
 def test_another_version_is_told_with_its_node():
-    mine = versions()
+    mine = node_versions()
     found = _versions(Replies({NEAR: NodeLook(mine), FAR: NodeLook({**mine, "stepladder": "0.0.9"})}, {}))
     assert (found.ok, found.remedy) == (False, "install the same on every node")
     assert found.text.startswith("far has stepladder 0.0.9; here are ray 2.")
