@@ -16,7 +16,7 @@ the file's defaults as they stand. A value that lies outside its range on purpos
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeAlias
+from typing import NamedTuple
 
 from orchestrator.sweep.domains import Config, Float, Scalar
 from orchestrator.sweep.space import Space
@@ -40,8 +40,14 @@ _LAWS: dict[str, Callable[[float], float]] = {
     "effective-rate": lambda value: 1.0 - value,
 }
 
-Coupled: TypeAlias = tuple[Config, tuple[str, ...]]
-"""A configuration with its coupled values, and one note for each that was re-scaled."""
+
+class CoupledConfig(NamedTuple):
+    """A configuration once its couplings were applied."""
+
+    config: Config
+    """All values, the re-scaled ones among them."""
+    notes: tuple[str, ...]
+    """What was re-scaled, and why: one note a value."""
 
 
 def rule_of(coupling: Coupling, optimizer: Scalar | None) -> str | None:
@@ -60,7 +66,7 @@ class Couplings:
         self._space = space
         self._couplings = {name: couplings[name] for name in _leaders_first(couplings)}
 
-    def apply(self, config: Config, drawn: Collection[str], parent: Mapping[str, Scalar] | None) -> Coupled:
+    def apply(self, config: Config, drawn: Collection[str], parent: Mapping[str, Scalar] | None) -> CoupledConfig:
         """Re-scale what `config` holds and did not draw.
 
         A value held at `parent`'s belongs to the value of the other one there; a default (`parent` None, or without
@@ -74,7 +80,7 @@ class Couplings:
             note = self._follow(name, coupling, before, coupled)
             if note is not None:
                 notes.append(note)
-        return coupled, tuple(notes)
+        return CoupledConfig(coupled, tuple(notes))
 
     def _before(self, name: str, coupling: Coupling, parent: Mapping[str, Scalar] | None) -> float | None:
         """Return the value of the other one to which the held value belongs; None where there is none."""
