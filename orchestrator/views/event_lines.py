@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator import wording
 from orchestrator.results.summary import valued_at
 from orchestrator.sweep.trial import Trial, TrialState
-from orchestrator.views.status import last_line
+from orchestrator.views.status import last_error_line
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -110,7 +110,7 @@ class EventLines:
             is_best = trial.state is TrialState.COMPLETED and self._is_best(state, trial.value)
             text += ", the best so far" if is_best and trial.number else ""
         if trial.state is TrialState.FAILED:
-            text += f": {last_line(trial)}"
+            text += f": {last_error_line(trial)}"
         return _Line(f"{text} [{self._ended}/{state.plan.spec.budget.trials}]", is_important=is_best)
 
     def _is_best(self, state: SweepState, value: float) -> bool:

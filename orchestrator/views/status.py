@@ -271,13 +271,13 @@ def _failures(state: SweepState) -> tuple[Failure, ...]:
     first: dict[str, int] = {}
     for trial in state.trials:
         if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
-            error = last_line(trial)
+            error = last_error_line(trial)
             counts[error] += 1
             first.setdefault(error, trial.number)
     return tuple(Failure(error, count, first[error]) for error, count in counts.most_common(3))
 
 
-def last_line(trial: Trial) -> str:
+def last_error_line(trial: Trial) -> str:
     """Return the last line of the error that a trial failed with, or what stands for it."""
     if trial.state is TrialState.DIVERGED:
         return "reported a value that is not finite"
