@@ -9,7 +9,7 @@ from orchestrator.ladders._coupling import MOMENTUM, OPTIMIZER, RULE_OF_OPTIMIZE
 from orchestrator.members import nearest
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Scalar
 from orchestrator.sweep.spec import Coupling, SweepSpec
-from orchestrator.sweepfile.messages import Complaints, KeyPath, show
+from orchestrator.sweepfile.messages import Complaints, KeyPath, quote
 
 
 def coupling_problems(spec: SweepSpec) -> Complaints:
@@ -87,7 +87,9 @@ def _rules(coupling: Coupling, space: Mapping[str, Hyperparameter]) -> set[str] 
     names = optimizer.choices if isinstance(optimizer, Choice) else (optimizer.value,)
     unknown = [name for name in names if rule_of(coupling, name) is None]
     if unknown:
-        return f"auto knows no rule for optimizer {show(unknown[0])}, only for {', '.join(RULE_OF_OPTIMIZER)}; {remedy}"
+        return (
+            f"auto knows no rule for optimizer {quote(unknown[0])}, only for {', '.join(RULE_OF_OPTIMIZER)}; {remedy}"
+        )
     return {str(rule_of(coupling, name)) for name in names}
 
 

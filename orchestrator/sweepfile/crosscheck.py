@@ -21,7 +21,7 @@ from orchestrator.sweep.spec import Member, Stage, SweepSpec
 from orchestrator.sweepfile import placeholders
 from orchestrator.sweepfile.couplings import coupling_problems
 from orchestrator.sweepfile.lint import rules
-from orchestrator.sweepfile.messages import Complaints, KeyPath, Problems, choose, show
+from orchestrator.sweepfile.messages import Complaints, KeyPath, Problems, phrase_choices, quote
 from orchestrator.sweepfile.spaces import leaves_folder
 from orchestrator.sweepfile.typed import typed
 
@@ -54,9 +54,9 @@ def _trainable(spec: SweepSpec) -> Complaints:
     if spec.trainable is None:
         return
     if _TRAINABLE.fullmatch(spec.trainable) is None:
-        yield ("trainable",), f"{show(spec.trainable)} names no function; write file.py:function, e.g. train.py:train"
+        yield ("trainable",), f"{quote(spec.trainable)} names no function; write file.py:function, e.g. train.py:train"
     elif leaves_folder(spec.trainable):
-        yield ("trainable",), f"{show(spec.trainable)} leads out of the sweep file's folder; keep it in there or below"
+        yield ("trainable",), f"{quote(spec.trainable)} leads out of the sweep file's folder; keep it in there or below"
 
 
 def _command(spec: SweepSpec) -> Complaints:
@@ -88,7 +88,7 @@ def _storage(spec: SweepSpec) -> Complaints:
 
 def _metrics(spec: SweepSpec) -> Complaints:
     if spec.objective.metric == spec.fidelity.metric:
-        metric = show(spec.objective.metric)
+        metric = quote(spec.objective.metric)
         yield ("objective", "metric"), f"{metric} counts the training (fidelity.metric); optimise another metric"
 
 
@@ -102,7 +102,7 @@ def _conditions(spec: SweepSpec) -> Complaints:
                 continue
             for position, value in enumerate(wanted):
                 if not space[parent].contains(value):
-                    yield (*path, position), f"{parent!r} can never be {show(value)}; choose values that it can take"
+                    yield (*path, position), f"{parent!r} can never be {quote(value)}; choose values that it can take"
     if circle := _circle(spec):
         chain = ", ".join(f"{name} needs {parent}" for name, parent in pairwise(circle))
         yield ("search_space", circle[0], "when"), f"the conditions go in a circle: {chain}; drop one of them"
@@ -206,7 +206,7 @@ def _misfits(spec: SweepSpec) -> Complaints:
     if searcher.enumerates and not ladder.enumerable:
         able = [name for name in members.names(PACKAGES["search"]) if members.load(PACKAGES["search"], name).enumerable]
         cannot = f"{spec.searcher.name} goes through a list, which {spec.search.name} cannot use"
-        yield ("searcher",), f"{cannot}; set the key `search`: {choose(None, able)}"
+        yield ("searcher",), f"{cannot}; set the key `search`: {phrase_choices(None, able)}"
         return
     try:
         plans = stage_plans(spec)

@@ -122,7 +122,7 @@ def dotted(path: KeyPath) -> str:
     return text.removeprefix(".")
 
 
-def show(value: Any) -> str:
+def quote(value: Any) -> str:
     """Write a value of the sweep file for a message, shortened."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
@@ -130,7 +130,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:50]}...{text[-1]}"
 
 
-def choose(value: Any, allowed: Sequence[str]) -> str:
+def phrase_choices(value: Any, allowed: Sequence[str]) -> str:
     """Phrase what is allowed: `choose linear or log`, the nearest one named again where one is near."""
     listed = " or ".join([", ".join(allowed[:-1]), allowed[-1]] if len(allowed) > 1 else list(allowed))
     near = difflib.get_close_matches(value, allowed, n=1) if isinstance(value, str) else []

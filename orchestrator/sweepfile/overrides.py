@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.sweepfile.messages import OVERRIDE, KeyPath, Message, Place, Problems, dotted, show
+from orchestrator.sweepfile.messages import OVERRIDE, KeyPath, Message, Place, Problems, dotted, quote
 from orchestrator.sweepfile.yaml_source import Tree, UnreadableError, read
 
 _KEY = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*")
@@ -67,9 +67,9 @@ def _has_room(around: Any, part: str | int) -> bool:
 
 def _no_room(path: KeyPath, part: str | int, around: Any) -> str:
     if isinstance(around, list):
-        return f"{dotted(path)} is a list of {len(around)}; {show(part)} is no position in it, the first is 0"
-    what = "is not written in the file" if around is None else f"is {show(around)}"
-    return f"{dotted(path)} {what}; {show(part)} cannot be set inside it"
+        return f"{dotted(path)} is a list of {len(around)}; {quote(part)} is no position in it, the first is 0"
+    what = "is not written in the file" if around is None else f"is {quote(around)}"
+    return f"{dotted(path)} {what}; {quote(part)} cannot be set inside it"
 
 
 def _merged(old: Any, new: Any) -> Any:

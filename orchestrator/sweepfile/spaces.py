@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from orchestrator.errors import SpecError
 from orchestrator.members import nearest
 from orchestrator.sweep.spec import IDENTIFIER_PATTERN
-from orchestrator.sweepfile.messages import SPACE_FILE, KeyPath, Place, Problems, show
+from orchestrator.sweepfile.messages import SPACE_FILE, KeyPath, Place, Problems, quote
 from orchestrator.sweepfile.yaml_source import UnreadableError, read
 
 FindSpace: TypeAlias = Callable[[str], tuple[str, bytes]]
@@ -123,12 +123,12 @@ def _bases(entries: Any, own: Fields, level: _Level) -> dict[str, _Base]:
 def _entries(entries: Any, level: _Level) -> Iterator[tuple[KeyPath, str]]:
     path, problems = level.path, level.problems
     if not isinstance(entries, list):
-        problems.add(path, f"{show(entries)} is not a list; write [{entries if isinstance(entries, str) else 'sgd'}]")
+        problems.add(path, f"{quote(entries)} is not a list; write [{entries if isinstance(entries, str) else 'sgd'}]")
         return
     for position, entry in enumerate(entries):
         at = (*path, position)
         if not isinstance(entry, str):
-            problems.add(at, f"{show(entry)} is not a search space; write a name such as sgd, or a path")
+            problems.add(at, f"{quote(entry)} is not a search space; write a name such as sgd, or a path")
         elif entry in entries[:position]:
             problems.add(at, f"{entry!r} is named twice; keep one")
         elif entry in level.trail:
@@ -195,10 +195,10 @@ def _definitions(data: Any, problems: Problems) -> dict[str, Fields]:
             problems.add((key,), f"unknown key; choose {nearest(key, list(SPACE_KEYS))}")
     if not isinstance(data.get("couple", {}), dict):
         problems.add(
-            ("couple",), f"{show(data['couple'])} is not a mapping; write {{learning_rate: {{with: batch_size}}}}"
+            ("couple",), f"{quote(data['couple'])} is not a mapping; write {{learning_rate: {{with: batch_size}}}}"
         )
     if not isinstance(data.get("description", ""), str):
-        problems.add(("description",), f"{show(data['description'])} is not text; put it in quotes")
+        problems.add(("description",), f"{quote(data['description'])} is not text; put it in quotes")
     definitions = data.get("hyperparameters", {} if "extends" in data else None)
     if not isinstance(definitions, dict) or not (definitions or "extends" in data):
         problems.add(("hyperparameters",), "is missing; write the hyperparameters of this search space under it")
@@ -212,7 +212,7 @@ def _fields(raw: Any, path: KeyPath, problems: Problems) -> Fields | None:
         return {"value": raw}
     if not isinstance(raw, dict):
         forms = "{low: ..., high: ..., default: ...}, {choices: [...], default: ...} or one value"
-        problems.add(path, f"{'has no value' if raw is None else f'{show(raw)} defines nothing'}; write {forms}")
+        problems.add(path, f"{'has no value' if raw is None else f'{quote(raw)} defines nothing'}; write {forms}")
         return None
     if "provenance" in raw:
         problems.add((*path, "provenance"), "unknown key; it follows from where the default comes from, remove it")

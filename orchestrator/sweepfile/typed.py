@@ -27,7 +27,7 @@ from orchestrator.sweep.spec import (
     Stage,
     SweepSpec,
 )
-from orchestrator.sweepfile.messages import KeyPath, Problems, choose, show
+from orchestrator.sweepfile.messages import KeyPath, Problems, phrase_choices, quote
 
 NOT_YET = {
     "confirm": "not supported yet; remove it, and re-run the winner over a few seeds yourself",
@@ -128,9 +128,9 @@ def _sentence(model: type[BaseModel], path: KeyPath, details: dict[str, ErrorDet
     kind, detail = next(iter(details.items()))
     value = detail["input"]
     if details.keys() >= {"bool_type", "string_type"}:
-        return f"{show(value)} is not one plain value; write a number, text, true or false"
+        return f"{quote(value)} is not one plain value; write a number, text, true or false"
     if details.keys() >= {"literal_error", "tuple_type"}:
-        return f"{show(value)} is neither auto nor a list; write auto, or [{{name: first, tune: [learning_rate]}}]"
+        return f"{quote(value)} is neither auto nor a list; write auto, or [{{name: first, tune: [learning_rate]}}]"
     if kind == "missing":
         return _missing(path)
     if kind == "extra_forbidden":
@@ -141,14 +141,14 @@ def _sentence(model: type[BaseModel], path: KeyPath, details: dict[str, ErrorDet
         return _wrong_type(kind, value, path)
     if kind in _LIMITS:
         name, text = _LIMITS[kind]
-        return f"{show(value)} is {text.format(detail['ctx'][name])}"
+        return f"{quote(value)} is {text.format(detail['ctx'][name])}"
     if kind in ("literal_error", "union_tag_invalid"):
         return _not_allowed(path, detail)
     if kind in ("too_short", "string_too_short"):
         return "is empty; write at least one" if kind == "too_short" else "is empty; write some text"
     if kind == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:
-        return f"{show(value)} cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
-    return f"{show(value)}: {detail['msg'].replace('Input should be', 'must be')}"
+        return f"{quote(value)} cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
+    return f"{quote(value)}: {detail['msg'].replace('Input should be', 'must be')}"
 
 
 def _missing(path: KeyPath) -> str:
@@ -188,16 +188,16 @@ def _wrong_type(kind: str, value: Any, path: KeyPath) -> str:
     if kind == "int_type" and path[0] == "search_space":
         remedy = "write one such as 3, or add type: float"
     if path == ("command",):
-        return f"{show(value)} is not a list; write each argument by itself, as in [python, train.py]"
+        return f"{quote(value)} is not a list; write each argument by itself, as in [python, train.py]"
     if wanted == "a list" and isinstance(value, bool | int | float | str):
-        remedy = f"write [{value if isinstance(value, str) else show(value)}]"
+        remedy = f"write [{value if isinstance(value, str) else quote(value)}]"
     if value is None:
         return f"has no value, {wanted} is needed; {remedy}"
-    return f"{show(value)} is not {wanted}; {remedy}"
+    return f"{quote(value)} is not {wanted}; {remedy}"
 
 
 def _not_allowed(path: KeyPath, detail: ErrorDetails) -> str:
     literal = detail["type"] == "literal_error"
     allowed = re.findall(r"'([^']*)'", detail["ctx"]["expected" if literal else "expected_tags"])
     value = detail["input"] if literal else detail["input"].get("type")
-    return f"{show(value)} is not {_KINDS.get(str(path[-1]), 'allowed')}; {choose(value, allowed)}"
+    return f"{quote(value)} is not {_KINDS.get(str(path[-1]), 'allowed')}; {phrase_choices(value, allowed)}"
