@@ -40,6 +40,7 @@ def test_a_grid_is_gone_through(name):
     assert {trial.move for trial in trials[1:]} == {"listed"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", LADDERS)
 def test_a_move_is_called_a_model_exactly_when_tpe_has_one(name):
     had_model = {}

@@ -253,6 +253,7 @@ def test_with_256_workers_and_no_report_every_trial_has_something_to_do():
     assert len(trials) == 256
 
 
+@pytest.mark.thorough
 def test_half_of_the_joint_draws_model_everything_together():
     asked = []
 

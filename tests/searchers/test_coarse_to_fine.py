@@ -62,6 +62,7 @@ def test_each_round_draws_nearer_to_the_good_values():
     assert means[0] > 1.5 * means[1] > 1.5 * means[2]
 
 
+@pytest.mark.thorough
 def test_behind_the_rounds_tpe_goes_on_over_the_whole_ranges():
     searcher = make()
     trials = play(searcher, 20)
@@ -114,6 +115,7 @@ def test_trials_are_judged_at_the_training_that_the_rounds_give():
     assert SPACE["learning_rate"].from_unit(box["learning_rate"][0]) > 0.1
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), goal=st.sampled_from(["maximize", "minimize"]), keep=st.floats(0.05, 1))
 def test_the_incumbent_stays_inside_and_no_range_is_left(seed, goal, keep):

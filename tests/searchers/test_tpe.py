@@ -52,6 +52,7 @@ def distances(searcher, seed, correlated, goal=1.0, count=40):
     return [(-value_at(trial.config)) ** 0.5 for trial in trials]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("correlated", [True, False])
 def test_comes_nearer_to_the_optimum_than_random_draws(correlated):
     found, drawn = [], []
@@ -143,6 +144,7 @@ def test_running_trials_repel_only_under_the_constant_liar(constant_liar):
         assert repelled == free
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("state", [TrialState.COMPLETED, TrialState.PRUNED])
 def test_diverged_regions_are_avoided(state):
     good = [trial(n, {"x": n / 5 - 5, "y": 0.0}, state, {9.0: n / 5}) for n in range(20)]
@@ -213,6 +215,7 @@ def histories(draw):
     return trials, draw(st.lists(st.integers(0, count - 1), max_size=30))
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(histories(), st.booleans(), st.sampled_from([("learning_rate", "momentum"), PAIR.tunable]))
 def test_watching_and_replaying_propose_the_same(histories, correlated, block):
@@ -297,6 +300,7 @@ print(heavy, searcher.propose(ProposalRequest(30, SPACE.tunable, {}, "7/30/0"), 
 """
 
 
+@pytest.mark.thorough
 def test_a_new_process_proposes_the_same_silently_and_imports_optuna_only_then():
     answers = set()
     for hash_seed in ("1", "2"):
