@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator import members
-from orchestrator.ladders import leader
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.standing import best, leader, sign_of, winner, worst
 from orchestrator.sweep.trial import (
     AFTER_ATTEMPT,
     AFTER_STOP,
@@ -126,11 +126,11 @@ class SweepState:
 
     def leader(self) -> Trial | None:
         """Return the trial with the best current value, running ones included."""
-        return leader(self.plan, self.trials)
+        return leader(self.plan.goal, self.trials)
 
     def winner(self) -> Trial | None:
-        """Return the best trial at full fidelity; while none is complete, the leader."""
-        return leader(self.plan, self.trials, finished=True) or self.leader()
+        """Return the best completed trial; while none has completed, the leader."""
+        return winner(self.plan.goal, self.trials)
 
     @property
     def baseline(self) -> Trial | None:
@@ -144,8 +144,8 @@ class SweepState:
 
     @property
     def all_failed(self) -> bool:
-        """Say whether there is no trial with a value although some have ended."""
-        return any(trial.state.is_final for trial in self.trials) and not self.reported
+        """Say whether no trial leads although some have ended."""
+        return any(trial.state.is_final for trial in self.trials) and self.leader() is None
 
     def seconds_per_fidelity(self) -> float | None:
         """Return the mean seconds of one unit of fidelity over the closed attempts; None before any."""
@@ -229,10 +229,9 @@ class SweepState:
         raise ValueError("the log begins twice")
 
     def _see(self, value: float) -> None:
-        sign = 1.0 if self.plan.goal == "maximize" else -1.0
-        worst, best = self._worst, self._best
-        self._worst = value if worst is None or sign * value < sign * worst else worst
-        self._best = value if best is None or sign * value > sign * best else best
+        goal = self.plan.goal
+        self._worst = value if self._worst is None else worst(goal, (self._worst, value))
+        self._best = value if self._best is None else best(goal, (self._best, value))
         while self._untold:
             self._tell(self._untold.pop())
 
@@ -240,9 +239,8 @@ class SweepState:
         if self._worst is None or self._best is None:
             self._untold.append(trial)
             return
-        sign = 1.0 if self.plan.goal == "maximize" else -1.0
         spread = abs(self._best - self._worst) or abs(self._worst) or 1.0
-        trial.told = self._worst - sign * TOLD_MARGIN * spread
+        trial.told = self._worst - sign_of(self.plan.goal) * TOLD_MARGIN * spread
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:
@@ -261,7 +259,7 @@ def make_scheduler(plan: Plan) -> Scheduler:
     """Build the plan's scheduler, empty."""
     member = members.load("orchestrator.schedulers", plan.spec.scheduler.name)
     options = member.Options.model_validate(dict(plan.spec.scheduler.options))
-    scheduler: Scheduler = member(plan.brackets, plan.spec.fidelity, plan.goal == "maximize", options, plan.spec.seed)
+    scheduler: Scheduler = member(plan.brackets, plan.spec.fidelity, plan.goal, options, plan.spec.seed)
     return scheduler
 
 

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate, pairwise
 from statistics import median
-from typing import Literal
+
+from orchestrator.sweep.spec import Goal
+from orchestrator.sweep.standing import is_loss_like
 
 MIN_REPORTS = 4
 """Fewer reports are no curve."""
@@ -108,7 +110,7 @@ class _Shape:
 def diagnose(
     curve: Sequence[CurvePoint],
     *,
-    goal: Literal["minimize", "maximize"] = "maximize",
+    goal: Goal = "maximize",
     learning_rate: float | None = None,
     untrained_loss: float | None = None,
 ) -> Diagnosis:
@@ -125,7 +127,7 @@ def diagnose(
     if len(curve) < MIN_REPORTS:
         return advise(CurveVerdict.TOO_SHORT, {"reports": len(curve)})
     train, held, metric = (_column(curve, name) for name in ("train_loss", "val_loss", "val_metric"))
-    if metric is not None and goal == "minimize":
+    if metric is not None and is_loss_like(goal):
         held, metric = held or metric, None
     read = next((losses for losses in (train, held) if losses and min(losses) > 0), None)
     if read is None:

@@ -18,6 +18,7 @@ from typing import Literal
 from orchestrator.curves.diagnosis import CurvePoint
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.spec import Objective
+from orchestrator.sweep.standing import is_loss_like
 
 TRAINING = ("train_loss", "training_loss", "loss")
 VALIDATION = ("val_loss", "validation_loss", "valid_loss", "eval_loss")
@@ -29,7 +30,7 @@ class Roles:
 
     def __init__(self, objective: Objective) -> None:
         plain = _plain(objective.metric)
-        is_loss = objective.goal == "minimize" and "loss" in plain
+        is_loss = is_loss_like(objective.goal) and "loss" in plain
         own: _Role = "val_metric" if not is_loss else "train_loss" if plain.startswith("train") else "val_loss"
         self._ranks: dict[str, tuple[_Role, int] | None] = {objective.metric: (own, -1)}
 

@@ -23,7 +23,8 @@ from orchestrator.searchers import Guidance, ProposalRequest, Searcher, make_sea
 from orchestrator.sweep.domains import Config, Record
 from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.standing import stage_of
+from orchestrator.sweep.trial import Trial
 
 REDRAWS = 10
 """How often a proposal that was tried already is drawn again before the ladder looks for one that was not."""
@@ -132,7 +133,7 @@ class Ladder(ABC):
         self._seen = len(trials)
         self.standings.update(trials)
         if number == 0:
-            return Proposal(self.space.baseline, self.plan.stage_of(0).name, "baseline", ())
+            return Proposal(self.space.baseline, stage_of(self.plan, 0).name, "baseline", ())
         for repetition in range(REDRAWS):
             proposal = self.draw(number, repetition, trials)
             if proposal is None or not self.is_tried(proposal.config):
@@ -200,7 +201,7 @@ class Ladder(ABC):
         kind = f"block-{move}" if partial else move
         config, notes = self._couplings.apply(config, block, None if parent is None else parent.config)
         source = None if parent is None else parent.number
-        return Proposal(config, self.plan.stage_of(number).name, kind, block, source, notes)
+        return Proposal(config, stage_of(self.plan, number).name, kind, block, source, notes)
 
     def untried(self, number: int, block: tuple[str, ...], parent: Trial | None = None) -> Proposal | None:
         """Walk through the values of `block`, from a random place, to a configuration that was not tried."""
@@ -241,22 +242,6 @@ class Ladder(ABC):
         raise AssertionError  # count() has no end
 
 
-def leader(plan: Plan, trials: Sequence[Trial], *, finished: bool = False) -> Trial | None:
-    """Return the trial with the best current value; with `finished` among completed ones only. None without a value.
-
-    Trials that diverged or failed lead nothing, whatever they reported before.
-    """
-    best: Trial | None = None
-    for trial in trials:
-        if trial.value is None or trial.state in {TrialState.DIVERGED, TrialState.FAILED}:
-            continue
-        if finished and trial.state is not TrialState.COMPLETED:
-            continue
-        if best is None or best.value is None or plan.better(trial.value, best.value):
-            best = trial
-    return best
-
-
 def union(stages: Sequence[StagePlan]) -> tuple[str, ...]:
     """Return everything that the stages open, each name once, in their order."""
     return tuple(dict.fromkeys(name for stage in stages for name in stage.tune))
@@ -272,12 +257,6 @@ def own_stage(name: str, blocks: Sequence[StagePlan], share: float) -> StagePlan
     if any(block.name == name for block in blocks):
         raise SpecError(f"stages: the ladder adds a stage {name!r} of its own; give yours another name")
     return StagePlan(name=name, tune=union(blocks), share=share)
-
-
-def first_number(plan: Plan, stage: StagePlan) -> int:
-    """Return the number of the first trial of a stage."""
-    before = sum(other.share for other in plan.stages[: plan.stages.index(stage)])
-    return math.ceil((before - 1e-9) * plan.spec.budget.trials)
 
 
 def _key(config: Config) -> tuple[tuple[str, object], ...]:

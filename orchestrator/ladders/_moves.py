@@ -7,10 +7,11 @@ from random import Random
 
 from pydantic import Field
 
-from orchestrator.ladders import Asking, Ladder, Proposal, first_number
+from orchestrator.ladders import Asking, Ladder, Proposal
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import Choice, Hyperparameter, Record, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.standing import numbers_of
 from orchestrator.sweep.trial import Trial
 
 
@@ -110,7 +111,7 @@ class StageDraws:
 
     def asking(self, stage: StagePlan, finished: int) -> Asking:
         """Return that the stage's searcher is asked, as if trials ended in the order of their numbers."""
-        own = max(0, finished - max(1, first_number(self._ladder.plan, stage)))
+        own = max(0, finished - max(1, numbers_of(self._ladder.plan, stage).start))
         return Asking(self._ladder.searcher_of(stage), 1.0, own + min(1, finished))
 
     def _searcher(self, stage: StagePlan, history: Sequence[Trial]) -> Searcher:

@@ -10,17 +10,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import Trial, TrialState
-
-RankedValue = tuple[float, int]
-"""Sorts trials, the best last: value with its sign, then the earlier number."""
 
 
 class Standings:
     """The best trials and the counts of one sweep."""
 
     def __init__(self, plan: Plan) -> None:
-        self._sign = 1.0 if plan.goal == "maximize" else -1.0
+        self._goal = plan.goal
         self._seen = 0
         self._open: list[int] = []
         self._settled_reported = 0
@@ -68,7 +66,5 @@ class Standings:
                 insort(self._completed, rank)
 
     def _rank(self, trial: Trial) -> list[RankedValue]:
-        value = trial.value
-        if value is None or trial.state in {TrialState.DIVERGED, TrialState.FAILED}:
-            return []
-        return [(self._sign * value, -trial.number)]
+        found = ranked_value(self._goal, trial)
+        return [] if found is None else [found]

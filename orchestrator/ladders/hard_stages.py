@@ -14,6 +14,7 @@ from orchestrator.ladders import Asking, Ladder, Proposal
 from orchestrator.ladders._moves import StageDraws
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.plan import Plan, StagePlan
+from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
 
 
@@ -44,10 +45,10 @@ class HardStages(Ladder):
 
     def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
         """Return the stage's searcher, as if trials ended in the order of their numbers."""
-        return [self._staged.asking(self.plan.stage_of(number), finished)]
+        return [self._staged.asking(stage_of(self.plan, number), finished)]
 
     def _from_stage_of(self, number: int) -> Sequence[StagePlan]:
-        here = self.plan.stages.index(self.plan.stage_of(number))
+        here = self.plan.stages.index(stage_of(self.plan, number))
         return [*self.plan.stages[here:], *self.plan.stages[:here]]
 
 

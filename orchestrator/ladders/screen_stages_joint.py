@@ -17,6 +17,7 @@ from orchestrator.ladders._moves import JointOptions, StageDraws, joint_asking, 
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import StrictFloat
 from orchestrator.sweep.plan import Plan, StagePlan
+from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
 
 
@@ -52,19 +53,19 @@ class ScreenStagesJoint(Ladder):
 
     def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
         """Draw everything in the first and the last stage, the stage's block between, while its own list lasts."""
-        stage = self.plan.stage_of(number)
+        stage = stage_of(self.plan, number)
         drawn = self._staged.draw(stage, number, repetition, trials) if self._is_staged(stage) else None
         return drawn or joint_draw(self, self.options, number, repetition, trials)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return something that was not tried: in the stage's block, else anywhere."""
-        stage = self.plan.stage_of(number)
+        stage = stage_of(self.plan, number)
         found = self.untried(number, stage.tune, self._staged.held(trials)) if self._is_staged(stage) else None
         return found or super().leftover(number, trials)
 
     def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
         """Return the stage's searcher, as if trials ended in the order of their numbers, or the sweep's by chance."""
-        stage = self.plan.stage_of(number)
+        stage = stage_of(self.plan, number)
         if self._is_staged(stage):
             return [self._staged.asking(stage, finished)]
         return [joint_asking(self, self.options, number, finished)]

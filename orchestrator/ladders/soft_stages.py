@@ -21,6 +21,7 @@ from orchestrator.ladders import Asking, Ladder, Proposal, own_stage, scaled
 from orchestrator.ladders._moves import JointOptions, joint_asking, joint_draw
 from orchestrator.sweep.domains import StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
 
 
@@ -70,7 +71,7 @@ class SoftStages(Ladder):
 
     def _block_askings(self, number: int, finished: int, moved: float) -> list[Asking]:
         """Return who is asked for a block move, which has the chance `moved`, every block being active."""
-        stages, current = self.plan.stages[:-1], self.plan.stage_of(number)
+        stages, current = self.plan.stages[:-1], stage_of(self.plan, number)
         before = min(finished, self.options.block_after)  # which drew everything, but for the baseline
         moves = (finished - before) * self.options.block_probability
         drew_block = max(0, round(finished - 1 - moves * (1 - 1 / len(stages))))
@@ -105,7 +106,7 @@ class SoftStages(Ladder):
         """Pick among the blocks of which something is active in the elite; None where nothing is."""
         blocks = [stage.tune for stage in self.plan.stages[:-1]]
         alive = [block for block in blocks if any(name in elite.config for name in block)]
-        current = self.plan.stage_of(number).tune
+        current = stage_of(self.plan, number).tune
         others = [block for block in alive if block != current]
         coin = self.coin(number, repetition, "block")
         if current in alive and (coin.random() < self.options.stage_block_probability or not others):

@@ -15,6 +15,7 @@ from orchestrator.ladders import Ladder, union
 from orchestrator.planning.compile import PACKAGES
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep.plan import Bracket, Plan
+from orchestrator.sweep.standing import numbers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +108,12 @@ def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None
 def _stages(
     plan: Plan, ladder: Ladder, workers: int, short: Sequence[Mapping[float, float]]
 ) -> tuple[StageEstimate, ...]:
-    found, first = [], 0
-    stage_names = [plan.stage_of(number).name for number in range(plan.spec.budget.trials)]
+    found = []
     for stage in plan.stages:
-        last = first + stage_names.count(stage.name) - 1
-        numbers = range(first, last + 1)
+        numbers = numbers_of(plan, stage)
         model_based = sum(ladder.model_probability(number, *_ended(number, workers)) for number in numbers)
         ended_early = sum(sum(short[number].values()) for number in numbers)
-        found.append(StageEstimate(stage.name, stage.tune, first, last, model_based, ended_early))
-        first = last + 1
+        found.append(StageEstimate(stage.name, stage.tune, numbers.start, numbers.stop - 1, model_based, ended_early))
     return tuple(found)
 
 

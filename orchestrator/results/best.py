@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.curves.reading import curve_reading
 from orchestrator.results.export import ordered, shell_arguments
 from orchestrator.results.summary import Mark, StageSummary, summarise, valued_at
-from orchestrator.sweep.trial import Trial, TrialState, training_seed
+from orchestrator.sweep.standing import best
+from orchestrator.sweep.trial import Trial, training_seed
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -37,7 +38,7 @@ def best_document(state: SweepState, folder: Location, diagnosis: Diagnosis | No
     return {
         "sweep": {"id": summary.sweep_id, "name": spec.name, "seed": spec.seed},
         "objective": {"metric": summary.metric, "goal": summary.goal, "fidelity": summary.fidelity_metric},
-        "note": _note(state, winner),
+        "note": summary.note,
         "winner": None if winner is None else _winner(state, winner, folder, diagnosis),
         "baseline": None if baseline is None else _evaluated(state, baseline),
         "improvement": summary.improvement,
@@ -64,24 +65,10 @@ def write_best(files: FileSystem, state: SweepState, folder: Location, diagnosis
     files.replace(NAME, best_text(state, folder, diagnosis).encode())
 
 
-def _note(state: SweepState, winner: Trial | None) -> str | None:
-    if winner is None:
-        return "no trial has reported a finite value yet"
-    if winner.state is not TrialState.COMPLETED:
-        return (
-            f"no trial has completed yet: trial {winner.number} leads at {state.plan.spec.fidelity.metric} "
-            f"{valued_at(winner):g} of {state.plan.spec.fidelity.max:g}"
-        )
-    if any(not trial.state.is_final for trial in state.trials):
-        return "the sweep has unfinished trials: a better one may still come"
-    return None
-
-
 def _winner(state: SweepState, trial: Trial, folder: Location, diagnosis: Diagnosis | None) -> dict[str, Any]:
-    pick = max if state.plan.goal == "maximize" else min
     return {
         **_evaluated(state, trial),
-        "best_value": pick(trial.values.values()),
+        "best_value": best(state.plan.goal, trial.values.values()),
         "stage": trial.stage,
         "move": trial.move,
         "seed": training_seed(state.plan.spec.seed, trial.number),
@@ -125,12 +112,12 @@ def _stage(stage: StageSummary) -> dict[str, Any]:
         "done": tally.done,
         "stopped": tally.stopped,
         "failed": tally.failed,
-        "before": _incumbent(stage.before),
-        "after": _incumbent(stage.after),
+        "before": _reached(stage.before),
+        "after": _reached(stage.after),
     }
 
 
-def _incumbent(found: Mark | None) -> dict[str, Any] | None:
+def _reached(found: Mark | None) -> dict[str, Any] | None:
     return None if found is None else {"trial": found.trial, "value": found.value}
 
 

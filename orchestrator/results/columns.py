@@ -15,6 +15,7 @@ import pyarrow as pa
 from orchestrator.curves.diagnosis import Diagnosis
 from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Scalar
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.standing import best
 from orchestrator.sweep.trial import Trial, training_seed
 
 _MOMENT = pa.timestamp("us")
@@ -107,11 +108,11 @@ class TrialColumns:
         self._plan = plan
         metric, fixed = plan.spec.objective.metric, {*TRIAL_HEAD, *TRIAL_TAIL}
         objective = free_name("metric", metric, fixed)
-        best = free_name("metric", f"best_{metric}", {*fixed, objective})
-        taken = {*fixed, objective, best}
+        highest = free_name("metric", f"best_{metric}", {*fixed, objective})
+        taken = {*fixed, objective, highest}
         self._types = {name: value_type(domain) for name, domain in plan.space.items()}
         columns = {free_name("config", name, taken): arrow for name, arrow in self._types.items()}
-        measured = {objective: pa.float64(), best: pa.float64()}
+        measured = {objective: pa.float64(), highest: pa.float64()}
         self.schema = pa.schema({**TRIAL_HEAD, **measured, **columns, **TRIAL_TAIL})
         """Names and types, in the order of `row`."""
 
@@ -120,7 +121,6 @@ class TrialColumns:
     ) -> tuple[object, ...]:
         """Return a trial's values in the order of the schema."""
         last = trial.attempts[-1] if trial.attempts else None
-        pick = max if self._plan.goal == "maximize" else min
         config = (_cast(trial.config.get(name), arrow) for name, arrow in self._types.items())
         return (
             self._plan.sweep_id,
@@ -132,7 +132,7 @@ class TrialColumns:
             trial.fidelity,
             trial.report_count,
             trial.value,
-            pick(trial.values.values()) if trial.values else None,
+            best(self._plan.goal, trial.values.values()) if trial.values else None,
             *config,
             trial.move,
             ",".join(trial.block),

@@ -19,40 +19,31 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
-from orchestrator.results.summary import valued_at
+from orchestrator.results.summary import note, valued_at
 from orchestrator.sweep.domains import Config, Scalar
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.standing import ranked
+from orchestrator.sweep.trial import Trial
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
 
 
 def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 - the command line's own word
-    """Return the `top` best configurations as text that ends with a newline; fewer where fewer have reported.
+    """Return the `top` best configurations, the winner's first, as text that ends with a newline.
 
-    Raises UsageError for an unknown format, for `top` below 1, and while no trial has reported a finite value.
+    Trials that diverged or failed are not among them; fewer come where fewer have a value. Raises UsageError for an
+    unknown format, for `top` below 1, and while no trial leads.
     """
     if format not in _WRITERS:
         raise UsageError(f"--format {format!r} is not a format; choose one of {', '.join(_WRITERS)}")
     if top < 1:
         raise UsageError(f"--top {top}: export at least 1 configuration")
-    trials = ranked(state)[:top]
+    trials = ranked(state.plan.goal, state.trials)[:top]
     if not trials:
-        raise UsageError("no trial has reported a finite value yet: nothing to export; see `stepladder status`")
+        raise UsageError(f"{note(state)}: nothing to export; see `stepladder status`")
     configs = [ordered(state, trial) for trial in trials]
     comments = [_comment(state, rank, trial) for rank, trial in enumerate(trials, 1)]
     return _WRITERS[format](configs, comments if top > 1 else [])
-
-
-def ranked(state: SweepState) -> list[Trial]:
-    """Return the trials that have a value, best first: complete ones before all others. The first is the winner."""
-    sign = -1.0 if state.plan.goal == "maximize" else 1.0
-
-    def rank(trial: Trial) -> tuple[bool, float]:
-        assert trial.value is not None
-        return trial.state is not TrialState.COMPLETED, sign * trial.value
-
-    return sorted((trial for trial in state.trials if trial.value is not None), key=rank)
 
 
 def ordered(state: SweepState, trial: Trial) -> Config:

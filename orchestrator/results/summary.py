@@ -6,13 +6,12 @@ goes on.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.spec import Goal
+from orchestrator.sweep.standing import gain, leader, numbers_of
 from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -53,15 +52,15 @@ class Mark:
     """Its number."""
     value: float
     """Objective."""
-    fidelity: float | None = None
-    """Where that value was reported; None where the log does not say."""
-    state: str | None = None
-    """State of the trial; None where the log does not say."""
+    fidelity: float
+    """Where that value was reported."""
+    state: str
+    """State of the trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """One stage: its block, its part of the trials, the incumbent before and after."""
+    """One stage: its block, its part of the trials, the best completed trial before and after."""
 
     name: str
     """As in the plan."""
@@ -74,9 +73,9 @@ class StageSummary:
     is_entered: bool
     """Whether it has begun."""
     before: Mark | None
-    """Incumbent when it began."""
+    """Best completed one of the trials proposed before its first; None without any, and before it began."""
     after: Mark | None
-    """Incumbent when the next one began; the present one for the newest stage; None before it began."""
+    """Best completed one of the trials proposed up to its newest; None without any, and before it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class Summary:
     """As in the plan."""
     metric: str
     """Key of the objective."""
-    goal: str
+    goal: Goal
     """maximize or minimize."""
     fidelity_metric: str
     """What fidelity counts: epoch, step, tokens."""
@@ -112,9 +111,11 @@ class Summary:
     stages: tuple[StageSummary, ...]
     """In order."""
     best: Mark | None
-    """The winner so far: the best complete trial, else the best of all; None before any report."""
+    """The winner: the best completed trial, while none has completed the leader; None while no trial leads."""
     baseline: Mark | None
     """Trial 0; None before it reported."""
+    note: str | None
+    """Why there is no winner, or what keeps the one named from being final; None where nothing does."""
     spend: SpendSummary
     """What was paid so far."""
 
@@ -128,8 +129,7 @@ class Summary:
         """By how much the best beats the baseline; positive is better, whichever the goal. None without both."""
         if self.best is None or self.baseline is None:
             return None
-        gain = self.best.value - self.baseline.value
-        return gain if self.goal == "maximize" else -gain
+        return gain(self.goal, self.best.value, self.baseline.value)
 
 
 def summarise(state: SweepState, now: float) -> Summary:
@@ -145,15 +145,16 @@ def summarise(state: SweepState, now: float) -> Summary:
         stages=stage_trail(state),
         best=mark(state.winner()),
         baseline=mark(state.baseline),
+        note=note(state),
         spend=SpendSummary(spend.gpu_hours, spend.cpu_hours, spend.worker_s, spend.fidelity),
     )
 
 
 def mark(trial: Trial | None) -> Mark | None:
     """Say how far a trial got; None without a trial or without a value."""
-    if trial is None or trial.value is None:
+    if trial is None or trial.value is None or (fidelity := valued_at(trial)) is None:
         return None
-    return Mark(trial.number, trial.value, valued_at(trial), trial.state.value)
+    return Mark(trial.number, trial.value, fidelity, trial.state.value)
 
 
 def valued_at(trial: Trial) -> float | None:
@@ -163,37 +164,42 @@ def valued_at(trial: Trial) -> float | None:
     return trial.fidelity if trial.fidelity in trial.values else max(trial.values)
 
 
+def note(state: SweepState) -> str | None:
+    """Say why there is no winner, or what keeps the one named from being final; None where nothing does."""
+    winner, fidelity = state.winner(), state.plan.spec.fidelity
+    if winner is None:
+        ended_badly = "every trial that reported a finite value diverged or failed"
+        return ended_badly if state.reported else "no trial has reported a finite value yet"
+    if winner.state is not TrialState.COMPLETED:
+        reached = f"{fidelity.metric} {valued_at(winner):g} of {fidelity.max:g}"
+        return f"no trial has completed yet: trial {winner.number} leads at {reached}"
+    if any(not trial.state.is_final for trial in state.trials):
+        return "the sweep has unfinished trials: a better one may still come"
+    return None
+
+
 def stage_trail(state: SweepState) -> tuple[StageSummary, ...]:
-    """Return every stage of the plan with the incumbent before and after it."""
+    """Return every stage of the plan with the best completed trial before and after it.
+
+    What led when a stage began, which may have been a value of a training that came to nothing, is in the log.
+    """
+    goal, best = state.plan.goal, None
     states: dict[str, Counter[TrialState]] = {}
+    before: dict[str, Trial | None] = {}
+    after: dict[str, Trial | None] = {}
     for trial in state.trials:
         states.setdefault(trial.stage, Counter())[trial.state] += 1
-    entered = [name for name in state.stages_entered if any(stage.name == name for stage in state.plan.stages)]
-    follower = dict(pairwise(entered))
-    present = mark(state.leader())
+        before.setdefault(trial.stage, best)
+        if trial.state is TrialState.COMPLETED:
+            best = leader(goal, [trial] if best is None else [best, trial])
+        after[trial.stage] = best
     trail = []
-    for stage, planned in zip(state.plan.stages, planned_trials(state.plan), strict=True):
-        is_entered, tally = stage.name in entered, _tally(states.get(stage.name, Counter()))
-        after = _began_with(state, follower[stage.name]) if stage.name in follower else present
-        before = _began_with(state, stage.name) if is_entered else None
-        after = after if is_entered else None
-        trail.append(StageSummary(stage.name, stage.tune, planned, tally, is_entered, before, after))
+    for stage in state.plan.stages:
+        name, planned, tally = stage.name, len(numbers_of(state.plan, stage)), _tally(states.get(stage.name, Counter()))
+        is_entered = name in state.stages_entered
+        marks = (mark(found.get(name, best)) if is_entered else None for found in (before, after))
+        trail.append(StageSummary(name, stage.tune, planned, tally, is_entered, *marks))
     return tuple(trail)
-
-
-def planned_trials(plan: Plan) -> list[int]:
-    """Return how many trials each stage of the plan has."""
-    order = {stage.name: index for index, stage in enumerate(plan.stages)}
-    numbers = range(plan.spec.budget.trials)
-    ends = [bisect_left(numbers, index + 1, key=lambda n: order[plan.stage_of(n).name]) for index in order.values()]
-    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
-
-
-def _began_with(state: SweepState, stage: str) -> Mark | None:
-    entry = state.stages_entered[stage]
-    if entry.incumbent is None or entry.value is None:
-        return None
-    return Mark(entry.incumbent, entry.value)
 
 
 def _tally(counts: dict[TrialState, int] | Counter[TrialState]) -> Tally:

@@ -1,7 +1,7 @@
 """Schedulers judge trials at rungs. To add one is to add one file here.
 
 A scheduler is a pure function of the reports it was shown, in their order: replaying them restores it exactly. Values
-are shown as reported; `maximize` says which way is better. Values that are not finite never reach a scheduler.
+are shown as reported; `goal` says which way is better. Values that are not finite never reach a scheduler.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from orchestrator.sweep.domains import Record
 from orchestrator.sweep.plan import Bracket
-from orchestrator.sweep.spec import Fidelity
+from orchestrator.sweep.spec import Fidelity, Goal
+from orchestrator.sweep.standing import sign_of
 
 
 class Scheduler(ABC):
@@ -22,11 +23,12 @@ class Scheduler(ABC):
         """Options of the sweep file; a member overrides it."""
 
     def __init__(
-        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Record, seed: int
+        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, goal: Goal, options: Record, seed: int
     ) -> None:
         self.brackets = brackets
         self.fidelity = fidelity
-        self.sign = 1.0 if maximize else -1.0
+        self.sign = sign_of(goal)
+        """What values are multiplied by so that the greater is the better."""
         self.options = options
         self.seed = seed
 

@@ -21,7 +21,7 @@ from orchestrator.schedulers import Scheduler, rungs
 from orchestrator.schedulers._rungs import percentile, require_finite, rung_at
 from orchestrator.sweep.domains import Record, StrictInt
 from orchestrator.sweep.plan import Bracket
-from orchestrator.sweep.spec import Fidelity
+from orchestrator.sweep.spec import Fidelity, Goal
 
 
 class AshaScheduler(Scheduler):
@@ -34,9 +34,9 @@ class AshaScheduler(Scheduler):
         """Bracket 1 begins at the second rung, 2 at the third, for when early values mislead; at most one a rung."""
 
     def __init__(
-        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Record, seed: int
+        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, goal: Goal, options: Record, seed: int
     ) -> None:
-        super().__init__(brackets, fidelity, maximize, options, seed)
+        super().__init__(brackets, fidelity, goal, options, seed)
         self._values: defaultdict[tuple[int, float], dict[int, float]] = defaultdict(dict)
         self._ranked: defaultdict[tuple[int, float], list[float]] = defaultdict(list)
 

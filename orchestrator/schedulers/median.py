@@ -21,7 +21,7 @@ from orchestrator.schedulers import Scheduler, rungs
 from orchestrator.schedulers._rungs import TOLERANCE, percentile, require_finite, rung_at
 from orchestrator.sweep.domains import Record, StrictInt
 from orchestrator.sweep.plan import Bracket
-from orchestrator.sweep.spec import Fidelity
+from orchestrator.sweep.spec import Fidelity, Goal
 
 MOST_RUNGS = 100
 """It judges at most so often in a training."""
@@ -49,9 +49,9 @@ class MedianScheduler(Scheduler):
     options: Options
 
     def __init__(
-        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, maximize: bool, options: Record, seed: int
+        self, brackets: tuple[Bracket, ...], fidelity: Fidelity, goal: Goal, options: Record, seed: int
     ) -> None:
-        super().__init__(brackets, fidelity, maximize, options, seed)
+        super().__init__(brackets, fidelity, goal, options, seed)
         self._courses: dict[int, _Course] = {}
         self._ranked: defaultdict[float, list[float]] = defaultdict(list)
 

@@ -23,7 +23,8 @@ from orchestrator.searchers import Guidance, ProposalRequest, Searcher
 from orchestrator.searchers.tpe import TpeSearcher
 from orchestrator.sweep.domains import Choice, Config, Constant, Record, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.standing import has_ended_badly, leader, sign_of
+from orchestrator.sweep.trial import Trial
 
 Box: TypeAlias = dict[str, tuple[float, float]]
 """By hyperparameter: the part of the unit interval that is drawn from."""
@@ -55,7 +56,6 @@ class CoarseToFineSearcher(Searcher):
     def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Record) -> None:
         super().__init__(space, goal, options)
         self.startup_trials = self.options.rounds * self.options.round_trials
-        self._sign = 1.0 if goal == "maximize" else -1.0
         self._tpe = TpeSearcher(space, goal, TpeSearcher.Options(startup_trials=1))
 
     def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
@@ -110,7 +110,7 @@ class CoarseToFineSearcher(Searcher):
         for number in range(1, rounds + 1):
             seen = learned[: number * self.options.round_trials]
             judged = [(value, trial) for trial in seen if (value := _judged(trial, limit)) is not None]
-            judged.sort(key=lambda pair: (-self._sign * pair[0], pair[1].number))
+            judged.sort(key=lambda pair: (-sign_of(self.goal) * pair[0], pair[1].number))
             good = [trial.config for _, trial in judged[: self._good_count(len(seen))]]
             box = {name: self._narrowed(name, kept, good) for name, kept in box.items()}
         for incumbent in self._incumbents(request, trials) if rounds else ():
@@ -132,10 +132,8 @@ class CoarseToFineSearcher(Searcher):
         return first, last
 
     def _incumbents(self, request: ProposalRequest, trials: Sequence[Trial]) -> list[Config]:
-        bad = {TrialState.DIVERGED, TrialState.FAILED}
-        alive = [(self._sign * t.value, -t.number, t) for t in trials if t.value is not None and t.state not in bad]
-        best = [max(alive)[2].config] if alive else []
-        return [dict(request.held), *best]
+        leading = leader(self.goal, trials)
+        return [dict(request.held), *([] if leading is None else [leading.config])]
 
     def _holding(self, name: str, kept: tuple[float, float], incumbent: Config) -> tuple[float, float]:
         if name not in incumbent:
@@ -155,7 +153,7 @@ class CoarseToFineSearcher(Searcher):
 
 def _judged(trial: Trial, limit: float | None) -> float | None:
     """Return the trial's value at the training `limit` at most; None for one that ended badly."""
-    if trial.state in {TrialState.DIVERGED, TrialState.FAILED} or trial.value is None:
+    if has_ended_badly(trial) or trial.value is None:
         return None
     seen = [fidelity for fidelity in trial.values if limit is None or fidelity <= limit * (1 + 1e-9)]
     return trial.values[max(seen)] if seen else trial.value

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
 
 from orchestrator.sweep.domains import Record
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.spec import Member, SweepSpec
+from orchestrator.sweep.spec import Goal, Member, SweepSpec
 
 
 class StagePlan(Record):
@@ -67,19 +66,6 @@ class Plan(Record):
         return Space(self.spec.search_space)
 
     @property
-    def goal(self) -> Literal["maximize", "minimize"]:
+    def goal(self) -> Goal:
         """Which way is better."""
         return self.spec.objective.goal
-
-    def stage_of(self, number: int) -> StagePlan:
-        """Return the stage of trial `number`: the trials are dealt to the stages by their shares, in order."""
-        position, passed = number / self.spec.budget.trials, 0.0
-        for stage in self.stages:
-            passed += stage.share
-            if position < passed - 1e-9:
-                return stage
-        return self.stages[-1]
-
-    def better(self, value: float, other: float) -> bool:
-        """Say whether `value` beats `other`."""
-        return value > other if self.goal == "maximize" else value < other

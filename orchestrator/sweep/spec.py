@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     BeforeValidator,
@@ -41,12 +41,16 @@ Reason = Annotated[str, Strict(), Field(min_length=1)]
 """Some text."""
 
 
+Goal: TypeAlias = Literal["maximize", "minimize"]
+"""Which way an objective is better; what that means for a number is said in `orchestrator.sweep.standing` alone."""
+
+
 class Objective(Record):
     """What is optimised, measured on validation data."""
 
     metric: Annotated[str, Strict()] = Field(min_length=1)
     """Key of the number that the training function reports."""
-    goal: Literal["maximize", "minimize"]
+    goal: Goal
     """Which way is better."""
 
 

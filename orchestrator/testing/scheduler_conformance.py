@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from orchestrator.schedulers import Scheduler
-from orchestrator.sweep.spec import Fidelity
+from orchestrator.sweep.spec import Fidelity, Goal
 from orchestrator.testing.searcher_conformance import options_of
 
 FIDELITY = Fidelity(min=3, max=27, reduction_factor=3)
@@ -100,7 +100,7 @@ class SchedulerConformance:
 
     def test_minimize_is_maximize_upside_down(self, member: type[Scheduler]) -> None:
         """Values are shown as reported."""
-        up, down = build(member), build(member, maximize=False)
+        up, down = build(member), build(member, "minimize")
         for report in stream(up, trials=40):
             down.show(*report._replace(value=-report.value))
         probes = [Shown(trial, up.bracket_of(trial), 3.0, trial / 40 - 0.1) for trial in range(100, 140)]
@@ -140,10 +140,10 @@ class SchedulerConformance:
         assert scheduler.snapshot() == before
 
 
-def build(member: type[Scheduler], *, maximize: bool = True) -> Scheduler:
+def build(member: type[Scheduler], goal: Goal = "maximize") -> Scheduler:
     """Return a fresh scheduler for the suite's training."""
     options = options_of(member)
-    return member(member.plan(FIDELITY, options), FIDELITY, maximize, options, 7)
+    return member(member.plan(FIDELITY, options), FIDELITY, goal, options, 7)
 
 
 def stream(scheduler: Scheduler, trials: int) -> Iterator[Shown]:

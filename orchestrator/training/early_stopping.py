@@ -7,7 +7,10 @@ the others; keep the patience well above the distance between two rungs there.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, get_args
+
+from orchestrator.sweep.spec import Goal
+from orchestrator.sweep.standing import gain
 
 
 class EarlyStopping:
@@ -17,12 +20,10 @@ class EarlyStopping:
     improvement must be more than this. A value that is not finite is no improvement. Raises ValueError.
     """
 
-    def __init__(
-        self, patience: int, *, goal: Literal["minimize", "maximize"] = "minimize", min_delta: float = 0.0
-    ) -> None:
+    def __init__(self, patience: int, *, goal: Goal = "minimize", min_delta: float = 0.0) -> None:
         if patience < 1:
             raise ValueError(f"patience is {patience}; choose 1 or more")
-        if goal not in ("minimize", "maximize"):
+        if goal not in get_args(Goal):
             raise ValueError(f"goal is {goal!r}; choose minimize or maximize")
         if not (min_delta >= 0 and math.isfinite(min_delta)):
             raise ValueError(f"min_delta is {min_delta}; choose 0 or more")
@@ -56,7 +57,4 @@ class EarlyStopping:
         self.best, self.best_at, self.updates = state["best"], state["best_at"], state["updates"]
 
     def _improves(self, value: float) -> bool:
-        if self.best is None:
-            return True
-        gain = self.best - value if self.goal == "minimize" else value - self.best
-        return gain > self.min_delta
+        return self.best is None or gain(self.goal, value, self.best) > self.min_delta

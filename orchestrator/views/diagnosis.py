@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
 from orchestrator.curves.reading import CurveReading, curve_reading
+from orchestrator.results.summary import note
+from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -24,15 +26,21 @@ def reading_lines(reading: CurveReading) -> list[tuple[str, str]]:
 
 
 def reading_text(state: SweepState, diagnosis: Diagnosis | None) -> str | None:
-    """Return what is said beside an export: the winner's diagnosis, a few lines; None where there is nothing to say."""
+    """Return what is said beside an export: that its first trial only leads, and the winner's diagnosis.
+
+    None where there is nothing to say.
+    """
     winner = state.winner()
-    if winner is None or diagnosis is None:
+    if winner is None:
         return None
-    reading = curve_reading(state.plan, winner, diagnosis)
-    if not reading.is_worth_telling:
-        return None
-    texts = [text for _, text in reading_lines(reading)]
-    return "\n".join([f"trial {winner.number}: {texts[0]}", *texts[1:]])
+    lines = []
+    if winner.state is not TrialState.COMPLETED:
+        lines.append(note(state) or "")
+    reading = None if diagnosis is None else curve_reading(state.plan, winner, diagnosis)
+    if reading is not None and reading.is_worth_telling:
+        texts = [text for _, text in reading_lines(reading)]
+        lines += [f"trial {winner.number}: {texts[0]}", *texts[1:]]
+    return "\n".join(lines) or None
 
 
 def wrapped(command: str, width: int = 84) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import wording
 from orchestrator.results.summary import valued_at
+from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.views.status import last_error_line
 
@@ -41,7 +42,7 @@ class EventLines:
         self._trials = 0
         self._stages = 0
         self._ended = 0
-        self._best: float | None = None
+        self._best: RankedValue | None = None
         self._withheld = 0
         self._credit = float(BURST)
         self._credited_t: float | None = None
@@ -55,8 +56,8 @@ class EventLines:
         for trial in earlier:
             if not trial.state.is_final or trial.attempt.started_t >= since:
                 self._told[trial.number] = sum(1 for attempt in trial.attempts if attempt.started_t < since)
-            elif trial.state is TrialState.COMPLETED and trial.value is not None:
-                self._is_best(state, trial.value)
+            else:
+                self._is_best(state, trial)
         self._ended = self._trials - len(self._told)
         return self._ended
 
@@ -82,7 +83,7 @@ class EventLines:
             block = next((stage.tune for stage in state.plan.stages if stage.name == entry.stage), ())
             text = f"stage {entry.stage} ({self._stages} of {len(state.plan.stages)}) opens {', '.join(block)}"
             if entry.incumbent is not None:
-                text += f"; best so far {wording.number(entry.value)} (trial {entry.incumbent})"
+                text += f"; trial {entry.incumbent} leads with {wording.number(entry.value)}"
             yield _Line(text, is_important=True)
 
     def _news(self, state: SweepState) -> Iterator[_Line]:
@@ -107,16 +108,18 @@ class EventLines:
         if trial.value is not None:
             text += f": {state.plan.spec.objective.metric} {wording.number(trial.value)}"
             text += f" at {state.plan.spec.fidelity.metric} {wording.number(valued_at(trial))}"
-            is_best = trial.state is TrialState.COMPLETED and self._is_best(state, trial.value)
+            is_best = self._is_best(state, trial)
             text += ", the best so far" if is_best and trial.number else ""
         if trial.state is TrialState.FAILED:
             text += f": {last_error_line(trial)}"
         return _Line(f"{text} [{self._ended}/{state.plan.spec.budget.trials}]", is_important=is_best)
 
-    def _is_best(self, state: SweepState, value: float) -> bool:
-        if self._best is not None and not state.plan.better(value, self._best):
+    def _is_best(self, state: SweepState, trial: Trial) -> bool:
+        """Say whether a final trial is the best of the completed ones told so far, itself included."""
+        found = ranked_value(state.plan.goal, trial) if trial.state is TrialState.COMPLETED else None
+        if found is None or (self._best is not None and found <= self._best):
             return False
-        self._best = value
+        self._best = found
         return True
 
 

@@ -71,7 +71,7 @@ class Status:
     summary: Summary
     """The numbers."""
     winner_config: Config | None
-    """The winner's configuration; None before any report."""
+    """The winner's configuration; None while no trial leads."""
     winner_notes: tuple[str, ...]
     """What was re-scaled or narrowed for the winner, and why."""
     winner_diagnosis: CurveReading | None
@@ -198,16 +198,15 @@ def spent(summary: Summary) -> str:
 
 def reached(summary: Summary, found: Mark) -> str:
     """Write how far a trial got: `val_accuracy 0.9861 at epoch 27`, with its state unless it completed."""
-    text = f"{summary.metric} {wording.number(found.value)}"
-    if found.fidelity is not None:
-        text += f" at {summary.fidelity_metric} {wording.number(found.fidelity)}"
-    return text if found.state in (None, TrialState.COMPLETED.value) else f"{text} ({found.state})"
+    where = f"{summary.fidelity_metric} {wording.number(found.fidelity)}"
+    text = f"{summary.metric} {wording.number(found.value)} at {where}"
+    return text if found.state == TrialState.COMPLETED.value else f"{text} ({found.state})"
 
 
 def _result(found: Status) -> list[tuple[str, str]]:
     summary, config = found.summary, found.winner_config
     if summary.best is None or config is None:
-        return [("winner", "none yet: no trial has reported a finite value")]
+        return [("winner", f"none: {summary.note}")]
     label = "winner" if summary.best.state == TrialState.COMPLETED.value else "leader"
     rows = [
         (label, f"trial {summary.best.trial}: {reached(summary, summary.best)}"),
@@ -237,13 +236,13 @@ def _stages(summary: Summary) -> Table:
             Text(", ".join(stage.block)),
             f"{tally.proposed}/{stage.planned}",
             *(str(count) for count in counts),
-            _incumbent(stage.before) if stage.is_entered else "not begun",
-            _incumbent(stage.after) if stage.is_entered else "",
+            _best(stage.before) if stage.is_entered else "not begun",
+            _best(stage.after) if stage.is_entered else "",
         )
     return table
 
 
-def _incumbent(found: Mark | None) -> str:
+def _best(found: Mark | None) -> str:
     return "none" if found is None else f"{wording.number(found.value, 4)} (#{found.trial})"
 
 

@@ -10,6 +10,7 @@ from orchestrator.ladders.random import Random
 from orchestrator.ladders.screen_stages_joint import ScreenStagesJoint
 from orchestrator.sweep.domains import Choice, Float
 from orchestrator.sweep.plan import StagePlan
+from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import TrialState
 from orchestrator.testing.ladder_conformance import (
     SMOOTH,
@@ -66,7 +67,7 @@ def test_a_stage_draws_its_block_alone():
     plan = make_plan(HardStages, SMOOTH)
     trials = play(make_ladder(HardStages, plan), 4)
     for trial in trials[1:]:
-        assert trial.block == plan.stage_of(trial.number).tune
+        assert trial.block == stage_of(plan, trial.number).tune
         held = trials[trial.parent].config
         assert {name for name in held if held[name] != trial.config[name]} <= set(trial.block)
 

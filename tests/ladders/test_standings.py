@@ -1,8 +1,8 @@
 import random
 
-from orchestrator.ladders import leader
 from orchestrator.ladders._standings import Standings
 from orchestrator.ladders.joint import Joint
+from orchestrator.sweep.standing import best_completed, leader
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.testing.ladder_conformance import SMOOTH, make_plan
 
@@ -56,10 +56,10 @@ def test_standings_agree_with_a_plain_search():
     for _ in range(500):
         step(trials, dice)
         standings.update(trials)
-        leading = leader(PLAN, trials)
+        leading = leader(PLAN.goal, trials)
         assert standings.leader(trials) is leading
         best = standings.completed(trials, 1)
-        assert (best[0] if best else None) is leader(PLAN, trials, finished=True)
+        assert (best[0] if best else None) is best_completed(PLAN.goal, trials)
         assert standings.reported == sum(1 for trial in trials if trial.values)
 
 

@@ -6,6 +6,7 @@ from sweeps import make_plan, smooth
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.planning.estimate import Hours, estimate
 from orchestrator.planning.making import make_ladder
+from orchestrator.sweep.standing import stage_of
 
 
 def test_stages_are_the_trials_that_the_plan_deals_to_them():
@@ -15,7 +16,7 @@ def test_stages_are_the_trials_that_the_plan_deals_to_them():
     assert found.stages[0].first == 0
     assert found.stages[-1].last == 59
     for stage in found.stages:
-        numbers = [number for number in range(60) if plan.stage_of(number).name == stage.name]
+        numbers = [number for number in range(60) if stage_of(plan, number).name == stage.name]
         assert (stage.first, stage.last, stage.trials) == (numbers[0], numbers[-1], len(numbers))
 
 

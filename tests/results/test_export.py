@@ -13,7 +13,7 @@ from sweeps import SPACE, make_plan
 
 from orchestrator.control.fold import replay
 from orchestrator.errors import UsageError
-from orchestrator.results.export import FORMATS, export, ranked
+from orchestrator.results.export import FORMATS, export
 from orchestrator.sweep import event as ev
 
 HOSTILE = [
@@ -152,12 +152,6 @@ def test_several_configurations_each_say_whose_they_are(story):
     assert export(state, "yaml", 2).startswith(
         "# 1: trial 2, score 0.9 at epoch 27, completed\n- learning_rate: 0.05\n  "
     )
-
-
-def test_the_order_is_complete_ones_first_and_the_first_is_the_winner(story, told):
-    assert [trial.number for trial in ranked(replay(story))] == [2, 0, 5, 1]
-    state = replay(told)
-    assert ranked(state)[0] is state.winner()
 
 
 def test_what_cannot_be_exported_is_said(story):

@@ -14,9 +14,9 @@ from orchestrator.sweep.spec import Fidelity
 EPOCHS = Fidelity(min=1, max=27, reduction_factor=3)
 
 
-def asha(fidelity=EPOCHS, maximize=True, brackets=1):
+def asha(fidelity=EPOCHS, goal="maximize", brackets=1):
     options = AshaScheduler.Options(brackets=brackets)
-    return AshaScheduler(AshaScheduler.plan(fidelity, options), fidelity, maximize, options, 7)
+    return AshaScheduler(AshaScheduler.plan(fidelity, options), fidelity, goal, options, 7)
 
 
 def test_one_rung_by_hand():
@@ -29,7 +29,7 @@ def test_one_rung_by_hand():
 
 
 def test_equal_to_the_cutoff_goes_on():
-    scheduler = asha(maximize=False)
+    scheduler = asha(goal="minimize")
     assert [scheduler.show(trial, 0, 1.0, 2.0) for trial in range(5)] == [False] * 5
 
 
@@ -45,8 +45,8 @@ def test_percentile_is_numpys_to_the_last_bit(values, fraction):
 class Reference:
     """The rule as the module's text has it: arrivals kept in a list, the cutoff by numpy."""
 
-    def __init__(self, brackets, eta, maximize):
-        self.brackets, self.eta, self.sign = brackets, eta, 1 if maximize else -1
+    def __init__(self, brackets, eta, goal):
+        self.brackets, self.eta, self.sign = brackets, eta, 1 if goal == "maximize" else -1
         self.arrivals = defaultdict(list)
 
     def show(self, trial, bracket, fidelity, value):
@@ -63,11 +63,11 @@ reports = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 27).map(float), 
 
 
 @settings(deadline=None)
-@given(reports, st.booleans(), st.integers(1, 3), st.sampled_from([2.0, 3.0, 4.5]))
-def test_agrees_with_a_plain_reading_of_the_rule(reports, maximize, brackets, eta):
+@given(reports, st.sampled_from(["maximize", "minimize"]), st.integers(1, 3), st.sampled_from([2.0, 3.0, 4.5]))
+def test_agrees_with_a_plain_reading_of_the_rule(reports, goal, brackets, eta):
     fidelity = Fidelity(min=1, max=27, reduction_factor=eta)
-    scheduler = asha(fidelity, maximize, brackets)
-    reference = Reference(scheduler.brackets, eta, maximize)
+    scheduler = asha(fidelity, goal, brackets)
+    reference = Reference(scheduler.brackets, eta, goal)
     for trial, epoch, value in reports:
         report = (trial, scheduler.bracket_of(trial), epoch, value)
         assert scheduler.show(*report) == reference.show(*report)

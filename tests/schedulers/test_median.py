@@ -11,9 +11,9 @@ from orchestrator.sweep.spec import Fidelity
 EPOCHS = Fidelity(min=2, max=10)
 
 
-def rule(fidelity=EPOCHS, maximize=True, **options):
+def rule(fidelity=EPOCHS, goal="maximize", **options):
     chosen = MedianScheduler.Options(**options)
-    return MedianScheduler(MedianScheduler.plan(fidelity, chosen), fidelity, maximize, chosen, 7)
+    return MedianScheduler(MedianScheduler.plan(fidelity, chosen), fidelity, goal, chosen, 7)
 
 
 def show(scheduler, trial, *values):
@@ -40,9 +40,9 @@ reports = st.lists(st.tuples(st.integers(0, 6), st.floats(-100, 100)), max_size=
 
 
 @settings(deadline=None)
-@given(reports, st.booleans(), st.integers(1, 4))
-def test_agrees_with_a_plain_reading_of_the_rule(reports, maximize, min_trials):
-    scheduler, sign = rule(maximize=maximize, min_trials=min_trials), 1 if maximize else -1
+@given(reports, st.sampled_from(["maximize", "minimize"]), st.integers(1, 4))
+def test_agrees_with_a_plain_reading_of_the_rule(reports, goal, min_trials):
+    scheduler, sign = rule(goal=goal, min_trials=min_trials), 1 if goal == "maximize" else -1
     curves = defaultdict(list)
     for trial, value in reports:
         curves[trial].append(sign * value)

@@ -55,7 +55,7 @@ def test_a_line_an_event_where_nobody_watches(story):
         "[1h 40m] trial 2 started (uniform): learning_rate 0.05, batch_size 32, momentum 0.9, optimizer sgd",
         "[1h 55m] 2/6 trials: 1 running, 1 done, 1 stopped, best 0.8, 39 epochs",
         "[2h 25m] trial 2 done: score 0.9 at epoch 27, the best so far [3/6]",
-        "[2h 30m] stage shape (2 of 2) opens momentum, batch_size; best so far 0.9 (trial 2)",
+        "[2h 30m] stage shape (2 of 2) opens momentum, batch_size; trial 2 leads with 0.9",
         "[2h 30m] trial 3 started (uniform): learning_rate 0.01, batch_size 32, momentum 0.99, optimizer sgd",
         "[2h 35m] trial 3 diverged [4/6]",
         "[3h 20m] 4/6 trials, about 1h 40m left: 0 running, 2 done, 1 stopped, 1 failed, 1 waiting, best 0...",

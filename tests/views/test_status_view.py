@@ -159,7 +159,7 @@ def test_nothing_is_wider_than_100_columns_or_coloured():
 
 def test_a_sweep_without_any_value_says_so(story):
     text = printed(status_answer(replay(story[:3]), FOLDER, None, 2e9))
-    assert "winner  none yet: no trial has reported a finite value" in text
+    assert "winner  none: no trial has reported a finite value yet" in text
     assert "stepladder export" not in text
 
 
