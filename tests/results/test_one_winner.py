@@ -277,7 +277,9 @@ def endings(state: SweepState) -> Counter:
     return seen
 
 
-@pytest.mark.parametrize("histories", [100, pytest.param(2_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "histories", [pytest.param(100, marks=pytest.mark.thorough), pytest.param(2_000, marks=pytest.mark.long)]
+)
 def test_all_name_the_same_winner(tmp_path, histories):
     firsts = {}
     for goal in GOALS:
