@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -80,11 +80,21 @@ class JournalReader:
     def read_new(self) -> list[ev.Event]:
         """Return the records committed since the last call.
 
-        Raises JournalDamagedError with file and byte offset where a record before the end is damaged.
+        Raises JournalDamagedError with file and byte offset where a record before the end is damaged, StorageError
+        where a file cannot be read. After an error the next call begins where this one did: no record is lost.
         """
-        return list(self._walk())
+        before = {name: replace(position) for name, position in self._positions.items()}
+        try:
+            return list(self.stream_new())
+        except BaseException:
+            self._positions = before
+            raise
 
-    def _walk(self) -> Iterator[ev.Event]:
+    def stream_new(self) -> Iterator[ev.Event]:
+        """Hand out the records committed since the last one handed out, without holding them all.
+
+        Raises as `read_new`. After a StorageError that is no damage, the next call goes on behind the last record.
+        """
         self._names = [name for name in self._files.names(FOLDER) if _FILE.fullmatch(name)]
         self._learn_seals()
         for name in self._names:

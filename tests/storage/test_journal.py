@@ -172,3 +172,34 @@ def test_create_is_exclusive(tmp_path):
     assert not files.create("journal/lease", b"two")
     assert files.read("journal/lease") == b"one"
     assert files.names("journal") == ["lease"]
+
+
+class AwayOnce(ForgetfulFileSystem):
+    """Cannot read a file the n-th time that it is asked for one."""
+
+    away = 0
+
+    def read(self, name: str, offset: int = 0) -> bytes:
+        self.away -= 1
+        if not self.away:
+            raise StorageError("the bucket cannot be reached")
+        return super().read(name, offset)
+
+
+@pytest.mark.parametrize("of", [JournalReader.read_new, JournalReader.stream_new], ids=["all at once", "one by one"])
+def test_what_was_read_before_storage_was_away_is_neither_lost_nor_told_twice(of):
+    files, failures = AwayOnce(), 0
+    write(files, 1, [[reported(0)], [reported(1)]])
+    started = ev.DriverStarted(9.0, 2, "host:1", "c", {}, [], {"000001.jsonl": len(files.volatile[FILE])})
+    write(files, 2, [[started]])
+    for files.away in range(1, 9):
+        reader, found = JournalReader(files), []
+        try:
+            found.extend(of(reader))
+        except StorageError:
+            failures += 1
+            found.extend(of(reader))
+        assert found == [reported(0), reported(1), started]
+        files.away = 0
+        assert reader.read_new() == []
+    assert failures > 1
