@@ -1,7 +1,7 @@
 """The driver: runs a sweep from this process, on the Ray it starts here or on a cluster it joins.
 
 Everything a driver needs comes together here: the session (lease, journal, controller), Ray Tune as the host, and
-beside them the threads that write Parquet and remove old checkpoints.
+beside them the threads that follow the log (today's one observer is the tables) and remove old checkpoints.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
-from orchestrator.results.tables import TableWriter
+from orchestrator.results.background import BackgroundFollower
+from orchestrator.results.follower import Follower
+from orchestrator.results.tables import Tables
+from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.trial import TrialState
@@ -60,7 +63,7 @@ def drive(
     """
     from orchestrator.ray.host.host import run_on_ray  # importing ray takes seconds
 
-    tables, retention = TableWriter(session.folder), Retention(session.folder)
+    following, retention = BackgroundFollower(_follower(session.folder)), Retention(session.folder)
 
     def step() -> None:
         session.on_step()
@@ -77,8 +80,14 @@ def drive(
         raise
     finally:
         retention.stop()
-        problems = tables.stop()
+        problems = following.stop()
     return Ending(reason, session.state, [*problems, *missed_rungs(session.state)])
+
+
+def _follower(folder: Location) -> Follower:
+    """Return what follows the sweep's log while it runs; whatever else is to be made from the log joins here."""
+    files = folder.files()
+    return Follower(files, [Tables(files, folder)])
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import best
 from orchestrator.sweep.trial import Trial, training_seed
 
-_MOMENT = pa.timestamp("us")
+MOMENT = pa.timestamp("us")
 """In UTC without saying so in the type: DuckDB fetches a timestamp with a time zone only where pytz is installed."""
 
 TRIAL_HEAD = {
@@ -48,8 +48,8 @@ TRIAL_TAIL = {
     "error": pa.string(),
     "diagnosis": pa.string(),
     "advice": pa.string(),
-    "started": _MOMENT,
-    "ended": _MOMENT,
+    "started": MOMENT,
+    "ended": MOMENT,
     "seed": pa.int64(),
     "session": pa.int64(),
     "code_hash": pa.string(),
@@ -68,7 +68,7 @@ REPORT_HEAD = {
     "trial": pa.int64(),
     "attempt": pa.int64(),
     "fidelity": pa.float64(),
-    "t": _MOMENT,
+    "t": MOMENT,
     "stage": pa.string(),
     "verdict": pa.string(),
     "checkpoint": pa.string(),

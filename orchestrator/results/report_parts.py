@@ -3,20 +3,21 @@
 A part is rewritten as it grows and sealed at `ROWS_PER_PART` rows. A row stays in the part it was first written to, so
 the union of the files holds each row once at every instant, and the same log gives the same files.
 
-A metric that first appears mid-run is a new column: the newest part gets it first, then the sealed ones are rewritten
-with nulls, last part first. Readers take the columns of a glob from its first file, whose columns are at every instant
-a part of every other's: no reader needs `union_by_name`.
+Files are put in place newest first. A metric that first appears mid-run is a new column, and so reaches the newest
+part first and then the sealed ones, with nulls, the first part last. Readers take the columns of a glob from its first
+file, whose columns are at every instant a part of every other's: no reader needs `union_by_name`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestrator.results.columns import REPORT_HEAD, DriverPeriod, free_name, moment
 from orchestrator.results.parquet_file import column_names, read_table, replace_table
+from orchestrator.results.row_parts import empty_parts, part_name
 from orchestrator.sweep import event as ev
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 FOLDER = "reports"
 ROWS_PER_PART = 25_000
 _ROWS_PER_CHUNK = 10_000
-_KEY = ("trial", "attempt", "fidelity")
+_Row: TypeAlias = dict[str, object]
+_Key: TypeAlias = tuple[int, int, float]
+"""Trial, attempt and fidelity: what tells one row from another."""
 
 
 class ReportParts:
-    """The report table of one sweep: `add` takes rows in, `write` puts them on disk."""
+    """The report table of one sweep: `add` takes rows into memory, `write` puts them on disk."""
 
     def __init__(self, files: FileSystem, sweep_id: str, rows_per_part: int = ROWS_PER_PART) -> None:
         self._files = files
@@ -38,19 +41,72 @@ class ReportParts:
         self._metrics = self._metrics_on_disk()
         self._metrics_written = 0
         self._column_of: dict[str, str] = {}
+        self._reported: dict[tuple[int, int], set[float]] = {}
         self._index = 0
         self._part = self._schema.empty_table()
-        self._waiting: list[dict[str, object]] = []
+        self._waiting: list[_Row] = []
+        self._again: dict[_Key, _Row] = {}
+        self._changed: dict[int, pa.Table] = {}
         self._is_dirty = True
 
-    @property
-    def is_full(self) -> bool:
-        """Say whether the newest part must be written before another row is added."""
-        return int(self._part.num_rows) + len(self._waiting) >= self._rows_per_part
+    def begin(self, trial: int, attempt: int) -> None:
+        """Take note that an attempt may report from now on."""
+        self._reported[trial, attempt] = set()
 
-    def add(self, report: ev.Reported, stage: str, session: DriverPeriod, *, is_new: bool = True) -> None:
-        """Take a report in. `is_new` False: its key may be there already; the later report then replaces it."""
-        row: dict[str, object] = {
+    def end(self, trial: int, attempt: int) -> None:
+        """Take note that an attempt is over."""
+        self._reported.pop((trial, attempt), None)
+
+    def add(self, report: ev.Reported, stage: str, session: DriverPeriod) -> None:
+        """Take a report in. One whose key is there already replaces that row where it stands."""
+        row = self._row(report, stage, session)
+        known = self._reported.get((report.trial, report.attempt))
+        self._is_dirty = True
+        if known is None or report.fidelity in known:  # of an attempt that is over, no driver writes one
+            self._again[report.trial, report.attempt, report.fidelity] = row
+        else:
+            known.add(report.fidelity)
+            self._append(row)
+
+    def write(self) -> bool:
+        """Write what changed; returns whether anything was. Raises StorageError, and then forgets nothing."""
+        if not self._is_dirty:
+            return False
+        self._settle()
+        self._absorb()
+        if self._part.num_rows or not self._index:
+            self._put(self._index, self._part)
+        is_wider = len(self._metrics) > self._metrics_written
+        for index in reversed(range(self._index)):
+            if index in self._changed or is_wider:
+                self._put(index, self._sealed(index))
+        self._changed.clear()
+        self._metrics_written = len(self._metrics)
+        self._is_dirty = False
+        return True
+
+    def empty_strays(self) -> None:
+        """Empty parts beyond the newest: they hold what a restored, older log no longer knows. After a rebuild."""
+        first = self._index if self._index and not self._part.num_rows else self._index + 1
+        empty_parts(self._files, FOLDER, first, self._schema)
+
+    @property
+    def _schema(self) -> pa.Schema:
+        return pa.schema({**REPORT_HEAD, **dict.fromkeys(self._metrics, pa.float64())})
+
+    def _new_column(self, metric: str) -> str:
+        column = self._column_of[metric] = free_name("metric", metric, REPORT_HEAD)
+        self._metrics.setdefault(column)
+        return column
+
+    def _metrics_on_disk(self) -> dict[str, None]:
+        # A rebuild must not take a column away from readers until the log gets to where the metric appeared.
+        return dict.fromkeys(
+            name for name in column_names(self._files, part_name(FOLDER, 0)) if name not in REPORT_HEAD
+        )
+
+    def _row(self, report: ev.Reported, stage: str, session: DriverPeriod) -> _Row:
+        row: _Row = {
             "sweep_id": self._sweep_id,
             "trial": report.trial,
             "attempt": report.attempt,
@@ -65,47 +121,17 @@ class ReportParts:
         }
         for name, value in report.metrics.items():
             row[self._column_of.get(name) or self._new_column(name)] = float(value)
-        self._is_dirty = True
-        if is_new or not self._replaced(row):
-            self._waiting.append(row)
-            if len(self._waiting) >= _ROWS_PER_CHUNK:
-                self._absorb()
+        return row
 
-    def write(self) -> bool:
-        """Write what changed; returns whether anything was. Raises StorageError, and then forgets nothing."""
-        if not self._is_dirty:
-            return False
-        self._absorb()
-        self._put(self._index, self._part)
-        if len(self._metrics) > self._metrics_written:
-            for index in reversed(range(self._index)):
-                self._put(index, self._with_all_columns(self._read(index)))
-            self._metrics_written = len(self._metrics)
-        if self.is_full:
+    def _append(self, row: _Row) -> None:
+        self._waiting.append(row)
+        is_full = int(self._part.num_rows) + len(self._waiting) >= self._rows_per_part
+        if is_full or len(self._waiting) >= _ROWS_PER_CHUNK:
+            self._absorb()
+        if is_full:
+            self._changed[self._index] = self._part
             self._index += 1
             self._part = self._schema.empty_table()
-        self._is_dirty = False
-        return True
-
-    def empty_strays(self) -> None:
-        """Empty parts beyond the newest: they hold what a restored, older log no longer knows. After a rebuild."""
-        newest = _name(self._index)
-        for name in self._files.names(FOLDER):
-            if name.startswith("part-") and name.endswith(".parquet") and f"{FOLDER}/{name}" > newest:
-                replace_table(self._files, f"{FOLDER}/{name}", self._schema.empty_table())
-
-    @property
-    def _schema(self) -> pa.Schema:
-        return pa.schema({**REPORT_HEAD, **dict.fromkeys(self._metrics, pa.float64())})
-
-    def _new_column(self, metric: str) -> str:
-        column = self._column_of[metric] = free_name("metric", metric, REPORT_HEAD)
-        self._metrics.setdefault(column)
-        return column
-
-    def _metrics_on_disk(self) -> dict[str, None]:
-        # A rebuild must not take a column away from readers until the log gets to where the metric appeared.
-        return dict.fromkeys(name for name in column_names(self._files, _name(0)) if name not in REPORT_HEAD)
 
     def _absorb(self) -> None:
         if self._waiting:
@@ -115,37 +141,40 @@ class ReportParts:
         if self._part.column("trial").num_chunks > 64:
             self._part = self._part.combine_chunks()
 
+    def _settle(self) -> None:
+        """Replace the rows that were reported again; a key that turns out to be new is appended."""
+        for key, row in list(self._again.items()):
+            self._absorb()
+            for index in range(self._index, -1, -1):
+                table = self._part if index == self._index else self._sealed(index)
+                if (at := _place_of(table, key)) >= 0:
+                    self._replace(index, table, at, row)
+                    break
+            else:
+                self._append(row)
+            del self._again[key]
+
+    def _replace(self, index: int, table: pa.Table, at: int, row: _Row) -> None:
+        table, newer = self._with_all_columns(table), pa.Table.from_pylist([row], schema=self._schema)
+        replaced = pa.concat_tables([table.slice(0, at), newer, table.slice(at + 1)]).combine_chunks()
+        if index == self._index:
+            self._part = replaced
+        else:
+            self._changed[index] = replaced
+
+    def _sealed(self, index: int) -> pa.Table:
+        return self._changed[index] if index in self._changed else read_table(self._files, part_name(FOLDER, index))
+
     def _with_all_columns(self, table: pa.Table) -> pa.Table:
         return pa.concat_tables([self._schema.empty_table(), table], promote_options="default")
 
-    def _replaced(self, row: dict[str, object]) -> bool:
-        self._absorb()
-        for index in range(self._index, -1, -1):
-            table = self._part if index == self._index else self._read(index)
-            others = table.filter(pc.invert(_has_key(table, row)))
-            if others.num_rows < table.num_rows:
-                newest = pa.Table.from_pylist([row], schema=self._schema)
-                replaced = pa.concat_tables([self._with_all_columns(others), newest])
-                if index == self._index:
-                    self._part = replaced
-                else:
-                    self._put(index, replaced)
-                return True
-        return False
-
-    def _read(self, index: int) -> pa.Table:
-        return read_table(self._files, _name(index))
-
     def _put(self, index: int, table: pa.Table) -> None:
-        replace_table(self._files, _name(index), table)
+        replace_table(self._files, part_name(FOLDER, index), self._with_all_columns(table))
 
 
-def _name(index: int) -> str:
-    return f"{FOLDER}/part-{index:05d}.parquet"
-
-
-def _has_key(table: pa.Table, row: dict[str, object]) -> pa.ChunkedArray:
-    found = pc.equal(table.column(_KEY[0]), row[_KEY[0]])
-    for name in _KEY[1:]:
-        found = pc.and_(found, pc.equal(table.column(name), row[name]))
-    return found
+def _place_of(table: pa.Table, key: _Key) -> int:
+    """Return the number of the row with that key; -1 without one."""
+    found = pc.equal(table.column("trial"), key[0])
+    for name, value in zip(("attempt", "fidelity"), key[1:], strict=True):
+        found = pc.and_(found, pc.equal(table.column(name), value))
+    return int(pc.index(found, pa.scalar(value=True)).as_py())

@@ -1,4 +1,4 @@
-"""The thread beside a driver keeps the tables fresh, survives a full disk, tells what went wrong."""
+"""The thread beside a driver keeps its observers up to date, survives a full disk, tells what went wrong."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 import duckdb
 import pytest
 
-from orchestrator.errors import JournalDamagedError
-from orchestrator.results.tables import Tables, TableWriter
+from orchestrator.errors import JournalDamagedError, StorageError
+from orchestrator.results.background import BackgroundFollower
+from orchestrator.results.follower import Follower
+from orchestrator.results.tables import Tables
 from orchestrator.sweep import event as ev
 
 
@@ -24,50 +26,126 @@ def wait_until(condition, seconds=20.0):
         time.sleep(0.005)
 
 
-def test_the_writer_warns_once_of_a_full_disk_and_goes_on(sweep, told, disk):
+def in_background(follower, warnings, period_s=0.01):
+    return BackgroundFollower(follower, warnings.append, period_s)
+
+
+def test_a_full_disk_is_told_once_and_following_goes_on(sweep, told, disk):
     warnings = []
     disk.is_full = True
     sweep.write(told[:100])
-    writer = TableWriter(sweep.location, warnings.append, Tables(disk, sweep.location), period_s=0.01)
+    following = in_background(sweep.tables(files=disk), warnings)
     wait_until(lambda: warnings)
     time.sleep(0.05)
-    assert len(warnings) == 1
-    assert "the tables are behind the journal" in warnings[0]
-    assert "the disk is full; free some space" in warnings[0]
+    assert warnings == [
+        "the tables fell behind the journal: reports/part-00000.parquet: the disk is full; free some space"
+    ]
     disk.is_full = False
     wait_until(lambda: (sweep.folder / "best.json").exists())
     sweep.write(told[100:200])
-    assert writer.stop() == []
+    assert following.stop() == []
     assert sweep.query("select count(*) from {reports}")[0] == (len(reports_of(told[:200])),)
 
 
 def test_a_disk_that_stays_full_is_told_at_the_end(sweep, told, disk, capsys):
     disk.is_full = True
     sweep.write(told[:100])
-    (problem,) = TableWriter(sweep.location, tables=Tables(disk, sweep.location)).stop()
-    assert problem == "the tables are behind the journal: reports/part-00000.parquet: the disk is full; free some space"
+    (problem,) = BackgroundFollower(sweep.tables(files=disk)).stop()
+    assert problem == (
+        "the tables fell behind the journal: reports/part-00000.parquet: the disk is full; free some space"
+    )
     assert capsys.readouterr().err == f"warning: {problem}\n"
 
 
-def test_the_writer_keeps_an_error_of_its_own(sweep):
+def test_a_log_without_a_plan_is_told(sweep):
+    warnings = []
     sweep.write([ev.DriverStarted(0.0, 1, "host:17", "c0de", {})])
-    writer = TableWriter(sweep.location)
-    (problem,) = writer.stop()
-    assert isinstance(writer.error, ValueError)
-    assert "by an error of Stepladder's own" in problem
-    assert "the journal does not begin with a plan" in problem
+    following = in_background(sweep.tables(), warnings)
+    (problem,) = following.stop()
+    assert isinstance(following.error, JournalDamagedError)
+    assert problem.startswith("the tables fell behind the journal: journal: it does not begin with a plan")
+    assert warnings == [problem]
 
 
-def test_the_writer_tells_of_a_damaged_journal(sweep, told):
+def test_a_damaged_log_is_told_and_ends_the_thread(sweep, told):
+    warnings = []
     sweep.write(told[:100])
     journal = sweep.folder / "journal" / "000001.jsonl"
     data = bytearray(journal.read_bytes())
     data[len(data) // 2] ^= 1
     journal.write_bytes(data)
-    writer = TableWriter(sweep.location)
-    (problem,) = writer.stop()
-    assert isinstance(writer.error, JournalDamagedError)
-    assert "damaged at byte" in problem
+    following = in_background(sweep.tables(), warnings)
+    wait_until(lambda: following.error is not None)
+    (problem,) = following.stop()
+    assert isinstance(following.error, JournalDamagedError)
+    assert problem.startswith("the tables fell behind the journal: journal/000001.jsonl: damaged at byte")
+    assert warnings == [problem]
+    assert not (sweep.folder / "trials").exists()
+
+
+def test_a_log_that_cannot_be_read_for_a_while_is_told_once_and_read_later(sweep, told):
+    warnings, storage = [], Unreachable(sweep.files)
+    sweep.write(told[:100])
+    following = in_background(sweep.tables(files=storage), warnings)
+    wait_until(lambda: warnings)
+    time.sleep(0.05)
+    assert warnings == ["the tables fell behind the journal: the bucket cannot be reached"]
+    assert following.error is None
+    storage.is_away = False
+    wait_until(lambda: (sweep.folder / "best.json").exists())
+    assert following.stop() == []
+
+
+def test_a_record_that_does_not_add_up_is_told_as_an_error_of_our_own(sweep, told):
+    sweep.write([*told[:2], ev.AttemptStarted(1.0, 99, 0)])
+    following = in_background(sweep.tables(), [])
+    (problem,) = following.stop()
+    assert isinstance(following.error, IndexError)
+    assert problem.startswith("the tables fell behind the journal, by an error of Stepladder's own: IndexError(")
+
+
+def test_an_observer_that_fails_is_told_beside_tables_that_are_written(sweep, told):
+    warnings = []
+    sweep.write(told)
+    follower = Follower(sweep.files, [Broken(), Tables(sweep.files, sweep.location)])
+    following = in_background(follower, warnings)
+    assert following.stop() == warnings == [
+        "the broken sink fell behind the journal and stays there, by an error: KeyError('epoch')"
+    ]  # fmt: skip
+    assert following.error is None
+    assert sweep.query("select count(*) from {reports}")[0] == (len(reports_of(told)),)
+
+
+class Broken:
+    """An observer that cannot take the first report."""
+
+    name = "the broken sink"
+
+    def take(self, event, state):
+        if isinstance(event, ev.Reported):
+            raise KeyError("epoch")
+
+    def flush(self):
+        pass
+
+    def close(self):
+        pass
+
+
+class Unreachable:
+    """A file system whose files cannot be read while it `is_away`."""
+
+    def __init__(self, files):
+        self._files = files
+        self.is_away = True
+
+    def __getattr__(self, name):
+        return getattr(self._files, name)
+
+    def read(self, name, offset=0):
+        if self.is_away:
+            raise StorageError("the bucket cannot be reached")
+        return self._files.read(name, offset)
 
 
 def write_slowly(sweep, events, stop):
@@ -77,14 +155,14 @@ def write_slowly(sweep, events, stop):
         if stop.is_set():
             return
         sweep.write(batch)
-        tables.refresh()
+        tables.advance()
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("reads", [40, 300], ids=["a connection a query", "one connection"])
 def test_duckdb_reads_at_any_instant(sweep, told, reads):
     sweep.write(told[:20])
-    sweep.tables().refresh()
+    sweep.tables().advance()
     folder, stop = sweep.folder.as_posix(), threading.Event()
     writing = threading.Thread(target=write_slowly, args=(sweep, told[20:], stop))
     writing.start()
@@ -105,6 +183,6 @@ def test_duckdb_reads_at_any_instant(sweep, told, reads):
     finally:
         stop.set()
         writing.join()
-    assert [count for count, _ in counts] == sorted(count for count, _ in counts)
-    assert [count for _, count in counts] == sorted(count for _, count in counts)
+    for table in zip(*counts, strict=True):
+        assert list(table) == sorted(table)
     assert len(set(counts)) > 5

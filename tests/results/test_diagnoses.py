@@ -51,7 +51,7 @@ def test_the_parquet_column_says_what_the_stored_curves_show(sweep):
         objective=ACCURACY, fidelity={"max": 1000}, scheduler={"name": "none"}, searcher={"name": "random"}
     )
     sweep.write(trained(plan, STORED, rates), frame=500)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     rows = {row["trial"]: row for row in pq.read_table(sweep.folder / "trials" / "trials.parquet").to_pylist()}
     for number, stored in enumerate(STORED):
         wanted = diagnose(points(stored), goal="maximize", learning_rate=rates[number])
@@ -98,14 +98,14 @@ def table(sweep):
 def test_many_small_refreshes_give_the_table_of_one(tmp_path_factory, make_sweep, learned, cuts):
     stepwise, at_once = make_sweep(tmp_path_factory.mktemp("a")), make_sweep(tmp_path_factory.mktemp("a"))
     at_once.write(learned)
-    at_once.tables().refresh()
+    at_once.tables().advance()
     tables, start = stepwise.tables(), 0
     for cut in cuts:
         stepwise.write(learned[start : start + cut])
-        tables.refresh()
+        tables.advance()
         start += cut
     stepwise.write(learned[start:])
-    tables.refresh()
+    tables.advance()
     rows, best = table(stepwise)
     wanted, wanted_best = table(at_once)
     assert rows == wanted
@@ -176,7 +176,7 @@ FALLING = [1.6, 0.8, 0.4, 0.2]
 )
 def test_advice_is_given_where_it_holds(sweep, outcome, losses, stop, verdict, advice):
     sweep.write(ended(outcome, losses, stop))
-    sweep.tables().refresh()
+    sweep.tables().advance()
     ((found, said),) = sweep.query("select diagnosis, advice from {trials}")
     assert found == verdict
     assert said == advice if advice is None else said.startswith(advice)
@@ -193,7 +193,7 @@ def test_notes_are_in_the_tables(sweep):
     plan = make_plan(couple={"learning_rate": {"with": "batch_size"}}, searcher={"name": "random"})
     state, journal = simulate_plan(plan, smooth, SimulatedCluster(workers=1))
     sweep.write(journal.events)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     noted = dict(sweep.query("select trial, notes from {trials} where notes is not null"))
     assert noted == {trial.number: "\n".join(trial.notes) for trial in state.trials if trial.notes}
     assert len(noted) >= 3

@@ -6,8 +6,6 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.errors import StorageError
-from orchestrator.results.tables import Tables
 from orchestrator.sweep import event as ev
 
 
@@ -20,7 +18,7 @@ def test_parts_are_sealed_and_the_union_stays_whole(sweep, told):
     written, seen = 0, set()
     for batch in [told[i : i + 37] for i in range(0, len(told), 37)]:
         sweep.write(batch)
-        tables.refresh()
+        tables.advance()
         written += len(reports_of(batch))
         keys = sweep.query("select trial, attempt, fidelity from {reports}")
         assert len(keys) == len(set(keys)) == written
@@ -36,12 +34,12 @@ def test_a_new_metric_reaches_the_older_parts_too(sweep, told):
     first_late = next(i for i, event in enumerate(told) if isinstance(event, ev.Reported) and "late" in event.metrics)
     tables = sweep.tables(rows_per_part=5)
     sweep.write(told[:first_late])
-    tables.refresh()
+    tables.advance()
     parts = sorted((sweep.folder / "reports").glob("*.parquet"))
     assert len(parts) > 1
     assert all("late" not in pq.read_schema(part).names for part in parts)
     sweep.write(told[first_late : first_late + 1])
-    tables.refresh()
+    tables.advance()
     parts = sorted((sweep.folder / "reports").glob("*.parquet"))
     assert all(pq.read_schema(part).names[-1] == "late" for part in parts)
     assert sweep.query("select count(*), count(late) from {reports}")[0] == (
@@ -55,13 +53,13 @@ def test_a_rebuild_gives_the_same_files(sweep, told, tmp_path):
     tables = sweep.tables(rows_per_part=30)
     for batch in [told[i : i + 41] for i in range(0, 300, 41)]:
         sweep.write(batch)
-        tables.refresh()
+        tables.advance()
     grown = sweep.content()
-    assert sweep.tables(rows_per_part=30).refresh() is True
+    assert sweep.tables(rows_per_part=30).advance() is True
     assert sweep.content() == grown
     for file in sweep.folder.rglob("*.parquet"):
         file.unlink()
-    sweep.tables(rows_per_part=30).refresh()
+    sweep.tables(rows_per_part=30).advance()
     assert sweep.content() == grown
 
 
@@ -88,7 +86,7 @@ def test_between_any_two_files_counts_never_fall_and_columns_never_go(sweep, tol
     recording = Recording(sweep)
     for batch in [told[i : i + 97] for i in range(0, len(told), 97)]:
         sweep.write(batch)
-        Tables(recording, sweep.location, rows_per_part=30).refresh()  # each a driver that begins anew
+        sweep.tables(30, recording).advance()  # each a driver that begins anew
     assert recording.counts == sorted(recording.counts)
     assert recording.counts[-1] == len(reports_of(told))
     assert recording.late == sorted(recording.late)
@@ -97,21 +95,21 @@ def test_between_any_two_files_counts_never_fall_and_columns_never_go(sweep, tol
 
 def test_parts_beyond_a_restored_log_are_emptied(sweep, told):
     sweep.write(told)
-    sweep.tables(rows_per_part=30).refresh()
+    sweep.tables(rows_per_part=30).advance()
     (sweep.folder / "journal" / "000001.jsonl").unlink()
     sweep.restore()
     sweep.write(told[:100])
-    sweep.tables(rows_per_part=30).refresh()
+    sweep.tables(rows_per_part=30).advance()
     assert sweep.query("select count(*) from {reports}")[0] == (len(reports_of(told[:100])),)
 
 
 def test_a_damaged_part_is_replaced(sweep, told):
     sweep.write(told)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     whole = sweep.content()
     part = sweep.folder / "reports" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-9])
-    sweep.tables().refresh()
+    sweep.tables().advance()
     assert sweep.content() == whole
 
 
@@ -122,28 +120,82 @@ def test_a_key_that_the_log_holds_twice_keeps_the_last(sweep, told):
     ]
     tables = sweep.tables(rows_per_part=30)
     sweep.write(told[:250])
-    tables.refresh()
+    tables.advance()
     before = sweep.query("select count(*) from {reports}")[0]
     sweep.write(again)
-    tables.refresh()
+    tables.advance()
     assert sweep.query("select count(*) from {reports}")[0] == before
     found = sweep.query("select trial, attempt, fidelity from {reports} where loss = -5")
     assert set(found) == {(event.trial, event.attempt, event.fidelity) for event in again}
 
 
 def test_a_full_disk_loses_nothing(sweep, told, disk):
-    tables = Tables(disk, sweep.location, rows_per_part=30)
+    tables = sweep.tables(30, disk)
     for index, batch in enumerate(told[i : i + 41] for i in range(0, len(told), 41)):
         sweep.write(batch)
         disk.is_full = index % 3 != 0
-        if disk.is_full:
-            with pytest.raises(StorageError, match="the disk is full"):
-                tables.refresh()
-        else:
-            tables.refresh()
+        tables.advance()
+        assert ("the disk is full" in tables.problems.get("the tables", "")) is disk.is_full
     disk.is_full = False
-    tables.refresh()
+    tables.advance()
+    assert tables.problems == {}
     grown = sweep.content()
-    sweep.tables(rows_per_part=30).refresh()
+    sweep.tables(rows_per_part=30).advance()
     assert sweep.content() == grown
     assert sweep.query("select count(*) from {reports}")[0] == (len(reports_of(told)),)
+
+
+def reported_again(told):
+    """The log with some reports said twice: at once and some records later, some with a metric that is new then."""
+    events = list(told[:260])
+    for at in range(250, 20, -31):
+        original = next(event for event in events[at:] if isinstance(event, ev.Reported))
+        extra = {"loss": -5.0} | ({"said_again": 1.0} if at % 2 else {})
+        again = msgspec.structs.replace(original, metrics=original.metrics | extra, stop=None)
+        place = events.index(original) + (1 if at % 3 else 9)
+        events.insert(place, again)
+    return events
+
+
+@pytest.mark.thorough
+def test_the_files_do_not_depend_on_when_they_are_written(make_sweep, told, tmp_path):
+    events = reported_again(told)
+    contents = []
+    for size in (len(events), 97, 11):
+        sweep = make_sweep(tmp_path / str(size))
+        tables = sweep.tables(rows_per_part=30)
+        for batch in [events[i : i + size] for i in range(0, len(events), size)]:
+            sweep.write(batch)
+            tables.advance()
+        assert tables.problems == {}
+        contents.append({name: rows for name, rows in sweep.content().items() if name.startswith("reports/")})
+    keys = {(e.trial, e.attempt, e.fidelity) for e in reports_of(events)}
+    assert len(keys) < len(reports_of(events))
+    assert sum(map(len, contents[0].values())) == len(keys)
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_a_row_said_again_in_a_sealed_part_with_a_new_metric_leaves_every_glob_readable(sweep, told):
+    recording = Recording(sweep)
+    tables = sweep.tables(30, recording)
+    sweep.write(told[:250])
+    tables.advance()
+    first = reports_of(told)[0]
+    sweep.write([msgspec.structs.replace(first, metrics=first.metrics | {"brand_new": 7.0})])
+    tables.advance()
+    assert tables.problems == {}
+    assert sweep.query("select trial, attempt, fidelity from {reports} where brand_new = 7") == [
+        (first.trial, first.attempt, first.fidelity)
+    ]
+
+
+def test_a_counter_that_goes_back_keeps_every_row_in_the_order_of_the_log(sweep, told):
+    events = [
+        *told[:2],
+        ev.TrialProposed(1.0, 0, {"learning_rate": 0.1}, "tier-1", "baseline", [], None, 0),
+        ev.AttemptStarted(1.0, 0, 0),
+        *[ev.Reported(2.0 + i, 0, 0, float(epoch), {"score": 0.5}) for i, epoch in enumerate([1, 3, 0, 2, 5, 4])],
+    ]
+    sweep.write(events)
+    sweep.tables(rows_per_part=4).advance()
+    assert sweep.query("select fidelity from {reports} order by t") == [(float(n),) for n in (1, 3, 0, 2, 5, 4)]

@@ -24,7 +24,7 @@ def reports_of(events):
 
 def test_trials_hold_what_the_state_holds(sweep, told):
     sweep.write(told)
-    assert sweep.tables().refresh() is True
+    assert sweep.tables().advance() is True
     state = replay(told)
     rows = {row["trial"]: row for row in pq.read_table(sweep.folder / "trials" / "trials.parquet").to_pylist()}
     assert sorted(rows) == list(range(40))
@@ -46,7 +46,7 @@ def test_trials_hold_what_the_state_holds(sweep, told):
 
 def test_reports_hold_every_report_once(sweep, told):
     sweep.write(told)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     rows = pq.read_table(sweep.folder / "reports" / "part-00000.parquet").to_pylist()
     reports = reports_of(told)
     assert [(r["trial"], r["attempt"], r["fidelity"]) for r in rows] == [
@@ -63,17 +63,17 @@ def test_reports_hold_every_report_once(sweep, told):
 
 def test_nothing_new_writes_nothing(sweep, told):
     tables = sweep.tables()
-    assert tables.refresh() is False
+    assert tables.advance() is False
     sweep.write(told[:50])
-    assert tables.refresh() is True
+    assert tables.advance() is True
     before = {file: file.stat().st_mtime_ns for file in sweep.folder.rglob("*.parquet")}
-    assert tables.refresh() is False
+    assert tables.advance() is False
     assert {file: file.stat().st_mtime_ns for file in sweep.folder.rglob("*.parquet")} == before
 
 
 def test_schemas_are_golden(sweep, told):
     sweep.write(told)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     for table in ("trials/trials", "reports/part-00000"):
         schema = pq.read_schema(sweep.folder / f"{table}.parquet")
         text = "".join(f"{field.name}: {field.type}\n" for field in schema)
@@ -99,7 +99,7 @@ def test_column_types_follow_the_domains_and_taken_names_get_a_prefix(sweep):
         ev.Reported(2.0, 0, 0, 1.0, {"score": 1.0, "stage": 4.0}),
     ]
     sweep.write(events)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     table = pq.read_table(sweep.folder / "trials" / "trials.parquet")
     found = {name: (str(table.schema.field(name).type), table.column(name)[0].as_py()) for name in table.column_names}
     assert found["stage"] == ("string", "tier-1")
@@ -120,16 +120,17 @@ def test_column_types_follow_the_domains_and_taken_names_get_a_prefix(sweep):
 
 def test_pandas_polars_and_duckdb_agree(sweep, told):
     sweep.write(told)
-    sweep.tables(rows_per_part=50).refresh()
-    for name in ("trials", "reports"):
+    sweep.tables(rows_per_part=50).advance()
+    unique = {"trials": ["trial"], "reports": ["trial", "attempt", "fidelity"]}
+    for name, keys in unique.items():
         in_pandas = pd.read_parquet(sweep.folder / name)
         in_polars = pl.read_parquet(sweep.folder / name / "*.parquet")
         in_duckdb = pl.DataFrame(sweep.query(f"select * from {{{name}}}"), in_polars.schema, orient="row")
-        keys = [column for column in ("trial", "attempt", "fidelity") if name == "reports" or column == "trial"]
         assert len(in_pandas) == len(in_polars) == len(in_duckdb)
         assert in_polars.sort(keys).equals(in_duckdb.sort(keys))
-        assert in_pandas.sort_values(keys)["score"].tolist() == pytest.approx(
-            in_polars.sort(keys)["score"].fill_null(math.nan).to_list(), nan_ok=True
+        number = "score"
+        assert in_pandas.sort_values(keys)[number].tolist() == pytest.approx(
+            in_polars.sort(keys)[number].fill_null(math.nan).to_list(), nan_ok=True
         )
     stages = sweep.query("select stage, count(*), max(score) from {trials} group by 1 order by 1")
     assert [stage for stage, _, _ in stages] == ["refinement", "tier-1", "tier-2", "tier-3"]
@@ -149,7 +150,7 @@ def test_changed_code_is_tagged_on_every_later_row(sweep, told):
         [ev.AttemptStarted(5e4, resumed.number, len(resumed.attempts)), ev.AttemptPlaced(5e4, resumed.number, 1)]
     )
     sweep.write([ev.Reported(5e4 + 1, resumed.number, len(resumed.attempts), 8.5, {"score": 0.5})])
-    sweep.tables().refresh()
+    sweep.tables().advance()
     tagged = sweep.query("select distinct session, code_hash, code_changed from {reports} order by 1")
     assert tagged == [(1, "c0de", False), (2, "beef", True)]
     late = sweep.query("select trial from {trials} where code_changed order by 1")
@@ -168,14 +169,14 @@ def test_an_open_attempt_costs_up_to_its_last_sign_of_life(sweep, told):
         ]
     )
     tables = sweep.tables()
-    tables.refresh()
+    tables.advance()
     asked = "select worker_s, gpu_s, node, gpu_ids, state, ended, outcome from {trials}"
     assert sweep.query(asked)[0] == (30.0, 15.0, "node-1", "0,1", "running", None, None)
     sweep.write([ev.Heartbeat(70.0, [(0, 0)])])
-    tables.refresh()
+    tables.advance()
     assert sweep.query("select worker_s from {trials}")[0] == (60.0,)
     sweep.write([ev.AttemptEnded(75.0, 0, 0, Outcome.ERROR, "ValueError: no")])
-    tables.refresh()
+    tables.advance()
     assert sweep.query("select worker_s, gpu_s, state, outcome, error from {trials}")[0] == (
         65.0,
         32.5,
@@ -187,6 +188,6 @@ def test_an_open_attempt_costs_up_to_its_last_sign_of_life(sweep, told):
 
 def test_a_sweep_that_was_only_planned_has_empty_tables(sweep, told):
     sweep.write(told[:1])
-    sweep.tables().refresh()
+    sweep.tables().advance()
     assert sweep.query("select count(*) from {trials}")[0] == (0,)
     assert sweep.query("select count(*) from {reports}")[0] == (0,)

@@ -16,7 +16,7 @@ import pytest
 from sweeps import SPACE, make_plan, smooth
 
 from orchestrator.errors import StorageError
-from orchestrator.storage.filesystem import LocalFileSystem
+from orchestrator.storage.filesystem import FileSystem, LocalFileSystem
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
@@ -24,7 +24,7 @@ from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Outcome, StopReason
 
 if TYPE_CHECKING:
-    from orchestrator.results.tables import Tables
+    from orchestrator.results.follower import Follower
 
 HOSTILE = ["$(rm -rf ~)", "two words", 'say "hi"', "it's", "line\nbreak", "", "true", "12", "C:\\dir\\", "${x}", "é☃🎈"]
 T0 = 1_700_000_000.0
@@ -146,23 +146,28 @@ class Sweep:
                 self.journal.append(event)
             self.journal.commit()
 
-    def tables(self, rows_per_part: int = 250_000) -> Tables:
+    def tables(self, rows_per_part: int = 250_000, files: FileSystem | None = None) -> Follower:
+        """A follower whose one observer is the tables; `files` where they are not written by the sweep's own."""
+        from orchestrator.results.follower import Follower
         from orchestrator.results.tables import Tables
 
-        return Tables(self.files, self.location, rows_per_part)
+        files = files or self.files
+        return Follower(files, [Tables(files, self.location, rows_per_part)])
 
     def query(self, sql: str) -> list[tuple]:
         """Ask DuckDB; `{trials}` and `{reports}` stand for the files."""
         folder = self.folder.as_posix()
-        asked = sql.format(trials=f"'{folder}/trials/*.parquet'", reports=f"'{folder}/reports/*.parquet'")
-        return self.connection.execute(asked).fetchall()
+        globs = {name: f"'{folder}/{name}/*.parquet'" for name in ("trials", "reports")}
+        return self.connection.execute(sql.format(**globs)).fetchall()
 
     def content(self) -> dict[str, list[str]]:
         """Return every Parquet file: name to rows, as text so that NaN equals NaN."""
         import pyarrow.parquet as pq
 
         files = sorted(self.folder.glob("*s/*.parquet"))
-        return {file.name: [repr(row) for row in pq.read_table(file).to_pylist()] for file in files}
+        return {
+            str(file.relative_to(self.folder)): [repr(row) for row in pq.read_table(file).to_pylist()] for file in files
+        }
 
 
 class FullDisk:

@@ -104,7 +104,7 @@ def overfitted(tmp_path, make_sweep):
     plan = plan_of(file, stored)
     sweep = make_sweep(tmp_path)
     sweep.write(of(plan, stored))
-    sweep.tables().refresh()
+    sweep.tables().advance()
     return sweep.folder
 
 
@@ -174,7 +174,7 @@ def test_the_winners_notes_are_in_best_json_and_status(make_sweep, tmp_path):
     assert "as batch_size" in winner.notes[0]
     sweep = make_sweep(tmp_path)
     sweep.write(journal.events)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     best = json.loads((sweep.folder / "best.json").read_text())
     assert best["winner"]["notes"] == list(winner.notes)
     shown = stepladder("status", sweep.folder, cwd=tmp_path).stdout
