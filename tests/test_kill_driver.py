@@ -130,5 +130,8 @@ def check_end(folder: Path, events: list[ev.Event]) -> None:
     assert rows.fetchall() == [(len(keys), len(keys))]
     trials = duckdb.sql(f"select count(*), count(distinct trial) from '{folder}/trials/*.parquet'")
     assert trials.fetchall() == [(TRIALS, TRIALS)]
+    attempts = duckdb.sql(f"select trial, attempt, outcome, spent_s from '{folder}/attempts/*.parquet'").fetchall()
+    expected = [(t.number, a.number, a.outcome.value, a.charged_s) for t in state.trials for a in t.attempts]
+    assert sorted(attempts) == sorted(expected)
     best = json.loads((folder / "best.json").read_text())
     assert best["winner"]["trial"] == state.winner().number

@@ -133,6 +133,14 @@ def check_end(place: Location, before: list[ev.Event], best: dict) -> None:
     assert {(row["trial"], row["attempt"], row["fidelity"]) for row in rows.to_pylist()} == set(keys)
     assert rows.num_rows == len(keys)
     assert pq.read_table(f"{path}/trials", filesystem=store).num_rows == TRIALS
+    attempts = pq.read_table(f"{path}/attempts", filesystem=store).to_pylist()
+    assert len(attempts) == sum(len(trial.attempts) for trial in state.trials)
+    assert {(row["trial"], row["attempt"], row["to_fidelity"]) for row in attempts if row["to_fidelity"]} == {
+        (trial.number, attempt.number, attempt.fidelity)
+        for trial in state.trials
+        for attempt in trial.attempts
+        if attempt.fidelity
+    }
     assert best == json.loads(place.files().read("best.json"))
     assert Location.parse(best["winner"]["checkpoint"]["absolute"]).is_folder()
 

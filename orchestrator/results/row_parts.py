@@ -1,4 +1,8 @@
-"""Tables in several files, `<folder>/part-00000.parquet` and on, and tables made of rows."""
+"""Tables in several files, `<folder>/part-00000.parquet` and on; and one whose rows may change after they were written.
+
+A row stays in the part it was first written to, by its number, so the union of the files holds each row once at every
+instant and the same log gives the same files. Only parts with a changed row are written.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,51 @@ from orchestrator.results.parquet_file import replace_table
 if TYPE_CHECKING:
     from orchestrator.storage.filesystem import FileSystem
 
+ROWS_PER_PART = 2_000
+"""Written in some ten milliseconds, which a change of one row costs."""
+
 Values: TypeAlias = tuple[object, ...]
 """A row, in the order of the schema."""
+
+
+class RowParts:
+    """A table of rows that come in order and change later: `put` takes them into memory, `write` puts them on disk."""
+
+    def __init__(self, files: FileSystem, folder: str, schema: pa.Schema, rows_per_part: int = ROWS_PER_PART) -> None:
+        self._files = files
+        self._folder = folder
+        self._schema = schema
+        self._rows_per_part = rows_per_part
+        self._rows: list[Values] = []
+        self._changed = {0}
+
+    def __len__(self) -> int:
+        """Count the rows: the number of the next one."""
+        return len(self._rows)
+
+    def put(self, number: int, row: Values) -> None:
+        """Take row `number` in, the next one or a changed one."""
+        self._rows[number : number + 1] = [row]
+        self._changed.add(number // self._rows_per_part)
+
+    def write(self) -> None:
+        """Write the parts with a changed row. Raises StorageError, and then forgets nothing.
+
+        The newest comes first: where a newer version has a column more, it reaches the first file, from which readers
+        take the columns of a glob, when all others have it.
+        """
+        for index in sorted(self._changed, reverse=True):
+            replace_table(self._files, part_name(self._folder, index), self._part(index))
+            self._changed.discard(index)
+
+    def empty_strays(self) -> None:
+        """Empty parts beyond the newest: they hold what a restored, older log no longer knows. After a rebuild."""
+        last = max(len(self._rows) - 1, 0) // self._rows_per_part
+        empty_parts(self._files, self._folder, last + 1, self._schema)
+
+    def _part(self, index: int) -> pa.Table:
+        rows = self._rows[index * self._rows_per_part : (index + 1) * self._rows_per_part]
+        return table_of(rows, self._schema)
 
 
 def table_of(rows: list[Values], schema: pa.Schema) -> pa.Table:

@@ -2,6 +2,7 @@
 
     trials/trials.parquet          one row a trial, see `orchestrator.results.columns`
     reports/part-00000.parquet     one row a report, see `orchestrator.results.report_parts`
+    attempts/part-00000.parquet    one row an attempt, see `orchestrator.results.attempts`
     best.json                      see `orchestrator.results.best`
 
 The journal is the truth: the tables can be thrown away and made again, and they hold committed records only. DuckDB,
@@ -18,12 +19,13 @@ import pyarrow as pa
 
 from orchestrator.control.fold import SweepState
 from orchestrator.results import report_parts
+from orchestrator.results.attempts import AttemptTable
 from orchestrator.results.best import write_best
 from orchestrator.results.columns import DriverPeriod, Paid, TrialColumns
 from orchestrator.results.diagnoses import Curves
 from orchestrator.results.parquet_file import replace_table
 from orchestrator.results.report_parts import ReportParts
-from orchestrator.results.row_parts import table_of
+from orchestrator.results.row_parts import ROWS_PER_PART, table_of
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
@@ -42,17 +44,19 @@ class Tables:
         files: FileSystem,
         folder: Location,
         rows_per_part: int = report_parts.ROWS_PER_PART,
+        attempts_per_part: int = ROWS_PER_PART,
     ) -> None:
         """Keep the tables in `files`; `folder` is where that is, as best.json says it."""
         self._files = files
         self._folder = folder
         self._rows_per_part = rows_per_part
+        self._attempts_per_part = attempts_per_part
         self._content: _Content | None = None
 
     def take(self, event: ev.Event, state: SweepState) -> None:
         """Take one record in."""
         if self._content is None:
-            self._content = _Content(self._files, state, self._rows_per_part)
+            self._content = _Content(self._files, state, self._rows_per_part, self._attempts_per_part)
         self._content.take(event)
 
     def flush(self) -> None:
@@ -70,10 +74,11 @@ class Tables:
 class _Content:
     """What the files hold, in memory."""
 
-    def __init__(self, files: FileSystem, state: SweepState, rows_per_part: int) -> None:
+    def __init__(self, files: FileSystem, state: SweepState, rows_per_part: int, attempts_per_part: int) -> None:
         self._files = files
         self._state = state
         self._reports = ReportParts(files, state.plan.sweep_id, rows_per_part)
+        self._attempts = AttemptTable(files, state.plan.sweep_id, attempts_per_part)
         self._columns = TrialColumns(state.plan)
         self._curves = Curves(state.plan)
         self._session = DriverPeriod()
@@ -95,6 +100,7 @@ class _Content:
             self._touched.add(event.trial)
             self._sessions[event.trial] = self._session
         self._curves.take(event, state.trials)
+        self._attempts.take(event, state, self._session)
         self._take_report(event)
         if isinstance(event, ev.AttemptEnded):
             charged_s = state.trials[event.trial].attempts[event.attempt].charged_s
@@ -109,14 +115,16 @@ class _Content:
             self._reports.end(event.trial, event.attempt)
 
     def write(self, folder: Location) -> None:
-        """Write what changed: a trial's row never counts a report that is not there."""
+        """Write what changed: a trial's row never counts a report, or names an attempt, that is not there."""
         self._reports.write()
+        self._attempts.write(self._state)
         replace_table(self._files, TRIALS, self._trial_table())
         winner = self._state.winner()
         diagnosis = self._curves.diagnoses.get(winner.number) if winner else None
         write_best(self._files, self._state, folder, diagnosis)
         if self._is_first:
             self._reports.empty_strays()
+            self._attempts.empty_strays()
         self._is_first = False
 
     def _trial_table(self) -> pa.Table:

@@ -123,6 +123,7 @@ def status(
             "best": str(folder / "best.json"),
             "trials": str(folder / "trials" / "*.parquet"),
             "reports": str(folder / "reports" / "*.parquet"),
+            "attempts": str(folder / "attempts" / "*.parquet"),
         },
         next=_next(condition, where, has_winner=winner is not None),
     )

@@ -150,7 +150,7 @@ class Unreachable:
 
 def write_slowly(sweep, events, stop):
     """Write the log in small frames and the tables after each, until all is written or `stop` is set."""
-    tables = sweep.tables(rows_per_part=60)
+    tables = sweep.tables(rows_per_part=60, attempts_per_part=15)
     for batch in [events[i : i + 4] for i in range(0, len(events), 4)]:
         if stop.is_set():
             return
@@ -175,11 +175,15 @@ def test_duckdb_reads_at_any_instant(sweep, told, reads):
                 f"select count(*), count(distinct (trial, attempt, fidelity)) from '{folder}/reports/*.parquet'"
             ).fetchone()
             assert reports == keys
+            attempts, keys = connection.execute(
+                f"select count(*), count(distinct (trial, attempt)) from '{folder}/attempts/*.parquet'"
+            ).fetchone()
+            assert attempts == keys
             stages = connection.execute(
                 f"select stage, count(*), count(distinct trial), max(score) from '{folder}/trials/*.parquet' group by 1"
             ).fetchall()
             assert all(trials == numbers for _, trials, numbers, _ in stages)
-            counts.append((reports, sum(trials for _, trials, _, _ in stages)))
+            counts.append((reports, attempts, sum(trials for _, trials, _, _ in stages)))
     finally:
         stop.set()
         writing.join()

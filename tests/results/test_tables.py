@@ -74,7 +74,7 @@ def test_nothing_new_writes_nothing(sweep, told):
 def test_schemas_are_golden(sweep, told):
     sweep.write(told)
     sweep.tables().advance()
-    for table in ("trials/trials", "reports/part-00000"):
+    for table in ("trials/trials", "reports/part-00000", "attempts/part-00000"):
         schema = pq.read_schema(sweep.folder / f"{table}.parquet")
         text = "".join(f"{field.name}: {field.type}\n" for field in schema)
         assert text == (GOLDEN / f"{table.partition('/')[0]}_schema.txt").read_text()
@@ -120,15 +120,15 @@ def test_column_types_follow_the_domains_and_taken_names_get_a_prefix(sweep):
 
 def test_pandas_polars_and_duckdb_agree(sweep, told):
     sweep.write(told)
-    sweep.tables(rows_per_part=50).advance()
-    unique = {"trials": ["trial"], "reports": ["trial", "attempt", "fidelity"]}
+    sweep.tables(rows_per_part=50, attempts_per_part=11).advance()
+    unique = {"trials": ["trial"], "reports": ["trial", "attempt", "fidelity"], "attempts": ["trial", "attempt"]}
     for name, keys in unique.items():
         in_pandas = pd.read_parquet(sweep.folder / name)
         in_polars = pl.read_parquet(sweep.folder / name / "*.parquet")
         in_duckdb = pl.DataFrame(sweep.query(f"select * from {{{name}}}"), in_polars.schema, orient="row")
         assert len(in_pandas) == len(in_polars) == len(in_duckdb)
         assert in_polars.sort(keys).equals(in_duckdb.sort(keys))
-        number = "score"
+        number = "spent_s" if name == "attempts" else "score"
         assert in_pandas.sort_values(keys)[number].tolist() == pytest.approx(
             in_polars.sort(keys)[number].fill_null(math.nan).to_list(), nan_ok=True
         )
@@ -191,3 +191,4 @@ def test_a_sweep_that_was_only_planned_has_empty_tables(sweep, told):
     sweep.tables().advance()
     assert sweep.query("select count(*) from {trials}")[0] == (0,)
     assert sweep.query("select count(*) from {reports}")[0] == (0,)
+    assert sweep.query("select count(*) from {attempts}")[0] == (0,)

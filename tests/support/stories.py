@@ -146,18 +146,20 @@ class Sweep:
                 self.journal.append(event)
             self.journal.commit()
 
-    def tables(self, rows_per_part: int = 250_000, files: FileSystem | None = None) -> Follower:
+    def tables(
+        self, rows_per_part: int = 250_000, files: FileSystem | None = None, attempts_per_part: int = 2_000
+    ) -> Follower:
         """A follower whose one observer is the tables; `files` where they are not written by the sweep's own."""
         from orchestrator.results.follower import Follower
         from orchestrator.results.tables import Tables
 
         files = files or self.files
-        return Follower(files, [Tables(files, self.location, rows_per_part)])
+        return Follower(files, [Tables(files, self.location, rows_per_part, attempts_per_part)])
 
     def query(self, sql: str) -> list[tuple]:
-        """Ask DuckDB; `{trials}` and `{reports}` stand for the files."""
+        """Ask DuckDB; `{trials}`, `{reports}` and `{attempts}` stand for the files."""
         folder = self.folder.as_posix()
-        globs = {name: f"'{folder}/{name}/*.parquet'" for name in ("trials", "reports")}
+        globs = {name: f"'{folder}/{name}/*.parquet'" for name in ("trials", "reports", "attempts")}
         return self.connection.execute(sql.format(**globs)).fetchall()
 
     def content(self) -> dict[str, list[str]]:
