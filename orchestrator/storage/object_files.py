@@ -27,7 +27,8 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
+from pyarrow.fs import FileInfo, FileSelector, FileType
+from pyarrow.fs import FileSystem as ArrowFileSystem
 
 from orchestrator.errors import StorageError
 from orchestrator.storage.agreement import Decision, Get, Names, Operation, Pause, Put, agree
@@ -68,7 +69,7 @@ class _Growing:
 class ObjectFileSystem:
     """A prefix on an object store. Every error is a StorageError that says what to do, and shows no secret."""
 
-    def __init__(self, store: FileSystem, prefix: str, place: str, block: int = BLOCK) -> None:
+    def __init__(self, store: ArrowFileSystem, prefix: str, place: str, block: int = BLOCK) -> None:
         self._store = store
         self._prefix = prefix
         self._place = place

@@ -20,7 +20,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from ray.train._internal.storage import StorageContext
 from ray.tune import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
-from ray.tune.experiment import Trial
+from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.registry import register_trainable
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
@@ -45,14 +45,16 @@ LEAVE_S = 5
 class SweepSearch(SearchAlgorithm):
     """Turns the controller's next step into a Tune trial. One Tune trial is one attempt."""
 
-    def __init__(self, bridge: Bridge, places: Callable[[], int], make_trial: Callable[[LiveAttempt], Trial]) -> None:
+    def __init__(
+        self, bridge: Bridge, places: Callable[[], int], make_trial: Callable[[LiveAttempt], TuneTrial]
+    ) -> None:
         self._bridge = bridge
         self._places = places
         self._make_trial = make_trial
-        self.trials: dict[str, Trial] = {}
+        self.trials: dict[str, TuneTrial] = {}
         """Tune's trials of the attempts that have not ended."""
 
-    def next_trial(self) -> Trial | None:
+    def next_trial(self) -> TuneTrial | None:
         """Return the next trial; None when there is no place, or nothing to start now."""
         attempt = self._bridge.next_attempt(self._places())
         if attempt is None:
@@ -70,27 +72,27 @@ class SweepScheduler(FIFOScheduler):
 
     _supports_buffered_results = False
 
-    def __init__(self, bridge: Bridge, trials: Mapping[str, Trial]) -> None:
+    def __init__(self, bridge: Bridge, trials: Mapping[str, TuneTrial]) -> None:
         super().__init__()
         self._bridge = bridge
         self._trials = trials
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Tune's call
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Tune's call
         """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
         stop = self._bridge.must_stop(trial.trial_id, result[REPORT_KEY])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:  # noqa: ARG002
+    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:  # noqa: ARG002
         """Take the end of a training that returned, or obeyed a STOP."""
         self._bridge.finished(trial.trial_id)
 
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
+    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:  # noqa: ARG002
         """Take the end of a trial that no worker had taken yet."""
         self._bridge.ended(trial.trial_id, Outcome.INTERRUPTED)
 
-    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ARG002
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:  # noqa: ARG002
         """Return the oldest trial that waits, as FIFO does, without walking through all that have ended."""
-        return next((trial for trial in self._trials.values() if trial.status == Trial.PENDING), None)
+        return next((trial for trial in self._trials.values() if trial.status == TuneTrial.PENDING), None)
 
 
 class SweepRun(TuneController):
@@ -134,7 +136,7 @@ class SweepRun(TuneController):
         trial = self._attempts.get(attempt.key)
         if trial is None:
             return
-        if trial.status == Trial.PENDING or trial.temporary_state.ray_actor is None:
+        if trial.status == TuneTrial.PENDING or trial.temporary_state.ray_actor is None:
             self.stop_trial(trial)
         else:
             ray.kill(trial.temporary_state.ray_actor)
@@ -153,18 +155,18 @@ class SweepRun(TuneController):
             time.sleep(EMPTY_TURN_S)
         return added
 
-    def _schedule_trial_restore(self, trial: Trial) -> bool:
+    def _schedule_trial_restore(self, trial: TuneTrial) -> bool:
         # Called when an actor is ready, before its first `train`: the place for our own beginning.
         self._schedule_trial_task(
             trial=trial, method_name="begin", on_result=self._on_begun, on_error=self._trial_task_failure
         )
         return True
 
-    def _on_begun(self, trial: Trial, placement: Placement) -> None:
+    def _on_begun(self, trial: TuneTrial, placement: Placement) -> None:
         self._bridge.placed(trial.trial_id, placement.node, placement.gpu_ids)
         self._schedule_trial_train(trial)
 
-    def _process_trial_failure(self, trial: Trial, exception: Exception) -> None:
+    def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
         self._bridge.ended(trial.trial_id, *classify(exception))
         super()._process_trial_failure(trial, exception)
 
@@ -172,7 +174,7 @@ class SweepRun(TuneController):
 class _Silent:
     """Stands in for Tune's advice to somebody who calls Tune; the watchdog speaks for us."""
 
-    def on_no_available_trials(self, trials: list[Trial]) -> None:
+    def on_no_available_trials(self, trials: list[TuneTrial]) -> None:
         """Say nothing."""
 
 
@@ -220,8 +222,8 @@ def make_run(
     register_trainable(name, worker_class(assignment))
     request = _request(resources, assignment)
 
-    def make_trial(attempt: LiveAttempt) -> Trial:
-        return Trial(
+    def make_trial(attempt: LiveAttempt) -> TuneTrial:
+        return TuneTrial(
             name,
             config=attempt.config,
             trial_id=attempt.key,
