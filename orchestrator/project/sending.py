@@ -12,12 +12,11 @@ from orchestrator import members
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Launcher, Submission
 from orchestrator.project.records import SubmissionRecord
+from orchestrator.secrecy import is_secret_name, mask
 from orchestrator.storage.url import is_url
 from orchestrator.sweep.plan import Plan
 
 _LAUNCHERS = "orchestrator.launchers"
-SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
-"""What the name of a secret looks like."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -75,17 +74,18 @@ def launcher_of(name: str, target: str, say: Callable[[str], None], patience_s: 
 def parse_env(texts: Sequence[str]) -> dict[str, str]:
     """Read `NAME=VALUE` entries; in messages no value is repeated.
 
-    Raises UsageError for what is none, and for a variable named like a secret: what travels with a job can be read by
-    everybody who can list jobs.
+    Raises UsageError for what is none, for a variable named like a secret, and for a value that holds one: what travels
+    with a job can be read by everybody who can list jobs.
     """
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not _ENV_NAME.fullmatch(name):
             raise UsageError(f"--env {name}: write NAME=VALUE")
-        if SECRET.search(name):
+        if is_secret_name(name) or mask(value) != value:
+            looks = "looks like a secret" if is_secret_name(name) else "its value holds a secret"
             raise UsageError(
-                f"--env {name}: looks like a secret, and a job's variables are shown to everybody who can list jobs, "
+                f"--env {name}: {looks}, and a job's variables are shown to everybody who can list jobs, "
                 "and written to logs. Set it in the nodes' own environment, or put it into a file there (chmod 600) "
                 "and name that file, as AWS_SHARED_CREDENTIALS_FILE does"
             )

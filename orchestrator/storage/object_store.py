@@ -11,16 +11,17 @@ import os
 import re
 from collections.abc import Iterator
 
-from pyarrow.fs import AwsStandardS3RetryStrategy, FileSystem, S3FileSystem
+from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+from pyarrow.fs import FileSystem as ArrowFileSystem
 
 from orchestrator.errors import StorageError
+from orchestrator.secrecy import mask
 
 CONNECT_S = 3.0
 SILENCE_S = 5.0
 """How long a store may send nothing in the middle of a request."""
 TRIES = 3
 """A store that is away for some seconds is waited for; one that is away for half a minute is an error."""
-_SECRET = re.compile(r"(?i)(key|token|secret|signature|credential|password)(\S*?[=:]\s*)\S+")
 _REMEDIES = (
     (
         r"NO_SUCH_BUCKET|NoSuchBucket|ContainerNotFound|Bucket '.*' not found|bucket does not exist",
@@ -43,14 +44,14 @@ _REMEDIES = (
 )
 
 
-def open_store(url: str) -> tuple[FileSystem, str]:
+def open_store(url: str) -> tuple[ArrowFileSystem, str]:
     """Return pyarrow's file system for a URL that `storage_problem` finds nothing wrong with, and the path on it.
 
     Raises StorageError where pyarrow was built without it, or the region of the bucket cannot be found.
     """
     with explained(url):
         limit = "?retry_limit_seconds=30" if url.startswith("gs://") else ""
-        store, path = FileSystem.from_uri(url + limit)
+        store, path = ArrowFileSystem.from_uri(url + limit)
         if isinstance(store, S3FileSystem):
             store = S3FileSystem(
                 region=store.region or None,
@@ -79,7 +80,7 @@ def _remedy(text: str) -> str:
         if re.search(pattern, text):
             endpoint = _endpoint()
             return remedy.format(endpoint=f" at {endpoint}" if endpoint else "")
-    return _SECRET.sub(r"\1\2...", text.partition("\n")[0].partition(" (Request ID")[0]).rstrip(".")
+    return mask(text.partition("\n")[0].partition(" (Request ID")[0].rstrip("."))
 
 
 def _endpoint() -> str | None:

@@ -6,6 +6,8 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
+from orchestrator.secrecy import has_credentials
+
 EXAMPLES = {
     "s3": "s3://bucket/runs",
     "gs": "gs://bucket/runs",
@@ -43,8 +45,7 @@ def _url_problem(text: str) -> str | None:
         schemes = ", ".join(f"{known}://" for known in EXAMPLES)
         return f"{scheme}:// is not a storage; choose a folder, or one of {schemes} (e.g. {EXAMPLES['s3']})"
     rest = text.removeprefix(f"{scheme}://")
-    account, at, _ = rest.partition("/")[0].rpartition("@")
-    if at and (scheme != "abfs" or ":" in account):
+    if has_credentials(text) or rest.startswith("@"):
         return f"the URL holds credentials before its '@'; they belong into {_NODE}. Write {EXAMPLES[scheme]}"
     if "?" in rest or "#" in rest:
         return (

@@ -54,3 +54,18 @@ def test_a_secret_is_refused_and_not_repeated(name: str):
     with pytest.raises(UsageError, match=f"--env {name}: looks like a secret") as caught:
         options(Options(), [f"{name}=hunter2"], None)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["postgres://ada:hunter2@db/runs", "Bearer hunter2", "--token hunter2", "sig=hunter2"]
+)
+def test_a_value_that_holds_a_secret_is_refused_and_not_repeated(value: str):
+    with pytest.raises(UsageError, match="--env TARGET: its value holds a secret, and a job's variables") as caught:
+        options(Options(), [f"TARGET={value}"], None)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["MONKEY=1", "AWS_SHARED_CREDENTIALS_FILE=/etc/keys", "MAX_TOKENS=5", "TOKENIZER=bpe"])
+def test_what_only_sounds_like_a_secret_is_taken(text: str):
+    name, _, value = text.partition("=")
+    assert options(Options(), [text], None).env == {name: value}

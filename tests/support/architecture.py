@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("storage", "training"),
     ("sweep",),
     ("members",),
-    ("errors",),
+    ("errors", "secrecy"),
 )
 """The rooms, from the roof to the ground. A module imports from its own room and from floors below."""
 

@@ -1,0 +1,140 @@
+"""What is a secret: by the name it goes by, and inside a text that is about to be shown. The one place that says so.
+
+Secrets reach this package although it asks for none: in a variable on a command line, in a URL, in what a store or a
+server says when it refuses. What is refused and what is masked is decided here for all of them, so that the answers
+agree. Of two faults the lesser is chosen each time: a harmless value masked is a nuisance, a key shown is a leak.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "..."
+"""What stands where a secret stood."""
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WHOLE = frozenset({"secret", "secrets", "authorization", "pwd", "creds"})
+"""Words that make a name that of a secret, wherever they stand in it."""
+_PARTS = re.compile(
+    r"password|passwd|passphrase|credential|secretkey|clientsecret|apikey|accesskey|privatekey|(auth|access|api)token"
+)
+"""The same also inside a word (PGPASSWORD): no other word has them in it."""
+_LAST = frozenset({"key", "token", "auth", "pass", "signature", "sig"})
+"""Words that do so as the last one of a name, numbers aside; `tokens` are counted, a `token_limit` is a number."""
+_TRAILING = frozenset({"value", "provided"})
+"""Words after the last one that change nothing; `id` is another, after a key: AWS_ACCESS_KEY_ID."""
+_HARMLESS = {
+    "key": frozenset(
+        {
+            "public",
+            "primary",
+            "foreign",
+            "sort",
+            "partition",
+            "group",
+            "metric",
+            "report",
+            "cache",
+            "such",
+            "rng",
+            "prng",
+        }
+    ),
+    "token": frozenset(
+        {"pad", "eos", "bos", "cls", "sep", "unk", "mask", "special", "per", "next", "first", "last", "stop"}
+    ),
+    "pass": frozenset({"", "forward", "backward", "single", "multi", "per", "one", "two", "first", "second", "last"}),
+}
+"""What stands before such a word where no secret is meant: a public key, a padding token, a forward pass."""
+_PLACES = frozenset({"file", "path", "dir", "directory", "folder", "passfile", "name", "ref"})
+"""Last words of what says where a secret lies and holds none."""
+_FILES = frozenset({"GOOGLE_APPLICATION_CREDENTIALS"})
+"""Variables that hold a file's path although their name does not say so."""
+_NAMED_BEFORE_AT = frozenset({"abfs", "abfss", "wasb", "wasbs", "ssh", "sftp"})
+"""Schemes whose URLs have a container's or a user's name before the `@`; elsewhere it is a credential."""
+
+_URL = re.compile(
+    r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://"
+    r"(?P<before>[^\s/?#\"'<>]*|[^\s/?#:@\"'<>]*:(?!\d+[/?#])[^\s@\"'<>]*)@"  # a key may have a slash in it
+)
+_BEARER = re.compile(r"\b(Bearer)\s+[^\s,;\"'<>]+")
+_AUTHORIZATION = re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\n\"']+)")
+_TAGGED = re.compile(r"<([A-Za-z][\w.-]*)>[^<\n]*</")
+_SAID = re.compile(
+    r"(?<![\w.-])(?P<name>[\w.-]++)(?P<between>\\?[\"']?\s*[=:]\s*|(?<=\w)\s+(?=[^\s-]))"
+    r"(?P<value>\\?\"[^\"\n]*\"|'[^'\n]*'|[^\s&\"'<>]*[^\s&\"'<>.,;:)\]}])"
+)
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bhf_[A-Za-z0-9]{20,}"
+    r"|\bsk-[A-Za-z0-9_-]{20,}|\bglpat-[\w-]{20,}|\bxox[a-z]-[\w-]{10,}|\bAIza[\w-]{30,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
+)
+"""Keys that are known by their form: PEM, AWS, GitHub, Hugging Face, OpenAI, GitLab, Slack, Google, JSON web tokens."""
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether a variable, key, field or option of this name holds a secret.
+
+    Whole words are looked at, in snake, kebab or camel case: WANDB_API_KEY, awsSecretAccessKey and X-Amz-Signature are
+    secrets; MONKEY, keypoints, max_tokens, tokenizer and what names a secret's file (AWS_SHARED_CREDENTIALS_FILE) not.
+    """
+    words = [word.lower() for word in _WORDS.findall(name)]
+    while words and (words[-1].isdigit() or words[-1] in _TRAILING or words[-2:] == ["key", "id"]):
+        words.pop()
+    if not words or name in _FILES or words[-1] in _PLACES:
+        return False
+    if any(word in _WHOLE or _PARTS.search(word) for word in words) or words[-2:] == ["connection", "string"]:
+        return True
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    return last in _LAST and before not in _HARMLESS.get(last, ())
+
+
+def has_credentials(url: str) -> bool:
+    """Say whether a URL holds credentials before its `@`; a container's name (abfs://container@account) is none."""
+    return any(_is_credential(found["scheme"], found["before"]) for found in _URL.finditer(url))
+
+
+def mask(text: str) -> str:
+    """Return the text with every secret value in it replaced by `MASK`; what has none comes back as it was.
+
+    Looked for are credentials in URLs, query parameters, headers, assignments, options and tags of a secret's name,
+    and keys that are known by their form.
+    """
+    text = _SHAPES.sub(MASK, text)
+    text = _URL.sub(_without_credential, text)
+    text = _AUTHORIZATION.sub(lambda found: found[1] + _as_quoted(found[2]), text)
+    text = _BEARER.sub(rf"\1 {MASK}", text)
+    text = _TAGGED.sub(_without_content, text)
+    return _masked_values(text)
+
+
+def _is_credential(scheme: str, before: str) -> bool:
+    return bool(before) and (":" in before or scheme.lower() not in _NAMED_BEFORE_AT)
+
+
+def _without_credential(found: re.Match[str]) -> str:
+    is_credential = _is_credential(found["scheme"], found["before"])
+    return f"{found['scheme']}://{MASK}@" if is_credential else found[0]
+
+
+def _without_content(found: re.Match[str]) -> str:
+    return f"<{found[1]}>{MASK}</" if is_secret_name(found[1]) else found[0]
+
+
+def _masked_values(text: str) -> str:
+    """Mask what follows each secret's name; what follows another name is itself looked at, as a name."""
+    parts: list[str] = []
+    at = 0
+    while (found := _SAID.search(text, at)) is not None:
+        is_option = found["name"].startswith("--")
+        hides = (is_option or not found["between"].isspace()) and is_secret_name(found["name"])
+        end = found.end() if hides else found.start("value")
+        parts.append(text[at : found.start("value")] + (_as_quoted(found["value"]) if hides else ""))
+        at = end
+    return "".join(parts) + text[at:]
+
+
+def _as_quoted(value: str) -> str:
+    """Return the mask in the quotes that the value has."""
+    quote = re.match(r"\\?[\"']", value)
+    return f"{quote[0]}{MASK}{quote[0]}" if quote else MASK
