@@ -7,7 +7,6 @@ the mode says so, even where the token's file is there; so both are looked at he
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,12 +50,13 @@ def auth_mode(environ: Mapping[str, str]) -> str | None:
 def find_token(environ: Mapping[str, str], home: Path) -> Token | None:
     """Find the token as Ray does: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token; None without.
 
-    Raises UsageError for a bad RAY_AUTH_MODE and for a RAY_AUTH_TOKEN_PATH that cannot be read.
+    Raises UsageError for a bad RAY_AUTH_MODE, for a RAY_AUTH_TOKEN_PATH that cannot be read, and for what no header can
+    carry.
     """
     if auth_mode(environ) == "disabled":
         return None
     if value := environ.get("RAY_AUTH_TOKEN", "").strip():
-        return Token(value, "RAY_AUTH_TOKEN")
+        return Token(_checked(value, "RAY_AUTH_TOKEN"), "RAY_AUTH_TOKEN")
     named = environ.get("RAY_AUTH_TOKEN_PATH")
     path = Path(named).expanduser() if named else home / ".ray" / "auth_token"
     try:
@@ -68,16 +68,12 @@ def find_token(environ: Mapping[str, str], home: Path) -> Token | None:
         raise UsageError(f"RAY_AUTH_TOKEN_PATH={named}: {error.strerror}; {REMEDY}") from error
     if not value:
         raise UsageError(f"{path} is empty, though it should hold the cluster's token; {REMEDY}")
+    _checked(value, str(path))
     loose = f"{path} has mode {mode:04o}: others on this machine can read the token; chmod 600 {path}"
     return Token(value, str(path), loose if mode & 0o077 else None)
 
 
-def write_token(path: Path, value: str) -> None:
-    """Write a token to a new file that only its owner can read. Raises UsageError where the file is there."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise UsageError(f"{path} is there already and may be in use; choose another file") from error
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(descriptor, 0o600)  # whatever the umask says
-        file.write(value)
+def _checked(value: str, source: str) -> str:
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise UsageError(f"{source} holds a space, a line break or another character that no token has; {REMEDY}")
+    return value

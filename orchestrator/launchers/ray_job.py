@@ -27,6 +27,7 @@ from orchestrator.launchers._jobs_api import (
     refuse_redirection,
 )
 from orchestrator.launchers._ray_token import REMEDY, Token, auth_mode, find_token
+from orchestrator.secrecy import mask
 
 STOP_WAIT_S = 120
 """Seconds from Ray's SIGTERM to its SIGKILL; its default, 3, is too short for a flush."""
@@ -144,7 +145,7 @@ class RayJob(Launcher):
             address = str(JobsAddress.parse(self.target))
             JobSubmissionClient(address, headers=self._headers()).submit_job(**what)
         except (ConnectionError, requests.ConnectionError, requests.Timeout) as error:
-            return f"{self.target} does not answer: {_last_line(str(error))}"
+            return f"{self.target} does not answer: {mask(_last_line(str(error)))}"
         except (RuntimeError, OSError) as error:  # what Ray's client raises, AuthenticationError included
             if "already exists" in str(error):
                 return None
@@ -152,7 +153,7 @@ class RayJob(Launcher):
                 return f"{self.target} is not ready for jobs yet"
             if "ray[default]" in str(error):
                 raise ClusterError(_NO_CLIENT) from error
-            raise ClusterError(f"{self.target} did not take the job: {_last_line(str(error))}") from error
+            raise ClusterError(f"{self.target} did not take the job: {mask(_last_line(str(error)))}") from error
         return None
 
     def status(self, job: str) -> JobStatus:

@@ -1,11 +1,9 @@
-import stat
-
 import pytest
 
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers._jobs_api import JobsAddress, open_to_everybody, refuse_redirection
 from orchestrator.launchers._ray_package import look_into
-from orchestrator.launchers._ray_token import find_token, write_token
+from orchestrator.launchers._ray_token import find_token
 
 
 @pytest.mark.parametrize(
@@ -27,9 +25,17 @@ def test_what_is_no_dashboard_is_refused(text):
         JobsAddress.parse(text)
 
 
-def test_a_password_in_an_address_is_refused_and_not_repeated():
-    with pytest.raises(UsageError) as caught:
-        JobsAddress.parse("http://ada:lovelace@host:8265")
+@pytest.mark.parametrize("text", ["http://ada:lovelace@host:8265", "ada:lovelace@host", "http://lovelace@host/path"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(text):
+    with pytest.raises(UsageError, match="a password on a command line") as caught:
+        JobsAddress.parse(text)
+    assert "lovelace" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["http://ada:lovelace@10.0.0.1:8265", "http://10.0.0.1/x?token=lovelace"])
+def test_a_password_in_the_environments_address_is_not_repeated(value):
+    with pytest.raises(UsageError, match=r"RAY_ADDRESS=http://.* is set") as caught:
+        refuse_redirection(JobsAddress.parse("http://10.0.0.2:8265"), {"RAY_ADDRESS": value})
     assert "lovelace" not in str(caught.value)
 
 
@@ -53,8 +59,8 @@ def test_a_token_is_found_where_ray_finds_it(tmp_path):
     assert find_token({}, tmp_path) is None
     (tmp_path / ".ray").mkdir()
     home = tmp_path / ".ray" / "auth_token"
-    write_token(home, "secret-of-home\n")
-    assert stat.S_IMODE(home.stat().st_mode) == 0o600
+    home.touch(mode=0o600)
+    home.write_text("secret-of-home\n")
     token = find_token({}, tmp_path)
     assert (token.value, token.warning) == ("secret-of-home", None)
     assert "secret-of-home" not in repr(token)
@@ -70,8 +76,20 @@ def test_a_token_is_found_where_ray_finds_it(tmp_path):
         UsageError, match="No such file or directory; put the cluster's token into a file that only you"
     ):
         find_token({"RAY_AUTH_TOKEN_PATH": str(tmp_path / "none")}, tmp_path)
-    with pytest.raises(UsageError, match="is there already"):
-        write_token(home, "another")
+
+
+@pytest.mark.parametrize("value", ["two words", "line\nbreak", "unit\x01", "\u00fcber", "a\u200bb"])
+def test_what_no_header_carries_is_no_token_and_is_not_repeated(tmp_path, value):
+    file = tmp_path / "token"
+    file.touch(mode=0o600)
+    file.write_text(value, encoding="utf-8")
+    for environ, source in (
+        ({"RAY_AUTH_TOKEN": value}, "RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_TOKEN_PATH": str(file)}, str(file)),
+    ):
+        with pytest.raises(UsageError, match=f"{source} holds a space, a line break or another character") as caught:
+            find_token(environ, tmp_path)
+        assert value not in str(caught.value)
 
 
 def test_a_package_holds_what_ray_would_take(tmp_path):
