@@ -27,11 +27,6 @@ SCRIPTS = (".py", ".sh")
 """Endings of arguments of a command that must be files."""
 
 
-def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
-    """Read and check the sweep file at `path`, as `load_parsed` does."""
-    return load_parsed(path, overrides).spec
-
-
 def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
     """Read and check the sweep file at `path`, `key=value` overrides applied.
 

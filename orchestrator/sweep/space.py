@@ -8,9 +8,6 @@ from random import Random
 
 from orchestrator.sweep.domains import Choice, Config, Constant, Hyperparameter, Int, Scalar
 
-RESERVED_PREFIX = "_"
-"""Names that begin with it belong to Stepladder (`config["_trial"]`)."""
-
 
 class Space(Mapping[str, Hyperparameter]):
     """Hyperparameters by name, ordered so that a condition's parents come before what depends on them.

@@ -12,7 +12,7 @@ from sweeps import SPACE, make_spec
 from orchestrator.curves.diagnosis import CurvePoint, CurveVerdict, diagnose
 from orchestrator.curves.remedy import learning_rate, remedy
 from orchestrator.demos import demo_names, write_demo
-from orchestrator.project.spec_files import load_spec
+from orchestrator.project.spec_files import load_parsed
 from orchestrator.sweep.space import Space
 from orchestrator.sweepfile.parse import parse
 
@@ -135,7 +135,7 @@ def test_the_learning_rate_is_the_one_that_was_used():
 @pytest.mark.parametrize("demo", demo_names())
 def test_whatever_is_proposed_for_a_shipped_sweep_its_file_accepts(demo, tmp_path: Path):
     file = write_demo(demo, tmp_path) / "sweep.yaml"
-    spec = load_spec(file)
+    spec = load_parsed(file).spec
     space, proposed = Space(spec.search_space), 0
     for number in range(2):
         config = space.draw(space.tunable, {}, Random(number))
@@ -143,7 +143,7 @@ def test_whatever_is_proposed_for_a_shipped_sweep_its_file_accepts(demo, tmp_pat
             found = remedy(shown(verdict, learning_rate(config), round(spec.fidelity.max)), spec, config)
             if found is not None:
                 proposed += 1
-                changed = load_spec(file, [found.change])
+                changed = load_parsed(file, [found.change]).spec
                 assert changed != spec
     assert proposed >= 6
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import SpecError, UsageError
-from orchestrator.project.spec_files import load_spec, space_finder, trainable_problem
+from orchestrator.project.spec_files import load_parsed, space_finder, trainable_problem
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """\
@@ -34,12 +34,12 @@ def folder(tmp_path):
 
 def refusal(path: Path, error: type[Exception] = SpecError, overrides: tuple[str, ...] = ()) -> str:
     with pytest.raises(error) as caught:
-        load_spec(path, overrides)
+        load_parsed(path, overrides)
     return str(caught.value)
 
 
 def test_a_sweep_file_is_read_with_what_it_names(folder):
-    spec = load_spec(folder / "sweep.yaml", ["budget.trials=9"])
+    spec = load_parsed(folder / "sweep.yaml", ["budget.trials=9"]).spec
     assert set(spec.search_space) == {"optimizer", "learning_rate", "momentum", "width"}
     assert spec.search_space["learning_rate"].provenance == "catalogue"
     assert spec.search_space["width"].provenance == "user"
@@ -74,7 +74,7 @@ def test_links_may_point_around_in_the_folder_but_not_out_of_it(folder, tmp_path
     sweep = folder / "sweep.yaml"
     text = SWEEP.replace("train.py", "linked.py").replace("mine.yaml", "linked.yaml")
     sweep.write_text(text)
-    assert load_spec(sweep).trainable == "linked.py:train"
+    assert load_parsed(sweep).spec.trainable == "linked.py:train"
     for inside, outside in (("linked.py", "train.py"), ("spaces/linked.yaml", "mine.yaml")):
         (folder / inside).unlink()
         (tmp_path / outside).write_text("def train(config): ...\n" if outside.endswith("py") else MINE)
@@ -89,7 +89,7 @@ def test_links_may_point_around_in_the_folder_but_not_out_of_it(folder, tmp_path
 
 def test_a_folder_that_is_itself_a_link_is_no_obstacle(folder, tmp_path):
     (tmp_path / "link").symlink_to(folder)
-    assert load_spec(tmp_path / "link" / "sweep.yaml").name == "digits"
+    assert load_parsed(tmp_path / "link" / "sweep.yaml").spec.name == "digits"
 
 
 def test_a_search_space_too_large_is_not_read_to_its_end(folder):
@@ -165,11 +165,11 @@ def test_a_training_file_that_is_no_file_is_refused(tmp_path):
 def test_planning_from_a_file_imports_nothing_heavy_in_a_fresh_process(folder):
     script = (
         "import sys; from pathlib import Path\n"
-        "from orchestrator.project.spec_files import load_spec\n"
+        "from orchestrator.project.spec_files import load_parsed\n"
         "from orchestrator.project.provenance import provenance\n"
         "from orchestrator.planning.compile import compile_plan\n"
         "from orchestrator.planning.estimate import estimate\n"
-        "path = Path(sys.argv[1]); spec = load_spec(path)\n"
+        "path = Path(sys.argv[1]); spec = load_parsed(path).spec\n"
         "plan = compile_plan(spec, provenance(path.parent, spec))\n"
         "assert estimate(plan, 8, 1.0).stages\n"
         "print(*sys.modules)\n"

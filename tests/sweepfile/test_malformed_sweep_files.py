@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import SpecError
-from orchestrator.project.spec_files import load_spec
+from orchestrator.project.spec_files import load_parsed
 
 VALID = """\
 name: digits
@@ -348,7 +348,7 @@ def folder(tmp_path, monkeypatch):
 def said(content: bytes) -> str:
     Path("sweep.yaml").write_bytes(content)
     with pytest.raises(SpecError) as caught:
-        load_spec(Path("sweep.yaml"))
+        load_parsed(Path("sweep.yaml"))
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -366,7 +366,7 @@ def test_what_is_no_text_is_refused_with_its_line(folder, content, message):
 
 def test_the_file_that_the_mistakes_are_made_in_is_valid(folder):
     (folder / "sweep.yaml").write_text(VALID)
-    assert load_spec(Path("sweep.yaml")).name == "digits"
+    assert load_parsed(Path("sweep.yaml")).spec.name == "digits"
 
 
 def test_all_mistakes_are_said_at_once_in_the_order_of_the_lines(folder):
