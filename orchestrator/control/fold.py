@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import assert_never
 
 from orchestrator import members
 from orchestrator.schedulers import Scheduler
@@ -83,7 +83,32 @@ class SweepState:
     def apply(self, event: ev.Event) -> None:
         """Take one record in."""
         self.last_t = event.t
-        _APPLY[type(event)](self, event)
+        match event:  # the frequent ones first
+            case ev.Reported():
+                self.take_report(event)
+                self.take_verdict(event)
+            case ev.Heartbeat():
+                self._heartbeat(event)
+            case ev.AttemptPlaced():
+                self._placed(event)
+            case ev.AttemptStarted():
+                self._attempt_started(event)
+            case ev.AttemptEnded():
+                self._attempt_ended(event)
+            case ev.TrialProposed():
+                self._proposed(event)
+            case ev.StageEntered():
+                self._stage_entered(event)
+            case ev.DriverStarted():
+                self._session(event)
+            case ev.DriverStopped():
+                self._stopped(event)
+            case ev.SpecAmended():
+                self._amended(event)
+            case ev.SweepPlanned():
+                raise ValueError("the log begins twice")
+            case _:
+                assert_never(event)
 
     def take_report(self, report: ev.Reported) -> bool:
         """Take the first half of a report in: values and rungs. Returns whether the scheduler finds the trial weak."""
@@ -187,10 +212,6 @@ class SweepState:
         attempt.seen_t = event.t
         attempt.node, attempt.gpu_ids = event.node or attempt.node, event.gpu_ids or attempt.gpu_ids
 
-    def _reported(self, event: ev.Reported) -> None:
-        self.take_report(event)
-        self.take_verdict(event)
-
     def _attempt_ended(self, event: ev.AttemptEnded) -> None:
         trial = self.trials[event.trial]
         attempt = trial.attempts[event.attempt]
@@ -224,9 +245,6 @@ class SweepState:
 
     def _stopped(self, event: ev.DriverStopped) -> None:
         self.stopped = event.reason
-
-    def _planned(self, _: ev.SweepPlanned) -> None:
-        raise ValueError("the log begins twice")
 
     def _see(self, value: float) -> None:
         goal = self.plan.goal
@@ -267,18 +285,3 @@ def _charge(spend: Spend, seconds: float, spec: SweepSpec) -> None:
     spend.worker_s += seconds
     spend.gpu_hours += seconds / 3600 * spec.resources.gpus
     spend.cpu_hours += seconds / 3600 * spec.resources.cpus
-
-
-_APPLY: dict[type, Callable[[SweepState, Any], None]] = {
-    ev.SweepPlanned: SweepState._planned,  # noqa: SLF001 - the table belongs to the class
-    ev.DriverStarted: SweepState._session,  # noqa: SLF001
-    ev.SpecAmended: SweepState._amended,  # noqa: SLF001
-    ev.StageEntered: SweepState._stage_entered,  # noqa: SLF001
-    ev.TrialProposed: SweepState._proposed,  # noqa: SLF001
-    ev.AttemptStarted: SweepState._attempt_started,  # noqa: SLF001
-    ev.AttemptPlaced: SweepState._placed,  # noqa: SLF001
-    ev.Reported: SweepState._reported,  # noqa: SLF001
-    ev.AttemptEnded: SweepState._attempt_ended,  # noqa: SLF001
-    ev.Heartbeat: SweepState._heartbeat,  # noqa: SLF001
-    ev.DriverStopped: SweepState._stopped,  # noqa: SLF001
-}
