@@ -7,7 +7,6 @@ RECORD is a file of JSON: `holder` (this process, as the lease describes one) an
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -30,7 +29,7 @@ class Attended(msgspec.Struct):
         """Replace the record."""
         new = path.with_suffix(".new")
         new.write_bytes(msgspec.json.encode(self))
-        os.replace(new, path)  # noqa: PTH105 - atomic, and says so
+        new.replace(path)
 
 
 def main(record: Path, command: list[str]) -> int:

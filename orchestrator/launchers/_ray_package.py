@@ -59,7 +59,7 @@ def look_into(folder: Path, excludes: Sequence[str]) -> Package:
     wanted = [*ray_constants.get_runtime_env_default_excludes(), *excludes]
     with_gitignore = os.environ.get(ray_constants.RAY_RUNTIME_ENV_IGNORE_GITIGNORE, "0") != "1"
     skipped = packaging._get_excludes(folder, wanted)  # noqa: SLF001 - the rules that the upload will follow
-    packaging._dir_travel(  # noqa: SLF001
+    packaging._dir_travel(  # noqa: SLF001 - likewise
         folder,
         [skipped],
         take,

@@ -169,7 +169,7 @@ class Bridge:
         """Keep an exception out of Tune's loop, which would wrap it in text; the host raises it at the end."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - whatever it is, the host raises it
             self.fail(error)
 
     def _started(self, step: StartTrial | ResumeTrial) -> LiveAttempt:
