@@ -82,12 +82,12 @@ def send(
     draw = os.urandom(2).hex()
     submission = sending.make_submission(plan, sweep_file, overrides, launcher, options, time.time(), draw)
     launch = launcher.render(submission)
-    for line in launcher.contents(submission):
+    for line in launcher.contents(submission) or ():
         _say(line)
     if dry_run:
         _show_launch(launch)
         return
-    for warning in launcher.probe(insecure=options.insecure):
+    for warning in launcher.probe(insecure=options.insecure) or ():
         _say(warning)
     if options.check_s and (found := launcher.preflight(submission, options.check_s)):
         _say(found.rstrip())

@@ -138,11 +138,10 @@ class Ladder(ABC):
             proposal = self.draw(number, repetition, trials)
             if proposal is None or not self.is_tried(proposal.config):
                 return proposal
-        return self.leftover(number, trials)
+        return self.leftover(number, trials) or self.untried(number, self.tuned)
 
-    def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:  # noqa: ARG002 - for members to use
-        """Return some configuration that was not tried, after `REDRAWS` draws found none; None when there is none."""
-        return self.untried(number, self.tuned)
+    def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Return a configuration that was not tried, after `REDRAWS` draws found none; None: whichever there is."""
 
     def is_tried(self, config: Config) -> bool:
         """Say whether a trial has this configuration."""
@@ -181,7 +180,7 @@ class Ladder(ABC):
             return None
         learned = self.standings.finished.total() if finished is None else finished
         move = "model" if self.follows_model(learned, searcher) else "uniform"
-        guidance = searcher.guidance(request, history)
+        guidance = searcher.guidance(request, history) or Guidance()
         return self._guided(self.proposal(number, config, move, block, parent), guidance, history)
 
     def searcher_of(self, stage: StagePlan) -> Searcher:

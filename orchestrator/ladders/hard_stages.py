@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from orchestrator.ladders import Asking, Ladder, Proposal
 from orchestrator.ladders._moves import StageDraws
 from orchestrator.searchers import Searcher
@@ -28,7 +30,8 @@ class HardStages(Ladder):
         self._staged = StageDraws(self)
 
     @classmethod
-    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:  # noqa: ARG003
+    @override
+    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:
         """Return the user's blocks as they are."""
         return tuple(blocks)
 
@@ -38,12 +41,13 @@ class HardStages(Ladder):
         return next((proposal for proposal in drawn if proposal is not None), None)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
-        """Return something that was not tried: in the stage's block, else in the next ones', else anywhere."""
+        """Return something that was not tried in the stage's block, else in the next ones'."""
         parent = self._staged.held(trials)
         left = (self.untried(number, stage.tune, parent) for stage in self._from_stage_of(number))
-        return next((proposal for proposal in left if proposal is not None), None) or super().leftover(number, trials)
+        return next((proposal for proposal in left if proposal is not None), None)
 
-    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+    @override
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:
         """Return the stage's searcher, as if trials ended in the order of their numbers."""
         return [self._staged.asking(stage_of(self.plan, number), finished)]
 

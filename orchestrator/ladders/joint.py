@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from orchestrator.ladders import Asking, Ladder, Proposal, union
 from orchestrator.ladders._moves import JointOptions, joint_asking, joint_draw
 from orchestrator.sweep.plan import StagePlan
@@ -23,7 +25,8 @@ class Joint(Ladder):
     enumerable: ClassVar[bool] = True
 
     @classmethod
-    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:  # noqa: ARG003
+    @override
+    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:
         """Return one stage of everything."""
         return (StagePlan(name="joint", tune=union(blocks), share=1.0),)
 
@@ -31,7 +34,8 @@ class Joint(Ladder):
         """Draw everything, around the defaults or by the searcher."""
         return joint_draw(self, self.options, number, repetition, trials)
 
-    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+    @override
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:
         """Return the chance that the draw is the searcher's."""
         return [joint_asking(self, self.options, number, finished)]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from orchestrator.ladders import Asking, Ladder, Proposal, union
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Trial
@@ -14,21 +16,25 @@ class Random(Ladder):
     """Draws uniformly on the scales of the hyperparameters."""
 
     @classmethod
-    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:  # noqa: ARG003
+    @override
+    def stages(cls, blocks: Sequence[StagePlan], options: Any) -> tuple[StagePlan, ...]:
         """Return one stage of everything."""
         return (StagePlan(name="random", tune=union(blocks), share=1.0),)
 
     @classmethod
-    def searcher_blocks(cls, stages: Sequence[StagePlan]) -> list[tuple[str, ...]]:  # noqa: ARG003
+    @override
+    def searcher_blocks(cls, stages: Sequence[StagePlan]) -> list[tuple[str, ...]]:
         """Return no block: no searcher is asked."""
         return []
 
-    def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:  # noqa: ARG002
+    @override
+    def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
         """Draw everything uniformly."""
         config = self.space.draw(self.tuned, {}, self.coin(number, repetition, "draw"))
         return self.proposal(number, config, "uniform", self.tuned, None)
 
-    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+    @override
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:
         """Return none."""
         return []
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from orchestrator.ladders import Asking, Ladder, Proposal, own_stage, scaled
 from orchestrator.ladders._moves import JointOptions, StageDraws, joint_asking, joint_draw
@@ -58,12 +59,12 @@ class ScreenStagesJoint(Ladder):
         return drawn or joint_draw(self, self.options, number, repetition, trials)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
-        """Return something that was not tried: in the stage's block, else anywhere."""
+        """Return something that was not tried in the stage's block."""
         stage = stage_of(self.plan, number)
-        found = self.untried(number, stage.tune, self._staged.held(trials)) if self._is_staged(stage) else None
-        return found or super().leftover(number, trials)
+        return self.untried(number, stage.tune, self._staged.held(trials)) if self._is_staged(stage) else None
 
-    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:  # noqa: ARG002
+    @override
+    def askings(self, number: int, reported: int, finished: int) -> list[Asking]:
         """Return the stage's searcher, as if trials ended in the order of their numbers, or the sweep's by chance."""
         stage = stage_of(self.plan, number)
         if self._is_staged(stage):

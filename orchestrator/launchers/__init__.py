@@ -144,27 +144,24 @@ class Launcher(ABC):
         Raises UsageError where this kind of cluster cannot take the submission.
         """
 
-    def contents(self, submission: Submission) -> list[str]:  # noqa: ARG002
+    def contents(self, submission: Submission) -> list[str] | None:
         """Say what would be uploaded, one line each; reads this machine, contacts nothing.
 
-        Raises UsageError where the cluster would not take it. Empty where nothing is uploaded.
+        Raises UsageError where the cluster would not take it. None where nothing is uploaded.
         """
-        return []
 
-    def probe(self, *, insecure: bool) -> list[str]:  # noqa: ARG002
-        """Ask the cluster whether it answers and who may use it; returns warnings, one line each.
+    def probe(self, *, insecure: bool) -> list[str] | None:
+        """Ask the cluster whether it answers and who may use it; returns warnings, one line each, None without any.
 
         Raises ClusterError where it does not answer or refuses us, and where it is open to everybody although not on
         this machine, unless `insecure`.
         """
-        return []
 
-    def preflight(self, submission: Submission, patience_s: float) -> str:  # noqa: ARG002
+    def preflight(self, submission: Submission, patience_s: float) -> str | None:
         """Try on the cluster, in `patience_s`, what the sweep will need there; returns what was found, as text.
 
-        Raises ClusterError where something would fail. Empty where this kind of cluster cannot be tried before.
+        Raises ClusterError where something would fail. None where this kind of cluster cannot be tried before.
         """
-        return ""
 
     @abstractmethod
     def submit(self, submission: Submission, launch: Launch, place: Path) -> str:

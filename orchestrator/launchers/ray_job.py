@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._jobs_api import (
@@ -108,7 +110,8 @@ class RayJob(Launcher):
             )
         return printed
 
-    def submit(self, submission: Submission, launch: Launch, place: Path) -> str:  # noqa: ARG002
+    @override
+    def submit(self, submission: Submission, launch: Launch, place: Path) -> str:
         """Upload the folder and start the job; one that is there already counts as started."""
         entrypoint = shlex.join(submission.command)
         self._send(submission, launch.job_id, entrypoint, submission.driver_cpus, _metadata(submission))

@@ -38,9 +38,8 @@ class Scheduler(ABC):
         """Return the brackets of rungs that a plan shows; rungs lie on the grid of reports, below the full training."""
 
     @classmethod
-    def survival(cls, fidelity: Fidelity) -> float | None:  # noqa: ARG003
+    def survival(cls, fidelity: Fidelity) -> float | None:
         """Return the part of the trials that goes on after each rung ideally; None where the curves alone say so."""
-        return None
 
     @abstractmethod
     def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:

@@ -16,6 +16,7 @@ from math import ceil, inf
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from orchestrator.schedulers import Scheduler, rungs
 from orchestrator.schedulers._rungs import TOLERANCE, percentile, require_finite, rung_at
@@ -56,7 +57,8 @@ class MedianScheduler(Scheduler):
         self._ranked: defaultdict[float, list[float]] = defaultdict(list)
 
     @classmethod
-    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:  # noqa: ARG003 - they set no rungs
+    @override
+    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:
         """Return one bracket whose rungs, where it judges, are the reports from the first rung on, thinned to 100."""
         first = next(iter(rungs(fidelity)), fidelity.max)
         step = fidelity.every * max(1, ceil((fidelity.max - first) / fidelity.every / MOST_RUNGS - TOLERANCE))

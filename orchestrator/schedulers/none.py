@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from orchestrator.schedulers import Scheduler
 from orchestrator.schedulers._rungs import require_finite
 from orchestrator.sweep.domains import Record
@@ -15,11 +17,13 @@ class NoScheduler(Scheduler):
     """Never stops a trial."""
 
     @classmethod
-    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:  # noqa: ARG003 - no choice to make
+    @override
+    def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:
         """Return one bracket without rungs."""
         return (Bracket(rungs=(), share=1.0),)
 
-    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:  # noqa: ARG002 - one bracket
+    @override
+    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
         """Return False. Raises ValueError for a value that is not finite."""
         require_finite(trial, fidelity, value)
         return False

@@ -54,7 +54,7 @@ class Guidance:
 
 
 class Searcher(ABC):
-    """Proposes values for a block."""
+    """Proposes values for a block. What a member does not override answers None: nothing beside its proposals."""
 
     class Options(Record):
         """Options of the sweep file; a member overrides it."""
@@ -80,21 +80,18 @@ class Searcher(ABC):
         missing, one that they activate has a value.
         """
 
-    def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance:  # noqa: ARG002 - for members to use
-        """Return what goes with the proposal for this request: like it, a function of request and trials alone."""
-        return Guidance()
+    def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance | None:
+        """Return what goes with the proposal for this request, None for nothing: a function of the two alone."""
 
-    def training_end(self, learned: int, first_rung: float | None) -> float | None:  # noqa: ARG002 - for members to use
+    def training_end(self, learned: int, first_rung: float | None) -> float | None:
         """Return where it has trainings end that it asks for while it can learn from `learned` trials; None: full ones.
 
         What `guidance` asks for, known without the trials: a plan counts on it.
         """
-        return None
 
     @classmethod
-    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Record) -> list[str]:  # noqa: ARG003
-        """List why this searcher cannot serve these blocks of this space; empty when it can. Called by `check`."""
-        return []
+    def problems(cls, space: Space, blocks: Sequence[tuple[str, ...]], options: Record) -> list[str] | None:
+        """List why this searcher cannot serve these blocks of this space; None or empty when it can. For `check`."""
 
 
 def make_searcher(member: Member, space: Space, goal: Literal["maximize", "minimize"]) -> Searcher:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.searchers._listed import canonical
@@ -41,7 +42,8 @@ class GridSearcher(Searcher):
         super().__init__(space, goal, options)
         self._values = {name: self._axis(name, domain) for name, domain in space.items()}
 
-    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    @override
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return row `position`; None behind the last."""
         if request.position >= self.rows(request.block, request.held):
             return None

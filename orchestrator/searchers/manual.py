@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import override
 
 from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.searchers._listed import canonical
@@ -32,7 +33,8 @@ class ManualSearcher(Searcher):
 
     options: Options
 
-    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    @override
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return entry `position`, of it what belongs to the block; None behind the last."""
         if request.position >= len(self.options.configs):
             return None

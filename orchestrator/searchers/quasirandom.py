@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from typing_extensions import override
+
 from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Trial
@@ -17,7 +19,8 @@ from orchestrator.sweep.trial import Trial
 class QuasirandomSearcher(Searcher):
     """Goes along a Sobol sequence; blind to results."""
 
-    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    @override
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return point `position` of the block's sequence."""
         names = [name for name in self.space if name in request.block]
         units = self._point(names, request)

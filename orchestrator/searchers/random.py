@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import Trial
@@ -12,7 +14,8 @@ from orchestrator.sweep.trial import Trial
 class RandomSearcher(Searcher):
     """Draws the block uniformly (Bergstra and Bengio 2012); blind to results."""
 
-    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002 - blind to them
+    @override
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return a uniform draw of the block."""
         return self.space.draw(request.block, request.held, request.random())
 

@@ -233,11 +233,11 @@ class Constant(_Described):
         """The value: a constant is its own default."""
         return self.value
 
-    def from_unit(self, unit: float) -> Scalar:  # noqa: ARG002 - every domain answers the same call
-        """Return the value, wherever `unit` lies."""
+    def from_unit(self, _unit: float) -> Scalar:
+        """Return the value, wherever the unit lies."""
         return self.value
 
-    def to_unit(self, value: Scalar) -> float:  # noqa: ARG002 - every domain answers the same call
+    def to_unit(self, _value: Scalar) -> float:
         """Return the middle of the unit interval."""
         return 0.5
 

@@ -214,7 +214,7 @@ def _misfits(spec: SweepSpec) -> Complaints:
         yield ("stages",), str(error).removeprefix("stages: ")
         return
     space, blocks = Space(spec.search_space), ladder.searcher_blocks([plan for plan in plans if plan.searcher is None])
-    for text in searcher.problems(space, blocks, searcher.Options.model_validate(spec.searcher.options)):
+    for text in searcher.problems(space, blocks, searcher.Options.model_validate(spec.searcher.options)) or ():
         yield ("searcher",), text
     by_stage = {plan.name for plan in plans if plan.searcher is not None}
     for path, member in _stage_searchers(spec):
@@ -224,7 +224,7 @@ def _misfits(spec: SweepSpec) -> Complaints:
             yield path, f"{spec.search.name} searches all stages as one; drop it here, or choose another `search`"
             continue
         own = members.load(PACKAGES["searcher"], member.name)
-        for text in own.problems(space, [stage.tune], own.Options.model_validate(member.options)):
+        for text in own.problems(space, [stage.tune], own.Options.model_validate(member.options)) or ():
             yield path, text
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from pydantic.json_schema import GenerateJsonSchema
+from typing_extensions import override
 
 from orchestrator import members
 from orchestrator.planning.compile import PACKAGES
@@ -26,7 +27,8 @@ _DOMAINS: tuple[type[Record], ...] = (Float, Int, Choice, Constant)
 class _Untitled(GenerateJsonSchema):
     """Leaves out titles, which only repeat the keys."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is pydantic's
+    @override
+    def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 

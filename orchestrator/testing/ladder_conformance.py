@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from orchestrator.ladders import Ladder, Proposal
 from orchestrator.searchers import ProposalRequest, Searcher
 from orchestrator.sweep.domains import Choice, Config, Float, Int
@@ -50,7 +52,8 @@ EndTrial = Callable[[Trial], None]
 class UniformSearcher(Searcher):
     """Draws uniformly and learns nothing."""
 
-    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002
+    @override
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Draw the block."""
         return self.space.draw(request.block, request.held, request.random())
 
@@ -67,7 +70,8 @@ class ListingSearcher(Searcher):
 
     enumerates = True
 
-    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:  # noqa: ARG002
+    @override
+    def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return the entry at the position."""
         if request.position >= 5:
             return None

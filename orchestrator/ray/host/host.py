@@ -156,7 +156,7 @@ def _signals_to(leave: Callable[[str], None]) -> Iterator[None]:
         yield
         return
 
-    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's call
+    def handle(number: int, _frame: FrameType | None) -> None:
         _restore({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL})
         leave(signal.Signals(number).name)
 

@@ -24,6 +24,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.registry import register_trainable
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
+from typing_extensions import override
 
 from orchestrator.ray.host.bridge import Bridge, LiveAttempt
 from orchestrator.ray.host.bundles import bundles_of, strategy_of
@@ -77,20 +78,24 @@ class SweepScheduler(FIFOScheduler):
         self._bridge = bridge
         self._trials = trials
 
-    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Tune's call
+    @override
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
         stop = self._bridge.must_stop(trial.trial_id, result[REPORT_KEY])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
-    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:  # noqa: ARG002
+    @override
+    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
         """Take the end of a training that returned, or obeyed a STOP."""
         self._bridge.finished(trial.trial_id)
 
-    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:  # noqa: ARG002
+    @override
+    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Take the end of a trial that no worker had taken yet."""
         self._bridge.ended(trial.trial_id, Outcome.INTERRUPTED)
 
-    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:  # noqa: ARG002
+    @override
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
         """Return the oldest trial that waits, as FIFO does, without walking through all that have ended."""
         return next((trial for trial in self._trials.values() if trial.status == TuneTrial.PENDING), None)
 
@@ -148,7 +153,8 @@ class SweepRun(TuneController):
                 self._bridge.ended(key, Outcome.LOST, "Ray Tune ended the trial without a word")
                 del self._attempts[key]
 
-    def _update_trial_queue(self, blocking: bool = False, timeout: int = 0) -> bool:  # noqa: ARG002 - Tune's call
+    @override
+    def _update_trial_queue(self, blocking: bool = False, timeout: int = 0) -> bool:
         # With nothing alive Tune waits here up to 600 s, asking once a second, deaf to everything else.
         added = bool(super()._update_trial_queue(blocking=False))
         if blocking and not added:
