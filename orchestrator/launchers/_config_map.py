@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
+import io
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted  # Kubernetes reads YAML 1.1: `on` is no word
+from ruamel.yaml.scalarstring import LiteralScalarString as Literal
 
 from orchestrator.errors import UsageError
 
@@ -16,6 +20,7 @@ LIMIT_BYTES = 900_000
 _SKIPPED = {"__pycache__", "venv"}
 _LITERAL = re.compile(r"[^\s](?:[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]*[^\s])?\n")
 _SWEEP = "plan.json"
+_NEVER_FOLDED = 2**31
 
 
 def code_files(folder: Path) -> dict[str, bytes]:
@@ -50,18 +55,20 @@ def keys(paths: Mapping[str, bytes]) -> dict[str, str]:
 
 def manifest(name: str, files: Mapping[str, bytes]) -> str:
     """Return the ConfigMap in YAML: plain text readable, anything else in base64."""
-    text, binary = [], []
+    text: dict[str, str] = {}
+    binary: dict[str, str] = {}
     for path, key in keys(files).items():
         readable = _readable(files[path])
         if readable is None:
-            binary.append(f"  {json.dumps(key)}: {json.dumps(base64.b64encode(files[path]).decode())}")
+            binary[Quoted(key)] = Quoted(base64.b64encode(files[path]).decode())
         else:
-            lines = "\n".join(f"    {line}" if line else "" for line in readable.splitlines())
-            text.append(f"  {json.dumps(key)}: |\n{lines}")
-    parts = ["apiVersion: v1", "kind: ConfigMap", f"metadata: {{ name: {json.dumps(name)} }}"]
-    parts += ["data:", *text] if text else []
-    parts += ["binaryData:", *binary] if binary else []
-    return "\n".join(parts) + "\n"
+            text[Quoted(key)] = Literal(readable)
+    parts = {"data": text, "binaryData": binary}
+    document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": Quoted(name)}}
+    writer, written = YAML(), io.StringIO()
+    writer.width = _NEVER_FOLDED
+    writer.dump(document | {part: held for part, held in parts.items() if held}, written)
+    return written.getvalue()
 
 
 def _readable(content: bytes) -> str | None:

@@ -34,7 +34,8 @@ def test_code_is_readable_in_the_manifest():
     assert manifest("code", {"train.py": b"def train(config):\n\n    return 1\n"}) == (
         "apiVersion: v1\n"
         "kind: ConfigMap\n"
-        'metadata: { name: "code" }\n'
+        "metadata:\n"
+        '  name: "code"\n'
         "data:\n"
         '  "train.py": |\n'
         "    def train(config):\n"
