@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -143,3 +144,12 @@ def named(node: ast.stmt) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     names = [node.name] if isinstance(node, ast.ClassDef) else [getattr(target, "id", "") for target in targets]
     return [name for name in names if name != name.upper() and name[:1].isupper()]
+
+
+@pytest.mark.parametrize("folder", ["orchestrator", "scripts", "tests"])
+def test_every_exception_from_the_linter_has_its_reason_beside_it(folder: str):
+    files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "format_1" not in path.parts]
+    texts = {path: path.read_text() for path in files if path.suffix == ".py" or folder == "scripts"}
+    mark = re.compile(r"# noqa(?!: [A-Z]+[0-9]+ - \w)")
+    found = {path: [line for line in text.splitlines() if mark.search(line)] for path, text in texts.items()}
+    assert {path: lines for path, lines in found.items() if lines and path.name != Path(__file__).name} == {}

@@ -1,8 +1,9 @@
 """How several callers agree on one of them by objects that are put once and never changed. Pure: it yields operations.
 
-An object store's plain put overwrites, pyarrow offers no conditional one, and not every store that speaks S3 enforces it
-between concurrent writers; so "only if none is there" needs an agreement. This one is Paxos with the list of objects as
-its only acceptor (as Disk Paxos with one disk: Gafni & Lamport, Distributed Computing 16, 2003). A caller with ballot b (a number, then its own name) does
+An object store's plain put overwrites, pyarrow offers no conditional one, and not every store that speaks S3 enforces
+one between concurrent writers; so "only if none is there" needs an agreement. This one is Paxos with the list of
+objects as its only acceptor (as Disk Paxos with one disk: Gafni & Lamport, Distributed Computing 16, 2003). A caller
+with ballot b (a number, then its own name) does
 
     1. put promise(b); list. Any mark of a ballot above b: begin again with a higher number, after a random pause.
     2. w = the winner in the accept mark with the highest ballot listed; itself where there is none.

@@ -40,6 +40,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "optuna": ("searchers", "results.sinks"),
     "pyarrow": ("storage", "results", "ray.worker"),
     "torch": ("training", "rules._inspection", "demos"),
+    "httpx": ("launchers",),
     "rich": ("views", "cli"),
     "typer": ("cli",),
     "pandas": ("notebook",),

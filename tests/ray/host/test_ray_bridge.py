@@ -37,7 +37,7 @@ class Sweep:
         self.disk = Disk()
         plan = make_plan(**({"budget": {"trials": 3}, "scheduler": "none"} | changes))
         self.state = SweepState(ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")))
-        clock: Callable[[], float] = lambda: self.now  # noqa: E731
+        clock: Callable[[], float] = lambda: self.now  # noqa: E731 - the annotation is the point
         self.controller = Controller(self.state, self.disk, clock)
         self.bridge = Bridge(self.controller, Location.parse("/sweep"), clock)
 
