@@ -6,9 +6,13 @@ from orchestrator.control.fold import SweepState
 from orchestrator.sweep.event import StageEntered
 
 
-def stage_entries(state: SweepState, stage: str, t: float) -> list[StageEntered]:
-    """Return the record of entering `stage` at `t` seconds since the epoch; none if it was entered before."""
+def stage_entries(state: SweepState, stage: str, t: float, m: float | None = None) -> list[StageEntered]:
+    """Return the record of entering `stage`; none if it was entered before.
+
+    The moment is `t` seconds since the epoch and `m` by the writing driver's monotonic clock.
+    """
     if stage in state.stages_entered:
         return []
     leading = state.leader()
-    return [StageEntered(t, stage, leading.number if leading else None, leading.value if leading else None)]
+    incumbent, value = (None, None) if leading is None else (leading.number, leading.value)
+    return [StageEntered(t, stage, incumbent, value, m=m)]

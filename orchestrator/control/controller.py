@@ -12,13 +12,15 @@ most, provided `tick` is called a few times a second.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
+from orchestrator.control.caps import reached_cap
 from orchestrator.control.carry import stage_entries
 from orchestrator.control.fold import SweepState
 from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.ladders import Proposal
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Config
@@ -46,17 +48,26 @@ class Controller:
         journal: Journal,
         clock: Callable[[], float],
         check_lease: Callable[[], None] = lambda: None,
+        *,
+        monotonic: Callable[[], float | None] = lambda: None,
     ) -> None:
+        """Go on from `state`.
+
+        `clock` says seconds since the epoch; `monotonic` seconds that nobody sets back, which every record keeps beside
+        them (without one, none does). `check_lease` raises LeaseLostError once another driver has the sweep.
+        """
         self.state = state
         self.stop_requested: str | None = None
         self.drain_requested: str | None = None
         self._journal = journal
         self._clock = clock
+        self._monotonic = monotonic
         self._check_lease = check_lease
         self._ladder = make_ladder(state.plan)
         self._exhausted = False
         self._superseded: list[str] = []
         self._removable: list[str] = []
+        self._causes: dict[int, str] = {}
         self._dirty_since: float | None = None
         self._last_heartbeat = clock()
         self._session_t = clock()
@@ -73,10 +84,17 @@ class Controller:
             reason = "exhausted" if self._exhausted else "finished"
         return Wait() if self.state.open else Done(reason)
 
-    def on_placed(self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None) -> None:
-        """Take note that a worker took the attempt: spend begins. May be called again to add the node."""
+    def on_placed(
+        self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None,
+        reserved_t: float | None = None,
+    ) -> None:  # fmt: skip
+        """Take note that a worker took the attempt: spend begins. May be called again to add the node.
+
+        `reserved_t` is when the cluster had set its resources aside, seconds since the epoch, where the host knows.
+        """
         if self._is_current(trial, attempt):
-            self._write(ev.AttemptPlaced(self._clock(), trial, attempt, node, gpu_ids))
+            placed = (self._clock(), trial, attempt, node, gpu_ids, reserved_t)
+            self._write(ev.AttemptPlaced(*placed, m=self._monotonic()))
 
     def on_report(self, report: Report) -> Verdict:
         """Judge a report. A report of an attempt that is over, or of one that was told to stop, is answered STOP."""
@@ -87,27 +105,28 @@ class Controller:
             return Verdict.STOP
         if report.fidelity <= trial.attempt.fidelity:
             return Verdict.CONTINUE  # said twice; (trial, attempt, fidelity) is a key
-        now = self._clock()
-        event = ev.Reported(
-            now, report.trial, report.attempt, report.fidelity, _spelled(report.metrics), report.checkpoint
-        )
+        now, metrics = self._clock(), ev.spelled(report.metrics)
+        said = (now, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
+        event = ev.Reported(*said, m=self._monotonic())
         if report.checkpoint and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
             self._superseded.append(trial.checkpoint)
-        weak = self.state.take_report(event)
-        stop = self._stop_reason(report, weak, now)
+        judgement = self.state.take_report(event)
+        stop = self._stop_reason(report, judgement is not None and judgement.weak, now)
+        if stop is not None or judgement is not None:
+            event = ev.Reported(*said, stop, judgement, m=event.m)
+            self.state.take_verdict(event)
+        self._append(event, now)
         if stop is None:
-            self._append(event, now)
             return Verdict.CONTINUE
-        judged = ev.Reported(now, report.trial, report.attempt, report.fidelity, event.metrics, report.checkpoint, stop)
-        self.state.take_verdict(judged)
-        self._append(judged, now)
         self.commit()
         return Verdict.STOP
 
     def on_attempt_end(self, trial: int, attempt: int, outcome: Outcome, error: str | None = None) -> None:
         """Take note that an attempt is over. Telling it twice changes nothing."""
         if self._is_current(trial, attempt):
-            self._write(ev.AttemptEnded(self._clock(), trial, attempt, outcome, error))
+            cause = self._cause(trial, outcome)
+            ended = (self._clock(), trial, attempt, outcome, error)
+            self._write(ev.AttemptEnded(*ended, cause=cause, m=self._monotonic()))
             self.commit()
 
     def tick(self) -> None:
@@ -115,7 +134,8 @@ class Controller:
         now = self._clock()
         if now - self._last_heartbeat >= HEARTBEAT_S:
             self._last_heartbeat = now
-            self._write(ev.Heartbeat(now, [(t.number, t.attempt.number) for t in self._placed()]))
+            running = [(trial.number, trial.attempt.number) for trial in self._placed()]
+            self._write(ev.Heartbeat(now, running, m=self._monotonic()))
         if self._dirty_since is not None and now - self._dirty_since >= COMMIT_S:
             self.commit()
 
@@ -146,15 +166,22 @@ class Controller:
 
         That is what runs once a cap is reached, and what still waits for a worker once the sweep drains.
         """
-        capped, drains = self._cap() is not None, self.drain_requested is not None
-        attempts = [(trial.number, trial.attempt) for trial in self.state.open.values()]
-        return [(number, a.number) for number, a in attempts if (drains if a.placed_t is None else capped)]
+        capped, drains = self._cap(), self.drain_requested
+        found = []
+        for trial in self.state.open.values():
+            cause = drains if trial.attempt.placed_t is None else capped
+            if cause is not None:
+                self._causes.setdefault(trial.number, cause)
+                found.append((trial.number, trial.attempt.number))
+        return found
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves; open attempts are ended as interrupted."""
         for trial in list(self.state.open.values()):
-            self._write(ev.AttemptEnded(self._clock(), trial.number, trial.attempt.number, Outcome.INTERRUPTED))
-        self._write(ev.DriverStopped(self._clock(), reason))
+            cause = self._cause(trial.number, Outcome.INTERRUPTED) or reason
+            ended = (self._clock(), trial.number, trial.attempt.number, Outcome.INTERRUPTED)
+            self._write(ev.AttemptEnded(*ended, cause=cause, m=self._monotonic()))
+        self._write(ev.DriverStopped(self._clock(), reason, m=self._monotonic()))
         self.commit()
 
     def _start(self) -> StartTrial | None:
@@ -166,31 +193,18 @@ class Controller:
         if proposal is None:
             self._exhausted = True
             return None
-        now = self._clock()
-        for entry in stage_entries(state, proposal.stage, now):
+        now, m = self._clock(), self._monotonic()
+        for entry in stage_entries(state, proposal.stage, now, m):
             self._write(entry)
-        bracket = state.scheduler.bracket_of(number)
-        self._write(
-            ev.TrialProposed(
-                now,
-                number,
-                proposal.config,
-                proposal.stage,
-                proposal.move,
-                list(proposal.block),
-                proposal.parent,
-                bracket,
-                list(proposal.notes),
-                proposal.max_fidelity,
-            )
-        )
-        self._write(ev.AttemptStarted(now, number, 0))
+        self._write(_proposed(proposal, number, state.scheduler.bracket_of(number), now, m))
+        self._write(ev.AttemptStarted(now, number, 0, m=m))
         self.commit()
         return StartTrial(*self._start_details(state.trials[number]))
 
     def _resume(self, trial: Trial) -> ResumeTrial:
         fidelity = trial.checkpoint_fidelity if trial.checkpoint else 0.0
-        self._write(ev.AttemptStarted(self._clock(), trial.number, len(trial.attempts), trial.checkpoint, fidelity))
+        started = (self._clock(), trial.number, len(trial.attempts), trial.checkpoint, fidelity)
+        self._write(ev.AttemptStarted(*started, m=self._monotonic()))
         self.commit()
         return ResumeTrial(*self._start_details(trial))
 
@@ -222,7 +236,19 @@ class Controller:
         most = self.state.trials[report.trial].max_fidelity
         if most is not None and report.fidelity >= most:
             return StopReason.SHORT
-        return StopReason.BUDGET if self._closed(now) is not None else None
+        closed = self._closed(now)
+        if closed is None:
+            return None
+        self._causes[report.trial] = closed
+        return StopReason.BUDGET
+
+    def _cause(self, trial: int, outcome: Outcome) -> str | None:
+        """Return why an attempt that ends so was ended from outside; None where it ended by itself or was judged."""
+        known = self._causes.pop(trial, None)
+        if outcome is Outcome.INTERRUPTED:
+            return known or self._closed() or self.drain_requested
+        told = self.state.trials[trial].state is TrialState.INTERRUPTED
+        return known if told and outcome in {Outcome.STOPPED, Outcome.RETURNED} else None
 
     def _closed(self, now: float | None = None) -> str | None:
         return self.stop_requested or self._cap(now)
@@ -235,16 +261,7 @@ class Controller:
         return self.drain_requested if is_left else None
 
     def _cap(self, now: float | None = None) -> str | None:
-        budget = self.state.plan.spec.budget
-        now = self._clock() if now is None else now
-        if budget.wall is not None and now - self._session_t >= budget.wall:
-            return "wall"
-        if budget.gpu_hours is None and budget.cpu_hours is None:
-            return None
-        spend = self.state.spend_at(now)
-        if budget.gpu_hours is not None and spend.gpu_hours >= budget.gpu_hours:
-            return "gpu_hours"
-        return "cpu_hours" if budget.cpu_hours is not None and spend.cpu_hours >= budget.cpu_hours else None
+        return reached_cap(self.state, self._clock() if now is None else now, self._session_t)
 
     def _is_current(self, trial: int, attempt: int) -> bool:
         known = self.state.trials[trial]
@@ -263,7 +280,19 @@ class Controller:
             self._dirty_since = now
 
 
-def _spelled(metrics: Mapping[str, float]) -> dict[str, float | str]:
-    if all(map(math.isfinite, metrics.values())):
-        return dict(metrics)
-    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
+def _proposed(proposal: Proposal, number: int, bracket: int, t: float, m: float | None) -> ev.TrialProposed:
+    return ev.TrialProposed(
+        t,
+        number,
+        proposal.config,
+        proposal.stage,
+        proposal.move,
+        list(proposal.block),
+        proposal.parent,
+        bracket,
+        list(proposal.notes),
+        proposal.max_fidelity,
+        learned_from=proposal.learned_from,
+        nearest=proposal.nearest,
+        m=m,
+    )

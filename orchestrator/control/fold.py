@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
-from orchestrator import members
+from orchestrator.planning.making import make_scheduler
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
+from orchestrator.sweep import formats
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.standing import best, leader, sign_of, winner, worst
@@ -52,9 +54,12 @@ class SweepState:
     """Everything known about a sweep, made from its events alone."""
 
     def __init__(self, first: ev.SweepPlanned) -> None:
-        if first.format > ev.FORMAT:
-            raise ValueError(f"log format {first.format} is newer than this version reads (up to {ev.FORMAT}); upgrade")
-        self.plan = Plan.model_validate(first.plan)
+        _refuse_newer(first.format)
+        self.begun_format = first.format
+        """Format of the log that the sweep was begun in: it goes on as a writer of that format would have."""
+        self.format = first.format
+        """Newest format that was written into the log so far."""
+        self.plan = Plan.model_validate({**first.plan, "spec": formats.with_meanings(first.plan["spec"], first.format)})
         """The plan in force, amendments included."""
         self.trials: list[Trial] = []
         """By number."""
@@ -103,6 +108,8 @@ class SweepState:
                 self._session(event)
             case ev.DriverStopped():
                 self._stopped(event)
+            case ev.FormatRaised():
+                self._format_raised(event)
             case ev.SpecAmended():
                 self._amended(event)
             case ev.SweepPlanned():
@@ -110,8 +117,8 @@ class SweepState:
             case _:
                 assert_never(event)
 
-    def take_report(self, report: ev.Reported) -> bool:
-        """Take the first half of a report in: values and rungs. Returns whether the scheduler finds the trial weak."""
+    def take_report(self, report: ev.Reported) -> Judgement | None:
+        """Take the first half of a report in: values and rungs. Returns what the scheduler finds; None beside rungs."""
         self.last_t = report.t
         trial, attempt = self.trials[report.trial], self.trials[report.trial].attempts[report.attempt]
         trial.report_count += 1
@@ -124,14 +131,15 @@ class SweepState:
             trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, report.fidelity
         value = ev.as_float(report.metrics[self.plan.spec.objective.metric])
         if not math.isfinite(value):
-            return False
+            return None
         trial.values[report.fidelity] = value
         self._see(value)
         return self.scheduler.show(report.trial, trial.bracket, report.fidelity, value)
 
     def take_verdict(self, report: ev.Reported) -> None:
-        """Take the second half of a report in: its verdict."""
+        """Take the second half of a report in: its verdict, and the judgement as it was then."""
         trial = self.trials[report.trial]
+        trial.judgement = report.judgement or trial.judgement
         if report.stop is not None and trial.state is TrialState.RUNNING:
             trial.state = AFTER_STOP[report.stop]
             if report.stop is StopReason.NOT_FINITE:
@@ -179,12 +187,18 @@ class SweepState:
         return sum(attempt.charged_s for attempt in closed) / trained if trained > 0 else None
 
     def _session(self, event: ev.DriverStarted) -> None:
+        _refuse_newer(event.format)
+        self.format = max(self.format, event.format)
         self.sessions.append(event)
         self.stopped = None
 
+    def _format_raised(self, event: ev.FormatRaised) -> None:
+        _refuse_newer(event.format)
+        self.format = max(self.format, event.format)
+
     def _amended(self, event: ev.SpecAmended) -> None:
         provenance = self.plan.provenance.model_copy(update={"overrides": tuple(event.overrides)})
-        spec = SweepSpec.model_validate(event.spec)
+        spec = SweepSpec.model_validate(formats.with_meanings(event.spec, self.format))
         self.plan = self.plan.model_copy(update={"spec": spec, "provenance": provenance})
 
     def _stage_entered(self, event: ev.StageEntered) -> None:
@@ -195,6 +209,7 @@ class SweepState:
         name, made = trial_id(event.trial, event.config), (event.stage, event.move, tuple(event.block), event.parent)
         trial = Trial(event.trial, name, event.config, *made, event.bracket)
         trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
+        trial.replicates, trial.learned_from, trial.nearest = event.replicates, event.learned_from, event.nearest
         self.trials.append(trial)
         self.waiting[event.trial] = trial
 
@@ -208,6 +223,7 @@ class SweepState:
 
     def _placed(self, event: ev.AttemptPlaced) -> None:
         attempt = self.trials[event.trial].attempts[event.attempt]
+        attempt.reserved_t = attempt.reserved_t or event.reserved_t
         attempt.placed_t = attempt.placed_t or event.t
         attempt.seen_t = event.t
         attempt.node, attempt.gpu_ids = event.node or attempt.node, event.gpu_ids or attempt.gpu_ids
@@ -216,6 +232,7 @@ class SweepState:
         trial = self.trials[event.trial]
         attempt = trial.attempts[event.attempt]
         attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
+        attempt.cause = event.cause
         if attempt.placed_t is not None:
             attempt.charged_s = max(0.0, (event.charged_until or event.t) - attempt.placed_t)
             _charge(self.spend, attempt.charged_s, self.plan.spec)
@@ -233,7 +250,7 @@ class SweepState:
         elif event.outcome is Outcome.RETURNED and trial.max_fidelity is not None:
             after = AFTER_STOP[StopReason.SHORT]
         lost = sum(1 for a in trial.attempts if a.outcome is Outcome.LOST)
-        if event.outcome is Outcome.LOST and lost >= self.plan.spec.max_attempts:
+        if event.outcome is Outcome.LOST and lost > self.plan.spec.retry.lost:
             after = TrialState.FAILED
         trial.state = after
         if event.outcome is Outcome.OUT_OF_MEMORY:
@@ -273,12 +290,9 @@ def replay(events: Iterable[ev.Event]) -> SweepState:
     return state
 
 
-def make_scheduler(plan: Plan) -> Scheduler:
-    """Build the plan's scheduler, empty."""
-    member = members.load("orchestrator.schedulers", plan.spec.scheduler.name)
-    options = member.Options.model_validate(dict(plan.spec.scheduler.options))
-    scheduler: Scheduler = member(plan.brackets, plan.spec.fidelity, plan.goal, options, plan.spec.seed)
-    return scheduler
+def _refuse_newer(format_: int) -> None:
+    if format_ > ev.FORMAT:
+        raise ValueError(f"log format {format_} is newer than this version reads (up to {ev.FORMAT}); upgrade")
 
 
 def _charge(spend: Spend, seconds: float, spec: SweepSpec) -> None:

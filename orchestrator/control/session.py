@@ -20,6 +20,7 @@ from orchestrator.storage.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, DriverRequest, Requests
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.formats import as_begun
 from orchestrator.sweep.plan import Plan
 
 _log = logging.getLogger("stepladder")
@@ -61,7 +62,7 @@ class Session:
         self.folder = folder
         self.files = files
         self.lease = lease
-        self.controller = Controller(state, journal, time.time, lease.check)
+        self.controller = Controller(state, journal, time.time, lease.check, monotonic=time.monotonic)
         self._requests = Requests(files, lease.epoch)
         self._asked: DriverRequest | None = None
         self._renewed = self._polled = time.monotonic()
@@ -119,8 +120,8 @@ def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
     files.replace("sweep.yaml", spec_text)
     files.replace("plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
     journal = JournalWriter(files, lease.epoch)
-    now = time.time()
-    first = ev.SweepPlanned(now, ev.FORMAT, plan.model_dump(mode="json"))
+    now = time.time(), time.monotonic()
+    first = ev.SweepPlanned(now[0], ev.FORMAT, plan.model_dump(mode="json"), m=now[1])
     state = SweepState(first)
     journal.append(first)
     return _begun(folder, files, lease, state, journal, [_started(lease, plan, now, [], {})])
@@ -129,26 +130,30 @@ def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
 def reopen(folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None) -> tuple[Session, list[str]]:
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
-    Returns the session and what changed since the last driver, one sentence each. Raises SpecChangedError where the
-    search itself changed, LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
+    Keys that the plan's file leaves out mean what they meant to the version that began the sweep. Returns the session
+    and what changed since the last driver, one sentence each. Raises SpecChangedError where the search itself changed,
+    LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
     """
     refuse_changed_search(read_sweep(folder), plan)
     files = folder.files()
     lease = acquire(files, Holder.current(), time.time(), time.sleep, on_wait)
     reader = JournalReader(files)
     state = _replayed(folder, reader.read_new())
-    changes = [*differences(state.plan.spec, plan.spec)[0], *_changed_ground(state, plan)]
-    now = time.time()
+    spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
+    changes = [*differences(state.plan.spec, spec)[0], *_changed_ground(state, plan)]
+    now = t, m = time.time(), time.monotonic()
     records: list[ev.Event] = [_started(lease, plan, now, changes, reader.offsets)]
-    if state.plan.spec != plan.spec or state.plan.provenance.overrides != plan.provenance.overrides:
-        records.append(ev.SpecAmended(now, plan.spec.model_dump(mode="json"), changes, list(plan.provenance.overrides)))
-    records.extend(ended_by_crash(state, now))
+    if state.format < ev.FORMAT:
+        records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
+    if state.plan.spec != spec or state.plan.provenance.overrides != overrides:
+        records.append(ev.SpecAmended(t, spec.model_dump(mode="json"), changes, list(overrides), m=m))
+    records.extend(ended_by_crash(state, t, m))
     return _begun(folder, files, lease, state, JournalWriter(files, lease.epoch), records), changes
 
 
 def refuse_changed_search(state: SweepState, plan: Plan) -> None:
     """Raise SpecChangedError, showing the difference, where `plan` asks for another search than the sweep's."""
-    refused = differences(state.plan.spec, plan.spec)[1]
+    refused = differences(state.plan.spec, as_begun(plan.spec, state.begun_format))[1]
     if refused:
         raise SpecChangedError(
             "the search itself changed since the sweep began, so its trials cannot be compared any more:\n"
@@ -174,10 +179,14 @@ def _begun(
     return Session(folder, files, lease, state, journal)
 
 
-def _started(lease: Lease, plan: Plan, now: float, changes: list[str], sealed: dict[str, int]) -> ev.DriverStarted:
+def _started(
+    lease: Lease, plan: Plan, now: tuple[float, float], changes: list[str], sealed: dict[str, int]
+) -> ev.DriverStarted:
+    """Return a driver's first record; `now` is the moment by the wall clock and by the monotonic one."""
     holder = f"{lease.holder.host}:{lease.holder.pid}"
-    ground = plan.provenance
-    return ev.DriverStarted(now, lease.epoch, holder, ground.code_hash, ground.versions, changes, sealed)
+    ground, (t, m) = plan.provenance, now
+    started = (t, lease.epoch, holder, ground.code_hash, ground.versions, changes, sealed)
+    return ev.DriverStarted(*started, format=ev.FORMAT, m=m)
 
 
 def _changed_ground(state: SweepState, plan: Plan) -> list[str]:

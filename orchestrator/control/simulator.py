@@ -108,9 +108,9 @@ def simulate_plan(
 ) -> tuple[SweepState, MemoryJournal]:
     """Run a whole new sweep in memory and return its final state and its log."""
     clock, journal = VirtualClock(), MemoryJournal()
-    first = ev.SweepPlanned(clock(), ev.FORMAT, plan.model_dump(mode="json"))
+    first = ev.SweepPlanned(clock(), ev.FORMAT, plan.model_dump(mode="json"), m=clock())
     journal.append(first)
-    controller = Controller(SweepState(first), journal, clock)
+    controller = Controller(SweepState(first), journal, clock, monotonic=clock)
     controller.close(simulate(controller, clock, objective, cluster))
     return controller.state, journal
 
@@ -122,10 +122,10 @@ def resume_simulation(
     journal = MemoryJournal(list(events))
     state = replay(journal.events)
     clock = VirtualClock(state.last_t)
-    for record in ended_by_crash(state, clock()):
+    for record in ended_by_crash(state, clock(), clock()):
         state.apply(record)
         journal.append(record)
-    controller = Controller(state, journal, clock)
+    controller = Controller(state, journal, clock, monotonic=clock)
     controller.close(simulate(controller, clock, objective, cluster))
     return state, journal
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from orchestrator.errors import SpecError
 from orchestrator.ladders._coupling import Couplings
+from orchestrator.ladders._nearest import Neighbours
 from orchestrator.ladders._standings import Standings
 from orchestrator.ladders._walk import walk
 from orchestrator.schedulers import rungs
@@ -48,6 +49,10 @@ class Proposal:
     """Held values that a coupling re-scaled, ranges that the searcher narrowed, and why."""
     max_fidelity: float | None = None
     """Where its training ends; None: at a full training."""
+    learned_from: int | None = None
+    """How many trials the searcher had learned from; 0 around the defaults; None where nothing was modelled."""
+    nearest: int | None = None
+    """Number of the earlier trial nearest to it, where `learned_from` says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Ladder(ABC):
         self._own = {s.name: make_searcher(s.searcher, self.space, plan.goal) for s in plan.stages if s.searcher}
         self._couplings = Couplings(self.space, plan.spec.couple)
         self._first_rung = next(iter(rungs(plan.spec.fidelity)), plan.spec.fidelity.max)
+        self._neighbours = Neighbours(self.space)
         self._tried: set[tuple[tuple[str, object], ...]] = set()
         self._seen = 0
 
@@ -137,7 +143,7 @@ class Ladder(ABC):
         for repetition in range(REDRAWS):
             proposal = self.draw(number, repetition, trials)
             if proposal is None or not self.is_tried(proposal.config):
-                return proposal
+                return None if proposal is None else self._traced(proposal, trials)
         return self.leftover(number, trials) or self.untried(number, self.tuned)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
@@ -179,9 +185,10 @@ class Ladder(ABC):
         if config is None:
             return None
         learned = self.standings.finished.total() if finished is None else finished
-        move = "model" if self.follows_model(learned, searcher) else "uniform"
-        guidance = searcher.guidance(request, history) or Guidance()
-        return self._guided(self.proposal(number, config, move, block, parent), guidance, history)
+        is_modelled = self.follows_model(learned, searcher)
+        proposal = self.proposal(number, config, "model" if is_modelled else "uniform", block, parent)
+        proposal = replace(proposal, learned_from=learned if is_modelled else None)
+        return self._guided(proposal, searcher.guidance(request, history) or Guidance(), history)
 
     def searcher_of(self, stage: StagePlan) -> Searcher:
         """Return what draws the stage's block: its own searcher, else the sweep's."""
@@ -210,6 +217,12 @@ class Ladder(ABC):
             if not self.is_tried(proposal.config):
                 return proposal
         return None
+
+    def _traced(self, proposal: Proposal, trials: Sequence[Trial]) -> Proposal:
+        """Name the earlier trial that a proposal of a model, or around the defaults, comes nearest to."""
+        if proposal.learned_from is None:
+            return proposal
+        return replace(proposal, nearest=self._neighbours.nearest(proposal.config, trials))
 
     def _asked(self, number: int, reported: int, finished: int) -> list[Asking]:
         return self.askings(number, reported, finished) if number else []  # the baseline asks none

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from pydantic import Field
@@ -64,8 +65,9 @@ def prior_draw(ladder: Ladder, options: JointOptions, number: int, repetition: i
         guessed = _is_guessed(domain, number)
         values[name] = domain.from_unit(coin.random()) if guessed else _around(domain, options, coin)
     config = ladder.space.complete(values)
-    uniform = all(_is_guessed(ladder.space[name], number) for name in config if name in values)
-    return ladder.proposal(number, config, "uniform" if uniform else "prior", ladder.tuned, None)
+    if all(_is_guessed(ladder.space[name], number) for name in config if name in values):
+        return ladder.proposal(number, config, "uniform", ladder.tuned, None)
+    return replace(ladder.proposal(number, config, "prior", ladder.tuned, None), learned_from=0)
 
 
 def _is_guessed(domain: Hyperparameter, number: int) -> bool:

@@ -16,7 +16,7 @@ from orchestrator.curves.diagnosis import Diagnosis
 from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Scalar
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import best
-from orchestrator.sweep.trial import Trial, training_seed
+from orchestrator.sweep.trial import Attempt, Trial, training_seed
 
 MOMENT = pa.timestamp("us")
 """In UTC without saying so in the type: DuckDB fetches a timestamp with a time zone only where pytz is installed."""
@@ -38,6 +38,11 @@ TRIAL_TAIL = {
     "block": pa.string(),
     "parent": pa.int64(),
     "bracket": pa.int64(),
+    "learned_from": pa.int64(),
+    "nearest": pa.int64(),
+    "stopped_at_rung": pa.float64(),
+    "stopped_threshold": pa.float64(),
+    "stopped_among": pa.int64(),
     "notes": pa.string(),
     "checkpoint": pa.string(),
     "worker_s": pa.float64(),
@@ -45,6 +50,7 @@ TRIAL_TAIL = {
     "node": pa.string(),
     "gpu_ids": pa.string(),
     "outcome": pa.string(),
+    "cause": pa.string(),
     "error": pa.string(),
     "diagnosis": pa.string(),
     "advice": pa.string(),
@@ -55,12 +61,16 @@ TRIAL_TAIL = {
     "code_hash": pa.string(),
     "code_changed": pa.bool_(),
 }
-"""After them. `block` is comma-separated; `notes` says, one a line, what a coupling re-scaled or a searcher narrowed
-for the trial, null where nothing was; `diagnosis` is what the learning curve of a final trial shows (a value of
-`planning.diagnosis.Verdict`) and `advice` what to do about it, null where there is nothing to say; node,
-GPUs, outcome and error are the last attempt's; `worker_s` and `gpu_s` count all attempts up to the last sign of life;
-`started` and `ended` are in UTC, `ended` null until the state is final; `session` is the number of the driver that
-wrote the newest record, `code_hash` the training code it ran.
+"""After them. `block` is comma-separated; `learned_from` is how many trials the searcher had learned from (0 for a draw
+around the defaults) and `nearest` the earlier trial nearest to the proposal, both null where nothing was modelled;
+`stopped_at_rung`, `stopped_threshold` and `stopped_among` say of a trial that was stopped for being weak at which
+fidelity, what it was worse than, and how many values that is made from, null for any other; `notes` says, one a line,
+what a coupling re-scaled or a searcher narrowed for the trial, null where nothing was; `diagnosis` is what the learning
+curve of a final trial shows (a value of `curves.diagnosis.CurveVerdict`) and `advice` what to do about it, null where
+there is nothing to say; node, GPUs, outcome, cause (why it was ended from outside, null where it was not) and error are
+the last attempt's; `worker_s` and `gpu_s` count all attempts up to the last sign of life; `started` and `ended` are in
+UTC, `ended` null until the state is final; `session` is the number of the driver that wrote the newest record,
+`code_hash` the training code it ran.
 """
 
 REPORT_HEAD = {
@@ -134,18 +144,13 @@ class TrialColumns:
             trial.value,
             best(self._plan.goal, trial.values.values()) if trial.values else None,
             *config,
-            trial.move,
-            ",".join(trial.block),
-            trial.parent,
-            trial.bracket,
+            *_proposed(trial),
+            *_stopped(trial),
             "\n".join(trial.notes) or None,
             trial.checkpoint,
             paid.worker_s,
             paid.gpu_s,
-            last.node if last else None,
-            last.gpu_ids if last else None,
-            last.outcome.value if last and last.outcome else None,
-            last.error if last else None,
+            *_ended(last),
             diagnosis.verdict.value if diagnosis else None,
             (diagnosis.advice or None) if diagnosis else None,
             moment(trial.attempts[0].started_t) if last else None,
@@ -155,6 +160,21 @@ class TrialColumns:
             session.code_hash,
             session.code_changed,
         )
+
+
+def _proposed(trial: Trial) -> tuple[object, ...]:
+    return trial.move, ",".join(trial.block), trial.parent, trial.bracket, trial.learned_from, trial.nearest
+
+
+def _stopped(trial: Trial) -> tuple[float | None, float | None, int | None]:
+    judged = trial.stopped_by
+    return (None, None, None) if judged is None else (judged.rung, judged.threshold, judged.among)
+
+
+def _ended(last: Attempt | None) -> tuple[str | None, ...]:
+    if last is None:
+        return (None,) * 5
+    return last.node, last.gpu_ids, last.outcome.value if last.outcome else None, last.cause, last.error
 
 
 def free_name(prefix: str, name: str, taken: Collection[str]) -> str:

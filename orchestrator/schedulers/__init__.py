@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from orchestrator.sweep.domains import Record
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity, Goal
 from orchestrator.sweep.standing import sign_of
@@ -42,10 +43,11 @@ class Scheduler(ABC):
         """Return the part of the trials that goes on after each rung ideally; None where the curves alone say so."""
 
     @abstractmethod
-    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
-        """Take note of a report and say whether the trial is weak and should stop.
+    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> Judgement | None:
+        """Take note of a report and judge it; None where it falls on no rung, or was judged there before.
 
-        During replay the answer is ignored: the verdict of that time stands in the log.
+        The first to come to a rung is judged too: not weak, among none. During replay the answer is ignored: verdict
+        and judgement of that time stand in the log.
         """
 
     @abstractmethod

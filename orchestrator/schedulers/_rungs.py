@@ -1,4 +1,4 @@
-"""What schedulers share: which rung a report falls on, the percentile of the earlier values, the values they refuse."""
+"""What schedulers share: which rung a report falls on, the percentile of the earlier values, the judgement by it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from math import floor
 
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import is_finite
 
 TOLERANCE = 1e-9
@@ -24,6 +25,14 @@ def require_finite(trial: int, fidelity: float, value: float) -> None:
     """Raise ValueError where `value` cannot be ranked: the controller stops such a trial and shows nobody its value."""
     if not is_finite(value):
         raise ValueError(f"trial {trial} at fidelity {fidelity:g}: {value} cannot be compared; stop the trial instead")
+
+
+def judgement(rung: float, score: float, cutoff: float | None, sign: float, among: int) -> Judgement:
+    """Judge `score` by `cutoff` (None: too few to say), both times `sign` so that greater is better."""
+    if cutoff is None:
+        return Judgement(weak=False, rung=rung, among=among)
+    threshold = sign * cutoff + 0.0  # no threshold is -0.0
+    return Judgement(weak=score < cutoff, rung=rung, threshold=threshold, among=among)
 
 
 def percentile(ranked: Sequence[float], fraction: float) -> float:

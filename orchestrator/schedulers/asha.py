@@ -18,8 +18,9 @@ from collections import defaultdict
 from pydantic import Field
 
 from orchestrator.schedulers import Scheduler, rungs
-from orchestrator.schedulers._rungs import percentile, require_finite, rung_at
+from orchestrator.schedulers._rungs import judgement, percentile, require_finite, rung_at
 from orchestrator.sweep.domains import Record, StrictInt
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity, Goal
 
@@ -59,20 +60,21 @@ class AshaScheduler(Scheduler):
         """Return 1/eta."""
         return 1 / fidelity.reduction_factor
 
-    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
-        """Note the value if it is the trial's first at this rung, and say whether it trails the earlier ones.
+    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> Judgement | None:
+        """Note the value if it is the trial's first at this rung, and judge it by the earlier ones.
 
         Raises ValueError for a value that is not finite.
         """
         require_finite(trial, fidelity, value)
         rung = rung_at(self.brackets[bracket].rungs, fidelity)
         if rung is None or trial in self._values[bracket, rung]:
-            return False
+            return None
         earlier, score = self._ranked[bracket, rung], self.sign * value
-        weak = bool(earlier) and score < percentile(earlier, 1 - 1 / self.fidelity.reduction_factor)
+        cutoff = percentile(earlier, 1 - 1 / self.fidelity.reduction_factor) if earlier else None
+        found = judgement(rung, score, cutoff, self.sign, len(earlier))
         self._values[bracket, rung][trial] = value
         insort(earlier, score)
-        return weak
+        return found
 
     def snapshot(self) -> dict[int, dict[float, dict[int, float]]]:
         """Return bracket -> rung -> trial -> value, in order of arrival."""

@@ -19,8 +19,9 @@ from pydantic import Field
 from typing_extensions import override
 
 from orchestrator.schedulers import Scheduler, rungs
-from orchestrator.schedulers._rungs import TOLERANCE, percentile, require_finite, rung_at
+from orchestrator.schedulers._rungs import TOLERANCE, judgement, percentile, require_finite, rung_at
 from orchestrator.sweep.domains import Record, StrictInt
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity, Goal
 
@@ -65,8 +66,8 @@ class MedianScheduler(Scheduler):
         count = ceil((fidelity.max - first) / step - TOLERANCE)
         return (Bracket(rungs=tuple(first + place * step for place in range(count)), share=1.0),)
 
-    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
-        """Take the value into the trial's average; at a rung, say whether its best is worse than the others' median.
+    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> Judgement | None:
+        """Take the value into the trial's average; at a rung, judge its best by the others' median.
 
         What a resumed trial reports again is left out. Raises ValueError for a value that is not finite.
         """
@@ -74,16 +75,17 @@ class MedianScheduler(Scheduler):
         score = self.sign * value
         course = self._courses.setdefault(trial, _Course(score))
         if fidelity <= course.fidelity:
-            return False
+            return None
         course.best = max(course.best, score)
         course.total, course.count, course.fidelity = course.total + score, course.count + 1, fidelity
         rung = rung_at(self.brackets[bracket].rungs, fidelity)
         if rung is None:
-            return False
+            return None
         others = self._ranked[rung]
-        weak = len(others) >= self.options.min_trials and course.best < percentile(others, 0.5)
+        median = percentile(others, 0.5) if len(others) >= self.options.min_trials else None
+        found = judgement(rung, course.best, median, self.sign, len(others))
         insort(others, course.total / course.count)
-        return weak
+        return found
 
     def snapshot(self) -> dict[str, Any]:
         """Return each trial's course and each rung's averages, ascending, greater better."""

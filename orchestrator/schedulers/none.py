@@ -9,6 +9,7 @@ from typing_extensions import override
 from orchestrator.schedulers import Scheduler
 from orchestrator.schedulers._rungs import require_finite
 from orchestrator.sweep.domains import Record
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity
 
@@ -23,10 +24,10 @@ class NoScheduler(Scheduler):
         return (Bracket(rungs=(), share=1.0),)
 
     @override
-    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
-        """Return False. Raises ValueError for a value that is not finite."""
+    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> Judgement | None:
+        """Return None: it has no rungs. Raises ValueError for a value that is not finite."""
         require_finite(trial, fidelity, value)
-        return False
+        return None
 
     def snapshot(self) -> Any:
         """Return None: it takes note of nothing."""

@@ -1,19 +1,38 @@
 """The records of the log. Once written, a kind of record keeps its meaning for ever: only the format number moves.
 
-`t` is always seconds since the epoch by the controller's clock.
+What a new version adds:
+
+    a field of a kind that exists   has a default that means "its writer did not say"; older versions would skip it
+    a kind of record                belongs to the format it came with (the list at `FORMAT`); older versions refuse it
+    a key of the sweep file         `orchestrator.sweep.formats` says what its absence means in an older plan
+
+A version refuses a log that a newer one wrote in, with a sentence. Three things see to that. A sweep begun in a newer
+format says so in its first record. Every driver states its format, which holds from format 2 on. A version of format 1
+reads neither of them in a sweep that was begun in its own: it skips fields that it does not know and fails on kinds of
+record that it does not know. So the first driver of a newer format writes `FormatRaised`, in the frame of its own first
+record. From then on an older version says that it cannot read the log, instead of going on without what it does not
+know of.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 
 from orchestrator.sweep.domains import Scalar
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome, StopReason
 
-FORMAT = 1
-"""Version of the log. A reader refuses a newer one and reads every older one."""
+FORMAT = 2
+"""Version of the log. A reader refuses a newer one and reads every older one.
+
+1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
+    heartbeat, driver_stopped
+2   format_raised; monotonic seconds on every record; judgements, causes, what a proposal rests on
+"""
 
 
 def as_float(metric: float | str) -> float:
@@ -21,14 +40,29 @@ def as_float(metric: float | str) -> float:
     return float(metric)
 
 
-class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
+def spelled(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    """Return metrics as they are recorded; `as_float` reads them back."""
+    if all(map(math.isfinite, metrics.values())):
+        return dict(metrics)
+    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
+
+
+class _Dated(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
     t: float
+    """Seconds since the epoch by the writing driver's clock: it dates."""
+
+
+class _Event(_Dated, frozen=True, kw_only=True):
+    m: float | None = None
+    """Seconds by the writing driver's monotonic clock, which begins anywhere: it measures, between records of one
+    driver. None in format 1."""
 
 
 class SweepPlanned(_Event, frozen=True, tag="planned"):
     """The first record: the whole plan, so that the log alone is enough."""
 
     format: int
+    """Format that the sweep was begun in: what a key means that the plan lacks (`orchestrator.sweep.formats`)."""
     plan: dict[str, Any]
 
 
@@ -44,6 +78,14 @@ class DriverStarted(_Event, frozen=True, tag="driver_started"):
     """What differs from the driver before (budget, code, versions), said to the user as well."""
     sealed: dict[str, int] = {}
     """File of the journal to the byte up to which it counts: whatever an older driver wrote later is refused."""
+    format: int = 1
+    """Format that this driver writes."""
+
+
+class FormatRaised(_Event, frozen=True, tag="format_raised"):
+    """The log goes on in a newer format than before; stands behind the record of the first driver that writes it."""
+
+    format: int
 
 
 class SpecAmended(_Event, frozen=True, tag="amended"):
@@ -78,6 +120,13 @@ class TrialProposed(_Event, frozen=True, tag="proposed"):
     """What people should know of it: values re-scaled by a coupling, ranges that a searcher narrowed, and why."""
     max_fidelity: float | None = None
     """Where its training ends; None: at a full training."""
+    replicates: int | None = None
+    """Trial whose configuration it repeats with another seed; None for a configuration of its own."""
+    learned_from: int | None = None
+    """How many trials the searcher had learned from; 0 for a draw around the defaults; None where nothing was modelled
+    (a uniform draw, an entry of a list, the baseline)."""
+    nearest: int | None = None
+    """Number of the earlier trial nearest to it (`orchestrator.ladders._nearest`), wherever `learned_from` is said."""
 
 
 class AttemptStarted(_Event, frozen=True, tag="attempt_started"):
@@ -97,6 +146,8 @@ class AttemptPlaced(_Event, frozen=True, tag="placed"):
     attempt: int
     node: str | None = None
     gpu_ids: str | None = None
+    reserved_t: float | None = None
+    """When the cluster had set its resources aside, seconds since the epoch; None where the host does not know."""
 
 
 class Reported(_Event, frozen=True, tag="reported"):
@@ -109,6 +160,8 @@ class Reported(_Event, frozen=True, tag="reported"):
     """Numbers; those that are not finite as the strings nan, inf, -inf, which JSON lacks."""
     checkpoint: str | None = None
     stop: StopReason | None = None
+    judgement: Judgement | None = None
+    """What the scheduler found; None where no rung judged, and in format 1."""
 
 
 class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
@@ -120,6 +173,10 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     error: str | None = None
     charged_until: float | None = None
     """Where spend ends if not at `t`: a crash is charged to the last sign of life plus one heartbeat."""
+    cause: str | None = None
+    """Why it was ended from outside: a cap (gpu_hours, cpu_hours, wall), a request (stop, cancel), a signal (SIGINT,
+    SIGTERM), `driver_died`, or what else the driver left for. None where it ended by itself, obeyed a judgement, or was
+    lost; None in format 1."""
 
 
 class Heartbeat(_Event, frozen=True, tag="heartbeat"):
@@ -138,6 +195,7 @@ class DriverStopped(_Event, frozen=True, tag="driver_stopped"):
 Event: TypeAlias = (
     SweepPlanned
     | DriverStarted
+    | FormatRaised
     | SpecAmended
     | StageEntered
     | TrialProposed

@@ -192,6 +192,13 @@ class Resources(Record):
         return self.processes or max(int(self.gpus) if self.gpus else self.nodes, 1)
 
 
+class Retry(Record):
+    """How often a trial is started again, by what ended its attempt. Its own mistakes are not repeated."""
+
+    lost: StrictInt = Field(3, ge=0, le=99)
+    """After its machine, process or connection was lost: nobody's fault. 0: never, the first loss fails it."""
+
+
 class SweepSpec(Record):
     """A sweep file after `extends` and overrides, every value typed and in range on its own."""
 
@@ -221,8 +228,10 @@ class SweepSpec(Record):
     """When to stop asking for more."""
     resources: Resources = Resources()
     """What one trial occupies."""
-    max_attempts: StrictInt = Field(4, ge=1, le=100)
-    """How often a trial is started when its machine is lost. Errors of the training function are not repeated."""
+    retry: Retry = Retry()
+    """How often a trial is started again. Errors of the training function are not repeated."""
+    max_attempts: StrictInt | None = Field(None, ge=1, le=100, exclude=True)
+    """An older way to write `retry.lost`, and one more than it: 4 starts are `retry: {lost: 3}`. Write one of them."""
     keep_checkpoints: Literal["last", "all"] = "last"
     """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)
@@ -231,6 +240,20 @@ class SweepSpec(Record):
     """Every draw follows from it and from the trial's number."""
     ignore: Mapping[str, Reason] = Field(default_factory=dict)
     """Rules of `stepladder check` that do not hold here, each with a reason: `{no-schedule: train.py has its own}`."""
+
+    @model_validator(mode="after")
+    def _one_count_of_retries(self) -> SweepSpec:
+        """Turn `max_attempts` into `retry.lost`, so that nothing else needs to know of it."""
+        if self.max_attempts is None:
+            return self
+        lost = self.max_attempts - 1
+        if "lost" in self.retry.model_fields_set and self.retry.lost != lost:
+            raise ValueError(
+                f"max_attempts {self.max_attempts} means retry.lost {lost}, but retry.lost {self.retry.lost} is "
+                "written too; remove max_attempts, which is the older way to write it"
+            )
+        retry = self.retry.model_copy(update={"lost": lost})
+        return self.model_copy(update={"retry": retry, "max_attempts": None})
 
     @property
     def program(self) -> str:

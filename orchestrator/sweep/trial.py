@@ -13,6 +13,7 @@ from enum import StrEnum
 from random import Random
 
 from orchestrator.sweep.domains import Config
+from orchestrator.sweep.judgement import Judgement
 
 
 class TrialState(StrEnum):
@@ -87,7 +88,7 @@ AFTER_ATTEMPT: dict[Outcome, TrialState] = {
     Outcome.INTERRUPTED: TrialState.INTERRUPTED,
 }
 """State of a trial that was still running when its attempt ended so. A final state is never left; a trial that
-returned without any report failed, and one that was lost `max_attempts` times failed."""
+returned without any report failed, and one that was lost more often than `retry.lost` says failed."""
 
 
 @dataclass(slots=True)
@@ -98,6 +99,8 @@ class Attempt:
     """0 first, counted within the trial."""
     started_t: float
     """When the decision to start was written, seconds since the epoch."""
+    reserved_t: float | None = None
+    """When the cluster had set its resources aside; None where that is not known. Seconds since the epoch."""
     placed_t: float | None = None
     """When a worker took it; None until then. Spend runs from here."""
     seen_t: float | None = None
@@ -108,6 +111,8 @@ class Attempt:
     """How it ended; None while it is open."""
     error: str | None = None
     """The error's text, shortened; None without one."""
+    cause: str | None = None
+    """What ended it from outside: a cap, a request, a signal (`AttemptEnded.cause`); None where nothing did."""
     node: str | None = None
     """Host that ran it."""
     gpu_ids: str | None = None
@@ -160,6 +165,20 @@ class Trial:
     """What was re-scaled or narrowed for it, and why."""
     max_fidelity: float | None = None
     """Where its training ends; None: at a full training."""
+    replicates: int | None = None
+    """Trial whose configuration it repeats; None for one of its own."""
+    learned_from: int | None = None
+    """How many trials its proposal rests on; None where nothing was modelled or the log does not say."""
+    nearest: int | None = None
+    """Number of the earlier trial nearest to it; None likewise."""
+    judgement: Judgement | None = None
+    """What the newest rung found that judged it; None before any, and where the log does not say."""
+
+    @property
+    def stopped_by(self) -> Judgement | None:
+        """The judgement that stopped it early; None where none did, or the log does not say."""
+        judged = self.judgement
+        return judged if judged is not None and judged.weak and self.state is TrialState.PRUNED else None
 
     @property
     def value(self) -> float | None:

@@ -24,6 +24,7 @@ from orchestrator.sweep.spec import (
     Member,
     Objective,
     Resources,
+    Retry,
     Stage,
     SweepSpec,
 )
@@ -37,8 +38,8 @@ NOT_YET = {
 _Record = TypeVar("_Record", bound=BaseModel)
 
 _PARTS: dict[str, type[BaseModel]] = {
-    "objective": Objective, "fidelity": Fidelity, "budget": Budget, "resources": Resources, "stages": Stage,
-    "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
+    "objective": Objective, "fidelity": Fidelity, "budget": Budget, "resources": Resources, "retry": Retry,
+    "stages": Stage, "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
 }  # fmt: skip
 _DOMAINS: dict[str, type[BaseModel]] = {"float": Float, "int": Int, "choice": Choice, "constant": Constant}
 _WANTED = {

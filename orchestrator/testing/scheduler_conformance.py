@@ -9,6 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from orchestrator.schedulers import Scheduler
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.spec import Fidelity, Goal
 from orchestrator.testing.searcher_conformance import options_of
 
@@ -70,7 +71,7 @@ class SchedulerConformance:
         reports = list(stream(scheduler, trials=20))
         before = deepcopy(scheduler.snapshot())
         for report in reports:
-            assert not scheduler.show(*report._replace(value=-1e9))
+            assert not is_weak(scheduler.show(*report._replace(value=-1e9)))
         assert scheduler.snapshot() == before
 
     def test_later_reports_never_enter_an_earlier_rung(self, member: type[Scheduler]) -> None:
@@ -88,7 +89,10 @@ class SchedulerConformance:
     def test_first_to_arrive_goes_on(self, member: type[Scheduler]) -> None:
         """Without anything to compare with, nothing is weak, however bad."""
         scheduler = build(member)
-        assert not any(scheduler.show(0, scheduler.bracket_of(0), float(epoch), -1e9) for epoch in range(1, 28))
+        bracket = scheduler.bracket_of(0)
+        judged = [scheduler.show(0, bracket, float(epoch), -1e9) for epoch in range(1, 28)]
+        assert not any(is_weak(found) for found in judged)
+        assert all(found.threshold is None and found.among == 0 for found in judged if found is not None)
 
     def test_the_best_of_all_goes_on(self, member: type[Scheduler]) -> None:
         """Whatever the rule, a trial that is better than every report so far is not stopped."""
@@ -96,7 +100,8 @@ class SchedulerConformance:
         for count, report in enumerate(stream(scheduler, trials=40)):
             if count % 10 == 0:
                 best = 1_000 + count
-                assert not scheduler.show(best, scheduler.bracket_of(best), report.fidelity, float(best))
+                judged = scheduler.show(best, scheduler.bracket_of(best), report.fidelity, float(best))
+                assert not is_weak(judged)
 
     def test_minimize_is_maximize_upside_down(self, member: type[Scheduler]) -> None:
         """Values are shown as reported."""
@@ -104,9 +109,39 @@ class SchedulerConformance:
         for report in stream(up, trials=40):
             down.show(*report._replace(value=-report.value))
         probes = [Shown(trial, up.bracket_of(trial), 3.0, trial / 40 - 0.1) for trial in range(100, 140)]
-        assert [up.show(*probe) for probe in probes] == [
-            down.show(*probe._replace(value=-probe.value)) for probe in probes
-        ]
+        for probe in probes:
+            found, mirrored = up.show(*probe), down.show(*probe._replace(value=-probe.value))
+            assert (found is None) == (mirrored is None)
+            if found is not None and mirrored is not None:
+                assert (found.weak, found.rung, found.among) == (mirrored.weak, mirrored.rung, mirrored.among)
+                assert found.threshold == (None if mirrored.threshold is None else -mirrored.threshold)
+
+    def test_a_judgement_says_what_it_rests_on(self, member: type[Scheduler]) -> None:
+        """It is made at a rung of the bracket, once a trial; weak is who is worse than the threshold, in its unit.
+
+        Whether the value of the report is compared, or the trial's best so far, is the member's own affair: a weak
+        trial's report is worse than the threshold, and the best of one that goes on is not.
+        """
+        for sign in (1, -1):
+            scheduler = build(member, maximize=sign == 1)
+            shown: dict[int, list[float]] = {}
+            judged: set[tuple[int, float]] = set()
+            for report, found in judged_stream(scheduler, trials=40):
+                values = shown.setdefault(report.trial, [])
+                values.append(sign * report.value)
+                if found is None:
+                    continue
+                assert found.rung in scheduler.brackets[report.bracket].rungs
+                assert math.isclose(found.rung, report.fidelity)
+                assert (report.trial, found.rung) not in judged
+                judged.add((report.trial, found.rung))
+                assert found.among < len(shown)
+                if found.threshold is None:
+                    assert not found.weak
+                elif found.weak:
+                    assert values[-1] < sign * found.threshold
+                else:
+                    assert max(values) >= sign * found.threshold
 
     def test_deals_brackets_by_seed_and_trial_alone(self, member: type[Scheduler]) -> None:
         """A trial's bracket is the same in every instance, and exists."""
@@ -146,8 +181,18 @@ def build(member: type[Scheduler], goal: Goal = "maximize") -> Scheduler:
     return member(member.plan(FIDELITY, options), FIDELITY, goal, options, 7)
 
 
+def is_weak(judged: Judgement | None) -> bool:
+    """Say whether a judgement is that the trial should stop."""
+    return judged is not None and judged.weak
+
+
 def stream(scheduler: Scheduler, trials: int) -> Iterator[Shown]:
-    """Show `scheduler` the interleaved reports of some trials of differing quality, and yield each report shown.
+    """Show `scheduler` the reports of `judged_stream`, and yield each."""
+    return (report for report, _ in judged_stream(scheduler, trials))
+
+
+def judged_stream(scheduler: Scheduler, trials: int) -> Iterator[tuple[Shown, Judgement | None]]:
+    """Show `scheduler` the interleaved reports of some trials of differing quality; yield each with its judgement.
 
     A trial that is found weak reports no more; every seventh is resumed from its middle and repeats itself.
     """
@@ -159,9 +204,9 @@ def stream(scheduler: Scheduler, trials: int) -> Iterator[Shown]:
         epoch = at[trial]
         value = math.sin(trial) * (1 - 1 / (epoch + 1)) + random.gauss(0, 0.02)
         report = Shown(trial, scheduler.bracket_of(trial), float(epoch), value)
-        weak = scheduler.show(*report)
-        yield report
-        if weak or epoch == FIDELITY.max:
+        judged = scheduler.show(*report)
+        yield report, judged
+        if is_weak(judged) or epoch == FIDELITY.max:
             del at[trial]
         elif epoch == 12 and trial % 7 == 0 and random.random() < 0.5:
             at[trial] = 6

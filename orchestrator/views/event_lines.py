@@ -110,6 +110,8 @@ class EventLines:
             text += f" at {state.plan.spec.fidelity.metric} {wording.number(valued_at(trial))}"
             is_best = self._is_best(state, trial)
             text += ", the best so far" if is_best and trial.number else ""
+        if (judged := trial.stopped_by) is not None and judged.threshold is not None:
+            text += f", worse than {wording.number(judged.threshold)} among {judged.among}"
         if trial.state is TrialState.FAILED:
             text += f": {last_error_line(trial)}"
         return _Line(f"{text} [{self._ended}/{state.plan.spec.budget.trials}]", is_important=is_best)
