@@ -135,12 +135,12 @@ def test_lost_machines_are_retried_and_counted():
         assert trial.state != "failed"
 
 
-def test_a_trial_that_always_loses_its_machine_fails_after_max_attempts():
+def test_a_trial_that_always_loses_its_machine_fails_once_its_retries_are_used():
     cluster = SimulatedCluster(workers=2, loses=lambda trial, attempt, fidelity: trial == 3)
     state, journal = simulate_plan(plan_of(10), smooth, cluster)
     check_invariants(state, journal.events, [])
     assert state.trials[3].state == "failed"
-    assert len(state.trials[3].attempts) == state.plan.spec.max_attempts
+    assert len(state.trials[3].attempts) == 1 + state.plan.spec.retry.lost
 
 
 def test_the_same_sweep_twice_decides_the_same():

@@ -122,8 +122,9 @@ class SchedulerConformance:
         Whether the value of the report is compared, or the trial's best so far, is the member's own affair: a weak
         trial's report is worse than the threshold, and the best of one that goes on is not.
         """
-        for sign in (1, -1):
-            scheduler = build(member, maximize=sign == 1)
+        goals: tuple[tuple[Goal, int], ...] = (("maximize", 1), ("minimize", -1))
+        for goal, sign in goals:
+            scheduler = build(member, goal)
             shown: dict[int, list[float]] = {}
             judged: set[tuple[int, float]] = set()
             for report, found in judged_stream(scheduler, trials=40):

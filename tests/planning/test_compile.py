@@ -79,6 +79,7 @@ SAME_SEARCH = [
     {"resources": {"cpus": 4, "gpus": 0.5}},
     {"storage": "/data/elsewhere"},
     {"max_attempts": 2, "keep_checkpoints": "all"},
+    {"retry": {"lost": 0}},
     {"searcher": {"name": "tpe", "candidates": 24}},
     {"search_space": {**SPACE, "momentum": {**MOMENTUM, "unit": "1", "source": "[B]", "cautions": ["mind it"]}}},
 ]

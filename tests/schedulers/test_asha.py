@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from orchestrator.schedulers._rungs import percentile, rung_at
 from orchestrator.schedulers.asha import AshaScheduler
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.spec import Fidelity
+from orchestrator.testing.scheduler_conformance import is_weak
 
 EPOCHS = Fidelity(min=1, max=27, reduction_factor=3)
 
@@ -23,14 +25,27 @@ def test_one_rung_by_hand():
     scheduler = asha()
     # eta 3, so the cutoffs, 2/3 of the way up the values before, are: none, 5, 4 + 2/3, 4.8, 4.79
     shown = [(0, 5.0, False), (1, 4.0, True), (2, 4.7, False), (3, 4.79, True), (4, 9.0, False)]
-    for trial, value, weak in shown:
-        assert scheduler.show(trial, 0, 1.0, value) is weak
+    found = [scheduler.show(trial, 0, 1.0, value) for trial, value, _ in shown]
+    assert [judged.weak for judged in found] == [weak for _, _, weak in shown]
+    assert [judged.threshold for judged in found] == [None, *map(pytest.approx, (5, 4 + 2 / 3, 4.8, 4.79))]
+    assert [(judged.rung, judged.among) for judged in found] == [(1.0, earlier) for earlier in range(5)]
     assert scheduler.snapshot() == {0: {1.0: {0: 5.0, 1: 4.0, 2: 4.7, 3: 4.79, 4: 9.0}}}
 
 
 def test_equal_to_the_cutoff_goes_on():
     scheduler = asha(goal="minimize")
-    assert [scheduler.show(trial, 0, 1.0, 2.0) for trial in range(5)] == [False] * 5
+    assert not any(is_weak(scheduler.show(trial, 0, 1.0, 2.0)) for trial in range(5))
+
+
+def test_the_threshold_is_in_the_objectives_own_unit():
+    scheduler = asha(goal="minimize")
+    assert [scheduler.show(trial, 0, 1.0, value) for trial, value in enumerate((0.0, 2.0, 1.0))] == [
+        Judgement(False, 1.0),
+        Judgement(True, 1.0, 0.0, 1),
+        Judgement(True, 1.0, pytest.approx(2 / 3), 2),  # a third of the way up from the best, where lower is better
+    ]
+    scheduler.show(3, 0, 3.0, 0.0)
+    assert math.copysign(1.0, scheduler.show(4, 0, 3.0, 5.0).threshold) == 1.0, "not -0.0"
 
 
 finite = st.floats(-1e6, 1e6)
@@ -70,7 +85,7 @@ def test_agrees_with_a_plain_reading_of_the_rule(reports, goal, brackets, eta):
     reference = Reference(scheduler.brackets, eta, goal)
     for trial, epoch, value in reports:
         report = (trial, scheduler.bracket_of(trial), epoch, value)
-        assert scheduler.show(*report) == reference.show(*report)
+        assert is_weak(scheduler.show(*report)) == reference.show(*report)
     kept = {key: dict(arrivals) for key, arrivals in reference.arrivals.items() if arrivals}
     found = scheduler.snapshot()
     assert {(b, rung): values for b, rungs in found.items() for rung, values in rungs.items()} == kept
@@ -92,7 +107,7 @@ def test_judges_as_ray_does_where_every_epoch_is_reported():
         trial = int(random.choice(list(alive)[:16]))
         alive[trial] += 1
         value = math.sin(trial) + random.normal(0, 0.3)
-        weak = scheduler.show(trial, 0, float(alive[trial]), value)
+        weak = is_weak(scheduler.show(trial, 0, float(alive[trial]), value))
         assert weak == (ray.on_result(RayTrial(trial), alive[trial], value) == "STOP")
         stopped += weak
         if weak or alive[trial] == 26:
@@ -104,7 +119,7 @@ def test_judges_as_ray_does_where_every_epoch_is_reported():
 def test_who_reports_past_a_rung_never_enters_it(reported):
     scheduler = asha()
     for epoch in reported:
-        assert not scheduler.show(0, 0, epoch, 100.0)
+        assert scheduler.show(0, 0, epoch, 100.0) is None
     assert scheduler.snapshot() == {}
 
 
@@ -118,7 +133,7 @@ def test_a_rung_is_met_within_rounding():
         scheduler.show(0, 0, epoch, epoch)
         reached.append(epoch)
     assert len(scheduler.snapshot()[0]) == 3
-    assert not scheduler.show(1, 0, 0.3 * (1 + 1e-8), 0.0)
+    assert scheduler.show(1, 0, 0.3 * (1 + 1e-8), 0.0) is None
     assert 1 not in scheduler.snapshot()[0][scheduler.brackets[0].rungs[1]]
 
 
@@ -142,9 +157,9 @@ def test_trials_are_dealt_by_these_shares_and_compared_within_their_bracket():
     scheduler = asha(brackets=3)
     dealt = Counter(scheduler.bracket_of(trial) for trial in range(3_000))
     assert [dealt[index] / 3_000 for index in range(3)] == pytest.approx([0.6, 0.267, 0.133], abs=0.04)
-    assert not scheduler.show(0, 0, 9.0, 5.0)
-    assert not scheduler.show(1, 1, 9.0, 1.0)
-    assert scheduler.show(2, 1, 9.0, 0.5)
+    assert scheduler.show(0, 0, 9.0, 5.0) == Judgement(False, 9.0)
+    assert scheduler.show(1, 1, 9.0, 1.0) == Judgement(False, 9.0)
+    assert scheduler.show(2, 1, 9.0, 0.5) == Judgement(True, 9.0, 1.0, 1)
 
 
 def test_without_room_for_a_rung_nothing_is_judged():

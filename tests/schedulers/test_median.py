@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.schedulers.median import MedianScheduler
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.spec import Fidelity
+from orchestrator.testing.scheduler_conformance import is_weak
 
 EPOCHS = Fidelity(min=2, max=10)
 
@@ -17,7 +19,8 @@ def rule(fidelity=EPOCHS, goal="maximize", **options):
 
 
 def show(scheduler, trial, *values):
-    return [scheduler.show(trial, 0, float(epoch), value) for epoch, value in enumerate(values, start=1)]
+    """Show reports of epochs 1, 2, ...; returns whether the trial was found weak at each."""
+    return [is_weak(scheduler.show(trial, 0, float(epoch), value)) for epoch, value in enumerate(values, start=1)]
 
 
 def test_by_hand():
@@ -28,6 +31,16 @@ def test_by_hand():
     assert show(scheduler, 3, 0.4, 0.2) == [False, True]  # its best 0.4 against the median 0.5 of 0.5, 2.0, -9.0
     assert show(scheduler, 4, 0.5, 0.0) == [False, False]  # the median is now (0.3 + 0.5) / 2
     assert scheduler.snapshot()["averages"] == {2.0: [-9.0, 0.25, pytest.approx(0.3), 0.5, 2.0]}
+
+
+@pytest.mark.parametrize(("goal", "sign"), [("maximize", 1), ("minimize", -1)])
+def test_the_threshold_is_the_others_median_in_the_objectives_own_unit(goal, sign):
+    scheduler = rule(goal=goal, min_trials=2)
+    assert scheduler.show(0, 0, 1.0, sign * 4.0) is None, "no rung"
+    assert scheduler.show(0, 0, 2.0, sign * 2.0) == Judgement(False, 2.0)
+    assert scheduler.show(1, 0, 2.0, sign * 5.0) == Judgement(False, 2.0, None, 1), "one other is too few"
+    assert scheduler.show(2, 0, 2.0, sign * 3.9) == Judgement(True, 2.0, sign * 4.0, 2)
+    assert scheduler.show(2, 0, 2.0, sign * 3.9) is None, "said again"
 
 
 def test_a_good_beginning_saves_a_trial():
@@ -50,7 +63,7 @@ def test_agrees_with_a_plain_reading_of_the_rule(reports, goal, min_trials):
         others = [mean(curve[:epoch]) for other, curve in curves.items() if other != trial and len(curve) >= epoch]
         judged = 2 <= epoch < 10 and len(others) >= min_trials
         margin = max(curves[trial]) - median(others) if judged else 0.0
-        weak = scheduler.show(trial, 0, float(epoch), value)
+        weak = is_weak(scheduler.show(trial, 0, float(epoch), value))
         if abs(margin) > 1e-9 or not judged:  # sums of floats may tie either way
             assert weak == (margin < 0)
 

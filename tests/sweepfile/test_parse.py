@@ -92,7 +92,7 @@ def test_choices_make_a_choice_and_single_values_constants():
 def test_the_smallest_file_gets_every_default():
     found = spec(SPACE)
     assert (found.search.name, found.searcher.name, found.scheduler.name) == ("soft-stages", "tpe", "asha")
-    assert (found.stages, found.storage, found.seed, found.max_attempts) == ("auto", "runs", 0, 4)
+    assert (found.stages, found.storage, found.seed, found.retry.lost) == ("auto", "runs", 0, 3)
     assert found.budget.wall == 8 * 3600
     assert found.resources.cpus == 1
 
@@ -287,6 +287,34 @@ def test_mistakes_of_the_file_come_before_those_of_overrides():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "overrides", "lost"),
+    [
+        ("", (), 3),
+        ("max_attempts: 1\n", (), 0),
+        ("max_attempts: 6\n", (), 5),
+        ("retry: {lost: 5}\n", (), 5),
+        ("retry: {}\n", (), 3),
+        ("retry: {}\n", ("max_attempts=2",), 1),
+        ("retry: {lost: 5}\nmax_attempts: 6\n", (), 5),
+        ("max_attempts: 6\n", ("retry.lost=5",), 5),
+        ("", ("retry.lost=7",), 7),
+    ],
+)
+def test_retries_are_counted_beyond_the_first_start_and_max_attempts_is_one_more(text, overrides, lost):
+    spec = parse((HEAD + SPACE + text).encode(), "sweep.yaml", overrides, find)
+    assert spec.retry.lost == lost
+    assert spec.model_dump(mode="json")["retry"] == {"lost": lost}
+    assert "max_attempts" not in spec.model_dump(mode="json")
+
+
+def test_an_override_that_differs_from_the_retries_of_the_file_is_refused_by_its_own_name():
+    assert said(SPACE + "max_attempts: 6\n", "retry.lost=2") == [
+        "sweep.yaml:8: max_attempts: max_attempts 6 means retry.lost 5, but retry.lost 2 is written too; remove "
+        "max_attempts, which is the older way to write it"
+    ]
+
+
 # everything else
 
 
@@ -302,8 +330,8 @@ def test_one_broken_part_hides_no_mistake_of_another():
     stages = "stages: [{name: a, tune: [learnin_rate]}]\n"
     assert said(SPACE + "budgets: 3\n" + stages + "searcher: {name: tpe, candidates: 0}\n") == [
         "sweep.yaml:8: budgets: unknown key; choose one of budget, command, couple, fidelity, ignore, "
-        "keep_checkpoints, max_attempts, name, objective, resources, scheduler, search, search_space, searcher, seed, "
-        "stages, storage, trainable (did you mean 'budget'?)",
+        "keep_checkpoints, max_attempts, name, objective, resources, retry, scheduler, search, search_space, searcher, "
+        "seed, stages, storage, trainable (did you mean 'budget'?)",
         "sweep.yaml:9: stages[0].tune[0]: 'learnin_rate' is not in the search space; choose one of learning_rate "
         "(did you mean 'learning_rate'?)",
         "sweep.yaml:10: searcher.candidates: 0 is too small; choose 1 or more",

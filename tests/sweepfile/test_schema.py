@@ -24,6 +24,7 @@ budget: {trials: 60}
 VALID = [
     "",
     "stages: auto\nresources: {cpus: 1, gpus: 0.25}\nstorage: runs\nseed: 7\nmax_attempts: 2\nkeep_checkpoints: all",
+    "retry: {lost: 0}",
     "stages: [{name: a, tune: [learning_rate], share: 0.5}, {name: b, tune: [momentum]}]",
     "budget: {trials: 60, gpu_hours: 40, wall: 8h}",
     "budget: {trials: 60, wall: 90, cpu_hours: null}",
@@ -47,6 +48,8 @@ INVALID = [
     "budget: {trials: 60, wall: soon}",
     "budget: {trials: 60, wall: 0}",
     "bugdet: {trials: 60}",
+    "retry: {lost: -1}",
+    "retry: {everything: 3}",
     "confirm: {top: 3}",
     "stages: automatic",
     "stages: [{name: a}]",
