@@ -9,9 +9,10 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from sweeps import make_plan
+from sweeps import make_plan, smooth
 
 from orchestrator.control.fold import replay
+from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, StopReason, TrialState
 
@@ -59,6 +60,25 @@ def test_reports_hold_every_report_once(sweep, told):
         assert row["late"] == (2.0 if event.fidelity >= 5 else None)
         assert math.isnan(row["score"]) == (event.stop is StopReason.NOT_FINITE)
         assert row["checkpoint"] == event.checkpoint
+
+
+def test_the_table_says_what_a_stop_and_a_proposal_rest_on(sweep):
+    plan = make_plan(resources={"cpus": 1}, budget={"trials": 60, "cpu_hours": 0.3})
+    state, journal = simulate_plan(plan, smooth, SimulatedCluster(workers=4, seconds=lambda _: 3.0))
+    sweep.write(journal.events)
+    sweep.tables().refresh()
+    said = "stopped_at_rung, stopped_threshold, stopped_among, learned_from, nearest, cause"
+    rows = {trial: rest for trial, *rest in sweep.query(f"select trial, {said} from {{trials}}")}
+    weak = [trial for trial in state.trials if trial.stopped_by is not None]
+    assert weak
+    for trial in state.trials:
+        judged = trial.stopped_by
+        stop = [None] * 3 if judged is None else [judged.rung, judged.threshold, judged.among]
+        assert rows[trial.number] == [*stop, trial.learned_from, trial.nearest, trial.attempt.cause]
+    assert {cause for *_, cause in rows.values()} == {None, "cpu_hours"}
+    assert any(learned for *_, learned, _, _ in rows.values())
+    bad = "select count(*) from {trials} where stopped_at_rung is not null and score >= stopped_threshold"
+    assert sweep.query(bad) == [(0,)]
 
 
 def test_nothing_new_writes_nothing(sweep, told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 
+import msgspec
 import pytest
 from rich.console import Console
 from sweeps import make_plan
@@ -13,6 +14,7 @@ from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.results.summary import summarise
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.event_lines import BURST, EventLines
 from orchestrator.views.progress import Pace, Progress, overview, pace, picture
@@ -90,6 +92,17 @@ def test_what_this_driver_did_before_the_first_step_is_told(story):
         "[0s] stage rate (1 of 2) opens learning_rate",
         "[0s] trial 0 (the baseline) started: learning_rate 0.01, batch_size 32, momentum 0.9, optimizer sgd",
     ]
+
+
+def test_a_trial_that_is_stopped_says_what_it_was_held_against(story):
+    judged = Judgement(True, 3.0, 0.4321, 7)
+    told = [
+        msgspec.structs.replace(event, judgement=judged)
+        if isinstance(event, ev.Reported) and event.trial == 1
+        else event
+        for event in story
+    ]
+    assert "[55m 00s] trial 1 stopped early: score 0.25 at epoch 3, worse than 0.4321 among 7 [2/6]" in lines_of(told)
 
 
 def test_a_trial_that_goes_on_says_from_where(story):
