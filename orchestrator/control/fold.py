@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import assert_never
 
+from orchestrator.control.spend import Spend
 from orchestrator.planning.making import make_scheduler
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
@@ -34,20 +35,6 @@ from orchestrator.sweep.trial import (
 
 TOLD_MARGIN = 0.1
 """A trial that ended badly is told this part of the spread seen so far worse than the worst."""
-
-
-@dataclass(slots=True)
-class Spend:
-    """What the closed attempts cost."""
-
-    worker_s: float = 0.0
-    """Seconds from placement to release."""
-    gpu_hours: float = 0.0
-    """GPUs times hours."""
-    cpu_hours: float = 0.0
-    """CPUs times hours."""
-    fidelity: float = 0.0
-    """Fidelity trained, repetitions included: epochs, as a rule. Counts open attempts too."""
 
 
 class SweepState:
@@ -148,8 +135,8 @@ class SweepState:
     def spend_at(self, now: float) -> Spend:
         """Return the spend with the open attempts paid until `now` (seconds since the epoch)."""
         open_s = sum(now - trial.attempt.placed_t for trial in self.open.values() if trial.attempt.placed_t is not None)
-        total = Spend(self.spend.worker_s, self.spend.gpu_hours, self.spend.cpu_hours, self.spend.fidelity)
-        _charge(total, max(0.0, open_s), self.plan.spec)
+        total = replace(self.spend)
+        total.charge(max(0.0, open_s), self.plan.spec.resources)
         return total
 
     def counts(self) -> dict[TrialState, int]:
@@ -235,7 +222,7 @@ class SweepState:
         attempt.cause = event.cause
         if attempt.placed_t is not None:
             attempt.charged_s = max(0.0, (event.charged_until or event.t) - attempt.placed_t)
-            _charge(self.spend, attempt.charged_s, self.plan.spec)
+            self.spend.charge(attempt.charged_s, self.plan.spec.resources)
         self.open.pop(event.trial, None)
         if trial.state is TrialState.RUNNING:
             self._end(trial, attempt, event)
@@ -293,9 +280,3 @@ def replay(events: Iterable[ev.Event]) -> SweepState:
 def _refuse_newer(format_: int) -> None:
     if format_ > ev.FORMAT:
         raise ValueError(f"log format {format_} is newer than this version reads (up to {ev.FORMAT}); upgrade")
-
-
-def _charge(spend: Spend, seconds: float, spec: SweepSpec) -> None:
-    spend.worker_s += seconds
-    spend.gpu_hours += seconds / 3600 * spec.resources.gpus
-    spend.cpu_hours += seconds / 3600 * spec.resources.cpus

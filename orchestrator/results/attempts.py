@@ -45,11 +45,12 @@ ATTEMPT_COLUMNS = {
 """Moments are in UTC. `decided` is when the decision to start it was on disk, `reserved` when its GPUs were set aside,
 `started` when a worker took it, `ended` when its end was written down: by the next driver where the driver died, and
 `released`, when its GPUs were free again, is then null. `outcome` is a value of `orchestrator.sweep.trial.Outcome`,
-`cause` what ended it more exactly. It went on from `from_fidelity`, 0 from the start, and reported `to_fidelity` at
-most, null before its first report. `spent_s` are the seconds charged to the budget, known once it ended. `session` is
-the number of the driver that started it, `code_hash` the training code it ran.
+`cause` what ended it beside the training: a cap, a request, a signal, a driver's death. It went on from
+`from_fidelity`, 0 from the start, and reported `to_fidelity` at most, null before its first report. `spent_s` are the
+seconds charged to the budget, known once it ended. `session` is the number of the driver that started it, `code_hash`
+the training code it ran.
 
-No log holds `reserved` or `cause` yet.
+Logs of format 1 hold neither `reserved` nor `cause`.
 """
 
 
@@ -117,14 +118,14 @@ class AttemptTable:
             attempt.node,
             attempt.gpu_ids,
             moment(attempt.started_t),
-            None,  # reserved
+            _moment(attempt.reserved_t),
             _moment(attempt.placed_t),
             _moment(known.first_report_t),
             _moment(attempt.ended_t),
             _moment(released_t) if attempt.placed_t is not None else None,
             attempt.outcome.value if attempt.outcome else None,
             attempt.error,
-            None,  # cause
+            attempt.cause,
             attempt.resumed_from,
             attempt.fidelity if has_reported else None,
             attempt.charged_s if has_ended else None,

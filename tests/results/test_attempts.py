@@ -67,7 +67,7 @@ def check(folder, events):
         assert row["spent_s"] == (None if attempt.ended_t is None else attempt.charged_s)
         assert row["released"] in (None, row["ended"])
         assert row["sweep_id"] == state.plan.sweep_id
-        assert row["reserved"] is row["cause"] is None
+        assert (read(row["reserved"]), row["cause"]) == (micros(attempt.reserved_t), attempt.cause)
     return rows
 
 

@@ -66,7 +66,7 @@ def test_the_table_says_what_a_stop_and_a_proposal_rest_on(sweep):
     plan = make_plan(resources={"cpus": 1}, budget={"trials": 60, "cpu_hours": 0.3})
     state, journal = simulate_plan(plan, smooth, SimulatedCluster(workers=4, seconds=lambda _: 3.0))
     sweep.write(journal.events)
-    sweep.tables().refresh()
+    sweep.tables().advance()
     said = "stopped_at_rung, stopped_threshold, stopped_among, learned_from, nearest, cause"
     rows = {trial: rest for trial, *rest in sweep.query(f"select trial, {said} from {{trials}}")}
     weak = [trial for trial in state.trials if trial.stopped_by is not None]
