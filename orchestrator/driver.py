@@ -13,22 +13,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestrator import exitcodes
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
 from orchestrator.results.background import BackgroundFollower
 from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
 from orchestrator.storage.location import Location
-from orchestrator.storage.requests import DriverRequest
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
     from orchestrator.ray.host.host import HostOptions
     from orchestrator.ray.worker.trainable import Trainable
-
-RESUMABLE = {"SIGTERM": 75, "wall": 75, "SIGINT": 130, DriverRequest.STOP: 0, DriverRequest.CANCEL: 0}
-"""Why a driver leaves with work left, and its exit code. One that was asked to leave must not be repeated: 0."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +41,14 @@ class Ending:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing left to do or asked to leave, 1 every trial failed, 75 or 130 stopped with work left."""
-        return RESUMABLE.get(self.reason, 1 if self.state.all_failed else 0)
+        """See `orchestrator.exitcodes`; FAILED where every trial failed."""
+        ended = exitcodes.FAILED if self.state.all_failed else exitcodes.DONE
+        return exitcodes.OF_LEAVING.get(self.reason, ended)
 
     @property
     def is_resumable(self) -> bool:
         """Say whether the driver left with work to do."""
-        return self.reason in RESUMABLE
+        return self.reason in exitcodes.OF_LEAVING
 
 
 def drive(

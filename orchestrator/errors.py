@@ -15,17 +15,19 @@ StepladderError                 exit 1
 
 from __future__ import annotations
 
+from orchestrator import exitcodes
+
 
 class StepladderError(Exception):
     """Base of every error meant for a person; printed without a traceback."""
 
-    exit_code = 1
+    exit_code = exitcodes.FAILED
 
 
 class UsageError(StepladderError):
     """The command line asks for something impossible."""
 
-    exit_code = 2
+    exit_code = exitcodes.INVALID
 
 
 class SweepExistsError(UsageError):
@@ -39,7 +41,7 @@ class SweepNotFoundError(UsageError):
 class SpecError(StepladderError):
     """The sweep file is invalid."""
 
-    exit_code = 2
+    exit_code = exitcodes.INVALID
 
 
 class SpecChangedError(SpecError):

@@ -30,7 +30,7 @@ class JobState(StrEnum):
     SUCCEEDED = "succeeded"
     """Its driver left with exit code 0."""
     STOPPED = "stopped"
-    """It left with work to do: stopped, or exit code 75."""
+    """It left with work to do: stopped, or its exit code says so."""
     FAILED = "failed"
     """It failed, or could not be started."""
     GONE = "gone"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from orchestrator import exitcodes
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._config_map import code_files, keys, manifest
@@ -29,7 +30,7 @@ LONGEST_NAME = 47
 _REMEDY = "install it and let it reach the cluster (`kubectl get rayjobs` answers)"
 _FILES = "STEPLADDER_FILES"
 _ENDED = {"SUCCEEDED": JobState.SUCCEEDED, "STOPPED": JobState.STOPPED, "FAILED": JobState.FAILED}
-_RESUMABLE = re.compile(r"exit code:? (?:75|130)\b")
+_EXIT_CODE = re.compile(r"exit code:? (\d+)")
 
 
 class KubeRay(Launcher):
@@ -123,7 +124,7 @@ def job_status(job: str, rayjob: dict[str, Any]) -> JobStatus:
     if phase not in ("Complete", "Failed"):  # Initializing, Waiting, Suspended, Retrying and what else there may come
         return JobStatus(JobState.PENDING, text)
     state = _ENDED.get(ended, JobState.FAILED)
-    if state is JobState.FAILED and _RESUMABLE.search(message):
+    if state is JobState.FAILED and any(map(exitcodes.leaves_work, _EXIT_CODE.findall(message))):
         state = JobState.STOPPED
     return JobStatus(state, text)
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator import exitcodes
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._attend import Attended
 from orchestrator.storage.lease import Holder
 
-RESUMABLE = (75, 130)
 START_S = 30.0
 """How long the driver's attendant may take to begin."""
 _POLL_S = 0.5
@@ -110,9 +110,9 @@ def _read(job: str) -> Attended | None:
 
 
 def _ended(code: int, log: Path) -> JobStatus:
-    if code == 0:
+    if code == exitcodes.DONE:
         return JobStatus(JobState.SUCCEEDED)
-    if code in RESUMABLE:
+    if exitcodes.leaves_work(code):
         return JobStatus(JobState.STOPPED, f"stopped with work left (exit code {code})")
     how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
     return JobStatus(JobState.FAILED, f"{how}: {_tail(log)}")

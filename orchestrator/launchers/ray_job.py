@@ -18,6 +18,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from orchestrator import exitcodes
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._jobs_api import (
@@ -35,7 +36,6 @@ STOP_WAIT_S = 120
 """Seconds from Ray's SIGTERM to its SIGKILL; its default, 3, is too short for a flush."""
 EXCLUDES = ("/runs", "/.stepladder")
 """Left at home: results of local runs, the record of submissions."""
-RESUMABLE = 75
 PLACE_S = 120.0
 """What the preflight may take beyond its patience: the wait for a place, the start of its process."""
 QUESTION_S = 90.0
@@ -268,8 +268,8 @@ def _ray_version(answer: Answer) -> str | None:
 def _status(entry: Mapping[str, Any]) -> JobStatus:
     code, message = entry.get("driver_exit_code"), _last_line(entry.get("message") or "")
     match entry["status"]:
-        case "FAILED" if code == RESUMABLE:
-            return JobStatus(JobState.STOPPED, "stopped with work left (exit code 75)")
+        case "FAILED" if exitcodes.leaves_work(code):
+            return JobStatus(JobState.STOPPED, f"stopped with work left (exit code {code})")
         case "FAILED" if code == 127:
             return JobStatus(JobState.FAILED, "the node has no `stepladder`: install it on every node, on Ray's PATH")
         case "FAILED":

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import exitcodes
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._definitions import Definition, refuse_relative
@@ -30,8 +31,6 @@ _STATES = (
     | {"COMPLETED": JobState.SUCCEEDED}
 )
 """What each of Slurm's states means; one that is not here is a failure."""
-_RESUMABLE = {"75", "130"}
-"""Exit codes of a driver that left with work to do."""
 _NO_SUCH_JOB = "Invalid job id"
 
 
@@ -157,7 +156,7 @@ def _look(job: str) -> SlurmJob | JobStatus:
 def state_of(record: SlurmJob) -> JobState:
     """Return how a job stands in the words that all launchers share."""
     state = _STATES.get(record.state, JobState.FAILED)
-    return JobState.STOPPED if state is JobState.FAILED and record.exit_code in _RESUMABLE else state
+    return JobState.STOPPED if state is JobState.FAILED and exitcodes.leaves_work(record.exit_code) else state
 
 
 def read_record(job: str, text: str) -> SlurmJob:

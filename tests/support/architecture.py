@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("sweep",),
     ("members",),
     ("errors", "secrecy"),
+    ("exitcodes",),
 )
 """The rooms, from the roof to the ground. A module imports from its own room and from floors below."""
 
