@@ -1,16 +1,19 @@
 """The driver: runs a sweep from this process, on the Ray it starts here or on a cluster it joins.
 
 Everything a driver needs comes together here: the session (lease, journal, controller), Ray Tune as the host, and
-beside them the threads that follow the log (today's one observer is the tables) and remove old checkpoints.
+beside them the threads that follow the log (today's one observer is the tables) and remove old checkpoints, and the
+progress that a person watches. The command line and the notebook both run a sweep by `run_session`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator import exitcodes
@@ -21,10 +24,13 @@ from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
 from orchestrator.storage.location import Location
 from orchestrator.storage.retention import Retention
+from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.progress import Progress
+from orchestrator.views.render import make_console
 
 if TYPE_CHECKING:
-    from orchestrator.ray.host.host import HostOptions
+    from orchestrator.ray.host.options import HostOptions
     from orchestrator.ray.worker.trainable import Trainable
 
 
@@ -49,6 +55,19 @@ class Ending:
     def is_resumable(self) -> bool:
         """Say whether the driver left with work to do."""
         return self.reason in exitcodes.OF_LEAVING
+
+
+def run_session(session: Session, code: Path | Callable[[Config], object], options: HostOptions) -> Ending:
+    """Run a sweep with its progress on stderr: what `stepladder run` and `Sweep.run` do once the session is open.
+
+    `code` is the folder that the plan's training function or command lies in, or the function itself. Raises as
+    `drive` does.
+    """
+    from orchestrator.ray.worker.trainable import named_in  # importing ray takes seconds
+
+    trainable = named_in(session.state.plan.spec, code) if isinstance(code, Path) else code
+    with Progress(session.state.plan, make_console(sys.stderr)) as progress:
+        return drive(session, trainable, options, progress.on_step)
 
 
 def drive(

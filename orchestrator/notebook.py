@@ -115,15 +115,10 @@ class Sweep:
         self._has_warned = True
 
     def _drive(self, session: Any, ray: dict[str, Any]) -> Ending:
-        from orchestrator.driver import drive
-        from orchestrator.ray.host.host import HostOptions
-        from orchestrator.ray.worker.trainable import named_in
-        from orchestrator.views.progress import Progress
-        from orchestrator.views.render import make_console
+        from orchestrator.driver import run_session
+        from orchestrator.ray.host.options import HostOptions
 
-        trainable = self._function or named_in(self.spec, self.folder)
-        with Progress(session.state.plan, make_console(sys.stderr)) as progress:
-            return drive(session, trainable, HostOptions(**ray), progress.on_step)
+        return run_session(session, self._function or self.folder, HostOptions(**ray))
 
 
 def _plain(value: Any) -> Any:

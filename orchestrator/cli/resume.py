@@ -1,75 +1,74 @@
-"""What `resume` does about a sweep that was sent off, or is to be: it is sent again, and goes on where it was."""
+"""The command `resume`: a sweep goes on, from here or from where it was sent."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from orchestrator.cli import elsewhere as cli_elsewhere
-from orchestrator.cli import submit as cli_cluster
+import typer
+
+from orchestrator.cli.options import (
+    PATIENCE_S,
+    AddressOption,
+    CpusOption,
+    DriverCpusOption,
+    EnvOption,
+    GpusOption,
+    InsecureOption,
+    JsonOption,
+    NoCheckOption,
+    OverridesArgument,
+    PatienceOption,
+    SweepArgument,
+)
+from orchestrator.cli.run import drive_and_answer, run
+from orchestrator.cli.say import say
+from orchestrator.cli.submit import send
 from orchestrator.errors import UsageError
-
-if TYPE_CHECKING:
-    from orchestrator.project.records import SubmissionRecord
+from orchestrator.project.address import to_join, to_send
 
 
 def resume(
-    sweep: str, overrides: Sequence[str], trials: str | None, address: str | None, *,
-    insecure: bool, env: Sequence[str], driver_cpus: float | None, check_s: float,
-) -> bool:  # fmt: skip
-    """Send a sweep again, to go on where it was; False where it was never sent off and no dashboard is named.
+    sweep: SweepArgument,
+    overrides: OverridesArgument = None,
+    trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
+    env: EnvOption = None,
+    driver_cpus: DriverCpusOption = None,
+    no_check: NoCheckOption = False,
+    patience: PatienceOption = PATIENCE_S,
+    cpus: CpusOption = None,
+    gpus: GpusOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with an interrupted sweep, or extend a finished one.
 
-    What it was sent with last holds unless `insecure`, `env` and `driver_cpus` say otherwise. Raises UsageError where
-    its last job still runs.
+    Without --address, where it was sent last, else on a Ray that is started here.
     """
-    from orchestrator.project import sending
+    from orchestrator.control.session import reopen, sweep_exists
+    from orchestrator.project import resuming, sending
+    from orchestrator.project.places import locate
+    from orchestrator.project.workspace import plan_to_resume
 
-    named = address if address is not None and "://" in address else None
-    record = None if address is not None and named is None else cli_elsewhere.find(sweep, None, overrides)
-    if record is None and named is None:
-        return False
-    if record is not None:
-        _refuse_running(record, sweep)
-    where = _where(record, named)
-    more = [*(record.overrides if record else ()), *overrides, *_trials(trials, record)]
-    given = sending.Options(insecure=insecure, check_s=check_s)
-    options = sending.options(sending.known_options(record, where, given), env, driver_cpus)
-    cli_cluster.send(Path(sweep), more, where, options)
-    return True
-
-
-def _where(record: SubmissionRecord | None, named: str | None) -> tuple[str, str]:
-    from orchestrator.project import sending
-
-    if named is not None:
-        return sending.choose(named, None)
-    assert record is not None
-    if record.launcher == "ray-job":
-        return sending.choose(record.target, None)
-    return sending.choose(None, record.target or None)
-
-
-def _refuse_running(record: SubmissionRecord, sweep: str) -> None:
-    job = cli_elsewhere.launcher_of(record, patience_s=3.0).status(record.job)
-    if job.state.is_live:
-        raise UsageError(
-            f"{record.sweep} runs already, as {record.job} ({job.state}); watch it: stepladder status {sweep}"
-        )
-
-
-def _trials(text: str | None, record: SubmissionRecord | None) -> list[str]:
-    """Turn `--trials` into an override; `+N` needs the sweep as it stands."""
-    from orchestrator.control.session import read_sweep
-
-    if text is None:
-        return []
-    planned = 0
-    if text.startswith("+"):
-        here = cli_elsewhere.sweep_here(record.folder) if record else None
-        if here is None:
-            raise UsageError(f"--trials {text}: the sweep's storage is not seen from here; give the new number itself")
-        planned = read_sweep(here).plan.spec.budget.trials
-    if not text.removeprefix("+").isdecimal():
-        raise UsageError(f"--trials {text}: write a number, or + and a number, e.g. --trials +20")
-    return [f"budget.trials={planned + int(text.removeprefix('+'))}"]
+    given = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience)
+    is_sendable = not (auto or cpus is not None or gpus is not None)
+    if is_sendable and (address is None or address.is_dashboard):
+        dashboard = to_send(address, "resume")
+        again = resuming.next_submission(sweep, dashboard, overrides or (), trials, given, env or (), driver_cpus, say)
+        if again is not None:
+            send(Path(sweep), again.overrides, again.where, again.options)
+            return
+    if insecure or env or driver_cpus is not None or no_check:
+        raise UsageError("--insecure, --env, --driver-cpus and --no-check are for a sweep that is sent to a cluster")
+    joined = to_join(address, f"resume {'--auto' if auto else '--cpus or --gpus'}")
+    target = locate(sweep, overrides or ())
+    if auto and not sweep_exists(target.folder):
+        run(Path(sweep), overrides, address, cpus, gpus, as_json)
+        return
+    plan, code = plan_to_resume(target, trials)
+    session, changes = reopen(target.folder, plan, say)
+    for change in changes:
+        say(f"changed since the last driver: {change}")
+    drive_and_answer(session, code, joined, cpus, gpus, as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import time
@@ -12,57 +11,52 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import check as cli_catalogue
+from orchestrator.cli.check import warn
+from orchestrator.cli.options import (
+    PATIENCE_S,
+    AddressOption,
+    ClusterOption,
+    DriverCpusOption,
+    EnvOption,
+    InsecureOption,
+    JsonOption,
+    NoCheckOption,
+    OverridesArgument,
+    PatienceOption,
+    SweepFileArgument,
+)
+from orchestrator.cli.say import answer_json, answer_text, say
+from orchestrator.project.address import to_send
 
 if TYPE_CHECKING:
     from orchestrator.launchers import Launch
     from orchestrator.project.records import SubmissionRecord
     from orchestrator.project.sending import Options
 
-SweepFile = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
-]
-Address = Annotated[
-    str | None, typer.Option(help="A Ray cluster's dashboard, e.g. http://127.0.0.1:8265.", show_default=False)
-]
-Cluster = Annotated[
-    str | None,
-    typer.Option(help="A cluster definition: a file, or its name in cluster/.", show_default=False),
-]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Also send to a cluster that asks for no token.")]
-Env = Annotated[
-    list[str] | None,
-    typer.Option(help="NAME=VALUE for driver and trials; everybody there can read it.", show_default=False),
-]
-DriverCpus = Annotated[
-    float | None,
-    typer.Option(min=0, help="CPUs set aside for the driver, half a one by default; 0 puts it on the head node."),
-]
-NoCheck = Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-
 
 def submit(
-    sweep_file: SweepFile,
-    overrides: Overrides = None,
-    address: Address = None,
-    cluster: Cluster = None,
+    sweep_file: SweepFileArgument,
+    overrides: OverridesArgument = None,
+    address: AddressOption = None,
+    cluster: ClusterOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
-    insecure: Insecure = False,
-    env: Env = None,
-    driver_cpus: DriverCpus = None,
-    no_check: NoCheck = False,
-    patience: cli_catalogue.Patience = cli_catalogue.PATIENCE_S,
-    as_json: Json = False,
+    insecure: InsecureOption = False,
+    env: EnvOption = None,
+    driver_cpus: DriverCpusOption = None,
+    no_check: NoCheckOption = False,
+    patience: PatienceOption = PATIENCE_S,
+    as_json: JsonOption = False,
 ) -> None:
-    """Send a sweep to a cluster, or into the background of this machine, and leave."""
+    """Send a sweep to a cluster and leave.
+
+    Without --address and --cluster, into the background of this machine.
+    """
     from orchestrator.project import sending
 
+    where = sending.choose(to_send(address, "submit"), cluster)
     known = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience)
     options = sending.options(known, env or (), driver_cpus)
-    send(sweep_file, overrides or (), sending.choose(address, cluster), options, dry_run=dry_run, as_json=as_json)
+    send(sweep_file, overrides or (), where, options, dry_run=dry_run, as_json=as_json)
 
 
 def send(
@@ -73,54 +67,45 @@ def send(
 
     Raises StepladderError where the sweep, or what the cluster answers, is not as it must be.
     """
-    from orchestrator.project import records, sending
+    from orchestrator.project import sending, submitting
     from orchestrator.project.workspace import linted_plan
 
-    launcher = sending.launcher_of(*where, _say)
+    launcher = sending.launcher_of(*where, say)
     plan, remarks = linted_plan(sweep_file, overrides)
-    cli_catalogue.warn(remarks, sweep_file)
+    warn(remarks, sweep_file)
     draw = os.urandom(2).hex()
     submission = sending.make_submission(plan, sweep_file, overrides, launcher, options, time.time(), draw)
     launch = launcher.render(submission)
     for line in launcher.contents(submission) or ():
-        _say(line)
+        say(line)
     if dry_run:
         _show_launch(launch)
         return
-    for warning in launcher.probe(insecure=options.insecure) or ():
-        _say(warning)
-    if options.check_s and (found := launcher.preflight(submission, options.check_s)):
-        _say(found.rstrip())
-    job = launcher.submit(submission, launch, records.place_of(sweep_file))
-    record = records.SubmissionRecord(
-        plan.spec.name, submission.sweep_file, where[0], launcher.target, job, submission.sweep_folder,
-        submission.overrides, time.time(), dict(options.env), options.driver_cpus, options.insecure,
-    )  # fmt: skip
-    records.write_record(sweep_file, record)
+    record = submitting.carry_out(where[0], launcher, submission, launch, options, say)
     _show_sent(record, sweep_file, as_json=as_json)
 
 
 def _show_launch(launch: Launch) -> None:
     for name, content in launch.files.items():
-        typer.echo(f"# {name}\n{content}")
+        answer_text(f"# {name}\n{content}")
     lines = [shlex.quote(launch.command[0])]
     options = True
     for word in launch.command[1:]:  # an option with its value a line, and then the rest
         starts_line = options and word.startswith("--")
         options = options and word != "--"
         lines[-1:] = [lines[-1], shlex.quote(word)] if starts_line else [f"{lines[-1]} {shlex.quote(word)}"]
-    typer.echo(" \\\n  ".join(lines))
+    answer_text(" \\\n  ".join(lines))
     for note in launch.notes:
-        _say(note)
+        say(note)
 
 
 def _show_sent(record: SubmissionRecord, sweep_file: Path, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"sweep": record.sweep, "job": record.job, "folder": record.folder}, indent=2))
+        answer_json({"sweep": record.sweep, "job": record.job, "folder": record.folder})
     else:
-        typer.echo(f"{record.sweep} is sent to {record.target or 'the background of this machine'} as {record.job}")
+        answer_text(f"{record.sweep} is sent to {record.target or 'the background of this machine'} as {record.job}")
     for command in next_commands(sweep_file):
-        _say(f"next: {command}")
+        say(f"next: {command}")
 
 
 def next_commands(sweep_file: Path) -> list[str]:
@@ -129,7 +114,3 @@ def next_commands(sweep_file: Path) -> list[str]:
     return [
         f"stepladder {words.format(file)}" for words in ("status {}", "logs -f {}", "stop {}", "resume {}", "export {}")
     ]
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)

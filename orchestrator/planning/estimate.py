@@ -17,6 +17,9 @@ from orchestrator.planning.making import make_ladder
 from orchestrator.sweep.plan import Bracket, Plan
 from orchestrator.sweep.standing import numbers_of
 
+WORKERS = 8
+"""Trials at once to reckon with where neither file nor command line says."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageEstimate:
@@ -83,6 +86,11 @@ class Estimate:
     """None until the time of one unit of fidelity is known."""
     expected_hours: Hours | None
     """None likewise, or where `expected_fidelity` is."""
+
+
+def planned_workers(plan: Plan) -> int:
+    """Return how many trials at once to reckon with where nobody says: the file's `max_concurrent`, else WORKERS."""
+    return plan.spec.resources.max_concurrent or WORKERS
 
 
 def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None) -> Estimate:

@@ -67,12 +67,17 @@ def records(folder: Path) -> list[SubmissionRecord]:
     return sorted(found, key=lambda record: record.submitted_t, reverse=True)
 
 
+def records_of(sweep_file: Path) -> list[SubmissionRecord]:
+    """List what was sent off from one sweep file, there or not, newest first."""
+    return [record for record in records(sweep_file.absolute().parent) if record.sweep_file == sweep_file.name]
+
+
 def find_record(sweep_file: Path, name: str, *, only: bool = False) -> SubmissionRecord | None:
     """Return the record of the sweep `name`; without one, and not `only`, the only one that the sweep file has.
 
     None without any. Raises UsageError where the file was sent off under several other names.
     """
-    own = [record for record in records(sweep_file.absolute().parent) if record.sweep_file == sweep_file.name]
+    own = records_of(sweep_file)
     named = [record for record in own if record.sweep == name] or ([] if only else own)
     if len(named) > 1:
         names = ", ".join(record.sweep for record in named)

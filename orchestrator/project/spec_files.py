@@ -35,7 +35,7 @@ def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
     try:
         if path.is_dir():
             raise UsageError(f"{path}: this is a folder; give the sweep file, e.g. {path / 'sweep.yaml'}")
-        content = _read(path)
+        content = read_file(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file; `stepladder init` writes one to start from") from None
     except OSError as error:
@@ -108,7 +108,7 @@ def _argument_problem(folder: Path, position: int, argument: str) -> str | None:
 def _find_space(folder: Path, entry: str) -> tuple[str, bytes]:
     if is_path(entry):
         try:
-            return str(folder / entry), _read(_inside(folder, entry))
+            return str(folder / entry), read_file(_inside(folder, entry))
         except FileNotFoundError:
             raise SpecError(f"there is no file {entry!r} beside the sweep file; give a path from its folder") from None
         except OSError as error:
@@ -119,7 +119,8 @@ def _find_space(folder: Path, entry: str) -> tuple[str, bytes]:
     return f"search_spaces/{entry}.yaml", shipped[entry].read_bytes()
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return what a file holds, cut off a byte past the largest that is taken. Raises OSError."""
     if path.exists() and not path.is_file():
         raise OSError(0, "it is not an ordinary file")
     with path.open("rb") as file:

@@ -1,35 +1,22 @@
-"""Where things lie: from what a person types (a sweep file, or a sweep's folder) to the plan and the folder."""
+"""From a sweep file to its plan: to begin with, or to go on with under the overrides that are in force."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.control.session import read_sweep, sweep_exists
-from orchestrator.errors import SweepNotFoundError, UsageError
+from orchestrator.errors import StepladderError, UsageError
 from orchestrator.planning.compile import compile_plan
+from orchestrator.project.places import Target, folder_of
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import load_parsed
 from orchestrator.rules import ModelFacts
 from orchestrator.storage.location import Location
-from orchestrator.storage.url import is_url
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.space import Space
 from orchestrator.sweepfile.lint import Remark, lint
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a person pointed at."""
-
-    folder: Location
-    """The sweep's folder, there or not."""
-    source: Path | None
-    """The sweep file; None where the sweep was built in Python, or its file is gone."""
-    overrides: tuple[str, ...]
-    """`key=value` overrides in force: the recorded ones, then those just given."""
 
 
 def plan_from_file(source: Path, overrides: Sequence[str] = ()) -> Plan:
@@ -57,36 +44,47 @@ def linted_plan(
 
 def sweep_folder(plan: Plan, beside: Path) -> Location:
     """Return the folder of a plan's sweep; a relative storage lies beside the sweep file, in the folder `beside`."""
-    storage = plan.spec.storage
-    return Location.parse(storage if is_url(storage) else (beside / storage).absolute()) / plan.spec.name
+    return folder_of(plan.spec.storage, plan.spec.name, beside)
 
 
-def locate(place: str, overrides: Sequence[str] = ()) -> Target:
-    """Find the sweep that `place` means: a sweep file, or the folder of a sweep, by path or by URL.
+def measured_seconds(folder: Location) -> float | None:
+    """Return what a unit of fidelity took in the sweep of `folder`, in seconds; None without a sweep or a report."""
+    return read_sweep(folder).seconds_per_fidelity() if sweep_exists(folder) else None
 
-    Raises SweepNotFoundError where the folder holds none, SpecError where the file is invalid.
+
+def plan_to_resume(target: Target, trials: str | None = None) -> tuple[Plan, Path]:
+    """Compile what a sweep should go on with: its file as it is now, under the overrides in force.
+
+    Those are the recorded ones, then those just given; `trials` is what `--trials` says. Returns the plan and the
+    folder of the sweep file. Raises SweepNotFoundError, UsageError, and SpecError with every problem of the file.
     """
-    if not is_url(place) and not Path(place).is_dir():
-        return _of_file(Path(place), overrides)
-    folder = Location.parse(place).absolute()
-    if not sweep_exists(folder):
-        raise SweepNotFoundError(f"{place}: there is no sweep in this folder; give a sweep file, or runs/<name>")
-    ground = read_sweep(folder).plan.provenance
-    source = Path(ground.source) if ground.source else None
-    known = source if source is not None and source.is_file() else None
-    return Target(folder, known, (*ground.overrides, *overrides))
-
-
-def _of_file(path: Path, overrides: Sequence[str]) -> Target:
-    folder = sweep_folder(plan_from_file(path, overrides), path.parent)
-    recorded = read_sweep(folder).plan.provenance.overrides if sweep_exists(folder) else ()
-    return Target(folder, path, (*recorded, *overrides))
-
-
-def plan_to_resume(target: Target) -> Plan:
-    """Compile what a sweep should go on with: its file as it is now, under the overrides in force."""
-    if target.source is None:
+    plan = read_sweep(target.folder).plan
+    source = target.file or (Path(plan.provenance.source) if plan.provenance.source else None)
+    if source is None or not source.exists():
+        copy = "" if source is None else f" ({target.folder / 'sweep.yaml'} is a copy of what it was started with)"
         raise UsageError(
-            f"{target.folder}: its sweep file is not where it was; give it: `stepladder resume SWEEP_FILE`"
+            f"{target.folder}: its sweep file is not where it was{copy}; give it: `stepladder resume SWEEP_FILE`"
         )
-    return plan_from_file(target.source, target.overrides)
+    more = more_trials(trials, lambda: plan.spec.budget.trials)
+    return plan_from_file(source, (*plan.provenance.overrides, *target.overrides, *more)), source.parent
+
+
+def more_trials(text: str | None, planned: Callable[[], int]) -> list[str]:
+    """Turn what `--trials` says, N or +N, into an override; `planned` tells how many there are. Raises UsageError."""
+    if text is None:
+        return []
+    number = text.removeprefix("+")
+    if not number.isdecimal():
+        raise UsageError(f"--trials {text}: write a number, or + and a number, e.g. --trials +20")
+    return [f"budget.trials={int(number) + (planned() if text.startswith('+') else 0)}"]
+
+
+def invalid_now(file: Path, overrides: Sequence[str]) -> str | None:
+    """Say in one line that a sweep file is not valid now, and where; None where it is. Judges it for this alone."""
+    try:
+        load_parsed(file, overrides)
+    except StepladderError as error:
+        return f"{file} is not valid now ({str(error).splitlines()[0]}); the sweep is as it was started"
+    except Exception:  # noqa: BLE001 - a note must never stand between a person and a running sweep
+        return f"{file} cannot be judged now; the sweep is as it was started"
+    return None

@@ -1,0 +1,47 @@
+"""The arguments and options that several commands have: each is written once, so that it means one thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.project.address import FORMS, ClusterAddress
+
+PATIENCE_S = 56.0
+"""For trying a cluster, unless told otherwise: with Ray's own start and end about a minute."""
+
+SweepFileArgument = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
+SweepArgument = Annotated[
+    str,
+    typer.Argument(help="The sweep file, or the sweep's folder (a path or, say, s3://...).", show_default=False),
+]
+OverridesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+AddressOption = Annotated[
+    ClusterAddress | None,
+    typer.Option(parser=ClusterAddress.parse, metavar="ADDRESS", help=f"A cluster: {FORMS}.", show_default=False),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(help="A cluster definition: a file, or its name in cluster/.", show_default=False),
+]
+CpusOption = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray started here. Unset: all of them.")]
+GpusOption = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started here. Unset: all of them.")]
+InsecureOption = Annotated[bool, typer.Option("--insecure", help="Also send to a cluster that asks for no token.")]
+EnvOption = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=VALUE for driver and trials; everybody there can read it.", show_default=False),
+]
+DriverCpusOption = Annotated[
+    float | None,
+    typer.Option(min=0, help="CPUs set aside for the driver, half a one by default; 0 puts it on the head node."),
+]
+NoCheckOption = Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")]
+PatienceOption = Annotated[
+    float, typer.Option(min=2, help="Seconds for trying the cluster: half for its nodes, half for the smoke trial.")
+]

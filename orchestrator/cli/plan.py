@@ -1,0 +1,36 @@
+"""The command `plan`: what a sweep would do and cost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.check import warn
+from orchestrator.cli.options import JsonOption, OverridesArgument, SweepFileArgument
+from orchestrator.cli.say import answer, answer_json, say
+
+
+def plan(
+    sweep_file: SweepFileArgument,
+    overrides: OverridesArgument = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once. Unset: the file's max_concurrent, or 8.")
+    ] = None,
+    epoch_seconds: Annotated[float | None, typer.Option(min=0, help="Seconds of one unit of fidelity.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a sweep would do and cost, before anything is paid for."""
+    from orchestrator.planning.estimate import planned_workers
+    from orchestrator.project.workspace import linted_plan, measured_seconds, sweep_folder
+    from orchestrator.views.plan import plan_answer, plan_document
+
+    compiled, remarks = linted_plan(sweep_file, overrides or ())
+    warn(remarks, sweep_file)
+    seconds = epoch_seconds or measured_seconds(sweep_folder(compiled, sweep_file.parent))
+    at_once = workers or planned_workers(compiled)
+    if as_json:
+        answer_json(plan_document(compiled, at_once, seconds))
+        return
+    answer(plan_answer(compiled, at_once, seconds))
+    say(f"next: stepladder run {sweep_file}")

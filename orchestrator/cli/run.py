@@ -1,0 +1,82 @@
+"""The command `run`, and how a sweep that was driven from here ends: for `resume` too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestrator.cli.check import warn
+from orchestrator.cli.options import (
+    AddressOption,
+    CpusOption,
+    GpusOption,
+    JsonOption,
+    OverridesArgument,
+    SweepFileArgument,
+)
+from orchestrator.cli.say import answer, answer_json, say
+from orchestrator.project.address import to_join
+
+if TYPE_CHECKING:
+    from orchestrator.control.session import Session
+    from orchestrator.driver import Ending
+
+
+def run(
+    sweep_file: SweepFileArgument,
+    overrides: OverridesArgument = None,
+    address: AddressOption = None,
+    cpus: CpusOption = None,
+    gpus: GpusOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a new sweep and write its winner to best.json.
+
+    Without --address, on a Ray that is started on this machine.
+    """
+    from orchestrator.control.session import create
+    from orchestrator.project.workspace import linted_plan, sweep_folder
+
+    joined = to_join(address, "run")
+    compiled, remarks = linted_plan(sweep_file, overrides or ())
+    warn(remarks, sweep_file)
+    session = create(sweep_folder(compiled, sweep_file.parent), compiled, sweep_file.read_bytes())
+    drive_and_answer(session, sweep_file.parent, joined, cpus, gpus, as_json=as_json)
+
+
+def drive_and_answer(
+    session: Session, code: Path, address: str | None, cpus: int | None, gpus: int | None, *, as_json: bool
+) -> None:
+    """Drive a sweep, whose training code lies in the folder `code`, to where it stops; answer with its winner.
+
+    Leaves with the exit code of how it ended.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # from here on there is something to go on with
+    from orchestrator.driver import run_session
+    from orchestrator.ray.host.options import HostOptions, job_address
+
+    ending = run_session(session, code, HostOptions(address or job_address(os.environ), cpus, gpus))
+    _show_ending(session, ending, as_json=as_json)
+    raise typer.Exit(ending.exit_code)
+
+
+def _show_ending(session: Session, ending: Ending, *, as_json: bool) -> None:
+    from orchestrator.control.session import read_events
+    from orchestrator.results.best import best_document
+    from orchestrator.results.diagnoses import winner_diagnosis
+    from orchestrator.views.status import winner_answer
+
+    for problem in ending.problems:
+        say(f"warning: {problem}")
+    diagnosis = winner_diagnosis(ending.state, read_events(session.folder))
+    if as_json:
+        answer_json(best_document(ending.state, session.folder, diagnosis))
+    else:
+        answer(winner_answer(ending.state, session.folder, ending.reason, diagnosis))
+    if ending.is_resumable:
+        say(f"stopped ({ending.reason}), everything is saved; go on with: stepladder resume {session.folder}")

@@ -1,0 +1,40 @@
+"""How a command speaks: the answer on stdout, whatever else there is to know on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
+
+
+def say(message: str) -> None:
+    """Tell a person something beside the answer."""
+    typer.echo(message, err=True)
+
+
+def answer_text(text: str) -> None:
+    """Answer with a line."""
+    typer.echo(text)
+
+
+def answer_piece(text: str) -> None:
+    """Answer with text as it is, which may go on; whoever reads along sees it at once."""
+    typer.echo(text, nl=False)
+    sys.stdout.flush()
+
+
+def answer_json(document: Any) -> None:
+    """Answer with data for another program."""
+    typer.echo(json.dumps(document, indent=2))
+
+
+def answer(renderable: ConsoleRenderable) -> None:
+    """Answer with what Rich can show."""
+    from orchestrator.views.render import make_console, show
+
+    show(make_console(sys.stdout), renderable)

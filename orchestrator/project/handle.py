@@ -1,0 +1,180 @@
+"""One handle on a sweep, wherever it runs: what a command asks, it asks here, and never where the sweep is.
+
+A sweep is here where its folder was given or its file was never sent off; else the record of its submission leads to
+the job. Either is found by name and storage alone. How a sweep stands is read from its storage where that is seen from
+here; else the cluster is asked by a small job.
+"""
+
+from __future__ import annotations
+
+import shlex
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from orchestrator.control.fold import SweepState
+from orchestrator.control.session import read_log, sweep_exists
+from orchestrator.errors import SweepNotFoundError, UsageError
+from orchestrator.launchers import JobStatus
+from orchestrator.project.places import Target, heading_of, started_from
+from orchestrator.project.workspace import invalid_now
+from orchestrator.storage.lease import describe_holder
+from orchestrator.storage.location import Location
+from orchestrator.storage.requests import DriverRequest, put_request, requested
+from orchestrator.sweep import event as ev
+from orchestrator.wording import counted
+
+WHAT_HAPPENS = {
+    DriverRequest.STOP: "no new trials, {running} finish, then the driver leaves",
+    DriverRequest.CANCEL: "{running} pause at their newest checkpoint, and the driver leaves",
+}
+"""What a driver that was asked does now; `{running}` says what runs."""
+
+Tell = Callable[[str], None]
+"""Takes a line that is meant for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepLog:
+    """What a sweep's folder tells, living or dead."""
+
+    folder: Location
+    """Where it lies."""
+    state: SweepState
+    """Everything known about the sweep."""
+    events: list[ev.Event]
+    """The records that this was made from."""
+    holder: str | None
+    """Who drives it now; None where nobody does."""
+    requested: DriverRequest | None
+    """What that driver was asked."""
+
+    @classmethod
+    def read(cls, folder: Location) -> SweepLog:
+        """Read a sweep's folder, without a lock. Raises SweepNotFoundError, StorageError."""
+        state, events = read_log(folder)
+        files = folder.files()
+        return cls(folder, state, events, describe_holder(files), requested(files))
+
+
+@dataclass(frozen=True, slots=True)
+class SentJob:
+    """The job of a sweep that was sent off, as its cluster sees it."""
+
+    job: str
+    """The cluster's name of it."""
+    target: str
+    """Which cluster; empty for the background of this machine."""
+    status: JobStatus
+    """How it stands."""
+    submitted_t: float
+    """When it was sent, seconds since the epoch; 0 where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStatus:
+    """How a sweep stands, as far as can be told."""
+
+    log: SweepLog | None
+    """From its storage; None where that is not seen from here."""
+    told: str = ""
+    """What the cluster printed instead, text or JSON as it was asked; empty where nothing."""
+    job: SentJob | None = None
+    """Its job; None where it was not sent off."""
+
+
+class Handle(ABC):
+    """A sweep that a person named. Made by `orchestrator.project.finding.find`.
+
+    `say` is told what a person should know beside the answer, and that something takes time.
+    """
+
+    def __init__(self, name: str, say: Tell) -> None:
+        self.typed = shlex.quote(name)
+        """What names it in a command to type next."""
+        self.say = say
+
+    @abstractmethod
+    def note(self) -> str | None:
+        """Say in one line that its file is not what it was started with in a way that matters; None where it is."""
+
+    @abstractmethod
+    def status(self, *, as_json: bool) -> SweepStatus:
+        """Tell how it stands; `as_json` says how a cluster that must be asked should print it.
+
+        Raises SweepNotFoundError where there is none, StorageError.
+        """
+
+    @abstractmethod
+    def results(self) -> SweepLog:
+        """Return its log. Raises UsageError where its storage is not seen from here, SweepNotFoundError."""
+
+    @abstractmethod
+    def ask(self, kind: DriverRequest, now: float, answer: Tell) -> None:
+        """Ask its driver to leave; `answer` is told at once what happens now. `now` is in seconds since the epoch.
+
+        Raises UsageError where nobody drives it, ClusterError where its storage is seen from no side.
+        """
+
+    @abstractmethod
+    def logs(self, *, follow: bool) -> Iterator[str]:
+        """Yield what its driver printed; with `follow` until that ends. Raises UsageError, ClusterError."""
+
+
+class SweepHere(Handle):
+    """A sweep that was not sent off, or whose folder was given."""
+
+    def __init__(self, typed: str, target: Target, say: Tell) -> None:
+        super().__init__(str(target.folder), say)
+        self.target = target
+        self.folder = target.folder
+        self._given = typed
+
+    @cached_property
+    def _log(self) -> SweepLog:
+        """Its log; where there is none, the error names what was started from the same file under another name."""
+        try:
+            return SweepLog.read(self.folder)
+        except SweepNotFoundError as error:
+            file = self.target.file
+            others = [] if file is None else started_from(file, heading_of(file).storage)
+            if not others:
+                raise
+            raise SweepNotFoundError(
+                f"{error}\n{file} now names a sweep that was not started; those that were started from it: "
+                f"{', '.join(map(str, others))}"
+            ) from error
+
+    def note(self) -> str | None:
+        """Judge its file as it is now, under the overrides that the sweep was started with."""
+        file = self.target.file
+        if file is None or not sweep_exists(self.folder):
+            return None
+        if not file.exists():
+            return f"{file} is not there now; {self.folder} is as it was started"
+        return invalid_now(file, self._log.state.plan.provenance.overrides)
+
+    def status(self, *, as_json: bool) -> SweepStatus:  # noqa: ARG002 - the log is shown either way
+        """Read its folder."""
+        return SweepStatus(self._log)
+
+    def results(self) -> SweepLog:
+        """Read its folder."""
+        return self._log
+
+    def ask(self, kind: DriverRequest, now: float, answer: Tell) -> None:
+        """Put the request into its folder."""
+        running = counted(len(self._log.state.open), "trial")
+        try:
+            put_request(self.folder.files(), kind, now)
+        except UsageError as error:
+            raise UsageError(f"{self.folder}: {error}; see `stepladder status {self.typed}`") from error
+        answer(f"{kind} requested: {WHAT_HAPPENS[kind].format(running=f'{running} running')}")
+
+    def logs(self, *, follow: bool) -> Iterator[str]:  # noqa: ARG002 - there is nothing to follow
+        """Refuse: its driver prints where it was started."""
+        raise UsageError(
+            f"{self._given} was not sent off from here; give the cluster that runs it by --address, or look where its "
+            "driver was started"
+        )

@@ -1,0 +1,131 @@
+"""The handle on a sweep that was sent off: its job is asked for by its launcher, its storage read where it is seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from orchestrator.control.session import sweep_exists
+from orchestrator.errors import ClusterError, StorageError, UsageError
+from orchestrator.launchers import JobState, Launcher
+from orchestrator.project import sending
+from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell
+from orchestrator.project.records import SubmissionRecord
+from orchestrator.project.workspace import invalid_now
+from orchestrator.storage.location import Location
+from orchestrator.storage.requests import DriverRequest, put_request
+
+CANCEL_S = 60.0
+"""How long a driver that was asked to leave at once may take before the cluster ends it."""
+QUICK_S = 3.0
+"""How long a cluster is waited for where its answer is an extra."""
+PATIENT_S = 60.0
+"""How long where nobody else can answer."""
+
+
+class SweepSent(Handle):
+    """A sweep that was sent off, from here or from another machine."""
+
+    def __init__(self, typed: str, record: SubmissionRecord, file: Path, say: Tell) -> None:
+        super().__init__(typed, say)
+        self.record = record
+        self._file = file
+
+    def launcher(self, patience_s: float) -> Launcher:
+        """Return what sent it, which waits so long for a cluster that is away."""
+        return sending.launcher_of(self.record.launcher, self.record.target, self.say, patience_s)
+
+    @cached_property
+    def folder_here(self) -> Location | None:
+        """Its folder where it can be read from here, None elsewhere."""
+        location = Location.parse(self.record.folder)
+        try:
+            return location if sweep_exists(location) else None
+        except StorageError as error:
+            self.say(f"{location} cannot be read from here: {error}")
+            return None
+
+    def note(self) -> str | None:
+        """Judge its file as it is now, under the overrides that it was sent with."""
+        if not self._file.exists():
+            return f"{self._file} is not there now; the sweep {self.record.sweep} is as it was sent"
+        return invalid_now(self._file, self.record.overrides)
+
+    def status(self, *, as_json: bool) -> SweepStatus:
+        """Read its storage where that is seen from here, else let the cluster read it; ask for its job besides."""
+        here = self.folder_here
+        launcher = self.launcher(QUICK_S if here else PATIENT_S)
+        found = launcher.status(self.record.job)
+        job = SentJob(self.record.job, self.record.target, found, self.record.submitted_t)
+        if here is None:
+            return SweepStatus(None, self._told(launcher, found.state, as_json=as_json), job)
+        if found.state in (JobState.UNKNOWN, JobState.GONE):
+            self.say("the cluster is gone or out of reach; what you see is what the sweep's storage holds")
+        return SweepStatus(SweepLog.read(here), job=job)
+
+    def _told(self, launcher: Launcher, state: JobState, *, as_json: bool) -> str:
+        unseen = f"{self.record.folder} is not seen from here"
+        if state is JobState.UNKNOWN:
+            self.say(f"{unseen}, so how the sweep stands is not known")
+            return ""
+        try:
+            return launcher.run("status", self.record.folder, *(["--json"] if as_json else []))
+        except ClusterError as error:
+            self.say(f"{unseen}, and from the cluster: {error}")
+            return ""
+
+    def results(self) -> SweepLog:
+        """Read its storage."""
+        if self.folder_here is None:
+            raise UsageError(
+                f"{self.record.folder} is not seen from here; do this where it is, with it for the sweep file"
+            )
+        return SweepLog.read(self.folder_here)
+
+    def ask(self, kind: DriverRequest, now: float, answer: Tell) -> None:
+        """Put the request into its storage, from here or from the cluster; a cancel waits and sees to it.
+
+        A driver that is not there yet, or does not obey a cancel in time, is ended by the cluster.
+        """
+        launcher, job = self.launcher(PATIENT_S), self.record.job
+        try:
+            if self.folder_here is not None:
+                put_request(self.folder_here.files(), kind, now)
+            else:
+                launcher.run(kind.value, self.record.folder)
+        except (UsageError, ClusterError) as error:
+            state = launcher.status(job).state
+            if not state.is_live:
+                raise UsageError(f"{self.record.sweep}: its job {job} is not running ({state})") from error
+            if kind is DriverRequest.STOP and state is JobState.RUNNING:
+                raise
+            launcher.stop(job)
+            answer(f"{kind} requested: the job {job} is being ended, everything acknowledged is saved")
+            return
+        answer(f"{kind} requested: {WHAT_HAPPENS[kind].format(running='the running trials')}")
+        if kind is DriverRequest.CANCEL:
+            self._see_it_leave(launcher)
+
+    def _see_it_leave(self, launcher: Launcher) -> None:
+        deadline = time.monotonic() + CANCEL_S
+        while launcher.status(self.record.job).state.is_live:
+            if time.monotonic() > deadline:
+                self.say(f"the driver has not left in {CANCEL_S:.0f} s; the cluster ends it")
+                launcher.stop(self.record.job)
+                return
+            time.sleep(1.0)
+
+    def logs(self, *, follow: bool) -> Iterator[str]:
+        """Ask its launcher."""
+        return self.launcher(PATIENT_S).logs(self.record.job, follow=follow)
+
+    def refuse_running(self) -> None:
+        """Raise UsageError where its last job still runs."""
+        found = self.launcher(QUICK_S).status(self.record.job)
+        if found.state.is_live:
+            raise UsageError(
+                f"{self.record.sweep} runs already, as {self.record.job} ({found.state}); "
+                f"watch it: stepladder status {self.typed}"
+            )

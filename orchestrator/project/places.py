@@ -1,0 +1,129 @@
+"""Where a sweep lies: from what a person types, a sweep file or a sweep's folder, to that folder.
+
+Reading a sweep never depends on what is written next: of the file, its name and storage are read and nothing else is
+judged; where even these cannot be read, the sweeps that were started from the file are looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.control.session import sweep_exists
+from orchestrator.errors import StorageError, SweepNotFoundError, UsageError
+from orchestrator.project.spec_files import read_file
+from orchestrator.storage.location import Location
+from orchestrator.storage.url import is_url
+from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweepfile.heading import Heading, read_heading
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a person pointed at."""
+
+    folder: Location
+    """The sweep's folder, there or not."""
+    file: Path | None
+    """The sweep file that was given, there or not; None where the folder was."""
+    overrides: tuple[str, ...] = ()
+    """`key=value` overrides just given."""
+
+
+class _Ground(msgspec.Struct):
+    source: str | None = None
+
+
+class _Plan(msgspec.Struct):
+    provenance: _Ground
+
+
+def folder_of(storage: str, name: str, beside: Path) -> Location:
+    """Return the folder of a sweep; a relative `storage` lies beside the sweep file, in the folder `beside`."""
+    return Location.parse(storage if is_url(storage) else (beside / storage).absolute()) / name
+
+
+def is_folder(place: str) -> bool:
+    """Say whether what a person typed means a sweep's folder rather than a sweep file."""
+    return is_url(place) or Path(place).is_dir()
+
+
+def locate(place: str, overrides: Sequence[str] = ()) -> Target:
+    """Find the sweep that `place` means: a sweep file, or the folder of a sweep, by path or by URL.
+
+    Raises SweepNotFoundError where the folder holds none, UsageError where nothing tells which sweep the file means.
+    """
+    if not is_folder(place):
+        file = Path(place)
+        return locate_file(file, heading_of(file, overrides), overrides)
+    folder = Location.parse(place).absolute()
+    if not sweep_exists(folder):
+        raise SweepNotFoundError(f"{place}: there is no sweep in this folder; give a sweep file, or runs/<name>")
+    return Target(folder, None, tuple(overrides))
+
+
+def locate_file(file: Path, heading: Heading, overrides: Sequence[str] = ()) -> Target:
+    """Find the sweep of a file with this heading; raises UsageError as `locate` does."""
+    if heading.name is not None and heading.storage is not None:
+        return Target(folder_of(heading.storage, heading.name, file.parent), file, tuple(overrides))
+    known = started_from(file, heading.storage, heading.name)
+    if len(known) != 1:
+        raise unclear(heading, [str(folder) for folder in known])
+    return Target(known[0], file, tuple(overrides))
+
+
+def heading_of(file: Path, overrides: Sequence[str] = ()) -> Heading:
+    """Read which sweep a file speaks of, as far as it can be read; one that is not there speaks of none."""
+    content, trouble = b"", ""
+    try:
+        content = read_file(file)
+    except FileNotFoundError:
+        trouble = f"{file}: there is no such file"
+    except OSError as error:
+        trouble = f"{file}: cannot be read: {error.strerror}"
+    heading = read_heading(content, str(file), overrides)
+    return replace(heading, trouble=trouble) if trouble and heading.trouble else heading
+
+
+def started_from(file: Path, storage: str | None, name: str | None = None) -> list[Location]:
+    """Return the sweeps that were started from `file`, as their plans say, and that have the `name` if one is given.
+
+    They are looked for in `storage` and in the default one; what cannot be read is left out.
+    """
+    default = str(SweepSpec.model_fields["storage"].default)
+    source = str(file.resolve())
+    found = []
+    for place in dict.fromkeys((storage or default, default)):
+        within = Location.parse(place if is_url(place) else (file.parent / place).absolute())
+        named = [entry for entry in _names(within) if name in (None, entry)]
+        found += [within / entry for entry in named if _source(within / entry) == source]
+    return found
+
+
+def unclear(heading: Heading, known: Sequence[str]) -> UsageError:
+    """Say that a file does not tell which of the `known` sweeps is meant, if any are, and what to give instead."""
+    if known:
+        instead = f"several were started from it; give one of their folders instead: {', '.join(known)}"
+    else:
+        instead = "no sweep that was started from it is known here; give the sweep's folder instead, e.g. runs/<name>"
+    return UsageError(f"{heading.trouble}\nso the file does not tell which sweep is meant, and {instead}")
+
+
+def _names(folder: Location) -> list[str]:
+    parent, _, name = str(folder).rpartition("/")
+    try:
+        return Location.parse(parent).files().names(name) if name else []
+    except (StorageError, UsageError):  # a store out of reach, or a bucket alone, above which there is nothing
+        return []
+
+
+def _source(folder: Location) -> str | None:
+    """Return the sweep file that a sweep was started from; None where its plan does not say, or is not there."""
+    try:
+        content = folder.files().read("plan.json")
+        return msgspec.json.decode(content, type=_Plan).provenance.source
+    except (StorageError, OSError, msgspec.MsgspecError):
+        return None
