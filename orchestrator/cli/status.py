@@ -28,8 +28,8 @@ def open_sweep(sweep: str, dashboard: str | None) -> Handle:
     from orchestrator.project.finding import find
 
     handle = find(sweep, dashboard, (), say)
-    if (note := handle.note()) is not None:
-        say(f"note: {note}")
+    if (trouble := handle.trouble()) is not None:
+        say(f"note: {trouble}; the sweep is as it was started")
     return handle
 
 

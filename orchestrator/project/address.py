@@ -28,12 +28,12 @@ class ClusterAddress:
     @classmethod
     def parse(cls, text: str) -> ClusterAddress:
         """Tell by its form what an address is. Raises UsageError for a form that means neither."""
-        scheme, url, _ = text.partition("://")
-        if url and "@" in text:
+        scheme, slashes, host = text.partition("://")
+        if slashes and "@" in text:
             raise UsageError("--address: a password on a command line can be read by everybody; leave it out")
-        if url and scheme in ("http", "https"):
+        if host and scheme in ("http", "https"):
             return cls(text, is_dashboard=True)
-        if url and scheme == "ray":
+        if slashes and scheme == "ray":
             raise UsageError(
                 f"--address {text}: a sweep is driven from inside the cluster, never through a Ray client; "
                 f"write {FORMS}"

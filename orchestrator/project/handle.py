@@ -18,7 +18,7 @@ from orchestrator.control.session import read_log, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
 from orchestrator.project.places import Target, heading_of, started_from
-from orchestrator.project.workspace import invalid_now
+from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request, requested
@@ -96,8 +96,8 @@ class Handle(ABC):
         self.say = say
 
     @abstractmethod
-    def note(self) -> str | None:
-        """Say in one line that its file is not what it was started with in a way that matters; None where it is."""
+    def trouble(self) -> str | None:
+        """Say in one line what is wrong with its file as it is now, which changes nothing for it; None without."""
 
     @abstractmethod
     def status(self, *, as_json: bool) -> SweepStatus:
@@ -137,23 +137,23 @@ class SweepHere(Handle):
         try:
             return SweepLog.read(self.folder)
         except SweepNotFoundError as error:
-            file = self.target.file
-            others = [] if file is None else started_from(file, heading_of(file).storage)
-            if not others:
-                raise
-            raise SweepNotFoundError(
-                f"{error}\n{file} now names a sweep that was not started; those that were started from it: "
-                f"{', '.join(map(str, others))}"
-            ) from error
+            raise SweepNotFoundError("\n".join([str(error), *self._hints()])) from error
 
-    def note(self) -> str | None:
-        """Judge its file as it is now, under the overrides that the sweep was started with."""
+    def _hints(self) -> Iterator[str]:
+        """Yield what may be meant by a file whose sweep is not there."""
         file = self.target.file
-        if file is None or not sweep_exists(self.folder):
+        if file is None:
+            return
+        if others := started_from(file, heading_of(file).storage):
+            yield f"sweeps that were started from {file} under another name: {', '.join(map(str, others))}"
+        if (wrong := trouble_now(file, self.target.overrides)) is not None:
+            yield f"{wrong}; where that concerns its name or its storage, give the sweep's folder instead"
+
+    def trouble(self) -> str | None:
+        """Judge its file under the overrides that it was started with."""
+        if self.target.file is None or not sweep_exists(self.folder):
             return None
-        if not file.exists():
-            return f"{file} is not there now; {self.folder} is as it was started"
-        return invalid_now(file, self._log.state.plan.provenance.overrides)
+        return trouble_now(self.target.file, self._log.state.plan.provenance.overrides)
 
     def status(self, *, as_json: bool) -> SweepStatus:  # noqa: ARG002 - the log is shown either way
         """Read its folder."""

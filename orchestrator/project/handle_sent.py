@@ -13,7 +13,7 @@ from orchestrator.launchers import JobState, Launcher
 from orchestrator.project import sending
 from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell
 from orchestrator.project.records import SubmissionRecord
-from orchestrator.project.workspace import invalid_now
+from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request
 
@@ -47,11 +47,9 @@ class SweepSent(Handle):
             self.say(f"{location} cannot be read from here: {error}")
             return None
 
-    def note(self) -> str | None:
-        """Judge its file as it is now, under the overrides that it was sent with."""
-        if not self._file.exists():
-            return f"{self._file} is not there now; the sweep {self.record.sweep} is as it was sent"
-        return invalid_now(self._file, self.record.overrides)
+    def trouble(self) -> str | None:
+        """Judge its file under the overrides that it was sent with."""
+        return trouble_now(self._file, self.record.overrides)
 
     def status(self, *, as_json: bool) -> SweepStatus:
         """Read its storage where that is seen from here, else let the cluster read it; ask for its job besides."""

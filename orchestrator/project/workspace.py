@@ -79,12 +79,14 @@ def more_trials(text: str | None, planned: Callable[[], int]) -> list[str]:
     return [f"budget.trials={int(number) + (planned() if text.startswith('+') else 0)}"]
 
 
-def invalid_now(file: Path, overrides: Sequence[str]) -> str | None:
-    """Say in one line that a sweep file is not valid now, and where; None where it is. Judges it for this alone."""
+def trouble_now(file: Path, overrides: Sequence[str]) -> str | None:
+    """Say in one line that a sweep file is not there or not valid now; None where nothing is wrong with it."""
+    if not file.exists():
+        return f"{file} is not there now"
     try:
         load_parsed(file, overrides)
     except StepladderError as error:
-        return f"{file} is not valid now ({str(error).splitlines()[0]}); the sweep is as it was started"
-    except Exception:  # noqa: BLE001 - a note must never stand between a person and a running sweep
-        return f"{file} cannot be judged now; the sweep is as it was started"
+        return f"{file} is not valid now ({str(error).splitlines()[0]})"
+    except Exception:  # noqa: BLE001 - what is said beside an answer must never stand in its way
+        return f"{file} cannot be judged now"
     return None
