@@ -13,7 +13,7 @@ from orchestrator.errors import UsageError
 
 FORMS = "auto or HOST:PORT for a running Ray to join from inside it, http://HOST:8265 for a dashboard to send to"
 """What may be written, in the words of every message and help page."""
-_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]+|[0-9A-Fa-f:]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def delete(folder: Path) -> str:
     return "sweep.yaml is not there now"
 
 
-@pytest.mark.parametrize(("command", "changes"), [("stop", (rename, misspell)), ("cancel", (tear, delete))])
+@pytest.mark.parametrize(("command", "changes"), [("stop", (misspell, rename)), ("cancel", (tear, delete))])
 def test_a_sweep_that_runs_is_stopped_by_its_changed_file(tmp_path: Path, command: str, changes):
     (tmp_path / "train.py").write_text(TRAIN.replace("GATE", str(tmp_path / "gate")))
     (tmp_path / "sweep.yaml").write_text(SWEEP)
