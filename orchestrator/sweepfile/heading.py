@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.storage.url import storage_problem
 from orchestrator.sweep.spec import NAME_PATTERN, SweepSpec
-from orchestrator.sweepfile.messages import show
+from orchestrator.sweepfile.messages import quote
 from orchestrator.sweepfile.yaml_source import MAX_BYTES, UnreadableError, read
 
 _KEYS = ("name", "storage")
@@ -45,7 +45,7 @@ def read_heading(content: bytes, file: str, overrides: Sequence[str] = ()) -> He
             written[key] = _value(text)
     name, storage = written.get("name"), written.get("storage", SweepSpec.model_fields["storage"].default)
     if not isinstance(name, str) or re.fullmatch(NAME_PATTERN, name) is None:
-        said = f"{show(name)} is no name of a sweep" if "name" in written else "is missing"
+        said = f"{quote(name)} is no name of a sweep" if "name" in written else "is missing"
         name, trouble = None, trouble or f"{file}: name: {said}"
     if not isinstance(storage, str) or not storage or _UNDECODED in storage or storage_problem(storage) is not None:
         storage, trouble = None, trouble or f"{file}: storage: is no place for sweeps"
