@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from orchestrator.errors import UsageError
+from orchestrator.secrecy import mask
 
 FORMS = "auto or HOST:PORT for a running Ray to join from inside it, http://HOST:8265 for a dashboard to send to"
 """What may be written, in the words of every message and help page."""
@@ -35,11 +36,11 @@ class ClusterAddress:
             return cls(text, is_dashboard=True)
         if slashes and scheme == "ray":
             raise UsageError(
-                f"--address {text}: a sweep is driven from inside the cluster, never through a Ray client; "
+                f"--address {mask(text)}: a sweep is driven from inside the cluster, never through a Ray client; "
                 f"write {FORMS}"
             )
         if text != "auto" and _HOST_AND_PORT.fullmatch(text) is None:
-            raise UsageError(f"--address {text}: no address of a cluster; write {FORMS}")
+            raise UsageError(f"--address {mask(text)}: no address of a cluster; write {FORMS}")
         return cls(text, is_dashboard=False)
 
 
@@ -47,9 +48,9 @@ def to_join(address: ClusterAddress | None, command: str) -> str | None:
     """Return the running Ray that `command` joins, None where none is named. Raises UsageError for a dashboard."""
     if address is not None and address.is_dashboard:
         raise UsageError(
-            f"--address {address.text} is a cluster's dashboard, and `stepladder {command}` joins a running Ray from "
-            "inside it (auto or HOST:PORT); send the sweep there instead: "
-            f"stepladder submit SWEEP_FILE --address {address.text}"
+            f"--address {mask(address.text)} is a cluster's dashboard, and `stepladder {command}` joins a running Ray "
+            "from inside it (auto or HOST:PORT); send the sweep there instead: "
+            f"stepladder submit SWEEP_FILE --address {mask(address.text)}"
         )
     return address.text if address is not None else None
 
@@ -59,7 +60,7 @@ def to_send(address: ClusterAddress | None, command: str) -> str | None:
     if address is not None and not address.is_dashboard:
         host = address.text.rpartition(":")[0] or "HOST"
         raise UsageError(
-            f"--address {address.text} is a running Ray to join from inside it, and `stepladder {command}` asks a "
-            f"cluster's dashboard; give that, e.g. http://{host}:8265"
+            f"--address {mask(address.text)} is a running Ray to join from inside it, and `stepladder {command}` "
+            f"asks a cluster's dashboard; give that, e.g. http://{host}:8265"
         )
     return address.text if address is not None else None

@@ -59,3 +59,9 @@ def test_a_password_is_refused_and_not_repeated(text: str):
     with pytest.raises(UsageError, match="a password on a command line") as caught:
         ClusterAddress.parse(text)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_in_an_address_is_not_repeated():
+    with pytest.raises(UsageError) as caught:
+        to_join(ClusterAddress.parse("http://head:8265/?token=hunter2"), "run")
+    assert "hunter2" not in str(caught.value)
