@@ -19,7 +19,8 @@ from sweeps import make_plan, make_spec
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.session import create, read_events, read_sweep, reopen
 from orchestrator.errors import SpecChangedError, StorageError
-from orchestrator.project.workspace import locate, plan_to_resume
+from orchestrator.project.places import locate
+from orchestrator.project.workspace import plan_to_resume
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
@@ -177,7 +178,7 @@ def resumed(file: Path) -> list[ev.Event]:
     """The records with which the next driver goes on."""
     folder = Location.parse(file.parent / "runs" / "old")
     before = len(read_events(folder))
-    session, _ = reopen(folder, plan_to_resume(locate(str(file))))
+    session, _ = reopen(folder, plan_to_resume(locate(str(file)))[0])
     session.release()
     return read_events(folder)[before:]
 
