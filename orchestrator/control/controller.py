@@ -220,7 +220,7 @@ class Controller:
             dict(trial.config),
             training_seed(spec.seed, trial.number),
             end,
-            self.state.scheduler.rungs_of(trial.bracket, end),
+            self.state.plan.brackets[trial.bracket].rungs_to(end),
             trial.checkpoint if attempt.resumed_from else None,
             attempt.resumed_from,
         )

@@ -54,8 +54,6 @@ class SweepState:
         """Trials with an attempt that has not ended, wanted or not."""
         self.waiting: dict[int, Trial] = {}
         """Trials to be offered (again), in the order in which they came to wait."""
-        self.scheduler: Scheduler = make_scheduler(self.plan)
-        """Holds the rungs."""
         self.stages_entered: dict[str, ev.StageEntered] = {}
         """What each stage began with, in order."""
         self.sessions: list[ev.DriverStarted] = []
@@ -71,14 +69,29 @@ class SweepState:
         self._worst: float | None = None
         self._best: float | None = None
         self._untold: list[Trial] = []
+        self._scheduler: Scheduler | None = None
+        self._unshown: list[tuple[int, int, float, float]] = []
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What holds the rungs, made when it is asked for.
+
+        Whoever only reads a sweep never asks: one that is judged by a scheduler of the user's own can be read where
+        that is not installed. Raises SpecError where it is not.
+        """
+        if self._scheduler is None:
+            self._scheduler = make_scheduler(self.plan)
+        for shown in self._unshown:
+            self._scheduler.show(*shown)
+        self._unshown.clear()
+        return self._scheduler
 
     def apply(self, event: ev.Event) -> None:
         """Take one record in."""
         self.last_t = event.t
         match event:  # the frequent ones first
             case ev.Reported():
-                self.take_report(event)
-                self.take_verdict(event)
+                self._reported(event)
             case ev.Heartbeat():
                 self._heartbeat(event)
             case ev.AttemptPlaced():
@@ -106,6 +119,12 @@ class SweepState:
 
     def take_report(self, report: ev.Reported) -> Judgement | None:
         """Take the first half of a report in: values and rungs. Returns what the scheduler finds; None beside rungs."""
+        value = self._take_values(report)
+        bracket = self.trials[report.trial].bracket
+        return None if value is None else self.scheduler.show(report.trial, bracket, report.fidelity, value)
+
+    def _take_values(self, report: ev.Reported) -> float | None:
+        """Take a report's values in; returns the objective's, None where it is not finite."""
         self.last_t = report.t
         trial, attempt = self.trials[report.trial], self.trials[report.trial].attempts[report.attempt]
         trial.report_count += 1
@@ -121,7 +140,7 @@ class SweepState:
             return None
         trial.values[report.fidelity] = value
         self._see(value)
-        return self.scheduler.show(report.trial, trial.bracket, report.fidelity, value)
+        return value
 
     def take_verdict(self, report: ev.Reported) -> None:
         """Take the second half of a report in: its verdict, and the judgement as it was then."""
@@ -214,6 +233,12 @@ class SweepState:
         attempt.placed_t = attempt.placed_t or event.t
         attempt.seen_t = event.t
         attempt.node, attempt.gpu_ids = event.node or attempt.node, event.gpu_ids or attempt.gpu_ids
+
+    def _reported(self, event: ev.Reported) -> None:
+        value = self._take_values(event)
+        if value is not None:  # the verdict is the record's own, so the scheduler may be shown this later
+            self._unshown.append((event.trial, self.trials[event.trial].bracket, event.fidelity, value))
+        self.take_verdict(event)
 
     def _attempt_ended(self, event: ev.AttemptEnded) -> None:
         trial = self.trials[event.trial]

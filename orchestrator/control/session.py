@@ -21,7 +21,7 @@ from orchestrator.storage.location import Location
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, DriverRequest, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.formats import as_begun
-from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.plan import Plan, Provenance
 
 _log = logging.getLogger("stepladder")
 
@@ -185,8 +185,13 @@ def _started(
     """Return a driver's first record; `now` is the moment by the wall clock and by the monotonic one."""
     holder = f"{lease.holder.host}:{lease.holder.pid}"
     ground, (t, m) = plan.provenance, now
-    started = (t, lease.epoch, holder, ground.code_hash, ground.versions, changes, sealed)
+    started = (t, lease.epoch, holder, ground.code_hash, _versions(ground), changes, sealed)
     return ev.DriverStarted(*started, format=ev.FORMAT, m=m)
+
+
+def _versions(ground: Provenance) -> dict[str, str]:
+    """Return the versions of everything that decides; that of a member of the user's own is the hash of its code."""
+    return {**ground.versions, **ground.members}
 
 
 def _changed_ground(state: SweepState, plan: Plan) -> list[str]:
@@ -194,8 +199,9 @@ def _changed_ground(state: SweepState, plan: Plan) -> list[str]:
     changes = []
     if last.code_hash != plan.provenance.code_hash:
         changes.append(f"code: {last.code_hash} -> {plan.provenance.code_hash}; later rows carry the new hash")
-    for name in sorted(last.versions.keys() | plan.provenance.versions.keys()):
-        before, after = last.versions.get(name, "none"), plan.provenance.versions.get(name, "none")
+    versions = _versions(plan.provenance)
+    for name in sorted(last.versions.keys() | versions.keys()):
+        before, after = last.versions.get(name, "none"), versions.get(name, "none")
         if before != after:
             changes.append(f"{name}: {before} -> {after}")
     return changes

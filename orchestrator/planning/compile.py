@@ -11,7 +11,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from orchestrator import members
+from orchestrator.errors import SpecError
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
@@ -37,8 +40,7 @@ _PROSE = {"unit", "source", "advised", "cautions"}
 def compile_plan(spec: SweepSpec, provenance: Provenance) -> Plan:
     """Compile a checked specification; raises SpecError for an unknown member, ValueError for what a check refuses."""
     spec = _ordered(spec)
-    scheduler = members.load(PACKAGES["scheduler"], spec.scheduler.name)
-    options = scheduler.Options.model_validate(spec.scheduler.options)
+    scheduler, options = members.build(PACKAGES["scheduler"], spec.scheduler)
     return Plan(
         sweep_id=sweep_id(spec),
         spec=spec,
@@ -59,8 +61,8 @@ def sweep_id(spec: SweepSpec) -> str:
 
 def stage_plans(spec: SweepSpec) -> tuple[StagePlan, ...]:
     """Return the stages with the ladder's own; raises SpecError where the ladder cannot take the user's."""
-    ladder = members.load(PACKAGES["search"], spec.search.name)
-    stages: tuple[StagePlan, ...] = ladder.stages(_blocks(spec), ladder.Options.model_validate(spec.search.options))
+    ladder, options = members.build(PACKAGES["search"], spec.search)
+    stages: tuple[StagePlan, ...] = ladder.stages(_blocks(spec), options)
     return stages
 
 
@@ -70,7 +72,7 @@ def differences(old: SweepSpec, new: SweepSpec) -> tuple[list[str], list[str]]:
     Each is a line such as `search_space.learning_rate.high: 0.1 -> 0.5`. Texts for people (units, sources, cautions)
     are no change, nor is an option that is written out with its default.
     """
-    before, after = _flat(_content(old)), _flat(_content(new))
+    before, after = _flat(_content(old, is_past=True)), _flat(_content(new))
     allowed: list[str] = []
     refused: list[str] = []
     for path in dict.fromkeys([*before, *after]):
@@ -110,21 +112,24 @@ def _auto(spec: SweepSpec) -> tuple[Stage, ...]:
     return tuple(Stage(name=f"tier-{tier}", tune=tuple(names), share=None) for tier, names in tiers.items())
 
 
-def _content(spec: SweepSpec) -> dict[str, Any]:
-    """Return everything a specification means as plain data: options with their defaults, without texts for people."""
+def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
+    """Return everything a specification means as plain data: options with their defaults, without texts for people.
+
+    That of an earlier driver (`is_past`) may name members that are there no more: their options are as they were given.
+    """
     content = spec.model_dump(mode="json")
     for key, package in PACKAGES.items():
-        content[key] = _member_content(package, getattr(spec, key))
+        content[key] = _member_content(package, getattr(spec, key), is_past=is_past)
     for stage, fields in zip(() if spec.stages == "auto" else spec.stages, content["stages"], strict=False):
         del fields["searcher"]  # absent where there is none, so that ids from before it existed stay what they were
         if stage.searcher is not None:
-            fields["searcher"] = _member_content(PACKAGES["searcher"], stage.searcher)
+            fields["searcher"] = _member_content(PACKAGES["searcher"], stage.searcher, is_past=is_past)
     for key in ("trainable", "command"):
         if content[key] is None:
             del content[key]  # as above
     if not spec.couple:
         del content["couple"]
-    del content["ignore"]
+    del content["ignore"], content["rules"]
     for fields in content["search_space"].values():
         for key in _PROSE:
             del fields[key]
@@ -133,9 +138,14 @@ def _content(spec: SweepSpec) -> dict[str, Any]:
     return content
 
 
-def _member_content(package: str, member: Member) -> dict[str, Any]:
-    options = members.load(package, member.name).Options.model_validate(member.options)
-    return {"name": member.name, "options": options.model_dump(mode="json")}
+def _member_content(package: str, member: Member, *, is_past: bool) -> dict[str, Any]:
+    try:
+        options = members.build(package, member).options.model_dump(mode="json")
+    except (SpecError, ValidationError):
+        if not is_past:
+            raise
+        options = dict(member.options)  # a class of the user's own that is gone, or takes other options now
+    return {"name": member.name, "options": options}
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

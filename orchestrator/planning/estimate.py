@@ -131,7 +131,7 @@ def _ended(number: int, workers: int) -> tuple[int, int]:
 
 
 def _survival(plan: Plan) -> float | None:
-    scheduler = members.load(PACKAGES["scheduler"], plan.spec.scheduler.name)
+    scheduler = members.build(PACKAGES["scheduler"], plan.spec.scheduler).member
     survival: float | None = scheduler.survival(plan.spec.fidelity)
     return survival
 

@@ -1,4 +1,4 @@
-"""Where a plan comes from: versions, the commit of the user's code, a hash over that code. Nothing is imported."""
+"""Where a plan comes from: versions, the commit of the user's code, hashes over that code and the user's members."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
+from orchestrator.members.outside import code_of, is_outside
 from orchestrator.sweep.plan import Provenance
 from orchestrator.sweep.spec import SweepSpec
 
@@ -32,13 +33,26 @@ def provenance(folder: Path, spec: SweepSpec) -> Provenance:
     """Record where a sweep of `spec`, whose sweep file lies in `folder`, comes from.
 
     Its code is what lies beside its training function or, for a command, beside the sweep file, with the files that
-    the command names.
+    the command names. Members of the user's own (`module:Class`) were imported when the sweep file was checked. Raises
+    SpecError where one is not there.
     """
     if spec.trainable is not None:
         code = code_hash((folder / spec.trainable.rpartition(":")[0]).parent)
     else:
         code = code_hash(folder, [folder / argument for argument in spec.command or () if argument])
-    return Provenance(versions=versions(), git_commit=git_commit(folder), code_hash=code)
+    own = {name: member_hash(name) for name in spec.members.values() if is_outside(name)}
+    return Provenance(versions=versions(), git_commit=git_commit(folder), code_hash=code, members=own)
+
+
+def member_hash(name: str) -> str:
+    """Hash the code of the member `module:Class`: its module or, where that lies in a package, the whole package.
+
+    Raises SpecError where it is not there.
+    """
+    code = code_of(name)
+    if code is None:
+        return "interactive"  # defined in a notebook's cell: there is no file to look at
+    return code_hash(code) if code.is_dir() else code_hash(code.parent, only=code)
 
 
 def versions() -> dict[str, str]:
@@ -71,8 +85,10 @@ def git_commit(folder: Path) -> str | None:
     return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def code_hash(folder: Path, named: Sequence[Path] = ()) -> str:
+def code_hash(folder: Path, named: Sequence[Path] = (), *, only: Path | None = None) -> str:
     """Hash the Python files in `folder` and below: 12 hex digits, the same for the same names and contents.
+
+    With `only`, that file of the folder alone.
 
     Of the files in `named`, those in `folder` or below are hashed too, whatever they are.
 
@@ -81,7 +97,7 @@ def code_hash(folder: Path, named: Sequence[Path] = ()) -> str:
     digest = hashlib.sha256()
     files, room = 0, MAX_BYTES
     others = (path for path in named if path.suffix != ".py" and path.is_file() and path.is_relative_to(folder))
-    for path in chain(others, _python_files(folder)):
+    for path in chain(others, _python_files(folder) if only is None else [only]):
         try:
             content = path.read_bytes() if path.is_file() else b""
         except OSError:

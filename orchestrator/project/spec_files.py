@@ -17,6 +17,7 @@ from pathlib import Path
 from orchestrator import members
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.members import nearest
+from orchestrator.members.outside import look_beside
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile.messages import KeyPath
 from orchestrator.sweepfile.parse import Parsed, parse_text
@@ -41,6 +42,7 @@ def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     folder = path.parent
+    look_beside(folder)
     return parse_text(content, str(path), overrides, space_finder(folder), partial(program_problems, folder))
 
 

@@ -87,7 +87,7 @@ def _evaluated(state: SweepState, trial: Trial) -> dict[str, Any]:
         "value": trial.value,
         "fidelity": valued_at(trial),
         "state": trial.state.value,
-        "rungs": list(state.scheduler.rungs_of(trial.bracket, trial.max_fidelity or state.plan.spec.fidelity.max)),
+        "rungs": list(state.plan.brackets[trial.bracket].rungs_to(trial.max_fidelity or state.plan.spec.fidelity.max)),
     }
 
 

@@ -37,8 +37,7 @@ def schedule_horizon(subject: Subject) -> Applies:
 
 def _brackets(subject: Subject) -> list[tuple[float, ...]]:
     """Return the rungs of each bracket, the full training where there are none."""
-    scheduler = members.load("orchestrator.schedulers", subject.spec.scheduler.name)
-    options = scheduler.Options.model_validate(subject.spec.scheduler.options)
+    scheduler, options = members.build("orchestrator.schedulers", subject.spec.scheduler)
     found = [tuple(bracket.rungs) for bracket in scheduler.plan(subject.spec.fidelity, options)]
     return [rungs or (subject.spec.fidelity.max,) for rungs in found]
 

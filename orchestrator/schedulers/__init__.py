@@ -63,14 +63,6 @@ class Scheduler(ABC):
                 return index
         return len(self.brackets) - 1
 
-    def rungs_of(self, bracket: int, end: float) -> tuple[float, ...]:
-        """Return where a trial of `bracket` is compared whose training ends at `end`: ascending, `end` last.
-
-        They are those of every trial of the bracket, also of one that is never stopped (the baseline): values are
-        compared, and confirmed, only where the training before them was the same.
-        """
-        return (*(rung for rung in self.brackets[bracket].rungs if rung < end), end)
-
 
 def rungs(fidelity: Fidelity, first: float | None = None) -> tuple[float, ...]:
     """Return ascending rungs below `fidelity.max`: `first` times powers of the reduction factor, on the reports' grid.

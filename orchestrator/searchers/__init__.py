@@ -96,6 +96,6 @@ class Searcher(ABC):
 
 def make_searcher(member: Member, space: Space, goal: Literal["maximize", "minimize"]) -> Searcher:
     """Build a searcher as a sweep file names it; raises SpecError for an unknown name."""
-    found = members.load("orchestrator.searchers", member.name)
-    searcher: Searcher = found(space, goal, found.Options.model_validate(dict(member.options)))
+    made, options = members.build("orchestrator.searchers", member)
+    searcher: Searcher = made(space, goal, options)
     return searcher

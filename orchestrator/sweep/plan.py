@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from pydantic import Field
+
 from orchestrator.sweep.domains import Record
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Goal, Member, SweepSpec
@@ -30,12 +32,22 @@ class Bracket(Record):
     share: float
     """Chance of a trial to be put into it; the chances of a plan sum to 1."""
 
+    def rungs_to(self, end: float) -> tuple[float, ...]:
+        """Return where a trial of the bracket is compared whose training ends at `end`: ascending, `end` last.
+
+        They are those of every trial of the bracket, also of one that is never stopped (the baseline): values are
+        compared, and confirmed, only where the training before them was the same.
+        """
+        return (*(rung for rung in self.rungs if rung < end), end)
+
 
 class Provenance(Record):
     """Where a plan came from, for whoever must reproduce it."""
 
     versions: dict[str, str]
     """Distribution name to version: stepladder, python, ray, optuna, torch."""
+    members: dict[str, str] = Field(default_factory=dict)
+    """Members from outside the package, `module:Class`, to the hash of their code; a plan from before them has none."""
     git_commit: str | None
     """Commit of the user's code, with `-dirty` where it has uncommitted changes; None outside a checkout."""
     code_hash: str

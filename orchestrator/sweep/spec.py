@@ -81,7 +81,7 @@ class Member(Record):
     """One member of an open set with its options: `asha`, or `{name: asha, brackets: 2}`."""
 
     name: Annotated[str, Strict()]
-    """Which member."""
+    """Which member: one that is shipped, or your own as `module:Class`."""
     options: Mapping[str, Any] = Field(default_factory=dict)
     """Its options; unset ones keep their defaults."""
 
@@ -240,6 +240,17 @@ class SweepSpec(Record):
     """Every draw follows from it and from the trial's number."""
     ignore: Mapping[str, Reason] = Field(default_factory=dict)
     """Rules of `stepladder check` that do not hold here, each with a reason: `{no-schedule: train.py has its own}`."""
+    rules: tuple[Annotated[str, Strict()], ...] = ()
+    """More rules for `stepladder check`, your own, as `module:name`: `[my_lab.rules:no_big_batch]`."""
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Every member that is named, by key path: `{"searcher": "tpe", "stages[0].searcher": "grid", ...}`."""
+        found = {key: getattr(self, key).name for key in ("search", "searcher", "scheduler")}
+        for number, stage in enumerate(() if self.stages == "auto" else self.stages):
+            if stage.searcher is not None:
+                found[f"stages[{number}].searcher"] = stage.searcher.name
+        return found | {f"rules[{number}]": name for number, name in enumerate(self.rules)}
 
     @model_validator(mode="after")
     def _one_count_of_retries(self) -> SweepSpec:

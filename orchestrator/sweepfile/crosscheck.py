@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from itertools import pairwise
 
-from orchestrator import members
-from orchestrator.errors import SpecError
 from orchestrator.members import nearest
-from orchestrator.planning.compile import PACKAGES, stage_plans
 from orchestrator.storage.url import storage_problem
 from orchestrator.sweep.domains import Constant
-from orchestrator.sweep.space import Space
-from orchestrator.sweep.spec import Member, Stage, SweepSpec
+from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile import placeholders
 from orchestrator.sweepfile.couplings import coupling_problems
 from orchestrator.sweepfile.lint import rules
-from orchestrator.sweepfile.messages import Complaints, KeyPath, Problems, phrase_choices, quote
+from orchestrator.sweepfile.membership import check_members, misfits, own_rule_ids, rule_problems
+from orchestrator.sweepfile.messages import Complaints, KeyPath, Problems, quote
 from orchestrator.sweepfile.spaces import leaves_folder
-from orchestrator.sweepfile.typed import typed
 
 WITHOUT_MOMENTUM = ("adagrad", "adadelta")
 """Optimizers with neither momentum nor betas in torch."""
@@ -39,14 +35,9 @@ def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int
         if parts.isdisjoint(broken):
             for path, text in check(spec):
                 problems.add(path, text)
-    for key in PACKAGES:
-        if key not in broken:
-            _check_member((key,), PACKAGES[key], getattr(spec, key), problems)
-    if "stages" not in broken:
-        for path, member in _stage_searchers(spec):
-            _check_member(path, PACKAGES["searcher"], member, problems)
+    check_members(spec, problems, broken)
     if not problems:
-        for path, text in _misfits(spec):
+        for path, text in misfits(spec):
             problems.add(path, text)
 
 
@@ -149,7 +140,7 @@ def _stages(spec: SweepSpec) -> Complaints:
 
 
 def _ignored(spec: SweepSpec) -> Complaints:
-    known = sorted(rules())
+    known = sorted({*rules(), *own_rule_ids(spec)})
     for name in spec.ignore:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -183,51 +174,6 @@ def _shares(spec: SweepSpec) -> Complaints:
         yield ("stages",), f"the shares sum to {total:.4g}; raise them to 1, or leave one out: it gets the rest"
 
 
-def _stage_searchers(spec: SweepSpec) -> Iterator[tuple[KeyPath, Member]]:
-    """Yield the searchers that stages name, and where."""
-    for number, stage in enumerate(() if spec.stages == "auto" else spec.stages):
-        if stage.searcher is not None:
-            yield ("stages", number, "searcher"), stage.searcher
-
-
-def _check_member(path: KeyPath, package: str, member: Member, problems: Problems) -> None:
-    name_at: KeyPath = (*path, "name") if (*path, "name") in problems.places else path
-    options_at: KeyPath = (*path, "options") if (*path, "options") in problems.places else path
-    try:
-        found = members.load(package, member.name)
-    except SpecError as error:
-        problems.add(name_at, str(error))
-    else:
-        typed(found.Options, member.options, problems, options_at)
-
-
-def _misfits(spec: SweepSpec) -> Complaints:
-    ladder, searcher = (members.load(PACKAGES[key], getattr(spec, key).name) for key in ("search", "searcher"))
-    if searcher.enumerates and not ladder.enumerable:
-        able = [name for name in members.names(PACKAGES["search"]) if members.load(PACKAGES["search"], name).enumerable]
-        cannot = f"{spec.searcher.name} goes through a list, which {spec.search.name} cannot use"
-        yield ("searcher",), f"{cannot}; set the key `search`: {phrase_choices(None, able)}"
-        return
-    try:
-        plans = stage_plans(spec)
-    except SpecError as error:
-        yield ("stages",), str(error).removeprefix("stages: ")
-        return
-    space, blocks = Space(spec.search_space), ladder.searcher_blocks([plan for plan in plans if plan.searcher is None])
-    for text in searcher.problems(space, blocks, searcher.Options.model_validate(spec.searcher.options)) or ():
-        yield ("searcher",), text
-    by_stage = {plan.name for plan in plans if plan.searcher is not None}
-    for path, member in _stage_searchers(spec):
-        stage = spec.stages[int(path[1])]
-        assert isinstance(stage, Stage)
-        if stage.name not in by_stage:
-            yield path, f"{spec.search.name} searches all stages as one; drop it here, or choose another `search`"
-            continue
-        own = members.load(PACKAGES["searcher"], member.name)
-        for text in own.problems(space, [stage.tune], own.Options.model_validate(member.options)) or ():
-            yield path, text
-
-
 _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = (
     (frozenset({"trainable"}), _trainable),
     (frozenset({"command", "search_space"}), _command),
@@ -239,7 +185,8 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = 
     (frozenset({"search_space", "stages"}), _stages),
     (frozenset({"stages"}), _shares),
     (frozenset({"search_space"}), _schedules),
-    (frozenset({"ignore"}), _ignored),
+    (frozenset({"ignore", "rules"}), _ignored),
+    (frozenset({"rules"}), rule_problems),
     (frozenset({"search_space", "couple"}), coupling_problems),
 )
 """Each check with the parts it looks at."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from orchestrator import members
+from orchestrator.errors import SpecError
+from orchestrator.members.outside import told
 from orchestrator.planning.compile import stage_plans
 from orchestrator.rules import ModelFacts, Rule, Subject
 from orchestrator.sweep.plan import StagePlan
@@ -29,8 +31,15 @@ class Remark:
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """Return every rule by its id."""
+    """Return every shipped rule by its id."""
     return {rule.id: rule for theme in members.names(RULES) for rule in members.load(RULES, theme)}
+
+
+def own_rules(spec: SweepSpec) -> Iterator[tuple[int, Rule]]:
+    """Yield the rules that the sweep file brings of its own, with their position in it; raises SpecError."""
+    for position, name in enumerate(spec.rules):
+        for rule in members.load(RULES, name):
+            yield position, rule
 
 
 def lint(
@@ -50,7 +59,22 @@ def lint(
         if rule.id not in spec.ignore
         for where, seen in rule.check(subject)
     ]
+    for position, rule in own_rules(spec):
+        if rule.id not in spec.ignore:
+            remarks += _own_remarks(position, rule, subject, problems)
     return sorted(remarks, key=lambda remark: (remark.rule.severity != "warning", remark.message, remark.rule.id))
+
+
+def _own_remarks(position: int, rule: Rule, subject: Subject, problems: Problems) -> list[Remark]:
+    """Ask a rule of the user's own. Raises SpecError, placed, where its code fails or it names no key of the file."""
+    name = subject.spec.rules[position]
+    try:
+        with told(name):
+            return [Remark(rule, problems.message(where, seen)) for where, seen in rule.check(subject)]
+    except SpecError as error:
+        problems.add(("rules", position), str(error))
+        problems.raise_any()
+        raise
 
 
 def _stages(spec: SweepSpec) -> tuple[StagePlan, ...]:

@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import override
 
 from orchestrator import members
+from orchestrator.members import outside
 from orchestrator.planning.compile import PACKAGES
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Record
 from orchestrator.sweep.spec import IDENTIFIER_PATTERN, SweepSpec
@@ -48,6 +49,7 @@ def json_schema() -> Schema:
         "type": "string",
         "pattern": r"^[^:]+\.py:[A-Za-z_]\w*$",
     }
+    properties["rules"]["items"]["pattern"] = outside.PATTERN
     arguments: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     properties["command"] = {**_described(properties["command"]), **arguments}
     schema["oneOf"] = [{"required": ["trainable"]}, {"required": ["command"]}]
@@ -104,7 +106,12 @@ def _described(schema: Schema) -> Schema:
 
 def _member(package: str, definitions: Schema) -> Schema:
     """Return the schema of a key that takes a member: its name, or its name with its options beside or below it."""
-    forms: list[Schema] = [{"enum": members.names(package)}]
+    own = {"description": "Your own, as module:Class.", "type": "string", "pattern": outside.PATTERN}
+    forms: list[Schema] = [
+        {"enum": members.names(package)},
+        own,
+        {"type": "object", "properties": {"name": own}, "required": ["name"]},
+    ]
     for name in members.names(package):
         prefix = f"{package.rpartition('.')[2]}.{name}."
         options = members.load(package, name).Options.model_json_schema(

@@ -152,13 +152,6 @@ class SchedulerConformance:
         assert dealt == [other.bracket_of(trial) for trial in range(200)]
         assert set(dealt) <= set(range(len(one.brackets)))
 
-    def test_a_trial_is_told_its_rungs_and_then_its_end(self, member: type[Scheduler]) -> None:
-        """Rungs of the trial's bracket before the end of its training, and that end."""
-        scheduler = build(member)
-        for number, bracket in enumerate(scheduler.brackets):
-            assert scheduler.rungs_of(number, FIDELITY.max) == (*bracket.rungs, FIDELITY.max)
-            assert scheduler.rungs_of(number, 9.0) == (*(rung for rung in bracket.rungs if rung < 9), 9.0)
-
     def test_snapshot_tells_different_pasts_apart(self, member: type[Scheduler]) -> None:
         """Snapshots are plain data of their own, and differ where a report at a rung made a difference."""
         scheduler = build(member)

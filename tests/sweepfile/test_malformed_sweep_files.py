@@ -34,7 +34,7 @@ class Case:
 
 
 TOP_LEVEL = (
-    "budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, retry, "
+    "budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, retry, rules, "
     "scheduler, search, search_space, searcher, seed, stages, storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, high, low, scale, source, step, tier, type, unit, when"
@@ -291,12 +291,14 @@ CASES = [
     # members
     Case("unknown searcher", "stages: auto", "searcher: tpee",
          "9: searcher: 'tpee' is not a searcher; "
-         "choose one of coarse-to-fine, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?)"),
+         "choose one of coarse-to-fine, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?), "
+         "or your own as module:Class"),
     Case("unknown scheduler", "stages: auto", "scheduler: {name: ashe}",
-         "9: scheduler.name: 'ashe' is not a scheduler; choose one of asha, median, none (did you mean 'asha'?)"),
+         "9: scheduler.name: 'ashe' is not a scheduler; choose one of asha, median, none (did you mean 'asha'?), "
+         "or your own as module:Class"),
     Case("unknown ladder", "stages: auto", "search: staged",
          "9: search: 'staged' is not a ladder; "
-         "choose one of hard-stages, joint, random, screen-stages-joint, soft-stages"),
+         "choose one of hard-stages, joint, random, screen-stages-joint, soft-stages, or your own as module:Class"),
     Case("unknown option", "stages: auto", "searcher: {name: tpe, candidate: 3}",
          "9: searcher.candidate: unknown key; "
          "choose one of candidates, constant_liar, startup_trials (did you mean 'candidates'?)"),

@@ -256,7 +256,8 @@ def test_overrides_change_what_extended_spaces_say():
         ("confirm={top: 3}", "confirm: not supported yet; remove it, and re-run the winner over a few seeds yourself"),
         ("search_space.learning_rate.high=0.001", "search_space.learning_rate.high: "),
         ("searcher=tpee", "searcher: 'tpee' is not a searcher; "
-                          "choose one of coarse-to-fine, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?)"),
+                          "choose one of coarse-to-fine, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?), "
+                          "or your own as module:Class"),
         ("stages[0].share=1", "stages[0].share: stages is not written in the file; 0 cannot be set inside it"),
         ("budget.trials.x=1", "budget.trials.x: budget.trials is 60; 'x' cannot be set inside it"),
         ("search_space.extends[3]=sgd", "search_space.extends[3]: search_space.extends is a list of 1; "
@@ -330,7 +331,7 @@ def test_one_broken_part_hides_no_mistake_of_another():
     stages = "stages: [{name: a, tune: [learnin_rate]}]\n"
     assert said(SPACE + "budgets: 3\n" + stages + "searcher: {name: tpe, candidates: 0}\n") == [
         "sweep.yaml:8: budgets: unknown key; choose one of budget, command, couple, fidelity, ignore, "
-        "keep_checkpoints, max_attempts, name, objective, resources, retry, scheduler, search, search_space, searcher, "
+        "keep_checkpoints, max_attempts, name, objective, resources, retry, rules, scheduler, search, search_space, searcher, "
         "seed, stages, storage, trainable (did you mean 'budget'?)",
         "sweep.yaml:9: stages[0].tune[0]: 'learnin_rate' is not in the search space; choose one of learning_rate "
         "(did you mean 'learning_rate'?)",

@@ -34,6 +34,9 @@ VALID = [
     "search: joint\nsearcher: {name: manual, configs: [{learning_rate: 0.1}]}",
     "scheduler: {name: asha, brackets: 2}",
     "scheduler: {name: asha, options: {brackets: 2}}",
+    "searcher: my_lab.bo:MySearcher\nscheduler: {name: my_lab:Mine, patience: 3}",
+    "search: {name: lab:L, options: {a: 1}}",
+    "stages: [{name: a, tune: [learning_rate], searcher: lab:S}]\nrules: [my_lab.rules:no_big_batch]",
     "ignore: {no-schedule: train.py has its own}",
     "ignore: [no-schedule: train.py has its own, data-first: done]",
     "resources: {gpus: 8, nodes: 2, processes: 4}",
@@ -63,6 +66,9 @@ INVALID = [
     "search_space: {a: {low: 1, high: 2, default: 1, provenance: catalogue}}",
     "search_space: {extends: sgd}",
     "searcher: tpee",
+    "searcher: my_lab/bo.py:MySearcher",
+    "searcher: 'my_lab:'",
+    "rules: [no_big_batch]",
     "searcher: {name: tpe, candidate: 3}",
     "searcher: {candidates: 3}",
     "searcher: {name: manual}",
@@ -116,6 +122,7 @@ def test_it_is_plain_json_in_the_dialect_it_names():
 def test_every_member_and_option_is_offered(key):
     offered = json_schema()["properties"][key]["anyOf"]
     assert offered[0]["enum"] == members.names(PACKAGES[key])
+    assert offered[1]["pattern"].endswith("$")
     for name in members.names(PACKAGES[key]):
         options = set(members.load(PACKAGES[key], name).Options.model_fields)
-        assert {"name", *options} in [set(form["properties"]) for form in offered[1:]]
+        assert {"name", *options} in [set(form["properties"]) for form in offered[3:]]
