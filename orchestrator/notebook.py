@@ -10,7 +10,8 @@
     sweep.best()["winner"]["config"]
 
 Keywords are the keys of the sweep file, checked by the same code with the same messages; `trainable` may be a function
-as well, the domains of the search space may be `Float`, `Int`, `Choice` and `Constant` objects.
+as well, the domains of the search space may be `Float`, `Int`, `Choice` and `Constant` objects, and a searcher, a
+scheduler or a ladder of your own its class.
 """
 
 from __future__ import annotations
@@ -18,38 +19,76 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from orchestrator.control.session import create, read_log, read_sweep, reopen, sweep_exists
+from orchestrator import members
+from orchestrator.control.session import create, read_log, reopen, sweep_exists
+from orchestrator.control.session import read_sweep as read_state
+from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import space_finder
 from orchestrator.project.workspace import sweep_folder
 from orchestrator.storage.location import Location
-from orchestrator.sweep.domains import Choice, Constant, Float, Int
+from orchestrator.sweep.domains import Choice, Constant, Float, Int, Scalar
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.parse import parse_text
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
     from orchestrator.driver import Ending
+    from orchestrator.ladders import Ladder
+    from orchestrator.schedulers import Scheduler
+    from orchestrator.searchers import Searcher
     from orchestrator.sweep.plan import Plan
+
+
+Domain: TypeAlias = Float | Int | Choice | Constant
+"""A hyperparameter's domain as an object."""
 
 
 class Sweep:
     """A sweep built in Python; its folder lies below `folder`, the present one unless said otherwise."""
 
     def __init__(
-        self, *, trainable: str | Callable[[dict[str, Any]], Any] | None = None, folder: str | Path = ".", **keys: Any
+        self,
+        *,
+        name: str,
+        objective: Mapping[str, Any],
+        fidelity: Mapping[str, Any],
+        search_space: Mapping[str, Domain | Mapping[str, Any] | Sequence[str] | Scalar],
+        budget: Mapping[str, Any],
+        trainable: str | Callable[[dict[str, Any]], Any] | None = None,
+        command: Sequence[str] | None = None,
+        stages: Literal["auto"] | Sequence[Mapping[str, Any]] | None = None,
+        couple: Mapping[str, Mapping[str, Any]] | None = None,
+        search: str | Mapping[str, Any] | type[Ladder] | None = None,
+        searcher: str | Mapping[str, Any] | type[Searcher] | None = None,
+        scheduler: str | Mapping[str, Any] | type[Scheduler] | None = None,
+        resources: Mapping[str, Any] | None = None,
+        max_attempts: int | None = None,
+        keep_checkpoints: Literal["last", "all"] | None = None,
+        storage: str | None = None,
+        seed: int | None = None,
+        ignore: Mapping[str, str] | None = None,
+        rules: Sequence[str] | None = None,
+        folder: str | Path = ".",
     ) -> None:
+        """Check what a sweep file of these keys would ask for; None: as in a file without the key.
+
+        Raises SpecError with everything that is wrong, TypeError for a value that cannot stand in a file.
+        """
+        keys = {key: value for key, value in locals().items() if key not in ("self", "folder") and value is not None}
         self.folder = Path(folder).absolute()
-        self._function = trainable if callable(trainable) else None
-        named = f"{trainable.__name__}.py:{trainable.__name__}" if callable(trainable) else trainable
-        written = keys if named is None else {**keys, "trainable": named}
-        self._text = json.dumps(written, default=_plain, indent=1).encode()
+        self._function = None if trainable is None or isinstance(trainable, str) else trainable
+        if self._function is not None:
+            keys["trainable"] = f"{self._function.__name__}.py:{self._function.__name__}"
+        self._text = json.dumps(keys, default=_plain, indent=1).encode()
+        look_beside(self.folder)
         parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: ())
         self.spec = parsed.spec
         self._remarks = lint(parsed.spec, parsed.problems, parsed.shipped)
@@ -57,6 +96,7 @@ class Sweep:
 
     def plan(self) -> Plan:
         """Return what the sweep compiles to."""
+        look_beside(self.folder)
         ground = provenance(self.folder, self.spec)
         if self._function is not None:
             ground = ground.model_copy(update={"code_hash": _hash_of(self._function)})
@@ -77,18 +117,42 @@ class Sweep:
         """Where the sweep lies, once it has begun."""
         return sweep_folder(self.plan(), self.folder)
 
-    def run(self, **ray: Any) -> Ending:
-        """Run a new sweep; keywords as in `orchestrator.ray.host.host.HostOptions`, e.g. `num_cpus=4`.
+    def run(
+        self,
+        *,
+        address: str | None = None,
+        num_cpus: int | None = None,
+        num_gpus: int | None = None,
+        object_store_bytes: int | None = None,
+        log_level: int = logging.WARNING,
+        teardown_s: float = 600.0,
+        stall_s: float = 600.0,
+        capacity_s: float = 30.0,
+    ) -> Ending:
+        """Run a new sweep; the keywords are those of `orchestrator.ray.host.options.HostOptions`.
 
         Says first, once, what is known to go wrong (see `check`). Raises SweepExistsError where it has begun before
         (then `resume`).
         """
+        ray = {key: value for key, value in locals().items() if key != "self"}
         self._warn()
         session = create(self.sweep_folder, self.plan(), self._text)
         return self._drive(session, ray)
 
-    def resume(self, **ray: Any) -> Ending:
-        """Go on with the sweep, or extend a finished one whose budget was raised."""
+    def resume(
+        self,
+        *,
+        address: str | None = None,
+        num_cpus: int | None = None,
+        num_gpus: int | None = None,
+        object_store_bytes: int | None = None,
+        log_level: int = logging.WARNING,
+        teardown_s: float = 600.0,
+        stall_s: float = 600.0,
+        capacity_s: float = 30.0,
+    ) -> Ending:
+        """Go on with the sweep, or extend a finished one whose budget was raised; keywords as those of `run`."""
+        ray = {key: value for key, value in locals().items() if key != "self"}
         return self._drive(reopen(self.sweep_folder, self.plan())[0], ray)
 
     def exists(self) -> bool:
@@ -97,7 +161,7 @@ class Sweep:
 
     def state(self) -> SweepState:
         """Return everything known about the sweep, living or dead."""
-        return read_sweep(self.sweep_folder)
+        return read_state(self.sweep_folder)
 
     def best(self) -> dict[str, Any]:
         """Return what best.json says."""
@@ -121,7 +185,17 @@ class Sweep:
         return run_session(session, self._function or self.folder, HostOptions(**ray))
 
 
+def read_sweep(folder: str | Path) -> SweepState:
+    """Return the state of the sweep in `folder` (`runs/digits`, or a URL) from its log alone, living or dead.
+
+    Takes no lock. Raises SweepNotFoundError where there is none, JournalDamagedError where its log is damaged.
+    """
+    return read_state(Location.parse(str(folder)))
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, type):
+        return members.qualify(value)
     if isinstance(value, Float | Int | Choice | Constant):
         return value.model_dump(mode="json", exclude_defaults=True, exclude={"provenance"}) | {"type": value.type}
     raise TypeError(f"{value!r} cannot stand in a sweep; use plain numbers, text, lists, mappings, or domain objects")

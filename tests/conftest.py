@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.storage.location import Location
 
 pytest_plugins = ["stories"]
+collect_ignore = ["outside/my_lab"]  # a repository of its own, whose tests run where it is installed
 
 settings.register_profile("stepladder", deadline=None, derandomize=True)  # a busy machine is no failure
 settings.load_profile("stepladder")

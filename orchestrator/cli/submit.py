@@ -53,7 +53,7 @@ def submit(
     """
     from orchestrator.project import sending
 
-    where = sending.choose(to_send(address, "submit"), cluster)
+    where = sending.choose(to_send(address, "submit"), cluster, sweep_file.parent)
     known = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience)
     options = sending.options(known, env or (), driver_cpus)
     send(sweep_file, overrides or (), where, options, dry_run=dry_run, as_json=as_json)

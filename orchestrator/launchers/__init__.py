@@ -131,11 +131,21 @@ class Launcher(ABC):
     """Whether its nodes see this machine's folders under the same paths, the sweep file's among them."""
     takes_env = False
     """Whether it hands `Submission.env` to the driver and its trials; else its definition says what they get."""
+    targets = ""
+    """What it sends to, for a message that says what is allowed: `a Slurm script (.sbatch)`; empty: it is not said."""
 
     def __init__(self, target: str, say: Callable[[str], None] = lambda _: None, patience_s: float = 60.0) -> None:
         self.target = target
         self.say = say
         self.patience_s = patience_s
+
+    @classmethod
+    def takes(cls, target: str) -> bool:  # noqa: ARG003 - for members to use
+        """Say whether `target` is a cluster of this kind: an address, the path of a definition, "" for this machine.
+
+        Contacts nothing. A launcher that takes nothing is reached by its name alone (`--cluster my_lab.launch:Mine`).
+        """
+        return False
 
     @abstractmethod
     def render(self, submission: Submission) -> Launch:

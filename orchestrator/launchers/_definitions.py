@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.members import definitions
+from orchestrator.members import definitions, nearest
 
 _MENTIONED = re.compile(r"\$\{(STEPLADDER_\w*)\}")
 _WHOLE_VALUE = re.compile(r"(\s*(?:[\w./-]+=\(?|(?:- )?[\w./-]+: |- ))\$\{(STEPLADDER_\w*)\}(\)?\s*(?:\s#.*)?)")
+_ENDINGS = (".sbatch", ".yaml", ".yml")
 _COMMAND = "STEPLADDER_COMMAND"
 
 
@@ -31,18 +32,10 @@ class Definition:
     """Its content, placeholders and all."""
 
     @classmethod
-    def read(cls, target: str, default: str) -> Definition:
-        """Read the definition that `target` means: a path, a name in cluster/ (its ending may miss), or the default.
-
-        Raises UsageError where there is none, with the names of those of the same kind.
-        """
-        given = target or default
-        shipped, ending = definitions("cluster"), Path(default).suffix
-        for path in (Path(given), shipped / given, shipped / f"{given}{ending}"):
-            if path.is_file():
-                return cls(given if path == Path(given) else path.name, path.read_text())
-        known = ", ".join(sorted(path.stem for path in shipped.glob(f"{Path(default).stem}*{ending}")))
-        raise UsageError(f"{given}: there is no such cluster definition; give a file, or one of {known}")
+    def read(cls, target: str) -> Definition:
+        """Read the definition that `target` means; raises UsageError as `find_definition`."""
+        path = find_definition(target)
+        return cls(target if path == Path(target) else path.name, path.read_text())
 
     def mentions(self, name: str) -> bool:
         """Say whether the definition has the placeholder `name`."""
@@ -74,6 +67,21 @@ class Definition:
                 f"`NAME=${{{mentioned[0]}}}`, or `name: ${{{mentioned[0]}}}` in YAML"
             )
         return f"{found[1]}{values[found[2]]}{found[3]}"
+
+
+def find_definition(target: str) -> Path:
+    """Return the file that `target` means: a path, or a name in cluster/, whose ending may be left out.
+
+    Raises UsageError where there is none, with the names that there are.
+    """
+    if Path(target).is_file():
+        return Path(target)
+    shipped = [path for path in sorted(definitions("cluster").rglob("*")) if path.suffix in _ENDINGS]
+    for path in shipped:
+        if target in (path.name, path.stem):
+            return path
+    choice = nearest(target, [path.stem for path in shipped]) if shipped else "the path of one"
+    raise UsageError(f"{target}: there is no such cluster definition; give a file, or {choice}")
 
 
 def refuse_relative(storage: str) -> None:

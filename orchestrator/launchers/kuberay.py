@@ -28,6 +28,7 @@ MOUNTED = "/sweep"
 LONGEST_NAME = 47
 """Characters in a RayJob's name; the operator makes longer names from it."""
 _REMEDY = "install it and let it reach the cluster (`kubectl get rayjobs` answers)"
+_KIND = re.compile(r"^kind:\s*RayJob\b", re.MULTILINE)
 _FILES = "STEPLADDER_FILES"
 _ENDED = {"SUCCEEDED": JobState.SUCCEEDED, "STOPPED": JobState.STOPPED, "FAILED": JobState.FAILED}
 _EXIT_CODE = re.compile(r"exit code:? (\d+)")
@@ -36,10 +37,18 @@ _EXIT_CODE = re.compile(r"exit code:? (\d+)")
 class KubeRay(Launcher):
     """Launches sweeps as RayJobs; the target is a definition, or empty for the one that is shipped."""
 
+    targets = "a KubeRay RayJob (.yaml)"
+
+    @classmethod
+    def takes(cls, target: str) -> bool:
+        """Take manifests of a RayJob."""
+        path = Path(target)
+        return path.suffix in (".yaml", ".yml") and path.is_file() and _KIND.search(path.read_text()) is not None
+
     def render(self, submission: Submission) -> Launch:
         """Return the manifest, the code's ConfigMap before it, and the `kubectl` that applies them."""
         refuse_relative(submission.storage)
-        definition = Definition.read(self.target, DEFAULT)
+        definition = Definition.read(self.target or DEFAULT)
         name = resource_name(submission.job_id)
         command = ["stepladder", "resume", "--auto", f"{MOUNTED}/{submission.sweep_file}", *submission.overrides]
         files = code_files(submission.folder) if definition.mentions(_FILES) else {}

@@ -32,6 +32,11 @@ class Local(Launcher):
     sees_this_machine = True
     takes_env = True
 
+    @classmethod
+    def takes(cls, target: str) -> bool:
+        """Take what names no cluster."""
+        return not target
+
     def render(self, submission: Submission) -> Launch:
         """Render the command as it could be typed."""
         if submission.target:

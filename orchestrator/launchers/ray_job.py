@@ -42,12 +42,20 @@ QUESTION_S = 90.0
 """How long a question that is run as a job may take, the start of its process included."""
 _NO_CLIENT = "sending a job needs Ray's own client: pip install 'stepladder[cluster]'"
 _POLL_S = 1.0
+_DASHBOARD = re.compile(r"https?://.*|(?:\[[0-9a-fA-F:]+\]|[^\s/:@\[]+)(?::\d+)?/?")
+"""With its scheme whatever follows, without one a host, and perhaps its port."""
 
 
 class RayJob(Launcher):
     """A job of a Ray cluster."""
 
     takes_env = True
+    targets = "a Ray cluster's dashboard (http://127.0.0.1:8265)"
+
+    @classmethod
+    def takes(cls, target: str) -> bool:
+        """Take addresses, the scheme may be missing; what is wrong with one is said when it is used."""
+        return _DASHBOARD.fullmatch(target) is not None and not Path(target).is_file()
 
     def render(self, submission: Submission) -> Launch:
         """Render the `ray job submit` that does the same."""

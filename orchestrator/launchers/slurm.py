@@ -52,12 +52,18 @@ class Slurm(Launcher):
     """Launches sweeps as Slurm jobs; the target is a definition, or empty for the one that is shipped."""
 
     sees_this_machine = True
+    targets = "a Slurm script (.sbatch)"
+
+    @classmethod
+    def takes(cls, target: str) -> bool:
+        """Take batch scripts."""
+        return target.endswith(".sbatch") and Path(target).is_file()
 
     def render(self, submission: Submission) -> Launch:
         """Return the batch script and the `sbatch` that submits it."""
         refuse_relative(submission.storage)
         script = f"{submission.job_id}.sbatch"
-        text = Definition.read(self.target, DEFAULT).fill(
+        text = Definition.read(self.target or DEFAULT).fill(
             {
                 "STEPLADDER_JOB": submission.job_id,
                 "STEPLADDER_FOLDER": shlex.quote(str(submission.folder)),

@@ -45,6 +45,14 @@ def look_beside(folder: Path) -> None:
             _forget(top)
 
 
+def forget() -> None:
+    """Forget every folder, and what was imported beside sweep files: as if the process had just begun."""
+    for top, (folder, _) in list(_loaded.items()):
+        _forget(top)
+        sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
+    _folders.clear()
+
+
 def load(name: str, kind: str, base: type[Any]) -> Any:
     """Import `module:Class` and return the class, which derives from `base`; `kind` is what messages call it.
 

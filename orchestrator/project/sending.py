@@ -11,6 +11,8 @@ from pathlib import Path
 from orchestrator import members
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Launcher, Submission
+from orchestrator.launchers._definitions import find_definition
+from orchestrator.members.outside import is_outside, look_beside
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.secrecy import is_secret_name, mask
 from orchestrator.storage.url import is_url
@@ -34,33 +36,52 @@ class Options:
     """Seconds for trying the cluster first; 0: it is not tried."""
 
 
-def choose(address: str | None, cluster: str | None) -> tuple[str, str]:
-    """Return launcher and target: the Jobs API at `address`, the definition `cluster`, or else this machine.
+def choose(address: str | None, cluster: str | None, beside: Path | None = None) -> tuple[str, str]:
+    """Return launcher and target, by asking the launchers which of them takes what is named.
 
-    Raises UsageError where both are given and where no launcher takes the definition.
+    `address` is a cluster's, `cluster` a definition, by path or by its name in cluster/; neither: this machine. A
+    launcher of the user's own is `cluster` as well: `my_lab.launch:Mine`, or `my_lab.launch:Mine@target`; its module is
+    looked for in the folder `beside` first. Raises UsageError where both are given and where no launcher takes it,
+    SpecError where there is no such class.
     """
     if address is not None and cluster is not None:
         raise UsageError("--address and --cluster name two clusters; give one of them")
-    if cluster is not None:
-        return _definition(cluster)
-    return ("local", "") if address is None else ("ray-job", address)
+    if cluster is not None and is_outside(cluster) and not Path(cluster).is_file():
+        return _own(cluster, beside)
+    if cluster is None:
+        return _taking(address or "", f"--address {address}")
+    try:
+        path = find_definition(cluster)
+    except UsageError as error:
+        raise UsageError(f"--cluster {error}") from None
+    return _taking(str(path.absolute()), f"--cluster {cluster}")
 
 
-def _definition(name: str) -> tuple[str, str]:
-    path = Path(name)
-    if not path.is_file():
-        shipped = [entry for entry in sorted(members.definitions("cluster").rglob("*")) if entry.is_file()]
-        known = {entry.stem: entry for entry in shipped if entry.suffix in (".sbatch", ".yaml", ".yml")}
-        if name not in known and name not in {entry.name for entry in known.values()}:
-            listed = members.nearest(name, sorted(known)) if known else "the path of a file"
-            raise UsageError(f"--cluster {name}: no such definition; give a file, or {listed}")
-        path = known.get(name) or next(entry for entry in known.values() if entry.name == name)
-    if path.suffix == ".sbatch":
-        return "slurm", str(path.absolute())
-    if path.suffix in (".yaml", ".yml") and re.search(r"^kind:\s*RayJob\b", path.read_text(), re.MULTILINE):
-        return "kuberay", str(path.absolute())
+def launcher_at(address: str, say: Callable[[str], None], patience_s: float = 60.0) -> tuple[str, Launcher]:
+    """Make the launcher that takes the cluster at `address`; returns its name too. Raises UsageError as `choose`."""
+    name, target = choose(address, None)
+    return name, launcher_of(name, target, say, patience_s)
+
+
+def _own(cluster: str, beside: Path | None) -> tuple[str, str]:
+    name, _, target = cluster.partition("@")
+    if beside is not None:
+        look_beside(beside)
+    members.load(_LAUNCHERS, name)
+    return name, target
+
+
+def _taking(target: str, said: str) -> tuple[str, str]:
+    """Ask every launcher; `said` is what the command line says."""
+    known = {name: members.load(_LAUNCHERS, name) for name in members.names(_LAUNCHERS)}
+    taking = [name for name, launcher in known.items() if launcher.takes(target)]
+    if len(taking) == 1:
+        return taking[0], target
+    if taking:
+        raise UsageError(f"{said}: the launchers {' and '.join(taking)} both take it; one of them takes too much")
+    kinds = [launcher.targets for launcher in known.values() if launcher.targets]
     raise UsageError(
-        f"--cluster {name}: sweeps are sent to a Slurm script (.sbatch) or a KubeRay RayJob (.yaml). A cluster that is "
+        f"{said}: no launcher takes it; sweeps are sent to {', '.join(kinds[:-1])} or {kinds[-1]}. A cluster that is "
         "started otherwise is started as the head of its file says, and sent to by --address"
     )
 

@@ -1,10 +1,6 @@
-"""What every launcher must hold to. A member passes each function of `CHECKS`, which take its class and a target.
+"""What every launcher must hold to: one class of tests, for two fixtures: `member`, its class, and `target`, a cluster.
 
-    @pytest.mark.parametrize("check", launcher_conformance.CHECKS)
-    def test_my_launcher(check):
-        check(MyLauncher, "http://127.0.0.1:8265")
-
-A failure is an AssertionError. Nothing is submitted: what happens on a cluster is tested on that kind of cluster.
+Nothing is submitted: what happens on a cluster is tested on that kind of cluster.
 """
 
 from __future__ import annotations
@@ -13,7 +9,6 @@ import dataclasses
 import os
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -48,40 +43,31 @@ def written(launch: Launch) -> str:
     return "\n".join(parts) + "\n"
 
 
-def check_rendering_is_repeatable(launcher: type[Launcher], target: str) -> None:
-    """Check that the same submission gives the same launch, from two launchers and in another environment."""
-    first = launcher(target).render(example(launcher, target))
-    with mock.patch.dict(os.environ, {"RAY_ADDRESS": "10.9.8.7:6379", "USER": "somebody-else"}):
-        assert launcher(target).render(example(launcher, target)) == first
+class LauncherConformance:
+    """The suite."""
 
+    def test_renders_the_same_launch_again(self, member: type[Launcher], target: str) -> None:
+        """The same submission gives the same launch, from two launchers and in another environment."""
+        first = member(target).render(example(member, target))
+        with mock.patch.dict(os.environ, {"RAY_ADDRESS": "10.9.8.7:6379", "USER": "somebody-else"}):
+            assert member(target).render(example(member, target)) == first
 
-def check_it_keeps_the_job_id(launcher: type[Launcher], target: str) -> None:
-    """Check that a launch is the submission's: an attempt more is another job, never the same one again."""
-    for job_id in ("digits-20261122-031200-5c1e", "digits-20261122-031201-77aa"):
-        launch = launcher(target).render(example(launcher, target, job_id=job_id))
-        assert launch.job_id == job_id
-        assert all("/" not in name for name in launch.files)
+    def test_keeps_the_job_id(self, member: type[Launcher], target: str) -> None:
+        """A launch is the submission's: an attempt more is another job, never the same one again."""
+        for job_id in ("digits-20261122-031200-5c1e", "digits-20261122-031201-77aa"):
+            launch = member(target).render(example(member, target, job_id=job_id))
+            assert launch.job_id == job_id
+            assert all("/" not in name for name in launch.files)
 
+    def test_starts_the_sweep_or_goes_on(self, member: type[Launcher], target: str) -> None:
+        """What runs there is `stepladder resume --auto` with the file and its overrides, quoted for a shell."""
+        text = written(member(target).render(example(member, target)))
+        between = r"[\s\\\"',-]+"  # a shell's line, a list of YAML, an array of a script
+        words = ("stepladder", "resume", "auto", r"(?:\S*/)?sweep\.yaml", r"budget\.trials=20")
+        assert re.search(between.join(words), text), text
 
-def check_it_starts_or_goes_on(launcher: type[Launcher], target: str) -> None:
-    """Check that what runs there is `stepladder resume --auto` with the file and its overrides, quoted for a shell."""
-    text = written(launcher(target).render(example(launcher, target)))
-    between = r"[\s\\\"',-]+"  # a shell's line, a list of YAML, an array of a script
-    words = ("stepladder", "resume", "auto", r"(?:\S*/)?sweep\.yaml", r"budget\.trials=20")
-    assert re.search(between.join(words), text), text
-
-
-def check_no_secret_is_rendered(launcher: type[Launcher], target: str) -> None:
-    """Check that no token or key of this machine's environment gets into a launch."""
-    secrets = {"RAY_AUTH_TOKEN": SECRET, "AWS_SECRET_ACCESS_KEY": SECRET, "WANDB_API_KEY": SECRET}
-    with mock.patch.dict(os.environ, secrets):
-        assert SECRET not in written(launcher(target).render(example(launcher, target)))
-
-
-CHECKS: tuple[Callable[[type[Launcher], str], None], ...] = (
-    check_rendering_is_repeatable,
-    check_it_keeps_the_job_id,
-    check_it_starts_or_goes_on,
-    check_no_secret_is_rendered,
-)
-"""All checks."""
+    def test_renders_no_secret(self, member: type[Launcher], target: str) -> None:
+        """No token or key of this machine's environment gets into a launch."""
+        secrets = {"RAY_AUTH_TOKEN": SECRET, "AWS_SECRET_ACCESS_KEY": SECRET, "WANDB_API_KEY": SECRET}
+        with mock.patch.dict(os.environ, secrets):
+            assert SECRET not in written(member(target).render(example(member, target)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.spec import Fidelity, Goal
-from orchestrator.testing.searcher_conformance import options_of
+from orchestrator.testing.options import options_of
 
 FIDELITY = Fidelity(min=3, max=27, reduction_factor=3)
 """The training that the suite's trials go through: 27 epochs, a report each."""
@@ -157,8 +157,9 @@ class SchedulerConformance:
         scheduler = build(member)
         empty = scheduler.snapshot()
         assert empty == build(member).snapshot()
-        scheduler.show(0, 0, 3.0, 0.5)
-        assert (scheduler.snapshot() != empty) == bool(scheduler.brackets[0].rungs)
+        rungs = scheduler.brackets[0].rungs
+        scheduler.show(0, 0, next(iter(rungs), 3.0), 0.5)
+        assert (scheduler.snapshot() != empty) == bool(rungs)
 
     def test_refuses_values_that_are_not_finite(self, member: type[Scheduler]) -> None:
         """The controller stops those trials itself; in a rung they would end all comparison."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from random import Random
-from typing import Any
 
 from orchestrator.searchers import Guidance, ProposalRequest, Searcher
-from orchestrator.sweep.domains import Choice, Config, Constant, Float, Int, Record
+from orchestrator.sweep.domains import Choice, Config, Constant, Float, Int
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Attempt, Outcome, Trial, TrialState, trial_id
+from orchestrator.testing.options import options_of
 
 SPACE = Space(
     {
@@ -176,14 +176,6 @@ class SearcherConformance:
 def build(member: type[Searcher]) -> Searcher:
     """Return a fresh searcher over the suite's space that maximizes."""
     return member(SPACE, "maximize", options_of(member))
-
-
-def options_of(member: type[Any]) -> Record:
-    """Return a member's default options; those without a default take the first example that they give."""
-    fields = member.Options.model_fields.items()
-    required = {name: field.examples[0] for name, field in fields if field.is_required() and field.examples}
-    options: Record = member.Options.model_validate(required)
-    return options
 
 
 def requests(number: int) -> Iterator[ProposalRequest]:

@@ -1,15 +1,15 @@
 import pytest
 
 from orchestrator import members
-from orchestrator.testing import ladder_conformance
+from orchestrator.testing.ladder_conformance import LadderConformance
 
 LADDERS = members.names("orchestrator.ladders")
 
 
-@pytest.mark.parametrize("check", ladder_conformance.CHECKS)
-@pytest.mark.parametrize("name", LADDERS)
-def test_every_ladder_conforms(name, check):
-    check(members.load("orchestrator.ladders", name))
+class TestEveryLadder(LadderConformance):
+    @pytest.fixture(params=LADDERS)
+    def member(self, request):
+        return members.load("orchestrator.ladders", request.param)
 
 
 def test_the_five_ladders_are_found():

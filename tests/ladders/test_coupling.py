@@ -13,7 +13,7 @@ from orchestrator.sweep.domains import Choice, Float, Int
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Coupling
-from orchestrator.testing.ladder_conformance import SMOOTH, make_ladder, make_plan, play
+from orchestrator.testing.played_ladders import SMOOTH, make_ladder, make_plan, play
 
 SPACE = Space(
     {

@@ -12,7 +12,7 @@ from orchestrator.sweep.domains import Choice, Float
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import TrialState
-from orchestrator.testing.ladder_conformance import (
+from orchestrator.testing.played_ladders import (
     SMOOTH,
     LearningSearcher,
     ListingSearcher,

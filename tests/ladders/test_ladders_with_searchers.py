@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator import members
 from orchestrator.searchers.tpe import TpeSearcher
-from orchestrator.testing.ladder_conformance import (
+from orchestrator.testing.played_ladders import (
     CONDITIONAL,
     SMOOTH,
     completes,

@@ -11,7 +11,7 @@ from orchestrator.ladders.soft_stages import SoftStages
 from orchestrator.sweep.domains import Choice, Float, Int
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.trial import Trial, TrialState
-from orchestrator.testing.ladder_conformance import (
+from orchestrator.testing.played_ladders import (
     CONDITIONAL,
     SMOOTH,
     LearningSearcher,

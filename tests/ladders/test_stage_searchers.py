@@ -19,7 +19,7 @@ from orchestrator.ladders.soft_stages import SoftStages
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, StopReason, TrialState
-from orchestrator.testing import ladder_conformance as conformance
+from orchestrator.testing import played_ladders
 
 REST = {"name": "rest", "tune": ["momentum", "batch_size"]}
 
@@ -124,6 +124,6 @@ def test_a_stages_searcher_is_expected_about_as_often_as_it_is_asked():
     ladder = make_ladder(plan)
     assert isinstance(ladder, SoftStages)
     expected = sum(ladder.model_probability(n, n, n) for n in range(1, 300))
-    trials = conformance.play(make_ladder(plan))
+    trials = played_ladders.play(make_ladder(plan))
     seen = sum(trial.move in {"model", "block-model"} for trial in trials)
     assert seen == pytest.approx(expected, rel=0.12)

@@ -4,7 +4,7 @@ from orchestrator.ladders._standings import Standings
 from orchestrator.ladders.joint import Joint
 from orchestrator.sweep.standing import best_completed, leader
 from orchestrator.sweep.trial import Trial, TrialState
-from orchestrator.testing.ladder_conformance import SMOOTH, make_plan
+from orchestrator.testing.played_ladders import SMOOTH, make_plan
 
 PLAN = make_plan(Joint, SMOOTH)
 ENDS = [TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED, TrialState.FAILED]

@@ -75,17 +75,18 @@ def test_a_definition_that_runs_nothing_is_refused():
         fill("# ${STEPLADDER_COMMAND}\necho\n")
 
 
-def test_a_definition_is_a_path_a_name_or_the_default(tmp_path):
+def test_a_definition_is_a_path_or_a_name(tmp_path):
     mine = tmp_path / "mine.sbatch"
     mine.write_text("A=(${STEPLADDER_COMMAND})\n")
-    assert Definition.read(str(mine), "slurm.sbatch") == Definition(str(mine), "A=(${STEPLADDER_COMMAND})\n")
+    assert Definition.read(str(mine)) == Definition(str(mine), "A=(${STEPLADDER_COMMAND})\n")
     shipped = Definition("slurm.sbatch", (definitions("cluster") / "slurm.sbatch").read_text())
-    for target in ("", "slurm", "slurm.sbatch"):
-        assert Definition.read(target, "slurm.sbatch") == shipped
+    for target in ("slurm", "slurm.sbatch"):
+        assert Definition.read(target) == shipped
     with pytest.raises(UsageError) as caught:
-        Definition.read("kubray", "kuberay.yaml")
+        Definition.read("kubray")
     assert str(caught.value) == (
-        "kubray: there is no such cluster definition; give a file, or one of kuberay, kuberay-kueue, kuberay-volcano"
+        "kubray: there is no such cluster definition; give a file, or one of aws, gcp, kuberay-kueue, kuberay-volcano, "
+        "kuberay, onprem, skypilot, slurm (did you mean 'kuberay'?)"
     )
 
 

@@ -49,7 +49,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "orchestrator.training": ("demos",),
     "orchestrator.testing": (),
     "orchestrator.demos": ("cli",),
-    "orchestrator.driver": ("cli", "notebook"),
+    "orchestrator.driver": ("cli", "notebook", "__init__"),
 }
 """Which rooms and modules may import a library, or a room that stands apart; everybody else may not."""
 

@@ -34,8 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, retry, rules, "
-    "scheduler, search, search_space, searcher, seed, stages, storage, trainable"
+    "budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, retry, "
+    "rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
