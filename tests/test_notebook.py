@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import Sweep
-from orchestrator.errors import SpecError, SweepExistsError
-from orchestrator.sweep.domains import Choice, Float
+from orchestrator import Choice, Float, Searcher, SpecError, Sweep, SweepExistsError, SweepNotFoundError, read_sweep
 
 KEYS = {
     "name": "notebook",
@@ -73,3 +71,20 @@ def test_check_says_why_and_what_to_do_instead(tmp_path, capsys):
     linear["learning_rate"]["scale"] = "log"
     Sweep(trainable=train, folder=tmp_path, **keys).check()
     assert capsys.readouterr().out == "nothing is known to go wrong\n"
+
+
+class Middle(Searcher):
+    def propose(self, request, trials):
+        drawn = {name: self.space[name].from_unit(0.5) for name in request.block}
+        return self.space.complete({**request.held, **drawn})
+
+
+def test_a_searcher_may_be_its_class(tmp_path):
+    sweep = Sweep(trainable=train, folder=tmp_path, searcher=Middle, **KEYS)
+    assert sweep.spec.searcher.name == f"{__name__}:Middle"
+    assert list(sweep.plan().provenance.members) == [f"{__name__}:Middle"]
+
+
+def test_a_sweep_is_read_by_its_folder(tmp_path):
+    with pytest.raises(SweepNotFoundError, match="there is no sweep; start one"):
+        read_sweep(tmp_path / "runs" / "none")

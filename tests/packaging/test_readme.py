@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from sweeps import make_plan
 
 from orchestrator.cli.app import app
@@ -26,6 +27,13 @@ def test_the_sweep_file_is_valid(tmp_path: Path):
     (tmp_path / "train.py").write_text("def train(config): ...\n")
     plan = plan_from_file(tmp_path / "sweep.yaml")
     assert [stage.name for stage in plan.stages[:3]] == ["tier-1", "tier-2", "tier-3"]
+
+
+def test_the_notebook_example_plans_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    (text,) = re.findall(r"```python\n(from orchestrator.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out == "['tier-1', 'tier-2', 'refinement']\n"
 
 
 def test_every_command_and_script_that_it_names_is_there():
