@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
+from orchestrator.control.late_scheduler import LateScheduler
 from orchestrator.control.spend import Spend
-from orchestrator.planning.making import make_scheduler
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
 from orchestrator.sweep import formats
@@ -69,22 +69,12 @@ class SweepState:
         self._worst: float | None = None
         self._best: float | None = None
         self._untold: list[Trial] = []
-        self._scheduler: Scheduler | None = None
-        self._unshown: list[tuple[int, int, float, float]] = []
+        self._late = LateScheduler(self.plan)
 
     @property
     def scheduler(self) -> Scheduler:
-        """What holds the rungs, made when it is asked for.
-
-        Whoever only reads a sweep never asks: one that is judged by a scheduler of the user's own can be read where
-        that is not installed. Raises SpecError where it is not.
-        """
-        if self._scheduler is None:
-            self._scheduler = make_scheduler(self.plan)
-        for shown in self._unshown:
-            self._scheduler.show(*shown)
-        self._unshown.clear()
-        return self._scheduler
+        """What holds the rungs. Raises SpecError where it is the user's own and is not there."""
+        return self._late.scheduler
 
     def apply(self, event: ev.Event) -> None:
         """Take one record in."""
@@ -237,7 +227,7 @@ class SweepState:
     def _reported(self, event: ev.Reported) -> None:
         value = self._take_values(event)
         if value is not None:  # the verdict is the record's own, so the scheduler may be shown this later
-            self._unshown.append((event.trial, self.trials[event.trial].bracket, event.fidelity, value))
+            self._late.show(event.trial, self.trials[event.trial].bracket, event.fidelity, value)
         self.take_verdict(event)
 
     def _attempt_ended(self, event: ev.AttemptEnded) -> None:
