@@ -70,6 +70,7 @@ class Sweep:
         searcher: str | Mapping[str, Any] | type[Searcher] | None = None,
         scheduler: str | Mapping[str, Any] | type[Scheduler] | None = None,
         resources: Mapping[str, Any] | None = None,
+        retry: Mapping[str, Any] | None = None,
         max_attempts: int | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
         storage: str | None = None,

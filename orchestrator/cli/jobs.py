@@ -40,9 +40,11 @@ def ls(
 
 
 def _sent_from(folder: Path) -> list[Row]:
+    from orchestrator.members.outside import look_beside
     from orchestrator.project import records, sending
     from orchestrator.views.jobs import Row
 
+    look_beside(folder)  # for launchers of the user's own
     return [
         Row(
             record.sweep,

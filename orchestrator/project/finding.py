@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.control.session import sweep_exists
 from orchestrator.errors import StorageError, UsageError
+from orchestrator.members.outside import look_beside
 from orchestrator.project import sending
 from orchestrator.project.handle import Handle, SweepHere, Tell
 from orchestrator.project.handle_sent import SweepSent
@@ -36,6 +37,7 @@ def find(place: str, dashboard: str | None, overrides: Sequence[str], say: Tell)
             raise UsageError(f"{place} is a folder; with --address give the sweep file")
         return SweepHere(place, locate(place, overrides), say)
     file = Path(place)
+    look_beside(file.parent)  # for a launcher of the user's own, which a record may name
     heading = heading_of(file, overrides)
     if dashboard is not None:
         return SweepSent(place, _sent_to(dashboard, file, heading, say), file, say)

@@ -47,7 +47,10 @@ class Meaning(NamedTuple):
     """An older key of the file that says the same; where it is written, it counts. None: there was none."""
 
 
-MEANINGS: tuple[Meaning, ...] = (Meaning(("retry", "lost"), 3, unless="max_attempts"),)
+MEANINGS: tuple[Meaning, ...] = (
+    Meaning(("retry", "lost"), 3, unless="max_attempts"),
+    Meaning(("rules",), []),
+)
 """In the order in which they are applied."""
 
 
