@@ -7,7 +7,8 @@ StepladderError                 exit 1
 |-- SpecError                   exit 2   the sweep file is invalid; file, line and key path in front
 |   `-- SpecChangedError                 resumed with a changed search space or objective; shows the difference
 |-- StorageError                exit 1   disk full, permission, network: nothing acknowledged is lost
-|   `-- JournalDamagedError              a record before the end is damaged; file and byte offset
+|   |-- JournalDamagedError              a part of the journal is damaged or missing; its name and byte offset
+|   `-- FolderLostError                  the sweep's folder was moved, deleted or replaced under its driver
 |-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
 |   `-- LeaseLostError                   this driver was replaced while it ran
 `-- ClusterError                exit 1   the cluster cannot run what was asked
@@ -53,7 +54,16 @@ class StorageError(StepladderError):
 
 
 class JournalDamagedError(StorageError):
-    """A record before the end of the journal is damaged."""
+    """A part of the journal is damaged or missing."""
+
+
+class FolderLostError(StorageError):
+    """The sweep's folder was moved, deleted or replaced while its driver worked."""
+
+    def __init__(self, text: str, now_at: str | None = None) -> None:
+        super().__init__(text)
+        self.now_at = now_at
+        """Where the folder lies now; None where that is not known."""
 
 
 class LeaseHeldError(StepladderError):

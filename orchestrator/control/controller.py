@@ -50,11 +50,15 @@ class Controller:
         check_lease: Callable[[], None] = lambda: None,
         *,
         monotonic: Callable[[], float | None] = lambda: None,
+        find_checkpoint: Callable[[str], str | None] = lambda checkpoint: checkpoint,
+        check_storage: Callable[[], None] = lambda: None,
     ) -> None:
         """Go on from `state`.
 
         `clock` says seconds since the epoch; `monotonic` seconds that nobody sets back, which every record keeps beside
-        them (without one, none does). `check_lease` raises LeaseLostError once another driver has the sweep.
+        them (without one, none does). `check_lease` raises LeaseLostError once another driver has the sweep, and is
+        called at each commit. `find_checkpoint` returns where a recorded checkpoint lies now, None where it is gone.
+        `check_storage` raises StorageError where nothing can be written now.
         """
         self.state = state
         self.stop_requested: str | None = None
@@ -63,6 +67,8 @@ class Controller:
         self._clock = clock
         self._monotonic = monotonic
         self._check_lease = check_lease
+        self._find_checkpoint = find_checkpoint
+        self._check_storage = check_storage
         self._ladder = make_ladder(state.plan)
         self._exhausted = False
         self._superseded: list[str] = []
@@ -122,8 +128,14 @@ class Controller:
         return Verdict.STOP
 
     def on_attempt_end(self, trial: int, attempt: int, outcome: Outcome, error: str | None = None) -> None:
-        """Take note that an attempt is over. Telling it twice changes nothing."""
+        """Take note that an attempt is over. Telling it twice changes nothing.
+
+        An error is the training's own only while the storage stands: one that takes no more writes fails the
+        checkpoints of all trials, and raises StorageError here.
+        """
         if self._is_current(trial, attempt):
+            if outcome is Outcome.ERROR:
+                self._check_storage()
             cause = self._cause(trial, outcome)
             ended = (self._clock(), trial, attempt, outcome, error)
             self._write(ev.AttemptEnded(*ended, cause=cause, m=self._monotonic()))
@@ -202,14 +214,15 @@ class Controller:
         return StartTrial(*self._start_details(state.trials[number]))
 
     def _resume(self, trial: Trial) -> ResumeTrial:
-        fidelity = trial.checkpoint_fidelity if trial.checkpoint else 0.0
-        started = (self._clock(), trial.number, len(trial.attempts), trial.checkpoint, fidelity)
+        found = self._find_checkpoint(trial.checkpoint) if trial.checkpoint else None
+        recorded, fidelity = (trial.checkpoint, trial.checkpoint_fidelity) if found else (None, 0.0)
+        started = (self._clock(), trial.number, len(trial.attempts), recorded, fidelity)
         self._write(ev.AttemptStarted(*started, m=self._monotonic()))
         self.commit()
-        return ResumeTrial(*self._start_details(trial))
+        return ResumeTrial(*self._start_details(trial, found))
 
     def _start_details(
-        self, trial: Trial
+        self, trial: Trial, checkpoint: str | None = None
     ) -> tuple[int, str, int, Config, int, float, tuple[float, ...], str | None, float]:
         spec, attempt = self.state.plan.spec, trial.attempt
         end = trial.max_fidelity or spec.fidelity.max
@@ -221,7 +234,7 @@ class Controller:
             training_seed(spec.seed, trial.number),
             end,
             self.state.plan.brackets[trial.bracket].rungs_to(end),
-            trial.checkpoint if attempt.resumed_from else None,
+            checkpoint if attempt.resumed_from else None,
             attempt.resumed_from,
         )
 
@@ -281,18 +294,6 @@ class Controller:
 
 
 def _proposed(proposal: Proposal, number: int, bracket: int, t: float, m: float | None) -> ev.TrialProposed:
-    return ev.TrialProposed(
-        t,
-        number,
-        proposal.config,
-        proposal.stage,
-        proposal.move,
-        list(proposal.block),
-        proposal.parent,
-        bracket,
-        list(proposal.notes),
-        proposal.max_fidelity,
-        learned_from=proposal.learned_from,
-        nearest=proposal.nearest,
-        m=m,
-    )
+    head = (t, number, proposal.config, proposal.stage, proposal.move, list(proposal.block), proposal.parent, bracket)
+    known = (list(proposal.notes), proposal.max_fidelity)
+    return ev.TrialProposed(*head, *known, learned_from=proposal.learned_from, nearest=proposal.nearest, m=m)

@@ -5,30 +5,64 @@ Beginning and going on differ in what is written first, in nothing else: replay 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+from orchestrator.control.changes import changed_ground, deciding_versions, gone_checkpoints, refuse_changed_search
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState, replay
+from orchestrator.control.folder_hold import FolderHold
 from orchestrator.control.recovery import ended_by_crash
-from orchestrator.errors import SpecChangedError, StorageError, SweepExistsError, SweepNotFoundError
+from orchestrator.errors import (
+    JournalDamagedError,
+    StorageError,
+    SweepExistsError,
+    SweepNotFoundError,
+)
 from orchestrator.planning.compile import differences
+from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.storage.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.storage.location import Location
+from orchestrator.storage.marks import REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, DriverRequest, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.formats import as_begun
-from orchestrator.sweep.plan import Plan, Provenance
+from orchestrator.sweep.plan import Plan
 
 _log = logging.getLogger("stepladder")
 
 
+PLAN = "plan.json"
+"""What a sweep compiled to, written before the first record."""
+
+
 def sweep_exists(folder: Location) -> bool:
-    """Say whether a sweep lives in `folder`."""
-    return any(name.endswith(".jsonl") for name in folder.files().names(FOLDER))
+    """Say whether a sweep lives in `folder`. Raises JournalDamagedError where one did and its journal is gone."""
+    with _of(folder):
+        return has_begun(folder.files())
+
+
+def has_begun(files: FileSystem) -> bool:
+    """Say whether a sweep's first record is in these files. Raises JournalDamagedError where it is damaged or missing.
+
+    A driver that was killed before its first commit leaves a lease, a plan and perhaps a torn record: no sweep yet.
+    """
+    names = files.names(FOLDER)
+    if any(mark.bytes and name in names for name, mark in read_marks(files, ()).items()):
+        return True
+    if names:
+        return bool(JournalReader(files).read_new())
+    if files.exists(PLAN):
+        raise JournalDamagedError(
+            f"{FOLDER}: this sweep's journal is missing, and {PLAN} says that the sweep began here. {REMEDY}"
+        )
+    return False
 
 
 def read_sweep(folder: Location) -> SweepState:
@@ -47,8 +81,11 @@ def read_log(folder: Location) -> tuple[SweepState, list[ev.Event]]:
 
 def read_events(folder: Location) -> list[ev.Event]:
     """Return a sweep's records, living or dead; takes no lock, raises as `read_sweep`."""
-    events = JournalReader(folder.files()).read_new() if sweep_exists(folder) else []
-    if not events:
+    files = folder.files()
+    with _of(folder):
+        events = JournalReader(files).read_new()
+        is_there = bool(events) or has_begun(files)
+    if not is_there:
         raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
     return events
 
@@ -57,12 +94,27 @@ class Session:
     """A driver's hold on a sweep. Made by `create` or `reopen`."""
 
     def __init__(
-        self, folder: Location, files: FileSystem, lease: Lease, state: SweepState, journal: JournalWriter
+        self,
+        folder: Location,
+        files: FileSystem,
+        lease: Lease,
+        state: SweepState,
+        journal: JournalWriter,
+        checkpoints: CheckpointFinder,
     ) -> None:
         self.folder = folder
         self.files = files
         self.lease = lease
-        self.controller = Controller(state, journal, time.time, lease.check, monotonic=time.monotonic)
+        self._hold = FolderHold(folder, files, lease, journal, state)
+        self.controller = Controller(
+            state,
+            journal,
+            time.time,
+            self._hold.check,
+            monotonic=time.monotonic,
+            find_checkpoint=checkpoints.find,
+            check_storage=self._hold.renew,
+        )
         self._requests = Requests(files, lease.epoch)
         self._asked: DriverRequest | None = None
         self._renewed = self._polled = time.monotonic()
@@ -78,7 +130,7 @@ class Session:
         now = time.monotonic()
         if now - self._renewed >= RENEW_S:
             self._renewed = now
-            self.lease.renew()
+            self._hold.renew()
         if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
             self._obey(self._requests.poll())
@@ -101,7 +153,7 @@ class Session:
 
     def release(self) -> None:
         """Let the next driver in without a word in the journal: what a failing driver does."""
-        self.lease.release()
+        self._hold.release()
         self.files.close()
 
 
@@ -116,15 +168,25 @@ def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
             "or give the sweep another name to start anew"
         )
     files = folder.files()
-    lease = acquire(files, Holder.current(), time.time(), time.sleep)
+    with _of(folder):
+        lease = acquire(files, Holder.current(), time.time(), time.sleep)
+        reader = JournalReader(files)
+        if reader.read_new():  # another driver began it, and died, since we looked
+            lease.release(DurableMark(0, None))
+            raise SweepExistsError(f"{folder}: this sweep began just now; go on with `stepladder resume {folder}`")
     files.replace("sweep.yaml", spec_text)
-    files.replace("plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
+    files.replace(PLAN, plan_text(plan.model_dump(mode="json")))
     journal = JournalWriter(files, lease.epoch)
     now = time.time(), time.monotonic()
     first = ev.SweepPlanned(now[0], ev.FORMAT, plan.model_dump(mode="json"), m=now[1])
     state = SweepState(first)
     journal.append(first)
-    return _begun(folder, files, lease, state, journal, [_started(lease, plan, now, [], {})])
+    return _begun(folder, files, lease, state, journal, [_started(lease, plan, now, [], reader.offsets)])
+
+
+def plan_text(recorded: Mapping[str, Any]) -> bytes:
+    """Return a plan, as the log's first record holds it, as plan.json does."""
+    return json.dumps(recorded, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def reopen(folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None) -> tuple[Session, list[str]]:
@@ -136,30 +198,22 @@ def reopen(folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda
     """
     refuse_changed_search(read_sweep(folder), plan)
     files = folder.files()
-    lease = acquire(files, Holder.current(), time.time(), time.sleep, on_wait)
-    reader = JournalReader(files)
-    state = _replayed(folder, reader.read_new())
+    with _of(folder):
+        lease = acquire(files, Holder.current(), time.time(), time.sleep, on_wait)
+        reader = JournalReader(files)
+        state = _replayed(folder, reader.read_new())
+    finder = _finder(folder)
     spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
-    changes = [*differences(state.plan.spec, spec)[0], *_changed_ground(state, plan)]
+    changes = [*differences(state.plan.spec, spec)[0], *changed_ground(state, plan)]
+    told = [*changes, *gone_checkpoints(state, finder)]
     now = t, m = time.time(), time.monotonic()
-    records: list[ev.Event] = [_started(lease, plan, now, changes, reader.offsets)]
+    records: list[ev.Event] = [_started(lease, plan, now, told, reader.offsets)]
     if state.format < ev.FORMAT:
         records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
     if state.plan.spec != spec or state.plan.provenance.overrides != overrides:
         records.append(ev.SpecAmended(t, spec.model_dump(mode="json"), changes, list(overrides), m=m))
     records.extend(ended_by_crash(state, t, m))
-    return _begun(folder, files, lease, state, JournalWriter(files, lease.epoch), records), changes
-
-
-def refuse_changed_search(state: SweepState, plan: Plan) -> None:
-    """Raise SpecChangedError, showing the difference, where `plan` asks for another search than the sweep's."""
-    refused = differences(state.plan.spec, as_begun(plan.spec, state.begun_format))[1]
-    if refused:
-        raise SpecChangedError(
-            "the search itself changed since the sweep began, so its trials cannot be compared any more:\n"
-            + "\n".join(f"  {line}" for line in refused)
-            + "\nUndo the change, or give the sweep another name and start anew"
-        )
+    return _begun(folder, files, lease, state, JournalWriter(files, lease.epoch), records, finder), told
 
 
 def _begun(
@@ -169,42 +223,33 @@ def _begun(
     state: SweepState,
     journal: JournalWriter,
     records: list[ev.Event],
+    finder: CheckpointFinder | None = None,
 ) -> Session:
     for record in records:
         state.apply(record)
         journal.append(record)
     lease.check()
     journal.commit()
-    lease.check()
-    return Session(folder, files, lease, state, journal)
+    lease.renew(journal.mark)
+    return Session(folder, files, lease, state, journal, finder or _finder(folder))
+
+
+def _finder(folder: Location) -> CheckpointFinder:
+    return CheckpointFinder(folder, _log.warning)
 
 
 def _started(
     lease: Lease, plan: Plan, now: tuple[float, float], changes: list[str], sealed: dict[str, int]
 ) -> ev.DriverStarted:
-    """Return a driver's first record; `now` is the moment by the wall clock and by the monotonic one."""
+    """Return a driver's first record; `now` is the moment by the wall clock and by the monotonic one.
+
+    Every earlier epoch is sealed, also one that left no file: its driver may be asleep just before its first commit.
+    """
+    sealed = {journal_name(epoch): 0 for epoch in range(1, lease.epoch)} | sealed
     holder = f"{lease.holder.host}:{lease.holder.pid}"
     ground, (t, m) = plan.provenance, now
-    started = (t, lease.epoch, holder, ground.code_hash, _versions(ground), changes, sealed)
+    started = (t, lease.epoch, holder, ground.code_hash, deciding_versions(ground), changes, sealed)
     return ev.DriverStarted(*started, format=ev.FORMAT, m=m)
-
-
-def _versions(ground: Provenance) -> dict[str, str]:
-    """Return the versions of everything that decides; that of a member of the user's own is the hash of its code."""
-    return {**ground.versions, **ground.members}
-
-
-def _changed_ground(state: SweepState, plan: Plan) -> list[str]:
-    last = state.sessions[-1]
-    changes = []
-    if last.code_hash != plan.provenance.code_hash:
-        changes.append(f"code: {last.code_hash} -> {plan.provenance.code_hash}; later rows carry the new hash")
-    versions = _versions(plan.provenance)
-    for name in sorted(last.versions.keys() | versions.keys()):
-        before, after = last.versions.get(name, "none"), versions.get(name, "none")
-        if before != after:
-            changes.append(f"{name}: {before} -> {after}")
-    return changes
 
 
 def _replayed(folder: Location, events: list[ev.Event]) -> SweepState:
@@ -212,3 +257,16 @@ def _replayed(folder: Location, events: list[ev.Event]) -> SweepState:
         return replay(events)
     except ValueError as error:
         raise StorageError(f"{folder / FOLDER}: {error}") from error
+    except (LookupError, AssertionError) as error:
+        raise JournalDamagedError(
+            f"{FOLDER}: its records do not follow from one another ({error!r}). {REMEDY}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _of(folder: Location) -> Iterator[None]:
+    """Name the sweep's folder in front of the part of it that is damaged."""
+    try:
+        yield
+    except JournalDamagedError as error:
+        raise JournalDamagedError(f"{folder}/{error}") from error

@@ -2,6 +2,9 @@
 
 They are passed in, so that a test can run the real log on a file system that forgets whatever was not synced. Every
 OSError becomes a StorageError that says what to do.
+
+A folder is made once, at its first use, and never again: where it is gone, somebody moved or deleted it, and what was
+written there would be read by nobody.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from orchestrator.errors import StorageError
+from orchestrator.errors import FolderLostError, StorageError
 
 
 class FileSystem(Protocol):
@@ -24,6 +28,12 @@ class FileSystem(Protocol):
 
     def append(self, name: str, data: bytes) -> None:
         """Add to the end of a file, making it and its folder if needed. Durable only after `sync`."""
+
+    def refuse_replaced(self, name: str) -> None:
+        """Raise FolderLostError where a file that is appended to is not the one that others find by its name.
+
+        The error's text is a clause on what became of the file, without a full stop.
+        """
 
     def sync(self, name: str) -> None:
         """Make everything appended to the file survive a power loss, its directory entry included."""
@@ -44,41 +54,74 @@ class FileSystem(Protocol):
         """Let go of what is kept open for appending."""
 
 
+@dataclass(slots=True)
+class _Growing:
+    """A file that this process appends to."""
+
+    descriptor: int
+    """Its open descriptor."""
+    size: int
+    """Bytes in it, as far as this process knows."""
+
+
 class LocalFileSystem:
     """A folder on a disk, or on a network file system with close-to-open consistency and atomic link and rename."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._open: dict[str, int] = {}
+        self._open: dict[str, _Growing] = {}
         self._new: set[str] = set()
+        self._made: set[Path] = set()
 
     def read(self, name: str, offset: int = 0) -> bytes:
         """Return the content from byte `offset` on; empty for a file that is not there."""
         with _explained(self.root, name):
             try:
-                with self._path(name).open("rb") as file:
-                    file.seek(offset)
-                    return file.read()
+                return self._read(name, offset)
             except FileNotFoundError:
                 return b""
+            except OSError as error:
+                if error.errno != errno.ESTALE:  # on a network, another host put a new file in its place just then
+                    raise
+                return self._read(name, offset)
 
     def append(self, name: str, data: bytes) -> None:
         """Add to the end of a file, making it and its folder if needed. Durable only after `sync`."""
         with _explained(self.root, name):
             if name not in self._open:
                 path = self._path(name)
-                path.parent.mkdir(parents=True, exist_ok=True)
+                self._make(path.parent)
                 if not path.exists():
                     self._new.add(name)
-                self._open[name] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            view = memoryview(data)
+                descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+                self._open[name] = _Growing(descriptor, os.fstat(descriptor).st_size)
+            file, view = self._open[name], memoryview(data)
             while view:
-                view = view[os.write(self._open[name], view) :]
+                written = os.write(file.descriptor, view)
+                file.size += written
+                view = view[written:]
+
+    def refuse_replaced(self, name: str) -> None:
+        """Raise FolderLostError where a file that is appended to is not the one that others find by its name."""
+        if name not in self._open:
+            return
+        with _explained(self.root, name):
+            file = self._open[name]
+            try:
+                there = self._path(name).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                raise _lost(name, file.descriptor) from None
+            if not os.path.samestat(os.fstat(file.descriptor), there):
+                raise _lost(name, file.descriptor, f"something else lies in its place now ({name} is another file); ")
+            if there.st_size != file.size:
+                raise FolderLostError(
+                    f"{name} has {there.st_size} bytes, and its driver wrote {file.size}: something else changed it"
+                )
 
     def sync(self, name: str) -> None:
         """Make everything appended to the file survive a power loss, its directory entry included."""
         with _explained(self.root, name):
-            os.fsync(self._open[name])
+            os.fsync(self._open[name].descriptor)
             if name in self._new:
                 _sync_folder(self._path(name).parent)
                 self._new.discard(name)
@@ -113,9 +156,24 @@ class LocalFileSystem:
 
     def close(self) -> None:
         """Close the files kept open for appending."""
-        for descriptor in self._open.values():
-            os.close(descriptor)
+        for file in self._open.values():
+            os.close(file.descriptor)
         self._open.clear()
+        self._made.clear()
+
+    def _read(self, name: str, offset: int) -> bytes:
+        with self._path(name).open("rb") as file:
+            file.seek(offset)
+            return file.read()
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder at its first use; raise FileNotFoundError where the sweep's own is gone since its first use."""
+        if folder in self._made:
+            return
+        if self.root in self._made and not self.root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.root))
+        folder.mkdir(parents=True, exist_ok=True)
+        self._made |= {self.root, folder}
 
     def _path(self, name: str) -> Path:
         pure = PurePosixPath(name)
@@ -126,7 +184,7 @@ class LocalFileSystem:
     @contextlib.contextmanager
     def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make(path.parent)
         temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
         try:
             with temporary.open("wb") as file:
@@ -136,6 +194,20 @@ class LocalFileSystem:
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _lost(name: str, descriptor: int, said: str = "") -> FolderLostError:
+    """Say what became of an open file that does not lie at its name any more, and where it lies where that is known."""
+    try:
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+    except OSError:  # no /proc
+        place = Path()
+    if os.fstat(descriptor).st_nlink == 0 or place.name.startswith(".nfs"):
+        return FolderLostError(f"{said}{name} was deleted")
+    if place.is_absolute() and place.as_posix().endswith(f"/{name}"):
+        folder = place.as_posix().removesuffix(f"/{name}")
+        return FolderLostError(f"{said}it was moved to {folder}", folder)
+    return FolderLostError(f"{said}{name} was moved away" + (f", to {place}" if place.is_absolute() else ""))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -150,12 +222,16 @@ def _sync_folder(folder: Path) -> None:
 def _explained(root: Path, name: str) -> Iterator[None]:
     try:
         yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FolderLostError(f"{root / name}: its folder is gone; was the sweep moved or deleted?") from error
     except OSError as error:
         remedy = {
             errno.ENOSPC: "the disk is full; free some space",
             errno.EDQUOT: "the disk quota is used up; free some space",
             errno.EACCES: "permission is missing; make the folder writable",
-            errno.EROFS: "the disk is read-only; choose another storage",
+            errno.EPERM: "it may not be changed; make the folder writable (chattr -i)",
+            errno.EROFS: "the disk is read-only; make it writable, or choose another storage",
+            errno.ESTALE: "it was deleted or replaced on its server (stale file handle); look whether it is there",
         }.get(error.errno or 0, error.strerror or str(error))
         raise StorageError(
             f"{root / name}: {remedy}. Nothing acknowledged is lost: run `stepladder resume {root}` once it is mended."

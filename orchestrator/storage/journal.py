@@ -6,23 +6,26 @@ A frame is what one commit wrote: it is on disk whole, or it does not count. Sin
 begun, only the last one can be torn; anything else that does not add up is damage and is refused with its offset.
 
 A driver's first record names how far the files before it counted (`sealed`): whatever a replaced driver wrote after
-it had lost the sweep lies behind that mark and is never read.
+it had lost the sweep lies behind that mark and is never read. What is sealed, and what a lease's mark says was durable
+(`orchestrator.storage.marks`), must be there: what is missing is damage like any other, and refused with its name.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from orchestrator.errors import JournalDamagedError
 from orchestrator.storage.filesystem import FileSystem
+from orchestrator.storage.marks import FOLDER, REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.sweep import event as ev
 
-FOLDER = "journal"
+__all__ = ["FOLDER", "JournalReader", "JournalWriter"]
+
 _HEADER = re.compile(rb'\{"frame":(\d+),"bytes":(\d+),"crc":"([0-9a-f]{8})"\}\n')
 _FILE = re.compile(r"\d{6}\.jsonl")
 _encoder = msgspec.json.Encoder()
@@ -33,10 +36,16 @@ class JournalWriter:
     """Appends records to the file of one driver. Nothing counts before `commit` returns."""
 
     def __init__(self, files: FileSystem, epoch: int) -> None:
-        self.name = f"{FOLDER}/{epoch:06d}.jsonl"
+        self.name = f"{FOLDER}/{journal_name(epoch)}"
         self._files = files
         self._frame = 0
+        self._bytes = self._crc = 0
         self._pending: list[bytes] = []
+
+    @property
+    def mark(self) -> DurableMark:
+        """How much of the file is durable."""
+        return DurableMark(self._bytes, f"{self._crc:08x}")
 
     def append(self, event: ev.Event) -> None:
         """Take a record into the next frame."""
@@ -54,13 +63,21 @@ class JournalWriter:
         self._files.append(self.name, header + payload)
         self._files.sync(self.name)
         self._frame += 1
+        self._bytes += len(header) + len(payload)
+        self._crc = zlib.crc32(payload, zlib.crc32(header, self._crc))
         self._pending.clear()
 
 
 @dataclass(slots=True)
 class _Position:
+    """How far a file was read."""
+
     offset: int = 0
+    """Bytes."""
     frame: int = 0
+    """Frames."""
+    crc: int = 0
+    """CRC-32 of those bytes."""
 
 
 class JournalReader:
@@ -80,8 +97,9 @@ class JournalReader:
     def read_new(self) -> list[ev.Event]:
         """Return the records committed since the last call.
 
-        Raises JournalDamagedError with file and byte offset where a record before the end is damaged, StorageError
-        where a file cannot be read. After an error the next call begins where this one did: no record is lost.
+        Raises JournalDamagedError with file and byte offset where a record before the end is damaged, or a file or the
+        end of one is missing; StorageError where a file cannot be read. After an error the next call begins where this
+        one did: no record is lost.
         """
         before = {name: replace(position) for name, position in self._positions.items()}
         try:
@@ -95,8 +113,11 @@ class JournalReader:
 
         Raises as `read_new`. After a StorageError that is no damage, the next call goes on behind the last record.
         """
+        settled = [int(name[:6]) for name, end in self._sealed.items() if self.offsets.get(name, 0) == end]
+        marks = read_marks(self._files, settled)  # before the files: what a mark promises was there when it was written
         self._names = [name for name in self._files.names(FOLDER) if _FILE.fullmatch(name)]
         self._learn_seals()
+        self._refuse_absent(marks)
         for name in self._names:
             position = self._positions.setdefault(name, _Position())
             end = self._sealed.get(name)
@@ -105,27 +126,51 @@ class JournalReader:
                     f"{FOLDER}/{name}: read past byte {end}, where a newer driver sealed it; read again"
                 )
             if end is None or position.offset < end:
-                yield from self._frames(name, position, end)
+                yield from self._frames(name, position, end, marks.get(name))
 
     def _learn_seals(self) -> None:
-        for name in self._names[1:]:
-            if self._positions.get(name, _Position()).frame == 0:
+        """Learn from each driver's first record how far the files before it count."""
+        for name in self._names:
+            if name != journal_name(1) and self._positions.get(name, _Position()).frame == 0:
                 data = self._files.read(f"{FOLDER}/{name}")
                 for event in self._records(name, data, _Position(), None, limit=1):
                     if isinstance(event, ev.DriverStarted):
                         self._sealed.update(event.sealed)
 
-    def _frames(self, name: str, position: _Position, end: int | None) -> Iterator[ev.Event]:
+    def _refuse_absent(self, marks: Mapping[str, DurableMark]) -> None:
+        """Raise where a file is not there of which something was sealed, promised by a lease, or read before."""
+        promised = {name: mark.bytes for name, mark in marks.items()}
+        for known, says in (
+            (self.offsets, "it was read before"),
+            (self._sealed, "a newer driver went on from it"),
+            (promised, "its driver's lease says what it had written"),
+        ):
+            for name in sorted(name for name, end in known.items() if end > 0 and name not in self._names):
+                if not self._files.exists(f"{FOLDER}/{name}"):  # a listing may be behind on a network file system
+                    raise JournalDamagedError(f"{FOLDER}/{name}: this file is missing, and {says}. {REMEDY}")
+
+    def _frames(self, name: str, position: _Position, end: int | None, mark: DurableMark | None) -> Iterator[ev.Event]:
         start = position.offset
         data = self._files.read(f"{FOLDER}/{name}", start)
         if end is not None:
             data = data[: end - start]
-        yield from self._records(name, data, position, end)
+        yield from self._records(name, data, position, end, mark=mark)
         if end is not None and position.offset < end:
             raise _damaged(name, position.offset)
+        if mark is not None and position.offset < mark.bytes:
+            raise JournalDamagedError(
+                f"{FOLDER}/{name}: ends at byte {position.offset}, and its driver had committed "
+                f"{f'{mark.bytes} bytes' if mark.crc else 'more'}: its end is damaged or missing. {REMEDY}"
+            )
 
     def _records(
-        self, name: str, data: bytes, position: _Position, end: int | None, limit: int | None = None
+        self,
+        name: str,
+        data: bytes,
+        position: _Position,
+        end: int | None,
+        limit: int | None = None,
+        mark: DurableMark | None = None,
     ) -> Iterator[ev.Event]:
         at, base, frames = 0, position.offset, 0
         while at < len(data) and frames != limit:
@@ -134,11 +179,35 @@ class JournalReader:
                 if end is not None or _later_frame(data, at):
                     raise _damaged(name, base + at)
                 return
+            crc = zlib.crc32(data[at : payload.stop], position.crc)
+            if mark is not None and mark.crc is not None and base + at < mark.bytes <= base + payload.stop:
+                _refuse_replaced(name, mark, base + payload.stop, crc)
             at = payload.stop
             frames += 1
             for line in data[payload].splitlines():
-                yield _decode(name, base + payload.start, line)
-            position.offset, position.frame = base + at, position.frame + 1
+                event = _decode(name, base + payload.start, line)
+                if isinstance(event, ev.DriverStarted):
+                    _refuse_foreign(name, event.epoch)
+                yield event
+            position.offset, position.frame, position.crc = base + at, position.frame + 1, crc
+
+
+def _refuse_foreign(name: str, epoch: int) -> None:
+    """Raise where a file was written by the driver of another epoch than its name says."""
+    if epoch != int(name[:6]):
+        raise JournalDamagedError(
+            f"{FOLDER}/{name}: holds what belongs into {journal_name(epoch)}: it was put in place of another file. "
+            f"{REMEDY}"
+        )
+
+
+def _refuse_replaced(name: str, mark: DurableMark, offset: int, crc: int) -> None:
+    """Raise where the frames up to the first one that reaches a mark are not those that its driver committed."""
+    if (offset, f"{crc:08x}") != (mark.bytes, mark.crc):
+        raise JournalDamagedError(
+            f"{FOLDER}/{name}: its first {mark.bytes} bytes are not those that its driver committed: it was replaced, "
+            f"or its lease was. {REMEDY}"
+        )
 
 
 def _frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
@@ -166,7 +235,4 @@ def _decode(name: str, offset: int, line: bytes) -> ev.Event:
 
 
 def _damaged(name: str, offset: int) -> JournalDamagedError:
-    return JournalDamagedError(
-        f"{FOLDER}/{name}: damaged at byte {offset}, and intact records follow. Nothing is skipped in silence: "
-        "restore the file from a copy, or move the sweep's folder away and start anew"
-    )
+    return JournalDamagedError(f"{FOLDER}/{name}: damaged at byte {offset}, and intact records follow. {REMEDY}")

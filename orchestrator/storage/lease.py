@@ -4,6 +4,9 @@ Taking epoch n is creating `journal/lease-n.json`, which only one can. The holde
 file that stays the same for `TTL_S` of the watcher's own clock belongs to a dead holder (no two hosts' clocks are
 compared). On the holder's own host a dead process is seen at once. Whoever takes a lease over raises the epoch, and
 the journal refuses what an older epoch writes afterwards.
+
+The file also says how much of the holder's journal was durable (see `orchestrator.storage.marks`), and ties the holder
+to its place: a renewal reads it first, and where it is not as it was left, the folder is not the one it was.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.errors import LeaseHeldError, LeaseLostError
+from orchestrator.errors import FolderLostError, LeaseHeldError, LeaseLostError
 from orchestrator.storage.filesystem import FileSystem
-from orchestrator.storage.journal import FOLDER
+from orchestrator.storage.marks import FOLDER, DurableMark, decoded_lease, lease_epochs, lease_name
 
 TTL_S = 30.0
 RENEW_S = 5.0
-_FILE = re.compile(r"lease-(\d{6})\.json")
+_EPOCH = re.compile(r"^(?:lease-)?(\d{6})\.jsonl?$")
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -54,6 +57,8 @@ class _Record(msgspec.Struct):
     since_t: float
     renewals: int = 0
     released: bool = False
+    mark: DurableMark | None = None
+    """How much of the holder's journal is durable; None before it has said, and in an older version's lease."""
 
 
 class Lease:
@@ -62,7 +67,9 @@ class Lease:
     def __init__(self, files: FileSystem, record: _Record) -> None:
         self._files = files
         self._record = record
-        self._next = _name(record.epoch + 1)
+        self._name = lease_name(record.epoch)
+        self._next = lease_name(record.epoch + 1)
+        self._written = msgspec.json.encode(record)
 
     @property
     def epoch(self) -> int:
@@ -83,20 +90,29 @@ class Lease:
                 f"this driver was replaced: {_described(newest)}. It stops; nothing acknowledged is lost"
             )
 
-    def renew(self) -> None:
-        """Show that the holder lives; to be called every `RENEW_S`. Raises LeaseLostError like `check`."""
+    def renew(self, mark: DurableMark) -> None:
+        """Show that the holder lives and how much it has made durable; to be called every `RENEW_S`.
+
+        Raises LeaseLostError like `check`, FolderLostError where the lease does not lie there as it was left.
+        """
         self.check()
+        if self._files.read(self._name) != self._written:
+            raise FolderLostError(f"{self._name} is not there any more, or something else wrote it")
         self._record.renewals += 1
-        self._write()
+        self._write(mark)
 
-    def release(self) -> None:
-        """Let the next driver in at once."""
-        if not self._files.exists(self._next):
+    def release(self, mark: DurableMark, moved: FileSystem | None = None) -> None:
+        """Let the next driver in at once; in `moved`, where the sweep's folder was moved under this one."""
+        self._files = moved or self._files
+        if not self._files.exists(self._next) and self._files.read(self._name) == self._written:
             self._record.released = True
-            self._write()
+            self._write(mark)
 
-    def _write(self) -> None:
-        self._files.replace(_name(self._record.epoch), msgspec.json.encode(self._record))
+    def _write(self, mark: DurableMark) -> None:
+        self._record.mark = mark
+        content = msgspec.json.encode(self._record)
+        self._files.replace(self._name, content)
+        self._written = content
 
 
 def acquire(
@@ -115,8 +131,8 @@ def acquire(
     newest = current(files)
     if newest is not None and not newest.released and not newest.holder.is_seen_dead():
         _outwait(files, newest, sleep, on_wait)
-    record = _Record((newest.epoch if newest else 0) + 1, holder, now)
-    if not files.create(_name(record.epoch), msgspec.json.encode(record)):
+    record = _Record(_newest_epoch(files) + 1, holder, now)
+    if not files.create(lease_name(record.epoch), msgspec.json.encode(record)):
         winner = current(files)
         assert winner is not None
         raise LeaseHeldError(f"{_described(winner)}. {_REMEDY}")
@@ -124,9 +140,13 @@ def acquire(
 
 
 def current(files: FileSystem) -> _Record | None:
-    """Return the newest lease, whoever holds it; None before the first."""
-    epochs = [int(match[1]) for name in files.names(FOLDER) if (match := _FILE.fullmatch(name))]
-    return msgspec.json.decode(files.read(_name(max(epochs))), type=_Record) if epochs else None
+    """Return the newest lease, whoever holds it; None before the first. Raises JournalDamagedError, unreadable."""
+    epochs = lease_epochs(files)
+    if not epochs:
+        return None
+    newest = decoded_lease(files, epochs[-1], _Record)
+    newest.epoch = epochs[-1]  # its name was agreed on
+    return newest
 
 
 def describe_holder(files: FileSystem) -> str | None:
@@ -156,13 +176,17 @@ def _outwait(files: FileSystem, seen: _Record, sleep: Callable[[float], None], o
 
 
 def _described(record: _Record) -> str:
-    since = datetime.fromtimestamp(record.since_t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    try:
+        since = datetime.fromtimestamp(record.since_t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):  # a damaged lease
+        since = "a time that cannot be"
     holder = record.holder
     return f"the sweep is driven by process {holder.pid} on {holder.host} since {since} (epoch {record.epoch})"
 
 
-def _name(epoch: int) -> str:
-    return f"{FOLDER}/lease-{epoch:06d}.json"
+def _newest_epoch(files: FileSystem) -> int:
+    """Return the newest epoch that left a lease or a journal file: a file is never gone on with by another driver."""
+    return max((int(match[1]) for name in files.names(FOLDER) if (match := _EPOCH.search(name))), default=0)
 
 
 def _kernel() -> str:

@@ -9,9 +9,10 @@ writing objects that are never changed (see `orchestrator.storage.agreement`).
     journal/000001.jsonl/000000000000-000000093004                  a whole block of them in one object
 
 `BLOCK` segments make a block, whose bytes are put once more as one object: who reads from the start reads few objects,
-who follows lists only the newest block. A reader takes what connects to where it stands, so it sees a prefix of what
-was written, always. What it needs of the store is that a put that was answered is seen by every later read and list,
-as S3, Google Cloud Storage and Azure promise.
+who follows lists only the newest block. A reader takes what connects to where it stands; where something lies behind a
+gap, an object was removed, and that is refused by name, since no writer begins an object before the one before it is
+there. What it needs of the store is that a put that was answered is seen by every later read and list, as S3, Google
+Cloud Storage and Azure promise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from random import Random
 from typing import Any, NamedTuple
@@ -30,8 +32,9 @@ from uuid import uuid4
 from pyarrow.fs import FileInfo, FileSelector, FileType
 from pyarrow.fs import FileSystem as ArrowFileSystem
 
-from orchestrator.errors import StorageError
+from orchestrator.errors import FolderLostError, JournalDamagedError, StorageError
 from orchestrator.storage.agreement import Decision, Get, Names, Operation, Pause, Put, agree
+from orchestrator.storage.marks import REMEDY
 from orchestrator.storage.object_store import explained
 
 BLOCK = 256
@@ -64,6 +67,8 @@ class _Growing:
     """The present block's bytes."""
     segments: int = 0
     """Segments in it."""
+    newest: str | None = None
+    """Key of the object that was put last; None before the first."""
 
 
 class ObjectFileSystem:
@@ -82,7 +87,7 @@ class ObjectFileSystem:
         with explained(f"{self._place}/{name}"):
             blocks = self._list(key)
             if blocks:
-                return self._read_segments(key, blocks, offset)
+                return self._read_segments(name, key, blocks, offset)
             with contextlib.suppress(FileNotFoundError):
                 return self._get(key)[offset:]
         return b""
@@ -95,6 +100,15 @@ class ObjectFileSystem:
             self._growing[name] = _Growing(end, block_start=end)
         self._growing[name].waiting += data
 
+    def refuse_replaced(self, name: str) -> None:
+        """Raise FolderLostError where the object that was put last for a file that is appended to is gone."""
+        newest = self._growing[name].newest if name in self._growing else None
+        if newest is None:
+            return
+        with explained(f"{self._place}/{name}"):
+            if self._store.get_file_info(newest).type is FileType.NotFound:
+                raise FolderLostError(f"the newest part of {name} was deleted ({newest.rpartition('/')[2]})")
+
     def sync(self, name: str) -> None:
         """Write everything appended to the file as one object."""
         file = self._growing[name]
@@ -102,14 +116,15 @@ class ObjectFileSystem:
             return
         start, end = file.end, file.end + len(file.waiting)
         with explained(f"{self._place}/{name}"):
-            self._put(f"{self._key(name)}/{file.block_start:012d}/{start:012d}-{end:012d}", bytes(file.waiting))
-            file.end = end
+            key = f"{self._key(name)}/{file.block_start:012d}/{start:012d}-{end:012d}"
+            self._put(key, bytes(file.waiting))
+            file.end, file.newest = end, key
             file.block += file.waiting
             file.segments += 1
             file.waiting.clear()
             if file.segments >= self._block:
                 self._put(f"{self._key(name)}/{file.block_start:012d}-{end:012d}", bytes(file.block))
-                self._growing[name] = _Growing(end, block_start=end)
+                self._growing[name] = _Growing(end, block_start=end, newest=file.newest)
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""
@@ -146,13 +161,28 @@ class ObjectFileSystem:
         """Forget what is kept open for appending."""
         self._growing.clear()
 
-    def _read_segments(self, key: str, blocks: list[FileInfo], offset: int) -> bytes:
-        chain = _chain(self._objects(key, blocks, offset), offset)
+    def _read_segments(self, name: str, key: str, blocks: list[FileInfo], offset: int) -> bytes:
+        chain, gap = _chain(self._objects(key, blocks, offset), offset)
+        if gap is not None:  # a list that began before an object was put may show one that was put later
+            chain, gap = _chain(self._objects(key, self._list(key), offset), offset)
+        if gap is not None:
+            raise JournalDamagedError(
+                f"{name}: the object that begins at byte {gap} is missing, and later ones are there. {REMEDY}"
+            )
         if not chain:
             return b""
         with ThreadPoolExecutor(min(READERS, len(chain))) as pool:
-            content = b"".join(pool.map(self._get, [each.key for each in chain]))
+            content = b"".join(pool.map(partial(self._content, name), chain))
         return content[offset - chain[0].start :]
+
+    def _content(self, name: str, span: _Span) -> bytes:
+        content = self._get(span.key)
+        if len(content) != span.end - span.start:
+            raise JournalDamagedError(
+                f"{name}: the object {span.key.rpartition('/')[2]} has {len(content)} bytes, not the "
+                f"{span.end - span.start} that its name says. {REMEDY}"
+            )
+        return content
 
     def _objects(self, key: str, blocks: list[FileInfo], offset: int) -> Iterator[_Span]:
         """Yield what may hold bytes from `offset` on: a block's own object, or its segments where it has none yet."""
@@ -170,7 +200,7 @@ class ObjectFileSystem:
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts:
             raise StorageError(f"{name!r} leaves the sweep's folder {self._place}")
-        return f"{self._prefix}/{pure}"
+        return f"{self._prefix}/{pure}" if pure.parts else self._prefix
 
     def _get(self, key: str) -> bytes:
         with self._store.open_input_stream(key) as file:
@@ -214,11 +244,13 @@ def _span(info: FileInfo) -> _Span | None:
     return _Span(int(match[1]), int(match[2]), info.path) if match else None
 
 
-def _chain(objects: Iterable[_Span], offset: int) -> list[_Span]:
-    """Return those that hold the bytes from `offset` on, in order, as far as they connect."""
+def _chain(objects: Iterable[_Span], offset: int) -> tuple[list[_Span], int | None]:
+    """Return those that hold the bytes from `offset` on, as far as they connect, and where a gap is, or None."""
     chain: list[_Span] = []
-    for span in sorted(objects, key=lambda span: (span.start, -span.end)):
+    spans = sorted(objects, key=lambda span: (span.start, -span.end))
+    for span in spans:
         connects = span.start == chain[-1].end if chain else span.start <= offset < span.end
         if connects:
             chain.append(span)
-    return chain
+    end = chain[-1].end if chain else offset
+    return chain, end if any(span.start > end for span in spans) else None

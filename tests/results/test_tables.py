@@ -162,8 +162,9 @@ def test_changed_code_is_tagged_on_every_later_row(sweep, told):
     sweep.write(told[:crash])
     open_trials = [trial for trial in replay(told[:crash]).trials if trial.is_open]
     ends = [ev.AttemptEnded(5e4, t.number, t.attempt.number, Outcome.INTERRUPTED) for t in open_trials]
+    sealed = {"000001.jsonl": (sweep.folder / "journal/000001.jsonl").stat().st_size}
     sweep.take_over()
-    sweep.write([ev.DriverStarted(5e4, 2, "host:18", "beef", {}, ["code: c0de -> beef"])])
+    sweep.write([ev.DriverStarted(5e4, 2, "host:18", "beef", {}, ["code: c0de -> beef"], sealed)])
     sweep.write(ends)
     resumed = open_trials[0]
     sweep.write(

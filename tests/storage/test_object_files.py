@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from s3_server import ABSENT, SECRET_KEY
 
-from orchestrator.errors import LeaseHeldError, StorageError
+from orchestrator.errors import FolderLostError, JournalDamagedError, LeaseHeldError, StorageError
 from orchestrator.storage import lease
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.location import Location
@@ -83,7 +83,28 @@ def test_a_block_that_was_not_put_whole_and_a_lost_segment(bucket: Location):
     assert bucket.files().read(name) == b"abcdefghij"
     assert bucket.files().read(name, 5) == b"fghij"
     store.delete_file(f"{path}/log/000000000004/000000000004-000000000006")
-    assert bucket.files().read(name) == b"abcd", "what follows a gap does not count"
+    for offset in (0, 3, 4):
+        with pytest.raises(
+            JournalDamagedError, match=r"^log: the object that begins at byte 4 is missing, and later ones"
+        ):
+            bucket.files().read(name, offset)
+    assert bucket.files().read(name, 6) == b"ghij"
+    files.refuse_replaced(name)
+    store.delete_file(f"{path}/log/000000000008/000000000008-000000000010")
+    with pytest.raises(FolderLostError, match=r"^the newest part of log was deleted"):
+        files.refuse_replaced(name)
+
+
+def test_an_object_that_was_cut_is_named(bucket: Location):
+    files = in_blocks_of(9, bucket)
+    for data in (b"ab", b"cd"):
+        files.append("log", data)
+        files.sync("log")
+    bucket.files().replace("log/000000000000/000000000000-000000000002", b"a")
+    with pytest.raises(
+        JournalDamagedError, match=r"^log: the object 0+-000000000002 has 1 bytes, not the 2 that its name"
+    ):
+        bucket.files().read("log")
 
 
 def test_the_journal_is_followed_as_it_grows(bucket: Location):

@@ -11,6 +11,7 @@ from orchestrator.errors import UsageError
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.lease import Holder, Lease, acquire
 from orchestrator.storage.location import Location
+from orchestrator.storage.marks import DurableMark
 from orchestrator.storage.requests import DriverRequest, Requests, put_request, requested
 
 
@@ -31,7 +32,7 @@ def test_a_request_reaches_the_driver_with_that_epoch_and_dies_with_it(tmp_path:
     put_request(files, DriverRequest.CANCEL, 7.0)
     assert requests.poll() is requested(files) is DriverRequest.CANCEL, "cancel wins"
 
-    first.release()
+    first.release(DurableMark(0, "00000000"))
     assert requested(files) is None
     second = held(files)
     assert Requests(files, second.epoch).poll() is requested(files) is None
@@ -42,7 +43,7 @@ def test_nobody_to_ask_is_said(tmp_path: Path):
     files = LocalFileSystem(tmp_path)
     with pytest.raises(UsageError, match="nobody drives this sweep now, so there is nothing to stop"):
         put_request(files, DriverRequest.STOP, 0.0)
-    held(files).release()
+    held(files).release(DurableMark(0, "00000000"))
     with pytest.raises(UsageError, match="nobody drives this sweep now, so there is nothing to cancel"):
         put_request(files, DriverRequest.CANCEL, 0.0)
     here = Holder.current()

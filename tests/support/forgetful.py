@@ -29,6 +29,9 @@ class ForgetfulFileSystem:
         self._spend()
         self.durable[name] = self.volatile[name]
 
+    def refuse_replaced(self, name: str) -> None:
+        """Nobody else works on this disk."""
+
     def replace(self, name: str, data: bytes) -> None:
         self._spend()
         self.durable[name] = self.volatile[name] = data

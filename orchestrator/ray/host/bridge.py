@@ -15,7 +15,6 @@ from typing import Any
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.controller import Controller
-from orchestrator.ray.worker.checkpoints import found_checkpoint
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.storage.location import Location
@@ -180,7 +179,7 @@ class Bridge:
             "seed": step.seed,
             "max_fidelity": step.max_fidelity,
             "rungs": list(step.rungs),
-            "checkpoint": found_checkpoint(step.checkpoint, self.folder),
+            "checkpoint": step.checkpoint,
             "sweep_folder": str(self.folder),
         }
         key = f"{step.trial_id}.{step.attempt}"

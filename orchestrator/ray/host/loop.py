@@ -28,10 +28,10 @@ from typing_extensions import override
 
 from orchestrator.ray.host.bridge import Bridge, LiveAttempt
 from orchestrator.ray.host.bundles import bundles_of, strategy_of
-from orchestrator.ray.worker.checkpoints import FOLDER
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify
 from orchestrator.ray.worker.worker import Placement, worker_class
+from orchestrator.storage.checkpoints import FOLDER
 from orchestrator.storage.location import Location
 from orchestrator.storage.object_store import explained
 from orchestrator.sweep.spec import Resources

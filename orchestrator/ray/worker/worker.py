@@ -27,12 +27,12 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.trainable import FunctionTrainable
 
 from orchestrator.errors import StorageError
-from orchestrator.ray.worker.checkpoints import recorded_checkpoint
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, run_function
 from orchestrator.ray.worker.ranks import Ranks, describe_places
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command, TrainableFile
+from orchestrator.storage.checkpoints import recorded_checkpoint
 from orchestrator.storage.location import Location
 
 

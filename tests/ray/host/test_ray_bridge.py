@@ -2,14 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from sweeps import make_plan
 
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState
 from orchestrator.errors import StorageError
 from orchestrator.ray.host.bridge import Bridge
-from orchestrator.ray.worker.checkpoints import found_checkpoint
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
@@ -158,16 +156,3 @@ def test_a_controller_that_waits_is_asked_again_soon_or_after_an_end():
     assert sweep.bridge.next_attempt(9) is None
     sweep.bridge.ended(key, Outcome.LOST, "node")
     assert sweep.start().attempt == 1
-
-
-@pytest.mark.parametrize("recorded", ["/sweep/checkpoints/s-000001/0000-aa.0/checkpoint_000002", None])
-def test_a_checkpoint_that_is_where_it_was(recorded, tmp_path):
-    assert found_checkpoint(recorded, Location.parse(tmp_path)) == recorded
-
-
-def test_a_checkpoint_is_found_where_the_sweep_lies_now(tmp_path):
-    inside = "s-000001/0000-aa.0/checkpoint_000002"
-    (tmp_path / "checkpoints" / inside).mkdir(parents=True)
-    moved = str(tmp_path / "checkpoints" / inside)
-    assert found_checkpoint(f"/old/mount/sweep/checkpoints/{inside}", Location.parse(tmp_path)) == moved
-    assert found_checkpoint(moved, Location.parse(tmp_path)) == moved

@@ -1,0 +1,63 @@
+"""What changed since a sweep's last driver: what may change is told, what may not is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.control.fold import SweepState
+from orchestrator.errors import SpecChangedError
+from orchestrator.planning.compile import differences
+from orchestrator.storage.checkpoints import CheckpointFinder
+from orchestrator.sweep.formats import as_begun
+from orchestrator.sweep.plan import Plan, Provenance
+
+NAMED = 10
+"""How many trials a sentence names before it counts them."""
+
+
+def refuse_changed_search(state: SweepState, plan: Plan) -> None:
+    """Raise SpecChangedError, showing the difference, where `plan` asks for another search than the sweep's."""
+    refused = differences(state.plan.spec, as_begun(plan.spec, state.begun_format))[1]
+    if refused:
+        raise SpecChangedError(
+            "the search itself changed since the sweep began, so its trials cannot be compared any more:\n"
+            + "\n".join(f"  {line}" for line in refused)
+            + "\nUndo the change, or give the sweep another name and start anew"
+        )
+
+
+def deciding_versions(ground: Provenance) -> dict[str, str]:
+    """Return the versions of everything that decides; that of a member of the user's own is the hash of its code."""
+    return {**ground.versions, **ground.members}
+
+
+def changed_ground(state: SweepState, plan: Plan) -> list[str]:
+    """Say how the code and the versions differ from the last driver's, one sentence each."""
+    last = state.sessions[-1]
+    changes = []
+    if last.code_hash != plan.provenance.code_hash:
+        changes.append(f"code: {last.code_hash} -> {plan.provenance.code_hash}; later rows carry the new hash")
+    versions = deciding_versions(plan.provenance)
+    for name in sorted(last.versions.keys() | versions.keys()):
+        before, after = last.versions.get(name, "none"), versions.get(name, "none")
+        if before != after:
+            changes.append(f"{name}: {before} -> {after}")
+    return changes
+
+
+def gone_checkpoints(state: SweepState, finder: CheckpointFinder) -> list[str]:
+    """Say which unfinished trials lost the checkpoint that they would go on from. Raises StorageError."""
+    owners = {trial.checkpoint: trial.number for trial in state.trials if trial.checkpoint and not trial.state.is_final}
+    gone = sorted(owners[checkpoint] for checkpoint in finder.missing(owners))
+    if len(gone) == 1:
+        return [f"the checkpoint of trial {gone[0]} is gone; it starts again from the beginning"]
+    if gone:
+        return [f"the checkpoints of trials {named_numbers(gone)} are gone; they start again from the beginning"]
+    return []
+
+
+def named_numbers(numbers: Sequence[int]) -> str:
+    """Write trial numbers out: `1, 2 and 5`; where there are many, the first of them and how many there are."""
+    if len(numbers) > NAMED:
+        return f"{', '.join(map(str, numbers[:NAMED]))}, ... ({len(numbers)} in all)"
+    return " and ".join(filter(None, [", ".join(map(str, numbers[:-1])), str(numbers[-1])]))
