@@ -11,6 +11,7 @@ import sys
 import typer
 
 from orchestrator import exitcodes
+from orchestrator.cli.audit import audit
 from orchestrator.cli.check import check
 from orchestrator.cli.export import export
 from orchestrator.cli.init import init, schema
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 app.command()(init)
 app.add_typer(spaces_app, name="spaces")
-for verb in (check, plan, run, resume, submit, status, ls, logs, export, stop, cancel, schema):
+for verb in (check, plan, run, resume, submit, status, ls, logs, export, stop, cancel, audit, schema):
     app.command()(verb)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.control.session import sweep_exists
-from orchestrator.errors import StorageError, UsageError
+from orchestrator.errors import JournalDamagedError, StorageError, UsageError
 from orchestrator.members.outside import look_beside
 from orchestrator.project import sending
 from orchestrator.project.handle import Handle, SweepHere, Tell
@@ -47,6 +47,18 @@ def find(place: str, dashboard: str | None, overrides: Sequence[str], say: Tell)
     return SweepHere(place, found, say)
 
 
+def folder_meant(place: str) -> Location:
+    """Return the folder that `place`, a sweep file or a sweep's folder, means, there or not and whole or not.
+
+    Raises UsageError where nothing tells which sweep is meant.
+    """
+    if is_folder(place):
+        return Location.parse(place).absolute()
+    look_beside(Path(place).parent)
+    found = _found(Path(place), heading_of(Path(place)), ())
+    return Location.parse(found.folder) if isinstance(found, SubmissionRecord) else found.folder
+
+
 def _found(file: Path, heading: Heading, overrides: Sequence[str]) -> SubmissionRecord | Target:
     """Return the submission, or else the folder, of the sweep that `file` speaks of."""
     if heading.name is None or heading.storage is None:
@@ -63,6 +75,8 @@ def _found(file: Path, heading: Heading, overrides: Sequence[str]) -> Submission
 def _is_there(folder: Location) -> bool:
     try:
         return sweep_exists(folder)
+    except JournalDamagedError:
+        return True
     except StorageError:
         return False  # not seen from here: then it was not started from here either
 

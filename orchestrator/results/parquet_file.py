@@ -102,7 +102,7 @@ def _versions(content: bytes) -> list[_Version]:
     try:
         metadata = pq.read_metadata(pa.BufferReader(content))
         earlier = json.loads(metadata.metadata[_NOTE])
-    except (pa.ArrowInvalid, KeyError, TypeError, OSError):  # not ours, or damaged: nothing in it is worth keeping
+    except (ValueError, KeyError, TypeError, OSError):  # not ours, or damaged: nothing in it is worth keeping
         return []
     chunks = [
         metadata.row_group(g).column(c) for g in range(metadata.num_row_groups) for c in range(metadata.num_columns)

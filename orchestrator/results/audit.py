@@ -1,0 +1,221 @@
+"""Holds what lies in a sweep's folder against its log, and makes again whatever follows from the log.
+
+The log is the truth and is never touched. Each part has its check below; a part that a sweep's folder gains later gets
+one more in `_CHECKS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from orchestrator.control.changes import named_numbers
+from orchestrator.control.session import PLAN, plan_text, read_log
+from orchestrator.errors import JournalDamagedError, UsageError
+from orchestrator.results.best import NAME as BEST
+from orchestrator.results.parquet_file import read_table, replace_table
+from orchestrator.results.rebuilt import Rebuilt, are_equal, rebuilt
+from orchestrator.storage.checkpoints import CheckpointFinder
+from orchestrator.storage.lease import describe_holder
+from orchestrator.storage.location import Location
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.plan import Plan
+from orchestrator.wording import counted
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+    from orchestrator.storage.filesystem import FileSystem
+
+SPEC = "sweep.yaml"
+
+
+@dataclass(frozen=True)
+class AuditFinding:
+    """One part of a sweep that is not what it should be."""
+
+    part: str
+    """The file or folder, as it is named in the sweep's folder."""
+    problem: str
+    """What is wrong, and what it means."""
+    can_rebuild: bool
+    """Whether it follows from the log, so that `repair` makes it again."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was looked at, and what was found."""
+
+    findings: tuple[AuditFinding, ...]
+    """What is wrong; empty where all is well."""
+    looked_at: str
+    """What there is, for people."""
+    holder: str | None = None
+    """Who drives the sweep now, whose tables follow the log by seconds and are not compared; None: nobody."""
+
+
+@dataclass
+class _Swept:
+    """A sweep whose log could be read."""
+
+    folder: Location
+    files: FileSystem
+    state: SweepState
+    recorded: Mapping[str, Any]
+    """The plan that the sweep began with, as its first record holds it."""
+    holder: str | None
+    """Who drives it now; None: nobody."""
+
+    @cached_property
+    def planned(self) -> Plan:
+        """The plan that the sweep began with."""
+        return Plan.model_validate(self.recorded)
+
+    @cached_property
+    def made(self) -> Rebuilt:
+        """What the log makes of the tables and best.json."""
+        return rebuilt(self.files, self.folder)
+
+
+def audit(folder: Location) -> Audit:
+    """Verify the sweep in `folder`. Raises SweepNotFoundError, StorageError where the storage cannot be read."""
+    try:
+        swept = _opened(folder)
+    except JournalDamagedError as error:
+        return Audit((AuditFinding("journal", str(error), can_rebuild=False),), "the log")
+    findings = tuple(finding for check in _CHECKS for finding in check(swept))
+    state = swept.state
+    log = f"the log ({counted(len(state.trials), 'trial')}, {counted(len(state.sessions), 'driver')})"
+    parts = [log, PLAN, SPEC, "checkpoints", *([] if swept.holder else ["tables", BEST])]
+    return Audit(findings, ", ".join(parts), swept.holder)
+
+
+def repair(folder: Location) -> list[str]:
+    """Make again what does not follow from the log; returns the names of what was written.
+
+    Raises UsageError while a driver works, which keeps the tables itself; JournalDamagedError, SweepNotFoundError,
+    StorageError.
+    """
+    swept = _opened(folder)
+    if swept.holder is not None:
+        raise UsageError(f"{swept.holder}, and it keeps its tables itself; stop it first, then repair")
+    wrong = [finding.part for check in _CHECKS for finding in check(swept) if finding.can_rebuild]
+    for name in wrong:
+        if name == PLAN:
+            swept.files.replace(PLAN, plan_text(swept.recorded))
+        elif name == BEST:
+            swept.files.replace(BEST, swept.made.read(BEST))
+        else:
+            replace_table(swept.files, name, _table_of(swept, name))
+    return wrong
+
+
+def _opened(folder: Location) -> _Swept:
+    state, events = read_log(folder)
+    first, files = events[0], folder.files()
+    assert isinstance(first, ev.SweepPlanned)
+    return _Swept(folder, files, state, first.plan, describe_holder(files))
+
+
+def _plan(swept: _Swept) -> Iterator[AuditFinding]:
+    content = swept.files.read(PLAN)
+    try:
+        plan = Plan.model_validate_json(content)
+    except ValueError:
+        problem = "cannot be read" if content else "is missing"
+    else:
+        wrong = [name for name in Plan.model_fields if getattr(plan, name) != getattr(swept.planned, name)]
+        problem = f"is not the plan that the log began with: {', '.join(wrong)} differ" if wrong else ""
+    if problem:
+        yield AuditFinding(PLAN, problem, can_rebuild=True)
+
+
+def _sweep_file(swept: _Swept) -> Iterator[AuditFinding]:
+    if not swept.files.exists(SPEC):
+        source = swept.planned.provenance.source or "the sweep file"
+        yield AuditFinding(SPEC, f"is missing; it was a copy of {source}, and nothing reads it", can_rebuild=False)
+
+
+def _tables(swept: _Swept) -> Iterator[AuditFinding]:
+    if swept.holder is not None:
+        return
+    names = sorted(name for name in swept.made.contents if name.endswith(".parquet"))
+    for name in names:
+        problem = _difference(swept, name)
+        if problem is not None:
+            yield AuditFinding(name, problem, can_rebuild=True)
+    folders = sorted({name.partition("/")[0] for name in names})
+    found_names = {f"{folder}/{name}" for folder in folders for name in swept.files.names(folder)}
+    for name in sorted(found for found in found_names - {*names} if found.endswith(".parquet")):
+        found = _read(swept, name)
+        if found is not None and found.num_rows:
+            yield AuditFinding(name, f"holds {found.num_rows} rows that the log does not know", can_rebuild=True)
+
+
+def _difference(swept: _Swept, name: str) -> str | None:
+    """Say how a table differs from what the log makes; None where it does not."""
+    if not swept.files.exists(name):
+        return "is missing"
+    found, known = _read(swept, name), _table_of(swept, name)
+    if found is None:
+        return "cannot be read"
+    counts = f"holds {found.num_rows} rows, and the log makes {known.num_rows}"
+    if found.num_rows > known.num_rows:
+        return f"{counts}: was the log cut, or restored from an older copy?"
+    if found.num_rows < known.num_rows:
+        return counts
+    return None if are_equal(found, known) else "does not hold what the log makes"
+
+
+def _read(swept: _Swept, name: str) -> pa.Table | None:
+    try:
+        return read_table(swept.files, name)
+    except (ValueError, OSError):  # pyarrow's own errors are of these
+        return None
+
+
+def _table_of(swept: _Swept, name: str) -> pa.Table:
+    """Return the table that the log makes; for a part that it does not make, one without rows."""
+    if swept.made.exists(name):
+        return read_table(swept.made, name)
+    return read_table(swept.made, f"{name.partition('/')[0]}/part-00000.parquet").slice(0, 0)
+
+
+def _best(swept: _Swept) -> Iterator[AuditFinding]:
+    if swept.holder is not None:
+        return
+    content = swept.files.read(BEST)
+    try:
+        found = json.loads(content)
+    except ValueError:
+        yield AuditFinding(BEST, "cannot be read" if content else "is missing", can_rebuild=True)
+        return
+    known = json.loads(swept.made.read(BEST))
+    if found != known:
+        wrong = [name for name in known if not isinstance(found, dict) or found.get(name) != known[name]]
+        yield AuditFinding(BEST, f"is not what the log makes: {', '.join(wrong)} differ", can_rebuild=True)
+
+
+def _checkpoints(swept: _Swept) -> Iterator[AuditFinding]:
+    """Look for what somebody may still ask for: what unfinished trials go on from, and the winner's."""
+    winner = swept.state.winner()
+    needed = {
+        trial.checkpoint: trial.number
+        for trial in swept.state.trials
+        if trial.checkpoint and (trial is winner or not trial.state.is_final)
+    }
+    gone = sorted(needed[checkpoint] for checkpoint in CheckpointFinder(swept.folder, lambda _: None).missing(needed))
+    if winner is not None and winner.number in gone and winner.state.is_final:
+        gone.remove(winner.number)
+        text = f"the winner's is gone (trial {winner.number}, {winner.checkpoint})"
+        yield AuditFinding("checkpoints", text, can_rebuild=False)
+    if gone:
+        text = f"gone for unfinished trials, which start again from the beginning on `resume`: {named_numbers(gone)}"
+        yield AuditFinding("checkpoints", text, can_rebuild=False)
+
+
+_CHECKS: tuple[Callable[[_Swept], Iterator[AuditFinding]], ...] = (_plan, _sweep_file, _tables, _best, _checkpoints)

@@ -1,0 +1,176 @@
+"""A sweep that ran on Ray, with one part after the other broken: each is named, and made again where it follows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sweeps import make_plan
+
+from orchestrator.control.answers import Report, StartTrial
+from orchestrator.control.session import create
+from orchestrator.errors import JournalDamagedError, SweepNotFoundError, UsageError
+from orchestrator.results.audit import audit, repair
+from orchestrator.results.rebuilt import are_equal
+from orchestrator.storage.lease import Holder, acquire
+from orchestrator.storage.location import Location
+
+REAL = Path(__file__).parents[1] / "formats/format_1/real/old"
+TRIALS, REPORTS = "trials/trials.parquet", "reports/part-00000.parquet"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A copy of the sweep, whose best.json names its new place."""
+    shutil.copytree(REAL, tmp_path / "old")
+    repair(Location.parse(tmp_path / "old"))
+    return tmp_path / "old"
+
+
+def found(place: Path) -> dict[str, str]:
+    return {finding.part: finding.problem for finding in audit(Location.parse(place)).findings}
+
+
+def contents(place: Path) -> dict[str, object]:
+    """What is in each file: of tables, which keep their earlier versions, the rows; of JSON what it says."""
+
+    def content(path: Path) -> object:
+        if path.suffix == ".parquet":
+            return repr(pq.read_table(path).to_pylist())
+        return json.loads(path.read_text()) if path.suffix == ".json" else path.read_bytes()
+
+    return {str(path): content(path) for path in sorted(place.rglob("*")) if path.is_file()}
+
+
+def with_rows(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def test_nothing_is_wrong_with_a_whole_sweep(place: Path):
+    looked = audit(Location.parse(place))
+    assert (looked.findings, looked.holder) == ((), None)
+    assert looked.looked_at == ("the log (36 trials, 2 drivers), plan.json, sweep.yaml, checkpoints, tables, best.json")
+    assert repair(Location.parse(place)) == []
+
+
+def edited(path: Path) -> None:
+    plan = json.loads(path.read_text())
+    plan["sweep_id"] = "mine"
+    path.write_text(json.dumps(plan))
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "problem"),
+    [
+        ("plan.json", Path.unlink, "is missing"),
+        ("plan.json", lambda path: path.write_text("{"), "cannot be read"),
+        ("plan.json", edited, "is not the plan that the log began with: sweep_id differ"),
+        ("best.json", Path.unlink, "is missing"),
+        ("best.json", lambda path: path.write_text("[1"), "cannot be read"),
+        ("best.json", lambda path: path.write_text('{"note": null}'), "is not what the log makes: sweep, obje"),
+        (TRIALS, Path.unlink, "is missing"),
+        (TRIALS, lambda path: path.write_bytes(b"PAR1 nothing PAR1"), "cannot be read"),
+        (TRIALS, lambda path: with_rows(path, lambda table: table.slice(1)), "holds 35 rows, and the log makes 36"),
+        (TRIALS, lambda path: with_rows(path, lambda table: table.take([0] * 36)), "does not hold what the log makes"),
+        (REPORTS, Path.unlink, "is missing"),
+        (REPORTS, lambda path: with_rows(path, lambda table: table.drop_columns(["t"])), "does not hold what the log"),
+    ],
+)  # fmt: skip
+def test_what_follows_from_the_log_is_named_and_made_again(
+    place: Path, part: str, change: Callable[[Path], object], problem: str
+):
+    before = contents(place)
+    change(place / part)
+    ((name, said),) = found(place).items()
+    assert (name, said[: len(problem)]) == (part, problem)
+    assert repair(Location.parse(place)) == [part]
+    assert contents(place) == before
+    assert found(place) == {}
+
+
+def test_a_table_that_knows_more_than_the_log_says_that_the_log_was_cut(place: Path):
+    with_rows(place / REPORTS, lambda table: pa.concat_tables([table, table.slice(0, 2)]))
+    rows = pq.read_table(place / REPORTS).num_rows
+    assert found(place) == {
+        REPORTS: f"holds {rows} rows, and the log makes {rows - 2}: was the log cut, or restored from an older copy?"
+    }
+
+
+def test_rows_that_no_log_knows_are_taken_out(place: Path):
+    stray = place / "reports/part-00007.parquet"
+    shutil.copy(place / REPORTS, stray)
+    rows = pq.read_table(stray).num_rows
+    assert found(place) == {"reports/part-00007.parquet": f"holds {rows} rows that the log does not know"}
+    assert repair(Location.parse(place)) == ["reports/part-00007.parquet"]
+    assert (pq.read_table(stray).num_rows, found(place)) == (0, {})
+
+
+def test_what_cannot_be_made_again_is_named(place: Path):
+    (place / "sweep.yaml").unlink()
+    shutil.rmtree(place / "checkpoints")
+    said = found(place)
+    assert said.keys() == {"sweep.yaml", "checkpoints"}
+    assert said["sweep.yaml"].startswith("is missing; it was a copy of /")
+    assert said["checkpoints"].startswith("the winner's is gone (trial 27, /")
+    assert repair(Location.parse(place)) == []
+
+
+@pytest.mark.parametrize("part", ["000001.jsonl", "000002.jsonl"])
+def test_a_damaged_log_is_the_one_finding_and_nothing_is_made_from_it(place: Path, part: str):
+    (place / "journal" / part).write_bytes((place / "journal" / part).read_bytes()[:-3000])
+    before = contents(place)
+    if part == "000002.jsonl":  # an older version's lease does not say how much was committed
+        assert found(place).keys() >= {REPORTS, TRIALS}
+        assert found(place)[REPORTS].endswith("was the log cut, or restored from an older copy?")
+        return
+    ((name, said),) = found(place).items()
+    assert name == "journal"
+    assert said.startswith(f"{place}/journal/{part}: damaged at byte ")
+    with pytest.raises(JournalDamagedError, match="restore it from a copy"):
+        repair(Location.parse(place))
+    assert contents(place) == before
+
+
+def test_while_a_driver_works_the_tables_are_its_own(place: Path):
+    location = Location.parse(place)
+    acquire(location.files(), Holder.current(), 0.0, lambda _: None)
+    (place / TRIALS).unlink()
+    (place / "plan.json").unlink()
+    assert found(place) == {"plan.json": "is missing"}
+    assert audit(location).holder is not None
+    with pytest.raises(UsageError, match=r"the sweep is driven by process .*, and it keeps its tables itself; stop it"):
+        repair(location)
+
+
+def test_where_there_is_no_sweep_it_is_said(tmp_path: Path):
+    with pytest.raises(SweepNotFoundError, match="there is no sweep"):
+        audit(Location.parse(tmp_path))
+
+
+def test_tables_are_equal_by_their_rows():
+    nan = float("nan")
+    one = pa.table({"a": [1, 2], "b": [nan, None], "c": ["x", None]})
+    assert are_equal(one, one.select(["c", "b", "a"]))
+    for other in ([nan, nan], [None, nan], [0.0, None]):
+        assert not are_equal(one, one.set_column(1, "b", pa.array(other, pa.float64())))
+    assert not are_equal(one, one.set_column(0, "a", pa.array([1, 3])))
+    assert not are_equal(one, one.set_column(0, "a", pa.array([1.0, 2.0])))
+    assert not are_equal(one, one.slice(1))
+
+
+def test_a_checkpoint_that_an_unfinished_trial_needs_is_named(tmp_path: Path):
+    session = create(Location.parse(tmp_path / "new"), make_plan(budget={"trials": 2}, scheduler="none"), b"")
+    for _ in range(2):
+        step = session.controller.next_step()
+        assert isinstance(step, StartTrial)
+        gone = str(tmp_path / f"new/checkpoints/{step.trial}")
+        session.controller.on_report(Report(step.trial, step.attempt, 3.0, {"score": 0.5}, gone))
+    session.close("SIGTERM")
+    assert found(tmp_path / "new")["checkpoints"] == (
+        "gone for unfinished trials, which start again from the beginning on `resume`: 0 and 1"
+    )
