@@ -1,0 +1,187 @@
+"""A real driver whose folder is moved, deleted, replaced or made read-only, and sweeps whose checkpoints are gone."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import kill_family, start, stepladder, wait_until
+
+from orchestrator.control.session import read_sweep, sweep_exists
+from orchestrator.storage.location import Location
+from orchestrator.sweep.trial import TrialState
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+
+TRAIN = """
+import tempfile, time
+from pathlib import Path
+from ray import tune
+
+def train(config):
+    start = 0
+    checkpoint = tune.get_checkpoint()
+    if checkpoint:
+        with checkpoint.as_directory() as folder:
+            start = int((Path(folder) / "state.txt").read_text())
+    for epoch in range(start + 1, EPOCHS + 1):
+        time.sleep(0.3)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "state.txt").write_text(str(epoch))
+            metrics = {"epoch": epoch, "loss": config["lr"] / epoch}
+            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+"""
+SWEEP = """
+name: gone
+trainable: train.py:train
+objective: {metric: loss, goal: minimize}
+fidelity: {metric: epoch, min: 1, max: EPOCHS}
+search_space:
+  lr: {low: 0.1, high: 1.0, default: 0.5}
+searcher: random
+scheduler: none
+budget: {trials: 4}
+"""
+
+
+class Driver:
+    """`stepladder run` at work on a sweep that would take minutes."""
+
+    def __init__(self, folder: Path, epochs: int) -> None:
+        (folder / "train.py").write_text(TRAIN.replace("EPOCHS", str(epochs)))
+        (folder / "sweep.yaml").write_text(SWEEP.replace("EPOCHS", str(epochs)))
+        self.sweep = folder / "runs" / "gone"
+        self._folder, self._log = folder, folder / "said.txt"
+        self.process = start("run", "sweep.yaml", "--cpus", 2, cwd=folder, log=self._log)
+        location = Location.parse(self.sweep)
+        wait_until(
+            lambda: sweep_exists(location) and sum(trial.report_count for trial in read_sweep(location).trials) >= 4,
+            self.process,
+        )
+        assert self.process.poll() is None, self._log.read_text()
+
+    def told(self) -> tuple[float, float, int, str]:
+        """How soon it was told, how soon the driver left, its exit code and its last line."""
+        begun = time.monotonic()
+        wait_until(lambda: "the sweep stops: " in self._log.read_text(), self.process, 60)
+        told = time.monotonic() - begun
+        code = self.process.wait(timeout=90)
+        said = self._log.read_text()
+        assert "Traceback" not in said
+        (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+        return told, time.monotonic() - begun, code, line
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Driver]:
+    made = Driver(tmp_path, 90)
+    yield made
+    if made.process.poll() is None:
+        kill_family(made.process)
+
+
+@pytest.mark.long
+def test_a_sweep_whose_folder_is_moved_goes_on_from_its_new_place(driver: Driver, tmp_path: Path):
+    driver.sweep.rename(tmp_path / "kept")
+    told, _, code, line = driver.told()
+    assert (told < 10, code) == (True, 1)
+    changed = f"error: {driver.sweep}: this sweep's folder changed under its driver: it was moved to {tmp_path}/kept. "
+    remedy = f"Everything acknowledged went with it; go on there: `stepladder resume {tmp_path}/kept`. "
+    assert line.startswith(f"{changed}{remedy}Left at {driver.sweep}: ")
+    assert not (driver.sweep / "journal").exists()
+    before = read_sweep(Location.parse(tmp_path / "kept"))
+    (tmp_path / "train.py").write_text(TRAIN.replace("EPOCHS", "90").replace("0.3", "0.01"))
+    again = stepladder("resume", tmp_path / "kept", "--cpus", 2, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    after = read_sweep(Location.parse(tmp_path / "kept"))
+    assert after.counts()[TrialState.COMPLETED] == 4
+    for trial, known in zip(after.trials, before.trials, strict=False):
+        assert trial.attempts[1].resumed_from == known.checkpoint_fidelity
+        assert trial.number > 1 or known.checkpoint_fidelity > 0
+
+
+@pytest.mark.nightly
+def test_a_folder_that_is_deleted(driver: Driver):
+    shutil.rmtree(driver.sweep, ignore_errors=True)
+    told, _, code, line = driver.told()
+    assert (told < 10, code) == (True, 1)
+    assert (
+        f"{driver.sweep}: this sweep's folder changed under its driver: journal/000001.jsonl was deleted. It held"
+        in line
+    )
+    assert (
+        "go on there with `stepladder resume ITS_PLACE`; else restore it from a copy and resume that, or start a"
+        in line
+    )
+    assert not (driver.sweep / "journal").exists()
+
+
+@pytest.mark.nightly
+def test_a_folder_that_is_replaced_by_its_copy(driver: Driver, tmp_path: Path):
+    shutil.copytree(driver.sweep, tmp_path / "copy")
+    driver.sweep.rename(tmp_path / "away")
+    (tmp_path / "copy").rename(driver.sweep)
+    told, _, code, line = driver.told()
+    assert (told < 10, code) == (True, 1)
+    assert (
+        f"something else lies in its place now (journal/000001.jsonl is another file); it was moved to {tmp_path}/aw"
+        in line
+    )
+    assert read_sweep(Location.parse(driver.sweep)).stopped is None
+    assert read_sweep(Location.parse(tmp_path / "away")).reported >= 1
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Let whoever opens something by this path find a read-only disk: permission bits do not bind root."""
+    bound = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
+    if bound.returncode:
+        pytest.skip(f"may not mount here: {bound.stderr.decode().strip()}")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.nightly
+def test_a_folder_that_turns_read_only(driver: Driver):
+    with read_only(driver.sweep):
+        told, _, code, line = driver.told()
+    assert (told < 10, code) == (True, 1)
+    assert (
+        "the disk is read-only; make it writable, or choose another storage. Nothing acknowledged is lost: run" in line
+    )
+    assert not any(trial.state is TrialState.FAILED for trial in read_sweep(Location.parse(driver.sweep)).trials)
+
+
+@pytest.mark.long
+def test_checkpoints_that_were_deleted_between_two_drivers(tmp_path: Path):
+    driver = Driver(tmp_path, 9)
+    driver.process.send_signal(2)
+    assert driver.process.wait(timeout=60) == 130
+    shutil.rmtree(driver.sweep / "checkpoints")
+    again = stepladder("resume", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    gone = (
+        "changed since the last driver: the checkpoints of trials 0 and 1 are gone; they start again from the beginning"
+    )
+    assert again.stderr.count(gone) == again.stderr.count("again from the beginning") == 1
+    state = read_sweep(Location.parse(driver.sweep))
+    assert [trial.state for trial in state.trials] == [TrialState.COMPLETED] * 4
+    assert [len(trial.attempts) for trial in state.trials] == [2, 2, 1, 1]
+
+
+@pytest.mark.nightly
+def test_of_two_drivers_at_once_one_runs_the_sweep(driver: Driver, tmp_path: Path):
+    for command in (("run", "sweep.yaml"), ("resume", "sweep.yaml", "--cpus", 1)):
+        second = stepladder(*command, cwd=tmp_path)
+        assert second.returncode == (2 if command[0] == "run" else 1)
+        assert "this sweep exists; go on with" in second.stderr or "the sweep is driven by process" in second.stderr
+    assert driver.process.poll() is None
+    assert len(read_sweep(Location.parse(driver.sweep)).sessions) == 1
