@@ -24,6 +24,7 @@ from orchestrator.results.best import best_document
 from orchestrator.results.columns import DriverPeriod, Paid, TrialColumns
 from orchestrator.results.diagnoses import winner_diagnosis
 from orchestrator.results.export import export
+from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
@@ -229,7 +230,7 @@ def check_on_disk(folder, goal, kind, events):
     for event in events:
         journal.append(event)
     journal.commit()
-    Tables(files, place).refresh()
+    Follower(files, [Tables(files, place)]).advance()
     files.close()
     state = sweep.state()
     ranking = expected(state)
