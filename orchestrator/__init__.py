@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.driver import Ending
     from orchestrator.errors import (
         ClusterError,
+        FolderLostError,
         JournalDamagedError,
         LeaseHeldError,
         LeaseLostError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.schedulers import Scheduler
     from orchestrator.searchers import Guidance, ProposalRequest, Searcher
     from orchestrator.sweep.domains import Choice, Constant, Float, Int
+    from orchestrator.sweep.judgement import Judgement
     from orchestrator.sweep.plan import Bracket, Plan, StagePlan
     from orchestrator.sweep.space import Space
     from orchestrator.sweep.spec import Fidelity, SweepSpec
@@ -49,12 +51,14 @@ __all__ = [
     "Ending",
     "Fidelity",
     "Float",
+    "FolderLostError",
     "Guidance",
     "Int",
     "Job",
     "JobState",
     "JobStatus",
     "JournalDamagedError",
+    "Judgement",
     "Ladder",
     "Launch",
     "Launcher",
@@ -91,8 +95,8 @@ _HOMES = {
     "control.fold": ("SweepState",),
     "driver": ("Ending",),
     "errors": (
-        "ClusterError", "JournalDamagedError", "LeaseHeldError", "LeaseLostError", "SpecChangedError", "SpecError",
-        "StepladderError", "StorageError", "SweepExistsError", "SweepNotFoundError", "UsageError",
+        "ClusterError", "FolderLostError", "JournalDamagedError", "LeaseHeldError", "LeaseLostError",
+        "SpecChangedError", "SpecError", "StepladderError", "StorageError", "SweepExistsError", "SweepNotFoundError", "UsageError",
     ),
     "ladders": ("Asking", "Ladder", "Proposal"),
     "launchers": ("Job", "JobState", "JobStatus", "Launch", "Launcher", "Submission"),
@@ -101,6 +105,7 @@ _HOMES = {
     "schedulers": ("Scheduler",),
     "searchers": ("Guidance", "ProposalRequest", "Searcher"),
     "sweep.domains": ("Choice", "Constant", "Float", "Int"),
+    "sweep.judgement": ("Judgement",),
     "sweep.plan": ("Bracket", "Plan", "StagePlan"),
     "sweep.space": ("Space",),
     "sweep.spec": ("Fidelity", "SweepSpec"),

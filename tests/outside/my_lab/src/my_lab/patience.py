@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from orchestrator import Bracket, Fidelity, Scheduler
+from orchestrator import Bracket, Fidelity, Judgement, Scheduler
 
 
 class Patience(Scheduler):
@@ -31,17 +31,18 @@ class Patience(Scheduler):
         rungs = tuple(distance * (number + 1) for number in range(count) if distance * (number + 1) < fidelity.max)
         return (Bracket(rungs=rungs, share=1.0),)
 
-    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> bool:
+    def show(self, trial: int, bracket: int, fidelity: float, value: float) -> Judgement | None:
         """Note a report; weak is who lost against its own best."""
         if not math.isfinite(value):
             raise ValueError(f"{value} is not finite")
         seen = self._rungs.get(trial, {})
         if fidelity not in self.brackets[bracket].rungs or fidelity in seen:
-            return False
+            return None
         score = self.sign * value
-        weak = bool(seen) and score < max(seen.values())
+        best = max(seen.values()) if seen else None
         self._rungs[trial] = {**seen, fidelity: score}
-        return weak
+        threshold = None if best is None else self.sign * best
+        return Judgement(best is not None and score < best, fidelity, threshold)
 
     def snapshot(self) -> Any:
         """Return the rungs."""
