@@ -96,7 +96,8 @@ _HOMES = {
     "driver": ("Ending",),
     "errors": (
         "ClusterError", "FolderLostError", "JournalDamagedError", "LeaseHeldError", "LeaseLostError",
-        "SpecChangedError", "SpecError", "StepladderError", "StorageError", "SweepExistsError", "SweepNotFoundError", "UsageError",
+        "SpecChangedError", "SpecError", "StepladderError", "StorageError", "SweepExistsError", "SweepNotFoundError",
+        "UsageError",
     ),
     "ladders": ("Asking", "Ladder", "Proposal"),
     "launchers": ("Job", "JobState", "JobStatus", "Launch", "Launcher", "Submission"),
