@@ -39,7 +39,7 @@ class Ending:
     """How a run ended."""
 
     reason: str
-    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT, SIGTERM, stop or cancel."""
+    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT, SIGTERM, stop, cancel or brake."""
     state: SweepState
     """What is known about the sweep."""
     problems: list[str] = field(default_factory=list)

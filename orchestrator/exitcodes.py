@@ -24,6 +24,7 @@ OF_LEAVING = {
     "SIGINT": INTERRUPTED,
     "stop": DONE,
     "cancel": DONE,
+    "brake": FAILED,
 }
 """The code of each reason for which a driver leaves with work left."""
 

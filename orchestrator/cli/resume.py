@@ -33,6 +33,9 @@ def resume(
     overrides: OverridesArgument = None,
     trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run the trials that failed again, the baseline first.")
+    ] = False,
     address: AddressOption = None,
     insecure: InsecureOption = False,
     env: EnvOption = None,
@@ -57,6 +60,11 @@ def resume(
     if is_sendable and (address is None or address.is_dashboard):
         dashboard = to_send(address, "resume")
         again = resuming.next_submission(sweep, dashboard, overrides or (), trials, given, env or (), driver_cpus, say)
+        if again is not None and retry_failed:
+            raise UsageError(
+                f"--retry-failed runs where the sweep is driven from, and this one is sent to {again.where[1]}; "
+                f"type there: stepladder resume {sweep} --auto --retry-failed"
+            )
         if again is not None:
             send(Path(sweep), again.overrides, again.where, again.options)
             return
@@ -68,7 +76,7 @@ def resume(
         run(Path(sweep), overrides, address, cpus, gpus, as_json)
         return
     plan, code = plan_to_resume(target, trials)
-    session, changes = reopen(target.folder, plan, say)
+    session, changes = reopen(target.folder, plan, say, retry_failed=retry_failed)
     for change in changes:
         say(f"changed since the last driver: {change}")
     drive_and_answer(session, code, joined, cpus, gpus, as_json=as_json)

@@ -66,6 +66,7 @@ def drive_and_answer(
 
 
 def _show_ending(session: Session, ending: Ending, *, as_json: bool) -> None:
+    from orchestrator.control.brake import REASON as BRAKED
     from orchestrator.control.session import read_events
     from orchestrator.results.best import best_document
     from orchestrator.results.diagnoses import winner_diagnosis
@@ -78,5 +79,8 @@ def _show_ending(session: Session, ending: Ending, *, as_json: bool) -> None:
         answer_json(best_document(ending.state, session.folder, diagnosis))
     else:
         answer(winner_answer(ending.state, session.folder, ending.reason, diagnosis))
-    if ending.is_resumable:
+    if ending.reason == BRAKED:
+        say(f"stopped: {ending.state.stopped_note}")
+        say(f"mend that, then run the failed trials again: stepladder resume {session.folder} --retry-failed")
+    elif ending.is_resumable:
         say(f"stopped ({ending.reason}), everything is saved; go on with: stepladder resume {session.folder}")

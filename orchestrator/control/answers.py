@@ -50,7 +50,7 @@ class Done:
     """Nothing will be started any more."""
 
     reason: str
-    """finished, exhausted, gpu_hours, cpu_hours, or what `request_stop` or `drain` was told."""
+    """finished, exhausted, gpu_hours, cpu_hours, brake, or what `request_stop` or `drain` was told."""
 
 
 Step: TypeAlias = StartTrial | ResumeTrial | Wait | Done

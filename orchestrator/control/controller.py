@@ -15,16 +15,17 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
+from orchestrator.control import brake
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.control.caps import reached_cap
 from orchestrator.control.carry import stage_entries
 from orchestrator.control.fold import SweepState
 from orchestrator.control.recovery import HEARTBEAT_S
-from orchestrator.ladders import Proposal
+from orchestrator.control.retries import ruling
+from orchestrator.control.starting import proposed, start_of
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.domains import Config
-from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState, training_seed
+from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState
 
 COMMIT_S = 0.5
 
@@ -77,10 +78,11 @@ class Controller:
         self._dirty_since: float | None = None
         self._last_heartbeat = clock()
         self._session_t = clock()
+        self._brake = brake.Brake(is_proven=_is_proven(state))
 
     def next_step(self) -> Step:
         """Say what to do with a free place."""
-        reason = self._closed() or self._drained()
+        reason = self._closed() or self._drained() or self._braked()
         if reason is None:
             if self.state.waiting:
                 return self._resume(next(iter(self.state.waiting.values())))
@@ -121,6 +123,7 @@ class Controller:
         if stop is not None or judgement is not None:
             event = ev.Reported(*said, stop, judgement, m=event.m)
             self.state.take_verdict(event)
+        self._brake.on_report(report.trial, report.metrics[self.state.plan.spec.objective.metric])
         self._append(event, now)
         if stop is None:
             return Verdict.CONTINUE
@@ -136,9 +139,13 @@ class Controller:
         if self._is_current(trial, attempt):
             if outcome is Outcome.ERROR:
                 self._check_storage()
-            cause = self._cause(trial, outcome)
+            cause, state = self._cause(trial, outcome), self.state
+            judges = state.begun_format > 1  # an older writer took every death for a machine's
+            ruled = ruling(state.trials[trial], outcome, error, state.plan.spec.retry, judges_deaths=judges)
+            error = "\n".join(filter(None, (error, ruled.why))) or None
             ended = (self._clock(), trial, attempt, outcome, error)
-            self._write(ev.AttemptEnded(*ended, cause=cause, m=self._monotonic()))
+            self._write(ev.AttemptEnded(*ended, cause=cause, repeats=ruled.repeats, m=self._monotonic()))
+            self._brake.on_end(state.trials[trial])
             self.commit()
 
     def tick(self) -> None:
@@ -164,6 +171,11 @@ class Controller:
         """Return, once, the checkpoints that newer acknowledged ones of the same trials have replaced."""
         removable, self._removable = self._removable, []
         return removable
+
+    @property
+    def brake_note(self) -> str | None:
+        """What the brake holds new trials back for, in one sentence; None while it does not, or is turned off."""
+        return self._brake.note() if self.state.plan.spec.brake else None
 
     def request_stop(self, reason: str) -> None:
         """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""
@@ -193,10 +205,11 @@ class Controller:
             cause = self._cause(trial.number, Outcome.INTERRUPTED) or reason
             ended = (self._clock(), trial.number, trial.attempt.number, Outcome.INTERRUPTED)
             self._write(ev.AttemptEnded(*ended, cause=cause, m=self._monotonic()))
-        self._write(ev.DriverStopped(self._clock(), reason, m=self._monotonic()))
+        note = self._brake.note() if reason == brake.REASON else None
+        self._write(ev.DriverStopped(self._clock(), reason, note, m=self._monotonic()))
         self.commit()
 
-    def _start(self) -> StartTrial | None:
+    def _start(self) -> Step | None:
         state = self.state
         number = len(state.trials)
         if number >= state.plan.spec.budget.trials or self._exhausted:
@@ -208,35 +221,18 @@ class Controller:
         now, m = self._clock(), self._monotonic()
         for entry in stage_entries(state, proposal.stage, now, m):
             self._write(entry)
-        self._write(_proposed(proposal, number, state.scheduler.bracket_of(number), now, m))
+        self._write(proposed(proposal, number, state.scheduler.bracket_of(number), now, m))
         self._write(ev.AttemptStarted(now, number, 0, m=m))
         self.commit()
-        return StartTrial(*self._start_details(state.trials[number]))
+        return start_of(state, state.trials[number], StartTrial)
 
-    def _resume(self, trial: Trial) -> ResumeTrial:
+    def _resume(self, trial: Trial) -> Step:
         found = self._find_checkpoint(trial.checkpoint) if trial.checkpoint else None
         recorded, fidelity = (trial.checkpoint, trial.checkpoint_fidelity) if found else (None, 0.0)
         started = (self._clock(), trial.number, len(trial.attempts), recorded, fidelity)
         self._write(ev.AttemptStarted(*started, m=self._monotonic()))
         self.commit()
-        return ResumeTrial(*self._start_details(trial, found))
-
-    def _start_details(
-        self, trial: Trial, checkpoint: str | None = None
-    ) -> tuple[int, str, int, Config, int, float, tuple[float, ...], str | None, float]:
-        spec, attempt = self.state.plan.spec, trial.attempt
-        end = trial.max_fidelity or spec.fidelity.max
-        return (
-            trial.number,
-            trial.trial_id,
-            attempt.number,
-            dict(trial.config),
-            training_seed(spec.seed, trial.number),
-            end,
-            self.state.plan.brackets[trial.bracket].rungs_to(end),
-            checkpoint if attempt.resumed_from else None,
-            attempt.resumed_from,
-        )
+        return start_of(self.state, trial, ResumeTrial, found)
 
     def _stop_reason(self, report: Report, weak: bool, now: float) -> StopReason | None:
         spec = self.state.plan.spec
@@ -268,10 +264,15 @@ class Controller:
 
     def _drained(self) -> str | None:
         """Return why nothing more is started although there is work left."""
-        is_left = self.state.waiting or (
-            len(self.state.trials) < self.state.plan.spec.budget.trials and not self._exhausted
-        )
-        return self.drain_requested if is_left else None
+        return self.drain_requested if self._is_work_left else None
+
+    def _braked(self) -> str | None:
+        return brake.REASON if self.brake_note is not None and self._is_work_left else None
+
+    @property
+    def _is_work_left(self) -> bool:
+        more = len(self.state.trials) < self.state.plan.spec.budget.trials and not self._exhausted
+        return bool(self.state.waiting) or more
 
     def _cap(self, now: float | None = None) -> str | None:
         return reached_cap(self.state, self._clock() if now is None else now, self._session_t)
@@ -285,6 +286,7 @@ class Controller:
 
     def _write(self, event: ev.Event) -> None:
         self.state.apply(event)
+        self._brake.on_open(len(self.state.open))
         self._append(event, event.t)
 
     def _append(self, event: ev.Event, now: float) -> None:
@@ -293,7 +295,7 @@ class Controller:
             self._dirty_since = now
 
 
-def _proposed(proposal: Proposal, number: int, bracket: int, t: float, m: float | None) -> ev.TrialProposed:
-    head = (t, number, proposal.config, proposal.stage, proposal.move, list(proposal.block), proposal.parent, bracket)
-    known = (list(proposal.notes), proposal.max_fidelity)
-    return ev.TrialProposed(*head, *known, learned_from=proposal.learned_from, nearest=proposal.nearest, m=m)
+def _is_proven(state: SweepState) -> bool:
+    """Say whether an earlier driver saw this very code, with these packages, report a finite objective."""
+    grounds = [(session.code_hash, session.versions) for session in state.sessions[-2:]]
+    return all(ground == grounds[0] for ground in grounds) and any(trial.values for trial in state.trials)

@@ -15,13 +15,14 @@ from typing import assert_never
 
 from orchestrator.control.late_scheduler import LateScheduler
 from orchestrator.control.spend import Spend
+from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
 from orchestrator.sweep import formats
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
-from orchestrator.sweep.standing import best, leader, sign_of, winner, worst
+from orchestrator.sweep.standing import leader, winner
 from orchestrator.sweep.trial import (
     AFTER_ATTEMPT,
     AFTER_STOP,
@@ -32,9 +33,6 @@ from orchestrator.sweep.trial import (
     TrialState,
     trial_id,
 )
-
-TOLD_MARGIN = 0.1
-"""A trial that ended badly is told this part of the spread seen so far worse than the worst."""
 
 
 class SweepState:
@@ -66,9 +64,9 @@ class SweepState:
         """When the newest record was written."""
         self.stopped: str | None = None
         """Why the last driver left in order; None while one works, or after a crash."""
-        self._worst: float | None = None
-        self._best: float | None = None
-        self._untold: list[Trial] = []
+        self.stopped_note: str | None = None
+        """What it found, where that is more than the reason says: what the brake acted on."""
+        self._telling = Telling(self.plan.goal, tells_failures=first.format > 1)
         self._late = LateScheduler(self.plan)
 
     @property
@@ -97,7 +95,9 @@ class SweepState:
             case ev.DriverStarted():
                 self._session(event)
             case ev.DriverStopped():
-                self._stopped(event)
+                self.stopped, self.stopped_note = event.reason, event.note
+            case ev.TrialReopened():
+                self._reopened(event)
             case ev.FormatRaised():
                 self._format_raised(event)
             case ev.SpecAmended():
@@ -129,7 +129,7 @@ class SweepState:
         if not math.isfinite(value):
             return None
         trial.values[report.fidelity] = value
-        self._see(value)
+        self._telling.take_value(report.fidelity, value)
         return value
 
     def take_verdict(self, report: ev.Reported) -> None:
@@ -138,8 +138,7 @@ class SweepState:
         trial.judgement = report.judgement or trial.judgement
         if report.stop is not None and trial.state is TrialState.RUNNING:
             trial.state = AFTER_STOP[report.stop]
-            if report.stop is StopReason.NOT_FINITE:
-                self._tell(trial)
+            self._telling.take_state(trial)
 
     def spend_at(self, now: float) -> Spend:
         """Return the spend with the open attempts paid until `now` (seconds since the epoch)."""
@@ -186,7 +185,7 @@ class SweepState:
         _refuse_newer(event.format)
         self.format = max(self.format, event.format)
         self.sessions.append(event)
-        self.stopped = None
+        self.stopped = self.stopped_note = None
 
     def _format_raised(self, event: ev.FormatRaised) -> None:
         _refuse_newer(event.format)
@@ -251,33 +250,25 @@ class SweepState:
             attempt.error = "the training function returned without reporting a value"
         elif event.outcome is Outcome.RETURNED and trial.max_fidelity is not None:
             after = AFTER_STOP[StopReason.SHORT]
-        lost = sum(1 for a in trial.attempts if a.outcome is Outcome.LOST)
+        lost = sum(1 for a in trial.counted_attempts if a.outcome is Outcome.LOST)
         if event.outcome is Outcome.LOST and lost > self.plan.spec.retry.lost:
             after = TrialState.FAILED
+        if event.repeats is not None:
+            after = TrialState.INTERRUPTED if event.repeats else TrialState.FAILED
         trial.state = after
-        if event.outcome is Outcome.OUT_OF_MEMORY:
-            self._tell(trial)
+        self._telling.take_state(trial)
+
+    def _reopened(self, event: ev.TrialReopened) -> None:
+        trial = self.trials[event.trial]
+        trial.state, trial.reopened_after = TrialState.INTERRUPTED, len(trial.attempts)
+        self._telling.forget(trial)
+        self.waiting[event.trial] = trial
+        if event.trial == 0:  # everything is measured against the baseline, and it says soonest whether the code works
+            self.waiting = {0: trial, **self.waiting}
 
     def _heartbeat(self, event: ev.Heartbeat) -> None:
         for trial, attempt in event.running:
             self.trials[trial].attempts[attempt].seen_t = event.t
-
-    def _stopped(self, event: ev.DriverStopped) -> None:
-        self.stopped = event.reason
-
-    def _see(self, value: float) -> None:
-        goal = self.plan.goal
-        self._worst = value if self._worst is None else worst(goal, (self._worst, value))
-        self._best = value if self._best is None else best(goal, (self._best, value))
-        while self._untold:
-            self._tell(self._untold.pop())
-
-    def _tell(self, trial: Trial) -> None:
-        if self._worst is None or self._best is None:
-            self._untold.append(trial)
-            return
-        spread = abs(self._best - self._worst) or abs(self._worst) or 1.0
-        trial.told = self._worst - sign_of(self.plan.goal) * TOLD_MARGIN * spread
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.control.fold import SweepState
-from orchestrator.sweep.event import AttemptEnded
-from orchestrator.sweep.trial import Outcome
+from orchestrator.sweep.event import AttemptEnded, TrialReopened
+from orchestrator.sweep.trial import Outcome, TrialState
 
 HEARTBEAT_S = 30.0
 """Seconds between two records of what is running; also what a crash is charged beyond the last sign of life."""
@@ -27,3 +27,8 @@ def ended_by_crash(state: SweepState, t: float, m: float | None = None) -> list[
         ended = (t, trial.number, trial.attempt.number, Outcome.INTERRUPTED, "the driver died", until)
         ends.append(AttemptEnded(*ended, cause=DRIVER_DIED, m=m))
     return ends
+
+
+def reopened(state: SweepState, t: float, m: float | None = None) -> list[TrialReopened]:
+    """Return the records that open every failed trial again, written at `t` seconds since the epoch, `m` as above."""
+    return [TrialReopened(t, trial.number, m=m) for trial in state.trials if trial.state is TrialState.FAILED]

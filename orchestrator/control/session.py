@@ -16,7 +16,7 @@ from orchestrator.control.changes import changed_ground, deciding_versions, gone
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
-from orchestrator.control.recovery import ended_by_crash
+from orchestrator.control.recovery import ended_by_crash, reopened
 from orchestrator.errors import (
     JournalDamagedError,
     StorageError,
@@ -117,6 +117,7 @@ class Session:
         )
         self._requests = Requests(files, lease.epoch)
         self._asked: DriverRequest | None = None
+        self._said_brake: str | None = None
         self._renewed = self._polled = time.monotonic()
 
     @property
@@ -127,6 +128,7 @@ class Session:
     def on_step(self) -> None:
         """Do the driver's housekeeping; called by the host several times a second."""
         self.controller.tick()
+        self._say_brake()
         now = time.monotonic()
         if now - self._renewed >= RENEW_S:
             self._renewed = now
@@ -134,6 +136,13 @@ class Session:
         if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
             self._obey(self._requests.poll())
+
+    def _say_brake(self) -> None:
+        note = self.controller.brake_note
+        if (note is None) != (self._said_brake is None):
+            self._said_brake = note
+            said = f"nothing more is started: {note}" if note else "a trial has reported: trials are started again"
+            _log.warning("the brake: %s", said)
 
     def _obey(self, asked: DriverRequest | None) -> None:
         if asked is None or asked is self._asked:
@@ -189,12 +198,15 @@ def plan_text(recorded: Mapping[str, Any]) -> bytes:
     return json.dumps(recorded, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def reopen(folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None) -> tuple[Session, list[str]]:
+def reopen(
+    folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None, *, retry_failed: bool = False
+) -> tuple[Session, list[str]]:
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
-    Keys that the plan's file leaves out mean what they meant to the version that began the sweep. Returns the session
-    and what changed since the last driver, one sentence each. Raises SpecChangedError where the search itself changed,
-    LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
+    Keys that the plan's file leaves out mean what they meant to the version that began the sweep. With `retry_failed`,
+    trials that failed are offered again, the baseline first. Returns the session and what changed since the last
+    driver, one sentence each. Raises SpecChangedError where the search itself changed, LeaseHeldError where another
+    driver lives, JournalDamagedError, SweepNotFoundError.
     """
     refuse_changed_search(read_sweep(folder), plan)
     files = folder.files()
@@ -213,6 +225,7 @@ def reopen(folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda
     if state.plan.spec != spec or state.plan.provenance.overrides != overrides:
         records.append(ev.SpecAmended(t, spec.model_dump(mode="json"), changes, list(overrides), m=m))
     records.extend(ended_by_crash(state, t, m))
+    records.extend(reopened(state, t, m) if retry_failed else ())
     return _begun(folder, files, lease, state, JournalWriter(files, lease.epoch), records, finder), told
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState, replay
-from orchestrator.control.recovery import ended_by_crash
+from orchestrator.control.recovery import ended_by_crash, reopened
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
@@ -69,6 +69,8 @@ class SimulatedCluster:
     """Reports between two checkpoints; 0: none."""
     loses: Callable[[int, int, float], bool] = lambda _trial, _attempt, _fidelity: False
     """(trial, attempt, fidelity): whether its machine is lost before that report."""
+    fails: Callable[[Config, int, float], str | None] = lambda _config, _attempt, _fidelity: None
+    """(configuration, attempt, fidelity): the error that it raises before that report; None: it raises none."""
 
 
 @dataclass(order=True)
@@ -116,13 +118,18 @@ def simulate_plan(
 
 
 def resume_simulation(
-    events: Iterable[ev.Event], objective: ObjectiveFunction, cluster: SimulatedCluster
+    events: Iterable[ev.Event], objective: ObjectiveFunction, cluster: SimulatedCluster, *, retry_failed: bool = False
 ) -> tuple[SweepState, MemoryJournal]:
-    """Go on from the records of a driver that died: every worker is lost, the log is replayed, the rest is run."""
+    """Go on from the records of a driver that died: every worker is lost, the log is replayed, the rest is run.
+
+    With `retry_failed`, trials that failed run again.
+    """
     journal = MemoryJournal(list(events))
     state = replay(journal.events)
     clock = VirtualClock(state.last_t)
-    for record in ended_by_crash(state, clock(), clock()):
+    records: list[ev.Event] = [*ended_by_crash(state, clock(), clock())]
+    records += reopened(state, clock(), clock()) if retry_failed else ()
+    for record in records:
         state.apply(record)
         journal.append(record)
     controller = Controller(state, journal, clock, monotonic=clock)
@@ -157,6 +164,10 @@ def _report(
     start = training.start
     if cluster.loses(start.trial, start.attempt, training.fidelity):
         controller.on_attempt_end(start.trial, start.attempt, Outcome.LOST, "the simulated machine was lost")
+        return False
+    error = cluster.fails(start.config, start.attempt, training.fidelity)
+    if error is not None:
+        controller.on_attempt_end(start.trial, start.attempt, Outcome.ERROR, error)
         return False
     measured = objective(start.config, training.fidelity)
     spec = controller.state.plan.spec

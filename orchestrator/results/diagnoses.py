@@ -14,14 +14,14 @@ from orchestrator.curves.remedy import keep_valid_advice, learning_rate
 from orchestrator.curves.roles import Roles
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
 
 
 class Curves:
-    """The curves of the trials that are not final yet, and the diagnoses of those that are."""
+    """The curves of the trials that may still go on, and the diagnoses of those that ended."""
 
     def __init__(self, plan: Plan) -> None:
         self.diagnoses: dict[int, Diagnosis] = {}
@@ -32,13 +32,17 @@ class Curves:
 
     def take(self, event: ev.Event, trials: Sequence[Trial]) -> None:
         """Take one record in, after the state that holds `trials` took it."""
+        if isinstance(event, ev.TrialReopened):
+            self.diagnoses.pop(event.trial, None)
         if not isinstance(event, ev.Reported | ev.AttemptEnded):
             return
         if isinstance(event, ev.Reported):
             self._points.setdefault(event.trial, {})[event.fidelity] = self._roles.point(event)
         trial = trials[event.trial]
-        points = self._points.pop(event.trial, None) if trial.state.is_final else None
+        points = self._points.get(event.trial) if trial.state.is_final else None
         if points is not None:
+            if trial.state is not TrialState.FAILED:  # that may be opened again, and its curve then goes on
+                del self._points[event.trial]
             self.diagnoses.setdefault(event.trial, _diagnosed(points, self._plan, trial))
 
 

@@ -99,6 +99,8 @@ class _Content:
         elif isinstance(event, ev.TrialProposed | ev.AttemptStarted | ev.AttemptPlaced | ev.Reported | ev.AttemptEnded):
             self._touched.add(event.trial)
             self._sessions[event.trial] = self._session
+        elif isinstance(event, ev.TrialReopened):
+            self._touched.add(event.trial)
         self._curves.take(event, state.trials)
         self._attempts.take(event, state, self._session)
         self._take_report(event)

@@ -5,13 +5,13 @@ trial by trial or all at once makes the same study. What it is told:
 
     completed                     COMPLETE with the value at the highest fidelity
     pruned                        PRUNED with every value, each at the step `step_of(fidelity)`
-    diverged, out of memory       PRUNED at step 0 with `Trial.told`: behind everything else
-    failed otherwise              FAIL: an error says nothing about the configuration
+    diverged, failed              PRUNED at step 0 with `Trial.told`: behind everything else
+    failed, never to be told      FAIL: in sweeps of format 1, where an error says nothing about the configuration
     running, interrupted          RUNNING: the constant liar counts them among the bad, so that workers spread out
 
 Told as FAIL a divergence is ignored, and the sampler goes there again; told as COMPLETE, however bad, it ranks before
 every pruned trial (Optuna sorts by state first), and while few trials are complete it would even count as good.
-A trial that diverged while no value was there to be worse than stays RUNNING until it has something to be told.
+A trial that is to be told later (`Trial.is_untold`: nothing was there to be worse than, or all failed) stays RUNNING.
 Only `tpe` uses this module, and imports it with its first proposal: importing Optuna takes a second.
 """
 
@@ -162,7 +162,7 @@ def _ending(trial: Trial) -> tuple[StudyState, float | None, Mapping[float, floa
     if trial.told is not None:
         return StudyState.PRUNED, None, {0.0: trial.told}
     out_of_memory = bool(trial.attempts) and trial.attempt.outcome is Outcome.OUT_OF_MEMORY
-    if trial.state is TrialState.DIVERGED or out_of_memory:
+    if trial.is_untold or trial.state is TrialState.DIVERGED or out_of_memory:
         return None
     return StudyState.FAIL, None, {}
 

@@ -31,7 +31,8 @@ FORMAT = 2
 
 1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
     heartbeat, driver_stopped
-2   format_raised; monotonic seconds on every record; judgements, causes, what a proposal rests on
+2   format_raised, reopened; monotonic seconds on every record; judgements, causes, what a proposal rests on,
+    whether an attempt is repeated, what the brake acted on
 """
 
 
@@ -177,6 +178,8 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     """Why it was ended from outside: a cap (gpu_hours, cpu_hours, wall), a request (stop, cancel), a signal (SIGINT,
     SIGTERM), `driver_died`, or what else the driver left for. None where it ended by itself, obeyed a judgement, or was
     lost; None in format 1."""
+    repeats: bool | None = None
+    """Whether the trial is offered again, where that does not follow from the outcome and `retry.lost` alone."""
 
 
 class Heartbeat(_Event, frozen=True, tag="heartbeat"):
@@ -187,9 +190,17 @@ class Heartbeat(_Event, frozen=True, tag="heartbeat"):
 
 
 class DriverStopped(_Event, frozen=True, tag="driver_stopped"):
-    """The driver left in order: finished, signal, wall or budget."""
+    """The driver left in order: finished, signal, wall, budget or brake."""
 
     reason: str
+    note: str | None = None
+    """What it found, for people: what the brake acted on. None where the reason says all, and in format 1."""
+
+
+class TrialReopened(_Event, frozen=True, tag="reopened"):
+    """A trial that failed is to run again, because somebody asked for that; its attempts count from here."""
+
+    trial: int
 
 
 Event: TypeAlias = (
@@ -205,4 +216,5 @@ Event: TypeAlias = (
     | AttemptEnded
     | Heartbeat
     | DriverStopped
+    | TrialReopened
 )

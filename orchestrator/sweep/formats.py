@@ -6,7 +6,9 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
     choices are unordered                      whatever their values look like
     searcher, scheduler, their options         as recorded; an option that is not recorded had the default of then
     stages and brackets                        as recorded: a plan is never compiled again
-    retries                                    as `max_attempts` says; an error was never repeated
+    retries                                    as `max_attempts` says; an error was never repeated, every death was a
+                                               machine's
+    what failures teach                        only divergence and out of memory are told to a searcher
     the code is not pinned                     each driver ran what it found
     spend runs from `placed`                   records that lack `reserved_t`, or `m`, are counted as they were
 
@@ -49,6 +51,9 @@ class Meaning(NamedTuple):
 
 MEANINGS: tuple[Meaning, ...] = (
     Meaning(("retry", "lost"), 3, unless="max_attempts"),
+    Meaning(("retry", "error"), 0),
+    Meaning(("retry", "hung"), 0),
+    Meaning(("brake",), value=False),
     Meaning(("rules",), []),
 )
 """In the order in which they are applied."""

@@ -197,6 +197,11 @@ class Retry(Record):
 
     lost: StrictInt = Field(3, ge=0, le=99)
     """After its machine, process or connection was lost: nobody's fault. 0: never, the first loss fails it."""
+    error: StrictInt = Field(1, ge=0, le=99)
+    """After an error that looks transient: a stale file handle, a connection, NCCL, a GPU's memory errors, a killed
+    DataLoader. Any other error is never repeated."""
+    hung: StrictInt = Field(1, ge=0, le=99)
+    """After it was ended for giving no sign of life."""
 
 
 class SweepSpec(Record):
@@ -229,7 +234,10 @@ class SweepSpec(Record):
     resources: Resources = Resources()
     """What one trial occupies."""
     retry: Retry = Retry()
-    """How often a trial is started again. Errors of the training function are not repeated."""
+    """How often a trial is started again, by what ended it. Its own mistakes are not repeated."""
+    brake: Annotated[bool, Strict()] = True
+    """Whether a sweep whose code does not work is stopped: once three trials have failed alike while none has reported,
+    or once everything that ends fails alike. A failing region of the search space is no reason. Exit code 1."""
     max_attempts: StrictInt | None = Field(None, ge=1, le=100, exclude=True)
     """An older way to write `retry.lost`, and one more than it: 4 starts are `retry: {lost: 3}`. Write one of them."""
     keep_checkpoints: Literal["last", "all"] = "last"

@@ -30,7 +30,7 @@ class TrialState(StrEnum):
     DIVERGED = "diverged"
     """Reported a value that is not finite."""
     FAILED = "failed"
-    """Raised an error, ran out of memory, reported nothing, or lost too many machines."""
+    """Raised an error, ran out of memory, reported nothing, hung or died again and again, or lost too many machines."""
 
     @property
     def is_final(self) -> bool:
@@ -61,11 +61,15 @@ class Outcome(StrEnum):
     STOPPED = "stopped"
     """It obeyed a STOP."""
     ERROR = "error"
-    """The training function raised: a bug, not repeated."""
+    """The training function raised; repeated where the error looks transient, and else not."""
     OUT_OF_MEMORY = "out_of_memory"
     """GPU or host memory ran out: the configuration's fault, not repeated."""
     LOST = "lost"
     """Machine, process or connection died: nobody's fault, repeated."""
+    PREEMPTED = "preempted"
+    """Its machine was taken back by whoever owns it: repeated, not counted as lost."""
+    HUNG = "hung"
+    """It gave no sign of life for too long and was ended: repeated, counted apart."""
     INTERRUPTED = "interrupted"
     """The driver stopped or died under it: repeated, not counted as lost."""
 
@@ -85,10 +89,13 @@ AFTER_ATTEMPT: dict[Outcome, TrialState] = {
     Outcome.ERROR: TrialState.FAILED,
     Outcome.OUT_OF_MEMORY: TrialState.FAILED,
     Outcome.LOST: TrialState.INTERRUPTED,
+    Outcome.PREEMPTED: TrialState.INTERRUPTED,
+    Outcome.HUNG: TrialState.INTERRUPTED,
     Outcome.INTERRUPTED: TrialState.INTERRUPTED,
 }
 """State of a trial that was still running when its attempt ended so. A final state is never left; a trial that
-returned without any report failed, and one that was lost more often than `retry.lost` says failed."""
+returned without any report failed, one that was lost more often than `retry.lost` says failed, and what the record of
+the end rules itself (`AttemptEnded.repeats`) goes before this table."""
 
 
 @dataclass(slots=True)
@@ -159,6 +166,10 @@ class Trial:
     """Fidelity of that checkpoint; 0 without one."""
     told: float | None = None
     """What a searcher is told once the trial ended badly through its own fault: finite, worse than the worst seen."""
+    is_untold: bool = False
+    """Whether it ended badly and a searcher is to be told later, once that says something of its configuration."""
+    reopened_after: int = 0
+    """How many attempts it had when it was last opened again after a failure: they count for no retry."""
     report_count: int = 0
     """Reports acknowledged, all attempts."""
     notes: tuple[str, ...] = ()
@@ -195,6 +206,11 @@ class Trial:
     def attempt(self) -> Attempt:
         """The current attempt."""
         return self.attempts[-1]
+
+    @property
+    def counted_attempts(self) -> list[Attempt]:
+        """The attempts that count for its retries."""
+        return self.attempts[self.reopened_after :]
 
     @property
     def is_open(self) -> bool:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import wording
+from orchestrator.control.brake import REASON as BRAKED
 from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
 from orchestrator.results.summary import Mark, Summary, summarise
@@ -41,6 +42,7 @@ _STOPS = {
     "SIGTERM": "stopped by a signal (SIGTERM)",
     "stop": "stopped on request, its running trials trained to the end",
     "cancel": "cancelled on request",
+    "brake": "stopped because its trials fail alike",
 }
 
 
@@ -125,7 +127,7 @@ def status(
             "reports": str(folder / "reports" / "*.parquet"),
             "attempts": str(folder / "attempts" / "*.parquet"),
         },
-        next=_next(condition, where, has_winner=winner is not None),
+        next=_next(condition, where, has_winner=winner is not None, is_braked=state.stopped == BRAKED),
     )
 
 
@@ -259,6 +261,8 @@ def _condition(state: SweepState, holder: str | None) -> tuple[Condition, str]:
         )
     if state.stopped in _ENDS:
         return "finished", _ENDS[state.stopped]
+    if state.stopped_note is not None:
+        return "stopped", f"{_why(state.stopped)}: {state.stopped_note}"
     return "stopped", f"{_why(state.stopped)}; it can go on"
 
 
@@ -285,12 +289,14 @@ def last_error_line(trial: Trial) -> str:
     return error.splitlines()[-1] if error else "no error text"
 
 
-def _next(condition: Condition, where: str, *, has_winner: bool) -> tuple[str, ...]:
+def _next(condition: Condition, where: str, *, has_winner: bool, is_braked: bool) -> tuple[str, ...]:
     use = (f"stepladder export {where} --format args",) if has_winner else ()
     if condition == "running":
         return (f"stepladder status {where}", *use)
     if condition == "finished":
         return (*use, f"stepladder resume {where} --trials +20")
+    if is_braked:
+        return (f"stepladder resume {where} --retry-failed", *use)
     return (f"stepladder resume {where}", *use)
 
 

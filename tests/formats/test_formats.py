@@ -162,7 +162,8 @@ def test_a_file_without_a_key_means_to_an_old_sweep_what_it_meant_then(written, 
     ],
 )
 def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
-    assert as_begun(make_spec(**changes), 1) == make_spec(**changes)
+    then = {"retry": {"error": 0, "hung": 0}, "brake": False, "rules": []}
+    assert as_begun(make_spec(**changes), 1) == make_spec(**changes, **then)
 
 
 @pytest.fixture
@@ -201,13 +202,13 @@ def test_an_old_sweep_whose_retries_are_written_anew_is_amended(old: Path):
     old.write_text(old.read_text().replace("max_attempts: 3", "retry: {lost: 5}"))
     (amended,) = (event for event in resumed(old) if isinstance(event, ev.SpecAmended))
     assert amended.changes == ["retry.lost: 2 -> 5"]
-    assert amended.spec["retry"] == {"lost": 5}
+    assert amended.spec["retry"] == {"lost": 5, "error": 0, "hung": 0}
     assert "max_attempts" not in amended.spec
     assert read_sweep(Location.parse(old.parent / "runs" / "old")).plan.spec.retry.lost == 5
 
 
 def test_what_is_ruled_counts_at_a_resume_until_the_user_writes_the_key(old: Path, monkeypatch: pytest.MonkeyPatch):
-    ruling = (Meaning(("scheduler",), {"name": "median", "options": {}}),)
+    ruling = (*MEANINGS, Meaning(("scheduler",), {"name": "median", "options": {}}))
     monkeypatch.setattr(as_begun, "__defaults__", (ruling,))
     with pytest.raises(SpecChangedError, match=r'scheduler\.name: "asha" -> "median"'):
         resumed(old)

@@ -33,6 +33,7 @@ from ray.tune.result import RESULT_DUPLICATE
 
 from orchestrator.ray.worker.failure import ERROR, LOST, OUT_OF_MEMORY, AttemptFailed, cut, speaks_of_memory
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment
+from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.reports import ReportError, ReportLines, read_line
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
@@ -136,6 +137,7 @@ def _prepared(
 def _listen(assignment: Assignment, program: Program, room: _Room, session: Any) -> int:
     """Pass reports on until the program ended; returns how many there were."""
     lines, kept, count = ReportLines(room.reports), _Kept(room.checkpoints), 0
+    killed_before = kernel_kills()
     while True:
         status = program.status(POLL_S)
         for number, line in lines.read(final=status is not None):
@@ -148,7 +150,7 @@ def _listen(assignment: Assignment, program: Program, room: _Room, session: Any)
             kept.done()
             count += 1
         if status is not None:
-            _refuse_failure(status, room.logs / "stderr.txt")
+            _refuse_failure(status, room.logs / "stderr.txt", kernel_kills() - killed_before)
             return count
         if session.stop_event.is_set():
             raise SystemExit(0)
@@ -192,16 +194,27 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _refuse_failure(status: int, stderr: Path) -> None:
-    """Raise AttemptFailed unless the program ended well."""
+def _refuse_failure(status: int, stderr: Path, killed: int) -> None:
+    """Raise AttemptFailed unless the program ended well; the kernel's memory killer ended `killed` processes since."""
     if status == 0:
         return
     with stderr.open("rb") as file:
         file.seek(max(0, stderr.stat().st_size - 8 * SHOWN_BYTES))
         printed = file.read().decode(errors="replace")
+    raise failure_of_program(status, printed, is_memory_killer_seen=killed > 0)
+
+
+def failure_of_program(status: int, printed: str, *, is_memory_killer_seen: bool) -> AttemptFailed:
+    """Say how a program failed: `status` as `subprocess` has it, never 0, and the end of what it `printed` to stderr.
+
+    A kill is a person's, the scheduler's or the node's, and the trial is repeated; unless the kernel's memory killer
+    was at work meanwhile.
+    """
     how = f"exited with code {status}" if status > 0 else f"was ended by {signal.Signals(-status).name}"
     last = "\n".join(printed.strip().splitlines()[-SHOWN_LINES:])[-SHOWN_BYTES:]
     text = cut(f"the program {how}; its stderr ends with:\n{last}" if last else f"the program {how}, stderr is empty")
     if speaks_of_memory(printed):
-        raise AttemptFailed(OUT_OF_MEMORY, text)
-    raise AttemptFailed(LOST if status == -signal.SIGKILL else ERROR, text)  # a person's kill, or the kernel's
+        return AttemptFailed(OUT_OF_MEMORY, text)
+    if status == -signal.SIGKILL and is_memory_killer_seen:
+        return AttemptFailed(OUT_OF_MEMORY, f"{text}\nmemory ran out and the kernel ended it")
+    return AttemptFailed(LOST if status == -signal.SIGKILL else ERROR, text)

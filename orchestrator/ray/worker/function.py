@@ -85,7 +85,7 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
             raise AttemptFailed(ERROR, f"{name_of(trainable)} called sys.exit({exit_.code!r})") from None
     except (ReportError, TrainableNotFoundError) as error:
         raise AttemptFailed(ERROR, _located(error, trainable)) from None
-    except Exception as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
         raise describe(error, _folder(trainable)) from None
     reporter.close(fresh=config[TRIAL_KEY]["checkpoint"] is None)
 

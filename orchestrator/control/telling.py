@@ -1,0 +1,72 @@
+"""What failures teach: what a searcher is told of trials that ended badly.
+
+    diverged, out of memory    worse than the worst value seen, as soon as there is one
+    any other failure          likewise, once the code is known to work: another trial got further than this one did,
+                               or some trial ended well. While all fail alike, none is told: that is no region's fault
+
+A sweep that was begun in format 1 tells nothing of other failures, as its writer did.
+"""
+
+from __future__ import annotations
+
+from orchestrator.sweep.spec import Goal
+from orchestrator.sweep.standing import best, sign_of, worst
+from orchestrator.sweep.trial import Outcome, Trial, TrialState
+
+TOLD_MARGIN = 0.1
+"""A trial that ended badly is told this part of the spread seen so far worse than the worst."""
+
+
+class Telling:
+    """Sets `Trial.told` and `Trial.is_untold`; a part of the fold, so it depends on the records alone."""
+
+    def __init__(self, goal: Goal, *, tells_failures: bool) -> None:
+        self._goal: Goal = goal
+        self._tells_failures = tells_failures
+        self._worst: float | None = None
+        self._best: float | None = None
+        self._furthest = 0.0
+        self._has_succeeded = False
+        self._waiting: list[Trial] = []
+
+    def take_value(self, fidelity: float, value: float) -> None:
+        """Take a finite value of the objective in."""
+        self._worst = value if self._worst is None else worst(self._goal, (self._worst, value))
+        self._best = value if self._best is None else best(self._goal, (self._best, value))
+        self._furthest = max(self._furthest, fidelity)
+        self._tell_due()
+
+    def take_state(self, trial: Trial) -> None:
+        """Take note of the state that a trial came to."""
+        if trial.state in {TrialState.COMPLETED, TrialState.PRUNED}:
+            self._has_succeeded = True
+            self._tell_due()
+        elif trial.state is TrialState.DIVERGED or (
+            trial.state is TrialState.FAILED
+            and (self._tells_failures or trial.attempt.outcome is Outcome.OUT_OF_MEMORY)
+        ):
+            trial.is_untold = True
+            self._waiting.append(trial)
+            self._tell_due()
+
+    def forget(self, trial: Trial) -> None:
+        """Take back what was told, or is to be told, of a trial that is opened again."""
+        trial.told, trial.is_untold = None, False
+        self._waiting = [waiting for waiting in self._waiting if waiting is not trial]
+
+    def _tell_due(self) -> None:
+        if self._worst is None or self._best is None or not self._waiting:
+            return
+        spread = abs(self._best - self._worst) or abs(self._worst) or 1.0
+        left = []
+        for trial in self._waiting:
+            if self._is_due(trial):
+                trial.told = self._worst - sign_of(self._goal) * TOLD_MARGIN * spread
+                trial.is_untold = False
+            else:
+                left.append(trial)
+        self._waiting = left
+
+    def _is_due(self, trial: Trial) -> bool:
+        is_own = trial.state is TrialState.DIVERGED or trial.attempt.outcome is Outcome.OUT_OF_MEMORY
+        return is_own or self._has_succeeded or self._furthest > trial.fidelity
