@@ -152,10 +152,14 @@ class Sweep:
         teardown_s: float = 600.0,
         stall_s: float = 600.0,
         capacity_s: float = 30.0,
+        retry_failed: bool = False,
     ) -> Ending:
-        """Go on with the sweep, or extend a finished one whose budget was raised; keywords as those of `run`."""
-        ray = {key: value for key, value in locals().items() if key != "self"}
-        return self._drive(reopen(self.sweep_folder, self.plan())[0], ray)
+        """Go on with the sweep, or extend a finished one whose budget was raised; keywords as those of `run`.
+
+        With `retry_failed`, trials that failed run again, the baseline first.
+        """
+        ray = {key: value for key, value in locals().items() if key not in ("self", "retry_failed")}
+        return self._drive(reopen(self.sweep_folder, self.plan(), retry_failed=retry_failed)[0], ray)
 
     def exists(self) -> bool:
         """Say whether the sweep has begun."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from orchestrator.cli.say import say
 from orchestrator.cli.submit import send
 from orchestrator.errors import UsageError
 from orchestrator.project.address import to_join, to_send
+
+if TYPE_CHECKING:
+    from orchestrator.project.resuming import NextSubmission
 
 
 def resume(
@@ -60,12 +63,8 @@ def resume(
     if is_sendable and (address is None or address.is_dashboard):
         dashboard = to_send(address, "resume")
         again = resuming.next_submission(sweep, dashboard, overrides or (), trials, given, env or (), driver_cpus, say)
-        if again is not None and retry_failed:
-            raise UsageError(
-                f"--retry-failed runs where the sweep is driven from, and this one is sent to {again.where[1]}; "
-                f"type there: stepladder resume {sweep} --auto --retry-failed"
-            )
         if again is not None:
+            _refuse_retries_elsewhere(again, sweep, retry_failed=retry_failed)
             send(Path(sweep), again.overrides, again.where, again.options)
             return
     if insecure or env or driver_cpus is not None or no_check:
@@ -80,3 +79,12 @@ def resume(
     for change in changes:
         say(f"changed since the last driver: {change}")
     drive_and_answer(session, code, joined, cpus, gpus, as_json=as_json)
+
+
+def _refuse_retries_elsewhere(again: NextSubmission, sweep: str, *, retry_failed: bool) -> None:
+    """Raise UsageError where trials are to be opened again by a driver that is sent off: it takes no such option."""
+    if retry_failed:
+        raise UsageError(
+            f"--retry-failed is for the machine that drives the sweep, and this one is sent to {again.where[1]}; "
+            f"type there: stepladder resume {sweep} --auto --retry-failed"
+        )

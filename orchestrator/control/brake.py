@@ -84,7 +84,7 @@ class Brake:
         is_refuted = any(turn > self._run_began for turn in self._reported.values())
         if len(self._run) >= self._needed() and not is_refuted:
             count = len(self._run)
-            return f"the last {count} trials to end failed alike, and none that runs has reported since: {_error(self._run)}"
+            return f"the last {count} trials to end failed alike, and none has reported since: {_error(self._run)}"
         return None
 
     def _needed(self) -> int:

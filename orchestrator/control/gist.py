@@ -12,13 +12,17 @@ import re
 NO_TEXT = "no error text"
 """The gist of an error that came without a word."""
 
+MOST_CHARACTERS = 500
+"""Of a message: what is longer says nothing more of its cause."""
+
 _FRAMES = (
     re.compile(r"^(?P<file>\S[^:]*):(?P<line>\d+) in (?P<name>[\w<>.]+):"),
     re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>.+)$'),
 )
 _RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Timeout|Expired|Failure)(?=:|$)")
-_PATH = re.compile(r"(?:[A-Za-z][\w+.-]*://|[A-Za-z]:\\|~?/|\.{1,2}/)[^\s'\",;:)\]}>]*|\b[\w.-]+(?:/[\w.-]+)+")
+_PATH = re.compile(r"(?:\b[A-Za-z][\w+.-]{0,15}://|\b[A-Za-z]:\\|~?/|\.{1,2}/)[^\s'\",;:)\]}>]*|\b[\w.-]+(?:/[\w.-]+)+")
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+|\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b|\b(?=[0-9A-F]*\d)[0-9A-F]{8,}\b")
+_WHOLE = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w)")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _SEVERAL = re.compile(r"#(?:\s*[,x*]\s*#)+")
 
@@ -46,7 +50,10 @@ def place_of(error: str | None) -> str | None:
 
 def blanked(text: str) -> str:
     """Return a text without what differs from one trial to the next."""
-    return _SEVERAL.sub("#", _NUMBER.sub("#", _HEX.sub("#", _PATH.sub("PATH", text))))
+    text = _PATH.sub("PATH", text[:MOST_CHARACTERS])
+    for pattern in (_WHOLE, _HEX, _NUMBER, _SEVERAL):  # whole numbers first: long ones look hexadecimal
+        text = pattern.sub("#", text)
+    return text
 
 
 def _split(lines: list[str]) -> tuple[str | None, str]:

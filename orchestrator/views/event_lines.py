@@ -10,7 +10,7 @@ from orchestrator import wording
 from orchestrator.results.summary import valued_at
 from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import Trial, TrialState
-from orchestrator.views.status import last_error_line
+from orchestrator.views.failures import last_error_line
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState

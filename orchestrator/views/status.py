@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import time
@@ -17,10 +16,12 @@ from orchestrator import wording
 from orchestrator.control.brake import REASON as BRAKED
 from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
+from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise
 from orchestrator.sweep.domains import Config
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.trial import TrialState
 from orchestrator.views.diagnosis import reading_lines
+from orchestrator.views.failures import Failure, failures, region_line
 from orchestrator.views.render import listing, pairs
 
 if TYPE_CHECKING:
@@ -47,18 +48,6 @@ _STOPS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """An error that trials ended with."""
-
-    error: str
-    """Its last line."""
-    trials: int
-    """How many trials."""
-    first: int
-    """Number of the first of them."""
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """Where a sweep stands."""
 
@@ -80,6 +69,8 @@ class Status:
     """What the winner's learning curve shows; None while it is trained, and without any."""
     failures: tuple[Failure, ...]
     """The most frequent errors first, three at most."""
+    failing_region: FailingRegion | None
+    """Which part of the search space fails; None where none is clear."""
     started_t: float
     """When it was planned, seconds since the epoch."""
     last_t: float
@@ -118,7 +109,8 @@ def status(
         winner_config=ordered(state, winner) if winner else None,
         winner_notes=winner.notes if winner else (),
         winner_diagnosis=curve_reading(state.plan, winner, diagnosis) if winner and diagnosis else None,
-        failures=_failures(state),
+        failures=failures(state),
+        failing_region=failing_region(state.trials, state.plan.spec.search_space),
         started_t=state.started_t,
         last_t=state.last_t,
         files={
@@ -183,6 +175,7 @@ def _details(found: Status) -> Table:
     summary = found.summary
     rows = [*_result(found)]
     rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
+    rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows.append(("spent", spent(summary)))
     rows += [("files", path) for path in found.files.values()]
     rows += [("next", command) for command in found.next]
@@ -268,25 +261,6 @@ def _condition(state: SweepState, holder: str | None) -> tuple[Condition, str]:
 
 def _why(reason: str) -> str:
     return _ENDS.get(reason) or _STOPS.get(reason, reason)
-
-
-def _failures(state: SweepState) -> tuple[Failure, ...]:
-    counts: Counter[str] = Counter()
-    first: dict[str, int] = {}
-    for trial in state.trials:
-        if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
-            error = last_error_line(trial)
-            counts[error] += 1
-            first.setdefault(error, trial.number)
-    return tuple(Failure(error, count, first[error]) for error, count in counts.most_common(3))
-
-
-def last_error_line(trial: Trial) -> str:
-    """Return the last line of the error that a trial failed with, or what stands for it."""
-    if trial.state is TrialState.DIVERGED:
-        return "reported a value that is not finite"
-    error = (trial.attempts[-1].error or "").strip() if trial.attempts else ""
-    return error.splitlines()[-1] if error else "no error text"
 
 
 def _next(condition: Condition, where: str, *, has_winner: bool, is_braked: bool) -> tuple[str, ...]:

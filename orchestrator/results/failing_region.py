@@ -1,0 +1,146 @@
+"""Which part of the search space fails: one or two conditions on hyperparameters that tell failed trials from others.
+
+A condition is a threshold on a number or one choice. Of all of them, and of pairs, the one is taken under which the
+counts are least likely by chance (Fisher's exact test, one-sided, the probability multiplied by the number of
+conditions tried: Bonferroni). It is told only where that is below `LEVEL`, where most trials under it fail and where
+it holds most of the failures: status must not send anybody looking in the wrong place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from orchestrator.sweep.domains import Choice, Hyperparameter, Scalar
+from orchestrator.sweep.trial import Trial, TrialState
+
+LEVEL = 0.001
+"""Probability by chance above which nothing is said."""
+LEAST_FAILED = 5
+"""Failures that it takes."""
+LEAST_SHARE = 0.7
+"""Part of the trials under the conditions that must fail, and part of the failures that must lie under them."""
+MOST_THRESHOLDS = 24
+"""Thresholds tried for one number, evenly over the values that occurred."""
+MOST_TRIALS = 1000
+"""The newest trials that are searched for a condition; the counts are of all."""
+PAIRED = 12
+"""The best single conditions that are tried in pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition on one hyperparameter."""
+
+    name: str
+    """The hyperparameter."""
+    relation: str
+    """`<=`, `>=` or `=`."""
+    value: Scalar
+    """What it is compared with."""
+
+    @property
+    def text(self) -> str:
+        """The condition as a person writes it."""
+        shown = f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
+        return f"{self.name} {self.relation} {shown}"
+
+    def holds(self, trial: Trial) -> bool:
+        """Say whether it holds for a trial; never where the hyperparameter was not active."""
+        if self.name not in trial.config:
+            return False
+        value = trial.config[self.name]
+        if self.relation == "=":
+            return value == self.value
+        number, bound = float(value), float(self.value)
+        return number <= bound if self.relation == "<=" else number >= bound
+
+
+@dataclass(frozen=True, slots=True)
+class FailingRegion:
+    """A part of the search space in which trials fail."""
+
+    conditions: tuple[Condition, ...]
+    """One or two; both must hold."""
+    failed: int
+    """Trials under the conditions that failed or diverged."""
+    trials: int
+    """Trials under the conditions that ended."""
+    failed_elsewhere: int
+    """Trials that failed or diverged beside them."""
+    trials_elsewhere: int
+    """Trials that ended beside them."""
+    worker_s: float
+    """Seconds of workers that the failures under the conditions took."""
+
+
+def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> FailingRegion | None:
+    """Return the part of the search space that fails; None where none is clear."""
+    ended = [trial for trial in trials if trial.state.is_final]
+    failed = [trial for trial in ended if _has_failed(trial)]
+    if len(failed) < LEAST_FAILED or len(failed) == len(ended):
+        return None
+    searched = ended[-MOST_TRIALS:]
+    singles = list(_conditions(searched, space))
+    by_chance = _chance(searched)
+    best_first = sorted(singles, key=lambda condition: by_chance((condition,)))[:PAIRED]
+    pairs = [pair for pair in combinations(best_first, 2) if pair[0].name != pair[1].name]
+    tried: list[tuple[Condition, ...]] = [*((condition,) for condition in best_first), *pairs]
+    if not tried:
+        return None
+    count = len(singles) + math.comb(len(singles), 2)
+    found = min(tried, key=lambda conditions: by_chance(conditions) * (1 if len(conditions) == 1 else len(singles)))
+    region = _region(found, ended)
+    is_clear = region.failed >= LEAST_SHARE * max(region.trials, len(failed)) and region.failed >= LEAST_FAILED
+    return region if is_clear and by_chance(found) * count < LEVEL else None
+
+
+def _has_failed(trial: Trial) -> bool:
+    return trial.state in {TrialState.FAILED, TrialState.DIVERGED}
+
+
+def _conditions(ended: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> Iterator[Condition]:
+    for name, domain in space.items():
+        values = {trial.config[name] for trial in ended if name in trial.config}
+        if len(values) < 2:
+            continue
+        if isinstance(domain, Choice) and not all(_is_number(value) for value in values):
+            yield from (Condition(name, "=", value) for value in sorted(values, key=str))
+            continue
+        ordered = sorted(value for value in values if _is_number(value))
+        step = max(1, len(ordered) // MOST_THRESHOLDS)
+        yield from (Condition(name, "<=", value) for value in ordered[:-1:step])
+        yield from (Condition(name, ">=", value) for value in ordered[1::step])
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _chance(ended: Sequence[Trial]) -> Callable[[tuple[Condition, ...]], float]:
+    total, bad = len(ended), sum(map(_has_failed, ended))
+
+    def chance(conditions: tuple[Condition, ...]) -> float:
+        region = _region(conditions, ended)
+        return hypergeometric_tail(region.failed, region.trials, bad, total)
+
+    return chance
+
+
+def hypergeometric_tail(hits: int, drawn: int, marked: int, total: int) -> float:
+    """Return the probability of `hits` or more marked among `drawn` of `total`, `marked` of which are marked."""
+    ways = sum(
+        math.comb(marked, found) * math.comb(total - marked, drawn - found)
+        for found in range(hits, min(drawn, marked) + 1)
+    )
+    return ways / math.comb(total, drawn)
+
+
+def _region(conditions: tuple[Condition, ...], ended: Sequence[Trial]) -> FailingRegion:
+    under = [trial for trial in ended if all(condition.holds(trial) for condition in conditions)]
+    failed = [trial for trial in under if _has_failed(trial)]
+    worker_s = sum(attempt.charged_s for trial in failed for attempt in trial.attempts)
+    others = sum(map(_has_failed, ended)) - len(failed)
+    return FailingRegion(conditions, len(failed), len(under), others, len(ended) - len(under), worker_s)

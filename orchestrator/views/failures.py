@@ -1,0 +1,54 @@
+"""What trials failed with, and where in the search space, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator import wording
+from orchestrator.results.failing_region import FailingRegion
+from orchestrator.sweep.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error that trials ended with."""
+
+    error: str
+    """Its last line."""
+    trials: int
+    """How many trials."""
+    first: int
+    """Number of the first of them."""
+
+
+def failures(state: SweepState) -> tuple[Failure, ...]:
+    """Return the errors that trials ended with, the most frequent first, three at most."""
+    counts: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    for trial in state.trials:
+        if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
+            error = last_error_line(trial)
+            counts[error] += 1
+            first.setdefault(error, trial.number)
+    return tuple(Failure(error, count, first[error]) for error, count in counts.most_common(3))
+
+
+def last_error_line(trial: Trial) -> str:
+    """Return the last line of the error that a trial failed with, or what stands for it."""
+    if trial.state is TrialState.DIVERGED:
+        return "reported a value that is not finite"
+    error = (trial.attempts[-1].error or "").strip() if trial.attempts else ""
+    return error.splitlines()[-1] if error else "no error text"
+
+
+def region_line(region: FailingRegion) -> str:
+    """Write which part of the search space fails, how surely, and what it cost."""
+    where = " and ".join(condition.text for condition in region.conditions)
+    text = f"{region.failed} of {wording.counted(region.trials, 'trial')} with {where}"
+    text += f", and {region.failed_elsewhere} of {region.trials_elsewhere} elsewhere"
+    return f"{text}; these failures took {wording.duration(region.worker_s)} of workers"
