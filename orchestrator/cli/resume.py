@@ -30,15 +30,17 @@ from orchestrator.project.address import to_join, to_send
 if TYPE_CHECKING:
     from orchestrator.project.resuming import NextSubmission
 
+RetryFailedOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Run the trials that failed again, the baseline first.")
+]
+
 
 def resume(
     sweep: SweepArgument,
     overrides: OverridesArgument = None,
     trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Run the trials that failed again, the baseline first.")
-    ] = False,
+    retry_failed: RetryFailedOption = False,
     address: AddressOption = None,
     insecure: InsecureOption = False,
     env: EnvOption = None,

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from orchestrator.control.gist import gist, message_of, place_of
+from orchestrator.sweep.event import DriverStarted
 from orchestrator.sweep.trial import Outcome, Trial, TrialState
 
 REASON = "brake"
@@ -96,14 +98,20 @@ class Brake:
         return max(LAST_FAILURES, 2 * self._places, by_chance)
 
 
+def is_proven(sessions: Sequence[DriverStarted], trials: Iterable[Trial]) -> bool:
+    """Say whether an earlier driver saw this very code, with these packages, report a finite objective."""
+    grounds = [(session.code_hash, session.versions) for session in sessions[-2:]]
+    return all(ground == grounds[0] for ground in grounds) and any(trial.values for trial in trials)
+
+
 def _counted(trials: list[Trial]) -> str:
-    numbers = ", ".join(str(trial.number) for trial in trials[:FIRST_FAILURES])
+    numbers = ", ".join(map(str, sorted(trial.number for trial in trials)[:FIRST_FAILURES]))
     more = ", ..." if len(trials) > FIRST_FAILURES else ""
     return f"{len(trials)} trials failed alike (trials {numbers}{more})"
 
 
 def _error(trials: list[Trial]) -> str:
-    error = trials[0].attempt.error
+    error = min(trials, key=lambda trial: trial.number).attempt.error
     place = place_of(error)
     text = " ".join(message_of(error).split()) or "no error text"
     return f"{text} ({place})" if place else text

@@ -78,7 +78,7 @@ class Controller:
         self._dirty_since: float | None = None
         self._last_heartbeat = clock()
         self._session_t = clock()
-        self._brake = brake.Brake(is_proven=_is_proven(state))
+        self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))
 
     def next_step(self) -> Step:
         """Say what to do with a free place."""
@@ -293,9 +293,3 @@ class Controller:
         self._journal.append(event)
         if self._dirty_since is None:
             self._dirty_since = now
-
-
-def _is_proven(state: SweepState) -> bool:
-    """Say whether an earlier driver saw this very code, with these packages, report a finite objective."""
-    grounds = [(session.code_hash, session.versions) for session in state.sessions[-2:]]
-    return all(ground == grounds[0] for ground in grounds) and any(trial.values for trial in state.trials)

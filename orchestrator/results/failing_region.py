@@ -31,7 +31,7 @@ PAIRED = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RegionCondition:
     """One condition on one hyperparameter."""
 
     name: str
@@ -62,7 +62,7 @@ class Condition:
 class FailingRegion:
     """A part of the search space in which trials fail."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[RegionCondition, ...]
     """One or two; both must hold."""
     failed: int
     """Trials under the conditions that failed or diverged."""
@@ -87,7 +87,7 @@ def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter])
     by_chance = _chance(searched)
     best_first = sorted(singles, key=lambda condition: by_chance((condition,)))[:PAIRED]
     pairs = [pair for pair in combinations(best_first, 2) if pair[0].name != pair[1].name]
-    tried: list[tuple[Condition, ...]] = [*((condition,) for condition in best_first), *pairs]
+    tried: list[tuple[RegionCondition, ...]] = [*((condition,) for condition in best_first), *pairs]
     if not tried:
         return None
     count = len(singles) + math.comb(len(singles), 2)
@@ -101,28 +101,28 @@ def _has_failed(trial: Trial) -> bool:
     return trial.state in {TrialState.FAILED, TrialState.DIVERGED}
 
 
-def _conditions(ended: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> Iterator[Condition]:
+def _conditions(ended: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> Iterator[RegionCondition]:
     for name, domain in space.items():
         values = {trial.config[name] for trial in ended if name in trial.config}
         if len(values) < 2:
             continue
         if isinstance(domain, Choice) and not all(_is_number(value) for value in values):
-            yield from (Condition(name, "=", value) for value in sorted(values, key=str))
+            yield from (RegionCondition(name, "=", value) for value in sorted(values, key=str))
             continue
         ordered = sorted(value for value in values if _is_number(value))
         step = max(1, len(ordered) // MOST_THRESHOLDS)
-        yield from (Condition(name, "<=", value) for value in ordered[:-1:step])
-        yield from (Condition(name, ">=", value) for value in ordered[1::step])
+        yield from (RegionCondition(name, "<=", value) for value in ordered[:-1:step])
+        yield from (RegionCondition(name, ">=", value) for value in ordered[1::step])
 
 
 def _is_number(value: Scalar) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _chance(ended: Sequence[Trial]) -> Callable[[tuple[Condition, ...]], float]:
+def _chance(ended: Sequence[Trial]) -> Callable[[tuple[RegionCondition, ...]], float]:
     total, bad = len(ended), sum(map(_has_failed, ended))
 
-    def chance(conditions: tuple[Condition, ...]) -> float:
+    def chance(conditions: tuple[RegionCondition, ...]) -> float:
         region = _region(conditions, ended)
         return hypergeometric_tail(region.failed, region.trials, bad, total)
 
@@ -138,7 +138,7 @@ def hypergeometric_tail(hits: int, drawn: int, marked: int, total: int) -> float
     return ways / math.comb(total, drawn)
 
 
-def _region(conditions: tuple[Condition, ...], ended: Sequence[Trial]) -> FailingRegion:
+def _region(conditions: tuple[RegionCondition, ...], ended: Sequence[Trial]) -> FailingRegion:
     under = [trial for trial in ended if all(condition.holds(trial) for condition in conditions)]
     failed = [trial for trial in under if _has_failed(trial)]
     worker_s = sum(attempt.charged_s for trial in failed for attempt in trial.attempts)
