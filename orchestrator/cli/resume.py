@@ -66,11 +66,9 @@ def resume(
         dashboard = to_send(address, "resume")
         again = resuming.next_submission(sweep, dashboard, overrides or (), trials, given, env or (), driver_cpus, say)
         if again is not None:
-            _refuse_retries_elsewhere(again, sweep, retry_failed=retry_failed)
-            send(Path(sweep), again.overrides, again.where, again.options)
+            _send_again(again, sweep, retry_failed=retry_failed)
             return
-    if insecure or env or driver_cpus is not None or no_check:
-        raise UsageError("--insecure, --env, --driver-cpus and --no-check are for a sweep that is sent to a cluster")
+    _refuse_options_of_sending(is_given=insecure or bool(env) or driver_cpus is not None or no_check)
     joined = to_join(address, f"resume {'--auto' if auto else '--cpus or --gpus'}")
     target = locate(sweep, overrides or ())
     if auto and not sweep_exists(target.folder):
@@ -83,10 +81,17 @@ def resume(
     drive_and_answer(session, code, joined, cpus, gpus, as_json=as_json)
 
 
-def _refuse_retries_elsewhere(again: NextSubmission, sweep: str, *, retry_failed: bool) -> None:
-    """Raise UsageError where trials are to be opened again by a driver that is sent off: it takes no such option."""
+def _send_again(again: NextSubmission, sweep: str, *, retry_failed: bool) -> None:
+    """Send a sweep again. Raises UsageError where failed trials are to run again: a driver elsewhere is not told so."""
     if retry_failed:
         raise UsageError(
             f"--retry-failed is for the machine that drives the sweep, and this one is sent to {again.where[1]}; "
             f"type there: stepladder resume {sweep} --auto --retry-failed"
         )
+    send(Path(sweep), again.overrides, again.where, again.options)
+
+
+def _refuse_options_of_sending(*, is_given: bool) -> None:
+    """Raise UsageError where an option for sending is given with a sweep that is driven from here."""
+    if is_given:
+        raise UsageError("--insecure, --env, --driver-cpus and --no-check are for a sweep that is sent to a cluster")
