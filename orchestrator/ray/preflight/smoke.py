@@ -36,7 +36,7 @@ class SmokeController(Controller):
     """Runs the baseline alone, answers STOP to its second report, and remembers what it reported and when."""
 
     def __init__(self, plan: Plan, clock: Callable[[], float]) -> None:
-        one = plan.spec.model_copy(update={"budget": Budget(trials=1), "retry": Retry(lost=0)})
+        one = plan.spec.model_copy(update={"budget": Budget(trials=1), "retry": Retry(lost=0, error=0, hung=0)})
         planned = plan.model_copy(update={"spec": one}).model_dump(mode="json")
         super().__init__(SweepState(ev.SweepPlanned(clock(), ev.FORMAT, planned)), MemoryJournal(), clock)
         self.reports: list[tuple[float, Report]] = []

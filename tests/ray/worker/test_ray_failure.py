@@ -8,7 +8,9 @@ import pytest
 from ray import exceptions as ray_errors
 from ray.tune.error import _AbortTrialExecution
 
+from orchestrator.ray.worker.command import failure_of_program
 from orchestrator.ray.worker.failure import AttemptFailed, describe
+from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.outcomes import classify
 from orchestrator.sweep.trial import Outcome
 
@@ -40,6 +42,7 @@ def lost(why: Exception) -> ray_errors.RayActorError:
             Outcome.LOST,
             "the worker was lost: ActorUnavailableError",
         ),
+        (ray_errors.RayActorError(error_msg="drained", preempted=True), Outcome.PREEMPTED, "the node was preempted: "),
         (ray_errors.WorkerCrashedError(), Outcome.LOST, "the worker was lost: WorkerCrashedError"),
         (ray_errors.NodeDiedError("node gone"), Outcome.LOST, "the worker was lost: NodeDiedError: node gone"),
         (ray_errors.RpcError("broken pipe"), Outcome.LOST, "the worker was lost: RpcError: broken pipe"),
@@ -130,3 +133,22 @@ def test_an_attempt_that_failed_travels():
     failed = AttemptFailed("error", "train.py:1: no")
     for twin in (pickle.loads(pickle.dumps(failed)), copy.copy(failed)):
         assert (twin.outcome, twin.text, str(twin)) == ("error", "train.py:1: no", "error: train.py:1: no")
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "killer", "outcome"),
+    [
+        (3, "KeyError: 1", False, "error"),
+        (-11, "", True, "error"),
+        (-9, "", False, "lost"),
+        (-9, "", True, "out_of_memory"),
+        (1, "torch.OutOfMemoryError: CUDA out of memory", False, "out_of_memory"),
+    ],
+)
+def test_how_a_program_failed(status: int, printed: str, killer: bool, outcome: str):
+    assert failure_of_program(status, printed, is_memory_killer_seen=killer).outcome == outcome
+
+
+def test_the_kernel_tells_how_many_it_killed(tmp_path: Path):
+    (tmp_path / "events").write_text("low 0\noom 3\noom_kill 2\n")
+    assert kernel_kills((tmp_path / "events", tmp_path / "absent")) == 2
