@@ -4,20 +4,22 @@ The study is only a cache: trial i of the list is trial i of the study, added on
 trial by trial or all at once makes the same study. What it is told:
 
     completed                     COMPLETE with the value at the highest fidelity
-    pruned                        PRUNED with every value, each at the step `step_of(fidelity)`
+    pruned                        PRUNED with its newest value, at the step `step_of(fidelity)`
     diverged, failed              PRUNED at step 0 with `Trial.told`: behind everything else
     failed, never to be told      FAIL: in sweeps of format 1, where an error says nothing about the configuration
     running, interrupted          RUNNING: the constant liar counts them among the bad, so that workers spread out
 
 Told as FAIL a divergence is ignored, and the sampler goes there again; told as COMPLETE, however bad, it ranks before
 every pruned trial (Optuna sorts by state first), and while few trials are complete it would even count as good.
+Of a pruned trial's curve TPE looks at the last step alone (`_get_pruned_trial_score`), and each value told copies all
+before it: the rest is not told, so that a proposal costs the same after trials of a hundred thousand reports.
 A trial that is to be told later (`Trial.is_untold`: nothing was there to be worse than, or all failed) stays RUNNING.
 Only `tpe` uses this module, and imports it with its first proposal: importing Optuna takes a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -143,28 +145,36 @@ class History:
         ending = _ending(trial)
         if ending is None:
             return False
-        state, value, curve = ending
-        for fidelity in sorted(curve):
-            self.storage.set_trial_intermediate_value(place, step_of(fidelity), curve[fidelity])
+        state, value, newest = ending
+        if newest is not None:
+            self.storage.set_trial_intermediate_value(place, step_of(newest[0]), newest[1])
         self.study.tell(place, value, state=state)
         self.learned += state is not StudyState.FAIL
         return True
 
 
-def _ending(trial: Trial) -> tuple[StudyState, float | None, Mapping[float, float]] | None:
-    """Return state, value and intermediate values to tell; None while there is nothing to tell."""
+def _ending(trial: Trial) -> tuple[StudyState, float | None, tuple[float, float] | None] | None:
+    """Return state, value and the newest (fidelity, value) to tell; None while there is nothing to tell."""
     if not trial.state.is_final:
         return None
     if trial.state is TrialState.COMPLETED and trial.value is not None:
-        return StudyState.COMPLETE, trial.value, {}
+        return StudyState.COMPLETE, trial.value, None
     if trial.state is TrialState.PRUNED:
-        return StudyState.PRUNED, None, trial.values
+        return StudyState.PRUNED, None, _newest(trial)
     if trial.told is not None:
-        return StudyState.PRUNED, None, {0.0: trial.told}
+        return StudyState.PRUNED, None, (0.0, trial.told)
     out_of_memory = bool(trial.attempts) and trial.attempt.outcome is Outcome.OUT_OF_MEMORY
     if trial.is_untold or trial.state is TrialState.DIVERGED or out_of_memory:
         return None
-    return StudyState.FAIL, None, {}
+    return StudyState.FAIL, None, None
+
+
+def _newest(trial: Trial) -> tuple[float, float] | None:
+    """Return the highest fidelity with a finite value, and that value; None without any."""
+    if not trial.values:
+        return None
+    fidelity = trial.fidelity if trial.fidelity in trial.values else max(trial.values)
+    return fidelity, trial.values[fidelity]
 
 
 def _create_study(storage: _Storage, goal: Literal["maximize", "minimize"]) -> optuna.Study:

@@ -102,7 +102,7 @@ def test_the_study_is_told_what_is_documented():
         StudyState.RUNNING, StudyState.RUNNING, StudyState.RUNNING, StudyState.RUNNING,
     ]  # fmt: skip
     assert [told.value for told in seen] == [0.2, 0.2, -9.5, -9.5, None, None, None, None, None]
-    assert seen[1].intermediate_values == {1_000_000: 0.1, 1_500_000: 0.3, 3_000_000: 0.2}
+    assert seen[1].intermediate_values == {3_000_000: 0.2}
     assert seen[2].intermediate_values == seen[3].intermediate_values == {0: -9.5}
     assert [told.intermediate_values for told in seen if told.number not in {1, 2, 3}] == [{}] * 6
     assert history.learned == 4
