@@ -2,12 +2,14 @@
 
 Fixed columns have fixed names. A hyperparameter's column bears the hyperparameter's name, the objective's the metric's;
 a hyperparameter or a metric whose name is taken (case aside, since SQL does not tell `Loss` from `loss`) is written as
-`config.<name>` or `metric.<name>`.
+`config.<name>` or `metric.<name>`, as often as it takes: two names never share a column. Nor do two choices share a
+cell: where text would read alike (1 and "1"), every cell of the column is JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -117,11 +119,10 @@ class TrialColumns:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         metric, fixed = plan.spec.objective.metric, {*TRIAL_HEAD, *TRIAL_TAIL}
-        objective = free_name("metric", metric, fixed)
-        highest = free_name("metric", f"best_{metric}", {*fixed, objective})
-        taken = {*fixed, objective, highest}
-        self._types = {name: value_type(domain) for name, domain in plan.space.items()}
-        columns = {free_name("config", name, taken): arrow for name, arrow in self._types.items()}
+        names = FreeNames(fixed)
+        objective, highest = names.take("metric", metric), names.take("metric", f"best_{metric}")
+        self._cells = {name: Cells.of(domain) for name, domain in plan.space.items()}
+        columns = {names.take("config", name): cells.arrow for name, cells in self._cells.items()}
         measured = {objective: pa.float64(), highest: pa.float64()}
         self.schema = pa.schema({**TRIAL_HEAD, **measured, **columns, **TRIAL_TAIL})
         """Names and types, in the order of `row`."""
@@ -131,7 +132,7 @@ class TrialColumns:
     ) -> tuple[object, ...]:
         """Return a trial's values in the order of the schema."""
         last = trial.attempts[-1] if trial.attempts else None
-        config = (_cast(trial.config.get(name), arrow) for name, arrow in self._types.items())
+        config = (cells.cell(trial.config.get(name)) for name, cells in self._cells.items())
         return (
             self._plan.sweep_id,
             trial.number,
@@ -177,9 +178,19 @@ def _ended(last: Attempt | None) -> tuple[str | None, ...]:
     return last.node, last.gpu_ids, last.outcome.value if last.outcome else None, last.cause, last.error
 
 
-def free_name(prefix: str, name: str, taken: Collection[str]) -> str:
-    """Return `name`, or `<prefix>.<name>` where a column has that name already, case aside."""
-    return f"{prefix}.{name}" if name.casefold() in {other.casefold() for other in taken} else name
+class FreeNames:
+    """Gives names to the columns of one table, none twice, case aside."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        """Begin with the columns that are `taken`."""
+        self._taken = {name.casefold() for name in taken}
+
+    def take(self, prefix: str, name: str) -> str:
+        """Return `name`, with `<prefix>.` before it as often as a column has that name already."""
+        while name.casefold() in self._taken:
+            name = f"{prefix}.{name}"
+        self._taken.add(name.casefold())
+        return name
 
 
 def moment(t: float) -> int:
@@ -187,32 +198,52 @@ def moment(t: float) -> int:
     return round(t * 1e6)
 
 
-def value_type(domain: Hyperparameter) -> pa.DataType:
-    """Return a hyperparameter's column type: float64, int64, bool or string.
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """How a hyperparameter's values are written in its column: what Python keeps apart stays apart."""
 
-    Choices of mixed types and whole numbers beyond 64 bits become strings.
-    """
-    if isinstance(domain, Float):
-        return pa.float64()
-    if isinstance(domain, Int):
-        return _common_type([domain.low, domain.high])
-    return _common_type(domain.choices if isinstance(domain, Choice) else [domain.value])
+    arrow: pa.DataType
+    """float64, int64, bool or string. Choices of mixed types and numbers that the first two cannot hold are strings."""
+    as_json: bool = False
+    """Whether every string is JSON, because two values would read alike without."""
+
+    @classmethod
+    def of(cls, domain: Hyperparameter) -> Cells:
+        """Return how a domain's values are written."""
+        if isinstance(domain, Float):
+            return cls(pa.float64())
+        if isinstance(domain, Int):
+            return cls(_common_type([domain.low, domain.high]))
+        values = domain.choices if isinstance(domain, Choice) else (domain.value,)
+        arrow = _common_type(values)
+        return cls(arrow, arrow == pa.string() and len({_text(value) for value in values}) < len(values))
+
+    def cell(self, value: Scalar | None) -> Scalar | None:
+        """Return a value as the column holds it; None where the hyperparameter is not active."""
+        if value is None:
+            return None
+        if self.arrow == pa.float64():
+            return float(value)
+        if self.arrow == pa.string():
+            return json.dumps(value, ensure_ascii=False) if self.as_json else _text(value)
+        return value
 
 
-def _common_type(values: Iterable[Scalar]) -> pa.DataType:
+def _common_type(values: Sequence[Scalar]) -> pa.DataType:
     kinds = {type(value) for value in values}
     if kinds == {bool}:
         return pa.bool_()
     if kinds == {int} and all(abs(int(value)) < 2**63 for value in values):
         return pa.int64()
-    return pa.float64() if kinds in ({float}, {float, int}) else pa.string()
+    is_real = kinds in ({float}, {float, int}) and all(_fits_a_float(value) for value in values)
+    return pa.float64() if is_real else pa.string()
 
 
-def _cast(value: Scalar | None, arrow: pa.DataType) -> Scalar | None:
-    if value is None:
-        return None
-    if arrow == pa.float64():
-        return float(value)
-    if arrow == pa.string() and not isinstance(value, str):
-        return str(value).lower() if isinstance(value, bool) else repr(value)
-    return value
+def _fits_a_float(value: Scalar) -> bool:
+    return type(value) is float or (isinstance(value, int) and abs(value) <= 2**53)
+
+
+def _text(value: Scalar) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestrator.results.columns import REPORT_HEAD, DriverPeriod, free_name, moment
+from orchestrator.results.columns import REPORT_HEAD, DriverPeriod, FreeNames, moment
 from orchestrator.results.parquet_file import column_names, read_table, replace_table
 from orchestrator.results.row_parts import empty_parts, part_name
 from orchestrator.sweep import event as ev
@@ -40,6 +40,7 @@ class ReportParts:
         self._rows_per_part = rows_per_part
         self._metrics = self._metrics_on_disk()
         self._metrics_written = 0
+        self._names = FreeNames(REPORT_HEAD)
         self._column_of: dict[str, str] = {}
         self._reported: dict[tuple[int, int], set[float]] = {}
         self._index = 0
@@ -95,7 +96,7 @@ class ReportParts:
         return pa.schema({**REPORT_HEAD, **dict.fromkeys(self._metrics, pa.float64())})
 
     def _new_column(self, metric: str) -> str:
-        column = self._column_of[metric] = free_name("metric", metric, REPORT_HEAD)
+        column = self._column_of[metric] = self._names.take("metric", metric)
         self._metrics.setdefault(column)
         return column
 
@@ -120,7 +121,8 @@ class ReportParts:
             "code_changed": session.code_changed,
         }
         for name, value in report.metrics.items():
-            row[self._column_of.get(name) or self._new_column(name)] = float(value)
+            column = self._column_of.get(name)
+            row[self._new_column(name) if column is None else column] = float(value)
         return row
 
     def _append(self, row: _Row) -> None:
