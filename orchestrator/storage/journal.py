@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from orchestrator.errors import JournalDamagedError
+from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.marks import FOLDER, REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.sweep import event as ev
@@ -48,8 +48,14 @@ class JournalWriter:
         return DurableMark(self._bytes, f"{self._crc:08x}")
 
     def append(self, event: ev.Event) -> None:
-        """Take a record into the next frame."""
-        self._pending.append(_encoder.encode(event))
+        """Take a record into the next frame. Raises StorageError for one that could not be read back."""
+        try:
+            self._pending.append(_encoder.encode(event))
+        except (UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{self.name}: a record of {type(event).__name__} holds what the log cannot ({error}); it was not "
+                "written, and the sweep can be resumed"
+            ) from None
 
     def commit(self) -> None:
         """Write the waiting records as one frame and sync it.

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import ray
 
+from orchestrator.sweep.recordable import cleaned
+
 ERROR, OUT_OF_MEMORY, LOST = "error", "out_of_memory", "lost"
 """The outcomes that a worker tells, spelled as in `orchestrator.sweep.trial.Outcome`, which workers need not import."""
 
@@ -34,6 +36,7 @@ class AttemptFailed(Exception):  # noqa: N818 - it names an outcome
     """An attempt ended badly; holds words only, so that every process can unpickle it."""
 
     def __init__(self, outcome: str, text: str) -> None:
+        text = cleaned(text)
         super().__init__(outcome, text)
         self.outcome = outcome
         self.text = text
@@ -86,5 +89,5 @@ def _relative(filename: str, folder: Path | None) -> str:
 
 
 def cut(text: str) -> str:
-    """Shorten a long text in its middle."""
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT // 2]}\n...\n{text[-MAX_TEXT // 2 :]}"
+    """Shorten a long text in its middle, odd characters as escapes."""
+    return cleaned(text, MAX_TEXT)

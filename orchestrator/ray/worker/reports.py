@@ -6,17 +6,20 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from orchestrator.sweep import recordable
+
 SHOWN_KEYS = 12
+DEEPEST = 20
+"""How deep the mappings of a report may lie in one another."""
 CHECKPOINT = "checkpoint"
 """The key by which a program's report names its checkpoint."""
 
 
 class ReportError(Exception):
-    """A report lacks what the sweep file says it holds."""
+    """A report lacks what the sweep file says it holds, or holds what no log can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class WorkerReport:
     fidelity: float
     """How far the training is, by the user's own key."""
     metrics: Mapping[str, float]
-    """Every number in it, finite or not; nested names are joined by `/`, anything that is no number is left out."""
+    """Every number in it, finite or not; nested names are joined by `/`, anything that is no number is left out.
+
+    A number is what `orchestrator.sweep.recordable.as_number` says; one beyond a float's range is infinite."""
     checkpoint: str | None = None
     """Where the checkpoint of this very report lies; None without one."""
 
@@ -38,9 +43,15 @@ def read_report(
 
     `each` is what messages call a report.
 
-    Raises ReportError, saying which key is missing, what was reported and what to change.
+    Raises ReportError, saying which key is missing or cannot be held, what was reported and what to change.
     """
-    metrics = dict(_numbers(reported, ""))
+    metrics: dict[str, float] = {}
+    for name, value in _numbers(reported, "", 0):
+        if name in metrics and not _same(metrics[name], value):
+            raise ReportError(f"a report holds two metrics of one name, {recordable.shown(name)}; rename one of them")
+        metrics[name] = value
+    if (problem := recordable.report_problem(metrics)) is not None:
+        raise ReportError(problem)
     for key, field in ((objective, "objective.metric"), (fidelity, "fidelity.metric")):
         if key not in metrics:
             raise ReportError(_missing(reported, key, field, each))
@@ -77,7 +88,7 @@ def read_line(line: bytes, number: int, objective: str, fidelity: str) -> tuple[
     where = f"line {number} of STEPLADDER_REPORTS"
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         shown = line.decode(errors="replace").strip()[:80]
@@ -93,19 +104,25 @@ def read_line(line: bytes, number: int, objective: str, fidelity: str) -> tuple[
         raise ReportError(f"{where}: {error}") from None
 
 
-def _numbers(reported: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+def _numbers(reported: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, float]]:
+    if depth > DEEPEST:
+        raise ReportError(f"a report holds mappings more than {DEEPEST} deep in one another; report fewer levels")
     for key, value in reported.items():
         if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{key}/")
-        elif isinstance(value, Real):
-            yield f"{prefix}{key}", float(value)
+            yield from _numbers(value, f"{prefix}{key}/", depth + 1)
+        elif (number := recordable.as_number(value)) is not None:
+            yield f"{prefix}{key}", number
+
+
+def _same(value: float, other: float) -> bool:
+    return value == other or (math.isnan(value) and math.isnan(other))
 
 
 def _missing(reported: Mapping[str, Any], key: str, field: str, each: str) -> str:
     if key in reported:
         kind = type(reported[key]).__name__
         return f"{key!r} is reported as a {kind}, not as a number; report float(...) or .item() of it"
-    keys = [str(name) for name in reported]
+    keys = [recordable.cleaned(str(name), 60) for name in reported]
     shown = ", ".join(keys[:SHOWN_KEYS]) + (", ..." if len(keys) > SHOWN_KEYS else "")
     return (
         f"a report without {key!r}: it held {shown or 'nothing'}. The sweep file says `{field}: {key}`; "
