@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator import exitcodes
+from orchestrator.control.caps import is_used_up
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
 from orchestrator.results.background import BackgroundFollower
@@ -49,12 +50,12 @@ class Ending:
     def exit_code(self) -> int:
         """See `orchestrator.exitcodes`; FAILED where every trial failed."""
         ended = exitcodes.FAILED if self.state.all_failed else exitcodes.DONE
-        return exitcodes.OF_LEAVING.get(self.reason, ended)
+        return exitcodes.OF_LEAVING[self.reason] if self.is_resumable else ended
 
     @property
     def is_resumable(self) -> bool:
-        """Say whether the driver left with work to do."""
-        return self.reason in exitcodes.OF_LEAVING
+        """Say whether the driver left with work to do: not where a cap that all drivers share is used up."""
+        return self.reason in exitcodes.OF_LEAVING and not is_used_up(self.state, self.reason)
 
 
 def run_session(session: Session, code: Path | Callable[[Config], object], options: HostOptions) -> Ending:
@@ -75,8 +76,8 @@ def drive(
 ) -> Ending:
     """Run the session's sweep until nothing is left to do or something stops it; the session is closed afterwards.
 
-    `on_step(state, t)` is called several times a second. Raises what the host raises (ClusterError, StorageError,
-    LeaseLostError, a bug of ours); the lease is then released and the sweep can be resumed.
+    `on_step(state, now)` is called several times a second, `now` by the monotonic clock. Raises what the host raises
+    (ClusterError, StorageError, LeaseLostError, a bug of ours); the lease is then released and the sweep can go on.
     """
     from orchestrator.ray.host.host import run_on_ray  # importing ray takes seconds
 
@@ -85,7 +86,7 @@ def drive(
     def step() -> None:
         session.on_step()
         retention.remove(session.controller.take_removable())
-        on_step(session.state, time.time())
+        on_step(session.state, time.monotonic())
 
     try:
         with _leaving_in_order() as left:

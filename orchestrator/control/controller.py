@@ -13,31 +13,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 from orchestrator.control import brake
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
+from orchestrator.control.border import Border
 from orchestrator.control.caps import reached_cap
 from orchestrator.control.carry import stage_entries
 from orchestrator.control.fold import SweepState
+from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S
 from orchestrator.control.retries import ruling
 from orchestrator.control.starting import proposed, start_of
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.recordable import cleaned
 from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState
 
 COMMIT_S = 0.5
-
-
-class Journal(Protocol):
-    """Where the controller writes: see `orchestrator.storage.journal.JournalWriter`."""
-
-    def append(self, event: ev.Event) -> None:
-        """Take a record into the next frame."""
-
-    def commit(self) -> None:
-        """Make every record so far durable."""
 
 
 class Controller:
@@ -46,7 +38,7 @@ class Controller:
     def __init__(
         self,
         state: SweepState,
-        journal: Journal,
+        journal: RecordWriter,
         clock: Callable[[], float],
         check_lease: Callable[[], None] = lambda: None,
         *,
@@ -56,10 +48,11 @@ class Controller:
     ) -> None:
         """Go on from `state`.
 
-        `clock` says seconds since the epoch; `monotonic` seconds that nobody sets back, which every record keeps beside
-        them (without one, none does). `check_lease` raises LeaseLostError once another driver has the sweep, and is
-        called at each commit. `find_checkpoint` returns where a recorded checkpoint lies now, None where it is gone.
-        `check_storage` raises StorageError where nothing can be written now.
+        `clock` says seconds since the epoch, and dates; `monotonic` seconds that nobody sets back, which every record
+        keeps, and by which all that takes time is measured (without one, `clock` measures, as in logs of format 1).
+        `check_lease` raises LeaseLostError once another driver has the sweep, and is called at each commit.
+        `find_checkpoint` returns where a recorded checkpoint lies now, None where it is gone. `check_storage` raises
+        StorageError where nothing can be written now.
         """
         self.state = state
         self.stop_requested: str | None = None
@@ -75,10 +68,15 @@ class Controller:
         self._superseded: list[str] = []
         self._removable: list[str] = []
         self._causes: dict[int, str] = {}
-        self._dirty_since: float | None = None
-        self._last_heartbeat = clock()
-        self._session_t = clock()
+        self._border = Border(state.plan.spec.objective.metric)
+        self._dirty_since_s: float | None = None
+        self._last_heartbeat_s = self._since_s = self.clock_s()
         self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))
+
+    def clock_s(self) -> float:
+        """Return the present by the clock that measures (`Event.clock_s`)."""
+        m = self._monotonic()
+        return self._clock() if m is None else m
 
     def next_step(self) -> Step:
         """Say what to do with a free place."""
@@ -101,30 +99,33 @@ class Controller:
         `reserved_t` is when the cluster had set its resources aside, seconds since the epoch, where the host knows.
         """
         if self._is_current(trial, attempt):
+            node = None if node is None else cleaned(node)
             placed = (self._clock(), trial, attempt, node, gpu_ids, reserved_t)
             self._write(ev.AttemptPlaced(*placed, m=self._monotonic()))
 
     def on_report(self, report: Report) -> Verdict:
-        """Judge a report. A report of an attempt that is over, or of one that was told to stop, is answered STOP."""
+        """Judge a report. One of an attempt that is over or was told to stop, or that no log holds, is told STOP."""
         if not self._is_current(report.trial, report.attempt):
             return Verdict.STOP
         trial = self.state.trials[report.trial]
         if trial.state is not TrialState.RUNNING:
             return Verdict.STOP
+        if not self._border.admits(report):
+            return Verdict.STOP
         if report.fidelity <= trial.attempt.fidelity:
             return Verdict.CONTINUE  # said twice; (trial, attempt, fidelity) is a key
-        now, metrics = self._clock(), ev.spelled(report.metrics)
-        said = (now, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
-        event = ev.Reported(*said, m=self._monotonic())
+        t, m, metrics = self._clock(), self._monotonic(), ev.spelled(report.metrics)
+        said = (t, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
+        event = ev.Reported(*said, m=m)
         if report.checkpoint and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
             self._superseded.append(trial.checkpoint)
         judgement = self.state.take_report(event)
-        stop = self._stop_reason(report, judgement is not None and judgement.weak, now)
+        stop = self._stop_reason(report, judgement is not None and judgement.weak, event.clock_s)
         if stop is not None or judgement is not None:
-            event = ev.Reported(*said, stop, judgement, m=event.m)
+            event = ev.Reported(*said, stop, judgement, m=m)
             self.state.take_verdict(event)
         self._brake.on_report(report.trial, report.metrics[self.state.plan.spec.objective.metric])
-        self._append(event, now)
+        self._append(event)
         if stop is None:
             return Verdict.CONTINUE
         self.commit()
@@ -134,11 +135,12 @@ class Controller:
         """Take note that an attempt is over. Telling it twice changes nothing.
 
         An error is the training's own only while the storage stands: one that takes no more writes fails the
-        checkpoints of all trials, and raises StorageError here.
+        checkpoints of all trials, and raises StorageError here. An attempt of which a report was refused ended by that.
         """
         if self._is_current(trial, attempt):
             if outcome is Outcome.ERROR:
                 self._check_storage()
+            outcome, error = self._border.ending(trial, attempt, outcome, error)
             cause, state = self._cause(trial, outcome), self.state
             judges = state.begun_format > 1  # an older writer took every death for a machine's
             ruled = ruling(state.trials[trial], outcome, error, state.plan.spec.retry, judges_deaths=judges)
@@ -150,12 +152,12 @@ class Controller:
 
     def tick(self) -> None:
         """Do what is due: commit the waiting reports, write a heartbeat. Call it a few times a second."""
-        now = self._clock()
-        if now - self._last_heartbeat >= HEARTBEAT_S:
-            self._last_heartbeat = now
+        now_s = self.clock_s()
+        if now_s - self._last_heartbeat_s >= HEARTBEAT_S:
+            self._last_heartbeat_s = now_s
             running = [(trial.number, trial.attempt.number) for trial in self._placed()]
-            self._write(ev.Heartbeat(now, running, m=self._monotonic()))
-        if self._dirty_since is not None and now - self._dirty_since >= COMMIT_S:
+            self._write(ev.Heartbeat(self._clock(), running, m=self._monotonic()))
+        if self._dirty_since_s is not None and now_s - self._dirty_since_s >= COMMIT_S:
             self.commit()
 
     def commit(self) -> None:
@@ -163,7 +165,7 @@ class Controller:
         self._check_lease()
         self._journal.commit()
         self._check_lease()  # again: whoever takes over from now on reads, and seals, what was just written
-        self._dirty_since = None
+        self._dirty_since_s = None
         self._removable += self._superseded
         self._superseded.clear()
 
@@ -234,7 +236,7 @@ class Controller:
         self.commit()
         return start_of(self.state, trial, ResumeTrial, found)
 
-    def _stop_reason(self, report: Report, weak: bool, now: float) -> StopReason | None:
+    def _stop_reason(self, report: Report, weak: bool, now_s: float) -> StopReason | None:
         spec = self.state.plan.spec
         if not math.isfinite(report.metrics[spec.objective.metric]):
             return StopReason.NOT_FINITE
@@ -245,7 +247,7 @@ class Controller:
         most = self.state.trials[report.trial].max_fidelity
         if most is not None and report.fidelity >= most:
             return StopReason.SHORT
-        closed = self._closed(now)
+        closed = self._closed(now_s)
         if closed is None:
             return None
         self._causes[report.trial] = closed
@@ -274,8 +276,8 @@ class Controller:
         more = len(self.state.trials) < self.state.plan.spec.budget.trials and not self._exhausted
         return bool(self.state.waiting) or more
 
-    def _cap(self, now: float | None = None) -> str | None:
-        return reached_cap(self.state, self._clock() if now is None else now, self._session_t)
+    def _cap(self, now_s: float | None = None) -> str | None:
+        return reached_cap(self.state, self.clock_s() if now_s is None else now_s, self._since_s)
 
     def _is_current(self, trial: int, attempt: int) -> bool:
         known = self.state.trials[trial]
@@ -287,9 +289,9 @@ class Controller:
     def _write(self, event: ev.Event) -> None:
         self.state.apply(event)
         self._brake.on_open(len(self.state.open))
-        self._append(event, event.t)
+        self._append(event)
 
-    def _append(self, event: ev.Event, now: float) -> None:
+    def _append(self, event: ev.Event) -> None:
         self._journal.append(event)
-        if self._dirty_since is None:
-            self._dirty_since = now
+        if self._dirty_since_s is None:
+            self._dirty_since_s = event.clock_s

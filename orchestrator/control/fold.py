@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
 
 from orchestrator.control.late_scheduler import LateScheduler
-from orchestrator.control.spend import Spend
+from orchestrator.control.spend import Spend, charged_s
 from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
@@ -62,6 +61,11 @@ class SweepState:
         """When the sweep was planned."""
         self.last_t = first.t
         """When the newest record was written."""
+        self.last_m = first.m
+        """The same by its writer's monotonic clock; None in format 1."""
+        self.past_drivers_s = 0.0
+        """How long the drivers before the present one worked, each by its own clock, from first to newest record."""
+        self._driver_since_s = first.clock_s
         self.stopped: str | None = None
         """Why the last driver left in order; None while one works, or after a crash."""
         self.stopped_note: str | None = None
@@ -70,13 +74,17 @@ class SweepState:
         self._late = LateScheduler(self.plan)
 
     @property
+    def last_clock_s(self) -> float:
+        """When the newest record was written, by the clock that measures (`Event.clock_s`)."""
+        return self.last_t if self.last_m is None else self.last_m
+
+    @property
     def scheduler(self) -> Scheduler:
         """What holds the rungs. Raises SpecError where it is the user's own and is not there."""
         return self._late.scheduler
 
     def apply(self, event: ev.Event) -> None:
         """Take one record in."""
-        self.last_t = event.t
         match event:  # the frequent ones first
             case ev.Reported():
                 self._reported(event)
@@ -106,6 +114,7 @@ class SweepState:
                 raise ValueError("the log begins twice")
             case _:
                 assert_never(event)
+        self.last_t, self.last_m = event.t, event.m
 
     def take_report(self, report: ev.Reported) -> Judgement | None:
         """Take the first half of a report in: values and rungs. Returns what the scheduler finds; None beside rungs."""
@@ -115,10 +124,10 @@ class SweepState:
 
     def _take_values(self, report: ev.Reported) -> float | None:
         """Take a report's values in; returns the objective's, None where it is not finite."""
-        self.last_t = report.t
+        self.last_t, self.last_m = report.t, report.m
         trial, attempt = self.trials[report.trial], self.trials[report.trial].attempts[report.attempt]
         trial.report_count += 1
-        attempt.seen_t = report.t
+        attempt.seen_t, attempt.seen_s = report.t, report.clock_s
         begun = attempt.fidelity or (attempt.resumed_from if report.fidelity > attempt.resumed_from else 0.0)
         self.spend.fidelity += max(0.0, report.fidelity - begun)
         attempt.fidelity = max(attempt.fidelity, report.fidelity)
@@ -140,12 +149,9 @@ class SweepState:
             trial.state = AFTER_STOP[report.stop]
             self._telling.take_state(trial)
 
-    def spend_at(self, now: float) -> Spend:
-        """Return the spend with the open attempts paid until `now` (seconds since the epoch)."""
-        open_s = sum(now - trial.attempt.placed_t for trial in self.open.values() if trial.attempt.placed_t is not None)
-        total = replace(self.spend)
-        total.charge(max(0.0, open_s), self.plan.spec.resources)
-        return total
+    def spend_at(self, now_s: float) -> Spend:
+        """Return the spend with the open attempts paid until `now_s`, by the clock that measures (`Event.clock_s`)."""
+        return self.spend.with_open((trial.attempt for trial in self.open.values()), now_s, self.plan.spec.resources)
 
     def counts(self) -> dict[TrialState, int]:
         """Count the trials by state, every state present."""
@@ -175,14 +181,10 @@ class SweepState:
         """Say whether no trial leads although some have ended."""
         return any(trial.state.is_final for trial in self.trials) and self.leader() is None
 
-    def seconds_per_fidelity(self) -> float | None:
-        """Return the mean seconds of one unit of fidelity over the closed attempts; None before any."""
-        closed = [a for t in self.trials for a in t.attempts if a.ended_t is not None]
-        trained = sum(max(0.0, attempt.fidelity - attempt.resumed_from) for attempt in closed)
-        return sum(attempt.charged_s for attempt in closed) / trained if trained > 0 else None
-
     def _session(self, event: ev.DriverStarted) -> None:
         _refuse_newer(event.format)
+        self.past_drivers_s += max(0.0, self.last_clock_s - self._driver_since_s)  # what lies between is nobody's
+        self._driver_since_s = event.clock_s
         self.format = max(self.format, event.format)
         self.sessions.append(event)
         self.stopped = self.stopped_note = None
@@ -219,8 +221,9 @@ class SweepState:
     def _placed(self, event: ev.AttemptPlaced) -> None:
         attempt = self.trials[event.trial].attempts[event.attempt]
         attempt.reserved_t = attempt.reserved_t or event.reserved_t
-        attempt.placed_t = attempt.placed_t or event.t
-        attempt.seen_t = event.t
+        if attempt.placed_t is None:
+            attempt.placed_t, attempt.placed_s = event.t, event.clock_s
+        attempt.seen_t, attempt.seen_s = event.t, event.clock_s
         attempt.node, attempt.gpu_ids = event.node or attempt.node, event.gpu_ids or attempt.gpu_ids
 
     def _reported(self, event: ev.Reported) -> None:
@@ -234,9 +237,8 @@ class SweepState:
         attempt = trial.attempts[event.attempt]
         attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
         attempt.cause = event.cause
-        if attempt.placed_t is not None:
-            attempt.charged_s = max(0.0, (event.charged_until or event.t) - attempt.placed_t)
-            self.spend.charge(attempt.charged_s, self.plan.spec.resources)
+        attempt.charged_s = charged_s(attempt, event)
+        self.spend.charge(attempt.charged_s, self.plan.spec.resources)
         self.open.pop(event.trial, None)
         if trial.state is TrialState.RUNNING:
             self._end(trial, attempt, event)
@@ -268,7 +270,8 @@ class SweepState:
 
     def _heartbeat(self, event: ev.Heartbeat) -> None:
         for trial, attempt in event.running:
-            self.trials[trial].attempts[attempt].seen_t = event.t
+            seen = self.trials[trial].attempts[attempt]
+            seen.seen_t, seen.seen_s = event.t, event.clock_s
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:

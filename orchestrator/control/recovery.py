@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from orchestrator.control.fold import SweepState
 from orchestrator.sweep.event import AttemptEnded, TrialReopened
-from orchestrator.sweep.trial import Outcome, TrialState
+from orchestrator.sweep.trial import Attempt, Outcome, TrialState
 
 HEARTBEAT_S = 30.0
-"""Seconds between two records of what is running; also what a crash is charged beyond the last sign of life."""
+"""Seconds between two records of what is running: a crash hides no more than that from the newest record on."""
 
 DRIVER_DIED = "driver_died"
 """The cause of such an end (`AttemptEnded.cause`)."""
@@ -18,17 +18,27 @@ def ended_by_crash(state: SweepState, t: float, m: float | None = None) -> list[
 
     `m` is the same moment by the writing driver's monotonic clock.
 
-    The attempts count as interrupted, not as lost. They are charged to their last sign of life plus one heartbeat.
+    The attempts count as interrupted, not as lost. They are charged to the newest record of the driver that died, by
+    its own clock: nothing between two drivers is charged. A driver that did not measure is charged as it charged
+    itself, to an attempt's last sign of life plus one heartbeat, by the wall clock.
     """
     ends = []
     for trial in state.open.values():
-        seen = trial.attempt.seen_t
-        until = min(t, seen + HEARTBEAT_S) if seen is not None else None
+        until, charged_s = _charged(state, trial.attempt, t)
         ended = (t, trial.number, trial.attempt.number, Outcome.INTERRUPTED, "the driver died", until)
-        ends.append(AttemptEnded(*ended, cause=DRIVER_DIED, m=m))
+        ends.append(AttemptEnded(*ended, cause=DRIVER_DIED, charged_s=charged_s, m=m))
     return ends
 
 
 def reopened(state: SweepState, t: float, m: float | None = None) -> list[TrialReopened]:
     """Return the records that open every failed trial again, written at `t` seconds since the epoch, `m` as above."""
     return [TrialReopened(t, trial.number, m=m) for trial in state.trials if trial.state is TrialState.FAILED]
+
+
+def _charged(state: SweepState, attempt: Attempt, t: float) -> tuple[float | None, float | None]:
+    """Return until when an attempt is charged, and how many seconds where that was measured."""
+    if attempt.seen_t is None or attempt.placed_s is None:
+        return None, None
+    if state.last_m is None:
+        return min(t, attempt.seen_t + HEARTBEAT_S), None
+    return state.last_t, max(0.0, state.last_m - attempt.placed_s)

@@ -1,10 +1,13 @@
-"""What a sweep has cost so far."""
+"""What a sweep has cost so far, by the clocks of its drivers: a wall clock that is set changes nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from orchestrator.sweep.event import AttemptEnded
 from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.trial import Attempt
 
 
 @dataclass(slots=True)
@@ -25,3 +28,27 @@ class Spend:
         self.worker_s += seconds
         self.gpu_hours += seconds / 3600 * resources.gpus
         self.cpu_hours += seconds / 3600 * resources.cpus
+
+    def with_open(self, attempts: Iterable[Attempt], now_s: float, resources: Resources) -> Spend:
+        """Return the spend with open attempts paid until `now_s`, by the clock that measures (`Event.clock_s`)."""
+        total = replace(self)
+        total.charge(sum(max(0.0, now_s - a.placed_s) for a in attempts if a.placed_s is not None), resources)
+        return total
+
+
+def charged_s(attempt: Attempt, end: AttemptEnded) -> float:
+    """Return what an attempt that has ended is charged, in seconds: nothing where no worker had taken it."""
+    if attempt.placed_t is None or attempt.placed_s is None:
+        return 0.0
+    if end.charged_s is not None:
+        return end.charged_s
+    if end.charged_until is not None:
+        return max(0.0, end.charged_until - attempt.placed_t)
+    return max(0.0, end.clock_s - attempt.placed_s)
+
+
+def seconds_per_fidelity(attempts: Iterable[Attempt]) -> float | None:
+    """Return the mean seconds of one unit of fidelity over the attempts that have ended; None before any."""
+    closed = [attempt for attempt in attempts if attempt.ended_t is not None]
+    trained = sum(max(0.0, attempt.fidelity - attempt.resumed_from) for attempt in closed)
+    return sum(attempt.charged_s for attempt in closed) / trained if trained > 0 else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.control.session import read_sweep, sweep_exists
+from orchestrator.control.spend import seconds_per_fidelity
 from orchestrator.errors import StepladderError, UsageError
 from orchestrator.planning.compile import compile_plan
 from orchestrator.project.places import Target, folder_of
@@ -49,7 +50,8 @@ def sweep_folder(plan: Plan, beside: Path) -> Location:
 
 def measured_seconds(folder: Location) -> float | None:
     """Return what a unit of fidelity took in the sweep of `folder`, in seconds; None without a sweep or a report."""
-    return read_sweep(folder).seconds_per_fidelity() if sweep_exists(folder) else None
+    trials = read_sweep(folder).trials if sweep_exists(folder) else []
+    return seconds_per_fidelity(attempt for trial in trials for attempt in trial.attempts)
 
 
 def plan_to_resume(target: Target, trials: str | None = None) -> tuple[Plan, Path]:

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.control.recovery import HEARTBEAT_S
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import gain, leader, numbers_of
 from orchestrator.sweep.trial import Trial, TrialState
@@ -133,8 +134,11 @@ class Summary:
 
 
 def summarise(state: SweepState, now: float) -> Summary:
-    """Sum a sweep up at `now`, seconds since the epoch: what open attempts are paid until."""
-    spec, spend = state.plan.spec, state.spend_at(now)
+    """Sum a sweep up at `now`, seconds since the epoch.
+
+    Open attempts are paid until the driver's newest record, and what passed since then where it lives.
+    """
+    spec, spend = state.plan.spec, state.spend_at(_clock_s(state, now))
     return Summary(
         sweep_id=state.plan.sweep_id,
         metric=spec.objective.metric,
@@ -148,6 +152,16 @@ def summarise(state: SweepState, now: float) -> Summary:
         note=note(state),
         spend=SpendSummary(spend.gpu_hours, spend.cpu_hours, spend.worker_s, spend.fidelity),
     )
+
+
+def _clock_s(state: SweepState, now: float) -> float:
+    """Return `now` by the clock that the driver measures by, which a reader does not have.
+
+    A driver that lives writes a record in every `HEARTBEAT_S`: more has not passed, whatever a wall clock says.
+    """
+    if state.last_m is None:
+        return now
+    return state.last_m + min(HEARTBEAT_S, max(0.0, now - state.last_t))
 
 
 def mark(trial: Trial | None) -> Mark | None:

@@ -141,7 +141,7 @@ class _Content:
     def _paid(self, trial: Trial) -> Paid:
         worker_s = sum(attempt.charged_s for attempt in trial.attempts)
         gpu_s = self._gpu_s[trial.number]
-        if trial.is_open and trial.attempt.placed_t is not None and trial.attempt.seen_t is not None:
-            open_s = max(0.0, trial.attempt.seen_t - trial.attempt.placed_t)
+        if trial.is_open and trial.attempt.placed_s is not None and trial.attempt.seen_s is not None:
+            open_s = max(0.0, trial.attempt.seen_s - trial.attempt.placed_s)
             worker_s, gpu_s = worker_s + open_s, gpu_s + open_s * self._state.plan.spec.resources.gpus
         return Paid(worker_s, gpu_s)

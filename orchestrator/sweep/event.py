@@ -58,6 +58,11 @@ class _Event(_Dated, frozen=True, kw_only=True):
     """Seconds by the writing driver's monotonic clock, which begins anywhere: it measures, between records of one
     driver. None in format 1."""
 
+    @property
+    def clock_s(self) -> float:
+        """Seconds that measure between records of one driver: `m`, and `t` in logs that lack it."""
+        return self.t if self.m is None else self.m
+
 
 class SweepPlanned(_Event, frozen=True, tag="planned"):
     """The first record: the whole plan, so that the log alone is enough."""
@@ -173,13 +178,16 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     outcome: Outcome
     error: str | None = None
     charged_until: float | None = None
-    """Where spend ends if not at `t`: a crash is charged to the last sign of life plus one heartbeat."""
+    """Where spend ends if not at `t`: the last sign of life of a driver that died. It dates; `charged_s` counts."""
     cause: str | None = None
     """Why it was ended from outside: a cap (gpu_hours, cpu_hours, wall), a request (stop, cancel), a signal (SIGINT,
     SIGTERM), `driver_died`, or what else the driver left for. None where it ended by itself, obeyed a judgement, or was
     lost; None in format 1."""
     repeats: bool | None = None
     """Whether the trial is offered again, where that does not follow from the outcome and `retry.lost` alone."""
+    charged_s: float | None = None
+    """Seconds that it is charged, where another driver wrote this than the one that had it: by the clock of that one,
+    up to the newest record it left. None: from placement to this record, or in format 1 to `charged_until`."""
 
 
 class Heartbeat(_Event, frozen=True, tag="heartbeat"):

@@ -136,7 +136,8 @@ class Budget(Record):
     cpu_hours: StrictFloat | None = Field(None, gt=0)
     """Cap on CPUs times hours, likewise. None: no cap."""
     wall: Duration | None = Field(None, gt=0)
-    """Seconds after which this `run` or `resume` stops with work left (exit code 75). None: no cap."""
+    """Cap on the seconds that the sweep's drivers work, all together; the time between them does not count. None: no
+    cap. Of sweeps begun in format 1 each driver has it anew, and leaves with exit code 75."""
 
 
 class Resources(Record):

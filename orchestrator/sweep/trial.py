@@ -111,7 +111,11 @@ class Attempt:
     placed_t: float | None = None
     """When a worker took it; None until then. Spend runs from here."""
     seen_t: float | None = None
-    """Last placement, report or heartbeat: what a crash is charged to."""
+    """Last placement, report or heartbeat; what a crash is charged to in format 1."""
+    placed_s: float | None = None
+    """As `placed_t`, by the clock that measures (`Event.clock_s`): what is charged begins here."""
+    seen_s: float | None = None
+    """As `seen_t`, by that clock."""
     ended_t: float | None = None
     """When it ended; None while it is open."""
     outcome: Outcome | None = None

@@ -62,7 +62,7 @@ class EventLines:
         return self._ended
 
     def lines(self, state: SweepState, now: float) -> list[str]:
-        """Return what is new at `now` (seconds since the epoch), oldest first."""
+        """Return what is new at `now` (seconds that nobody sets back), oldest first."""
         since = 0.0 if self._credited_t is None else max(0.0, now - self._credited_t)
         self._credit, self._credited_t = min(BURST, self._credit + since * LINES_PER_S), now
         lines = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter, time
+from time import monotonic, perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,11 @@ def pace(summary: Summary, ended_before: int, elapsed_s: float) -> Pace:
 class Progress:
     """A context manager around a driver's loop, which calls `on_step` as often as it likes.
 
-    `clock` returns seconds since the epoch, the same that `on_step` is given. On a terminal, what others write to
+    `clock` returns seconds that nobody sets back, the same that `on_step` is given. On a terminal, what others write to
     stdout or stderr meanwhile appears above the picture, on stderr: stdout is for answers.
     """
 
-    def __init__(self, plan: Plan, console: Console, clock: Callable[[], float] = time) -> None:
+    def __init__(self, plan: Plan, console: Console, clock: Callable[[], float] = monotonic) -> None:
         self._plan = plan
         self._console = console
         self._clock = clock
@@ -92,7 +92,7 @@ class Progress:
             self._live.stop()
 
     def on_step(self, state: SweepState, now: float) -> None:
-        """Take note of a step at `now`, seconds since the epoch."""
+        """Take note of a step at `now`, by the clock that was given: the one that the driver's records measure by."""
         if self._ended_before is None:
             self._ended_before = self._lines.begin(state)
         if self._live is None:
@@ -117,7 +117,7 @@ class Progress:
             )
 
     def _seen(self, state: SweepState, now: float) -> tuple[Summary, Pace]:
-        summary = summarise(state, now)
+        summary = summarise(state, state.last_t + max(0.0, now - state.last_clock_s))
         return summary, pace(summary, self._ended_before or 0, now - self._began_t)
 
 

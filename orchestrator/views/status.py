@@ -14,6 +14,7 @@ from rich.text import Text
 
 from orchestrator import wording
 from orchestrator.control.brake import REASON as BRAKED
+from orchestrator.control.caps import is_used_up
 from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
@@ -252,8 +253,8 @@ def _condition(state: SweepState, holder: str | None) -> tuple[Condition, str]:
             "interrupted",
             f"its driver {state.sessions[-1].holder} is gone without a word; nothing acknowledged is lost",
         )
-    if state.stopped in _ENDS:
-        return "finished", _ENDS[state.stopped]
+    if state.stopped in _ENDS or is_used_up(state, state.stopped):
+        return "finished", _why(state.stopped)
     if state.stopped_note is not None:
         return "stopped", f"{_why(state.stopped)}: {state.stopped_note}"
     return "stopped", f"{_why(state.stopped)}; it can go on"

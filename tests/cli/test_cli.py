@@ -120,12 +120,13 @@ def test_a_signal_saves_the_sweep_and_resume_ends_it(tmp_path: Path, sent: signa
     assert len(read_sweep(Location.parse(folder)).trials) == 6
 
 
-def test_a_cap_on_wall_time_stops_with_work_left_and_auto_starts(tmp_path: Path):
+def test_a_cap_on_wall_time_ends_the_sweep_and_auto_starts(tmp_path: Path):
     write(tmp_path, pause=0.3, sweep=SWEEP.replace("{trials: 6}", "{trials: 400, wall: 9s}"))
     stopped = stepladder("resume", "--auto", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
-    assert stopped.returncode == 75, stopped.stderr
-    assert "stopped (wall), everything is saved" in stopped.stderr
+    assert stopped.returncode == 0, stopped.stderr
+    assert "go on with" not in stopped.stderr, "the cap is that of all drivers together"
     state = read_sweep(Location.parse(tmp_path / "runs" / "small"))
+    assert state.stopped == "wall"
     assert len(state.trials) < 400
 
 

@@ -139,7 +139,7 @@ def test_a_judgement_is_replayed_as_it_was_and_never_made_anew():
 def test_what_a_cap_ends_names_the_cap(budget, resources, cause):
     desk = Desk(budget={"trials": 30, **budget}, resources=resources)
     desk.start(2)
-    desk.wall.now += 3600
+    desk.steady.now += 3600
     assert desk.report(0, 1) is Verdict.STOP
     assert desk.controller.overdue() == [(0, 0), (1, 0)]
     desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
@@ -180,7 +180,7 @@ def test_what_ends_by_itself_has_no_cause(outcome: Outcome):
     desk = Desk(budget={"trials": 30, "wall": "1h"})
     desk.start(2)
     desk.report(0, 1)
-    desk.wall.now += 3600
+    desk.steady.now += 3600
     desk.controller.overdue()
     desk.controller.on_attempt_end(0, 0, outcome)
     assert desk.causes() == [None]

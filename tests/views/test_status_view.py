@@ -56,7 +56,7 @@ def test_the_winner_is_golden(story):
         ("finished", "finished", "all trials of the budget are done", "stepladder export runs/test --format args"),
         ("exhausted", "finished", "every configuration of the search space was tried", "stepladder export "),
         ("gpu_hours", "finished", "the cap on GPU-hours is reached", "stepladder export "),
-        ("wall", "stopped", "the cap on wall time is reached; it can go on", "stepladder resume runs/test"),
+        ("wall", "finished", "the cap on wall time is reached", "stepladder export "),
         ("SIGINT", "stopped", "stopped by Ctrl-C; it can go on", "stepladder resume runs/test"),
         ("SIGTERM", "stopped", "stopped by a signal (SIGTERM); it can go on", "stepladder resume runs/test"),
         (

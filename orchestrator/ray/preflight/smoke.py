@@ -44,7 +44,7 @@ class SmokeController(Controller):
 
     def on_report(self, report: Report) -> Verdict:
         """Take a report; the second ends the trial."""
-        self.reports.append((self._clock(), report))
+        self.reports.append((self.clock_s(), report))
         verdict = super().on_report(report)
         if len(self.reports) < REPORTS:
             return verdict
@@ -57,7 +57,7 @@ def smoke_trial(plan: Plan, trainable: Trainable, folder: Location, options: Hos
 
     Raises KeyboardInterrupt where a signal ended it.
     """
-    controller = SmokeController(plan, time.time)
+    controller = SmokeController(plan, time.monotonic)
     began = time.monotonic()
 
     def give_up() -> None:
@@ -80,31 +80,31 @@ def judged(controller: SmokeController, patience_s: float) -> Finding:
     trial = next(iter(controller.state.trials), None)
     if trial is not None and trial.state is TrialState.FAILED:
         return Finding.fails(CHECK, one_line(trial.attempt.error or ""), "mend it: the first trial would end so too")
-    if trial is None or trial.attempt.placed_t is None:
+    if trial is None or trial.attempt.placed_s is None:
         text = f"no place for it within {patience_s:g} s: the nodes that could hold a trial are taken"
         return Finding.cannot_tell(CHECK, text, "wait, or start all the same: trials wait for a place")
     if not controller.reports:
         remedy = f"report after every {spec.fidelity.metric}; if one takes longer, check with --patience SECONDS"
         return Finding.fails(CHECK, f"no report within {patience_s:g} s", remedy)
-    return _judged_reports(spec, trial.attempt.placed_t, controller.reports)
+    return _judged_reports(spec, trial.attempt.placed_s, controller.reports)
 
 
-def _judged_reports(spec: SweepSpec, placed_t: float, reports: list[tuple[float, Report]]) -> Finding:
+def _judged_reports(spec: SweepSpec, placed_s: float, reports: list[tuple[float, Report]]) -> Finding:
     metric, fidelity = spec.objective.metric, spec.fidelity.metric
     said = [f"{r.metrics[metric]:.4g} at {fidelity} {r.fidelity:g}" for _, r in reports]
     for _, report in reports:
         if not math.isfinite(report.metrics[metric]):
             text = f"{metric} is {report.metrics[metric]} at {fidelity} {report.fidelity:g} with every default"
             return Finding.fails(CHECK, text, "the defaults must train: correct them, or the training function")
-    (first_t, first), (last_t, last) = reports[0], reports[-1]
+    (first_s, first), (last_s, last) = reports[0], reports[-1]
     if len(reports) < REPORTS:
-        took = f"{first_t - placed_t:.2g} s to the only report awaited"
+        took = f"{first_s - placed_s:.2g} s to the only report awaited"
         return Finding.holds(CHECK, f"{metric} {said[0]}; {took}")
     if last.fidelity <= first.fidelity:
         text = f"{fidelity} was {first.fidelity:g} and then {last.fidelity:g}: it must ascend"
         return Finding.fails(CHECK, text, f"report how far the training is as {fidelity!r}, counted from its start")
-    each_s = last_t - first_t
-    whole_s = (last_t - placed_t) + each_s * max(0.0, spec.fidelity.max - last.fidelity) / (
+    each_s = last_s - first_s
+    whole_s = (last_s - placed_s) + each_s * max(0.0, spec.fidelity.max - last.fidelity) / (
         last.fidelity - first.fidelity
     )
     return Finding.holds(
