@@ -34,8 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, retry, "
-    "rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
+    "brake, budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, "
+    "retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
@@ -66,7 +66,7 @@ CASES = [
          "10: max_attempts: max_attempts 3 means retry.lost 2, but retry.lost 3 is written too; remove max_attempts, "
          "which is the older way to write it"),
     Case("retries of what is not told apart", "stages: auto", "retry: {lsot: 3}",
-         "9: retry.lsot: unknown key; choose one of lost (did you mean 'lost'?)"),
+         "9: retry.lsot: unknown key; choose one of error, hung, lost (did you mean 'lost'?)"),
     Case("retries without end", "stages: auto", "retry: {lost: 100}",
          "9: retry.lost: 100 is too large; choose 99 or less"),
     Case("retries below none", "stages: auto", "retry: {lost: -1}", "9: retry.lost: -1 is too small; choose 0 or more"),
