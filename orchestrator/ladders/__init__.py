@@ -12,11 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from orchestrator.errors import SpecError
 from orchestrator.ladders._coupling import Couplings
 from orchestrator.ladders._nearest import Neighbours
+from orchestrator.ladders._outward import outward
 from orchestrator.ladders._standings import Standings
 from orchestrator.ladders._walk import walk
 from orchestrator.schedulers import rungs
@@ -72,6 +73,10 @@ class Ladder(ABC):
 
     class Options(Record):
         """Options of the sweep file; a member overrides it."""
+
+        repeated: Literal["nearest", "anywhere"] = "nearest"
+        """What is tried once several draws for a trial found only what was tried already: the untried configuration
+        nearest to the first of them, or any one."""
 
     enumerable: ClassVar[bool] = False
     """Whether it can serve a searcher that goes through a list (`enumerates`): it then adds no draw of its own."""
@@ -140,14 +145,20 @@ class Ladder(ABC):
         self.standings.update(trials)
         if number == 0:
             return Proposal(self.space.baseline, stage_of(self.plan, 0).name, "baseline", ())
+        drawn: list[Proposal] = []
         for repetition in range(REDRAWS):
             proposal = self.draw(number, repetition, trials)
             if proposal is None or not self.is_tried(proposal.config):
                 return None if proposal is None else self._traced(proposal, trials)
-        return self.leftover(number, trials) or self.untried(number, self.tuned)
+            drawn.append(proposal)
+        beside = self._beside(drawn[0], trials)
+        return beside or self.leftover(number, trials) or self.untried(number, self.tuned)
 
     def leftover(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
-        """Return a configuration that was not tried, after `REDRAWS` draws found none; None: whichever there is."""
+        """Return a configuration that was not tried, where the block that was drawn has none; None: whichever there is.
+
+        With `repeated: anywhere`, where `REDRAWS` draws found none.
+        """
 
     def is_tried(self, config: Config) -> bool:
         """Say whether a trial has this configuration."""
@@ -216,6 +227,19 @@ class Ladder(ABC):
             proposal = self.proposal(number, config, "uniform", block, parent)
             if not self.is_tried(proposal.config):
                 return proposal
+        return None
+
+    def _beside(self, repeated: Proposal, trials: Sequence[Trial]) -> Proposal | None:
+        """Return the untried configuration of the block that is nearest to a proposal; None where it has none."""
+        if getattr(self.options, "repeated", "nearest") != "nearest":  # a ladder's options need not be ours
+            return None
+        parent = None if repeated.parent is None else trials[repeated.parent]
+        held, move = {} if parent is None else parent.config, repeated.move.removeprefix("block-")
+        for config in outward(self.space, repeated.block, held, repeated.config):
+            found = self.proposal(len(trials), config, move, repeated.block, parent)
+            if not self.is_tried(found.config):
+                found = replace(found, learned_from=repeated.learned_from, max_fidelity=repeated.max_fidelity)
+                return self._traced(found, trials)
         return None
 
     def _traced(self, proposal: Proposal, trials: Sequence[Trial]) -> Proposal:

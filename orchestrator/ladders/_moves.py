@@ -10,13 +10,13 @@ from pydantic import Field
 
 from orchestrator.ladders import Asking, Ladder, Proposal
 from orchestrator.searchers import Searcher
-from orchestrator.sweep.domains import Choice, Hyperparameter, Record, Scalar, StrictFloat, StrictInt
+from orchestrator.sweep.domains import Choice, Hyperparameter, Scalar, StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.standing import numbers_of
 from orchestrator.sweep.trial import Trial
 
 
-class JointOptions(Record):
+class JointOptions(Ladder.Options):
     """Constants of draws over everything."""
 
     prior_trials: StrictInt = Field(12, ge=0)

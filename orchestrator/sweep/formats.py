@@ -9,6 +9,7 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
     retries                                    as `max_attempts` says; an error was never repeated, every death was a
                                                machine's
     what failures teach                        only divergence and out of memory are told to a searcher
+    what was tried already                     gave way to an untried configuration from anywhere
     the code is not pinned                     each driver ran what it found
     spend runs from `placed`                   records that lack `reserved_t`, or `m`, are counted as they were
 
@@ -55,6 +56,10 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("retry", "hung"), 0),
     Meaning(("brake",), value=False),
     Meaning(("rules",), []),
+    *(
+        Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
+        for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")
+    ),
 )
 """In the order in which they are applied."""
 

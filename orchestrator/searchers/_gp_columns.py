@@ -1,0 +1,79 @@
+"""The hyperparameters as columns of numbers between which squared distances add up: what the Gaussian process sees.
+
+    a number                 its place on the unit interval (`to_unit`): its scale counts
+    choices of numbers       the place of the value among them, smallest first, at the middle of its cell
+    other choices            a column for each, 1/sqrt(2) where it is chosen, else 0: any two of them are 1 apart
+    inactive                 a number in the middle of its interval, a choice with zeros, half as far from each
+
+A hyperparameter is active or not through its parents, and these have columns of their own that keep the two kinds
+apart; so it is enough that configurations in which it is inactive agree in it, and lie on no particular side of the
+others. Every distance is one between points, so the kernel over them is a valid one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Scalar
+from orchestrator.sweep.space import Space
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Positions: TypeAlias = NDArray[np.intp]
+Row: TypeAlias = tuple[float, ...]
+"""One configuration; equal where nothing that is tuned differs."""
+_Found = TypeVar("_Found")
+_Encoder: TypeAlias = Callable[["Scalar | None"], Sequence[float]]
+
+
+class Columns:
+    """Turns configurations into rows."""
+
+    def __init__(self, space: Space) -> None:
+        self.names = tuple(name for name in space.tunable if _has_room(space, name))
+        """The hyperparameters that have columns: those with more than one value."""
+        self._encoders = [(name, *_encoder(space[name])) for name in self.names]
+        widths = [width for _, width, _ in self._encoders]
+        self.owner: Positions = np.repeat(np.arange(len(widths)), widths)
+        """By column: the position in `names` of the hyperparameter that it is of."""
+
+    def row(self, config: Mapping[str, Scalar]) -> Row:
+        """Return the row of a configuration."""
+        return tuple(place for name, _, encode in self._encoders for place in encode(config.get(name)))
+
+
+def numeric_order(domain: Choice) -> list[int] | None:
+    """Return the position of each choice among all, the smallest number first; None unless all are numbers."""
+    numbers = [value for value in domain.choices if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(domain.choices):
+        return None
+    ordered = sorted(numbers)
+    return [ordered.index(value) for value in numbers]
+
+
+def _has_room(space: Space, name: str) -> bool:
+    domain = space[name]
+    if isinstance(domain, Float) and domain.low == domain.high:
+        return bool(domain.also)
+    return space.size((name,)) != 1
+
+
+def _encoder(domain: Hyperparameter) -> tuple[int, _Encoder]:
+    """Return how many columns a hyperparameter has, and what fills them from its value (None: inactive)."""
+    if not isinstance(domain, Choice):
+        return 1, lambda value: (0.5 if value is None else min(max(domain.to_unit(value), 0.0), 1.0),)
+    count, order = len(domain.choices), numeric_order(domain)
+    if order is not None:
+        middles = [(place + 0.5) / count for place in order]
+        return 1, lambda value: (_at(middles, domain.index(value), 0.5),)
+    nowhere = (0.0,) * count
+    corners = [tuple(math.sqrt(0.5) * (other == place) for other in range(count)) for place in range(count)]
+    return count, lambda value: _at(corners, domain.index(value), nowhere)
+
+
+def _at(found: Sequence[_Found], position: int | None, otherwise: _Found) -> _Found:
+    return otherwise if position is None else found[position]
