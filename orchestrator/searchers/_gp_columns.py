@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -28,6 +29,8 @@ Row: TypeAlias = tuple[float, ...]
 """One configuration; equal where nothing that is tuned differs."""
 _Found = TypeVar("_Found")
 _Encoder: TypeAlias = Callable[["Scalar | None"], Sequence[float]]
+VALUES_KEPT = 4096
+"""Values of one hyperparameter whose places are remembered."""
 
 
 class Columns:
@@ -36,14 +39,17 @@ class Columns:
     def __init__(self, space: Space) -> None:
         self.names = tuple(name for name in space.tunable if _has_room(space, name))
         """The hyperparameters that have columns: those with more than one value."""
-        self._encoders = [(name, *_encoder(space[name])) for name in self.names]
-        widths = [width for _, width, _ in self._encoders]
+        widths, encoders = zip(*(_encoder(space[name]) for name in self.names), strict=True) if self.names else ((), ())
+        # Most configurations that are asked about share most values with one before. Typed: True is not 1.
+        self._encoders = [lru_cache(VALUES_KEPT, typed=True)(encode) for encode in encoders]
         self.owner: Positions = np.repeat(np.arange(len(widths)), widths)
         """By column: the position in `names` of the hyperparameter that it is of."""
 
     def row(self, config: Mapping[str, Scalar]) -> Row:
         """Return the row of a configuration."""
-        return tuple(place for name, _, encode in self._encoders for place in encode(config.get(name)))
+        return tuple(
+            place for name, encode in zip(self.names, self._encoders, strict=True) for place in encode(config.get(name))
+        )
 
 
 def numeric_order(domain: Choice) -> list[int] | None:

@@ -19,17 +19,17 @@ from orchestrator.searchers._gp_model import Posterior
 from orchestrator.sweep.domains import Choice, Config, Float, Scalar
 from orchestrator.sweep.space import Space
 
-UNIFORM = 120
+UNIFORM = 100
 """Candidates drawn over the whole block."""
-REDRAWN = 80
+REDRAWN = 70
 """Candidates that are a leader with some of the block drawn anew."""
-MOVED = 60
+MOVED = 50
 """Candidates that are a leader with some of the block moved a little."""
 CHANGED = 0.35
 """Chance of each hyperparameter of the block to be drawn anew, or moved."""
 NEARBY = 0.1
 """Standard deviation of a move of a number, on the unit interval."""
-CLIMBS = 3
+CLIMBS = 2
 """Candidates from which a walk begins."""
 STRIDES = (0.08, 0.04, 0.02, 0.01)
 """Steps of a walk on the unit interval, one round each; on a coarse grid a step is one cell."""
