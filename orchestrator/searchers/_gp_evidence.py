@@ -39,6 +39,7 @@ REACH = 3.0
 """Values are drawn in beyond so many times the distance from the median to the best."""
 WORSE = 0.5
 """How much worse than the worst a trial that ended badly is told, in standard deviations of the values."""
+TOO_FAR = "the values of the trials span more than floating point can hold"
 KNOWN_GAINS = 3
 """Complete trainings that must tell a fidelity's gain before it is believed."""
 
@@ -115,8 +116,8 @@ class Ledger:
             doubts[good] = np.minimum(variances / spread, 1.0)
             values[~good] = values[good].max() + WORSE
         values = _standardised(values)
-        if not (np.isfinite(values).all() and np.isfinite(doubts).all()):
-            raise FloatingPointError("the values of the trials span more than floating point can hold")
+        if not np.isfinite(doubts).all():
+            raise FloatingPointError(TOO_FAR)
         return Evidence(self._matrix(places), values, doubts)
 
     def running(self) -> FloatArray:
@@ -171,6 +172,9 @@ def _about_normal(costs: FloatArray) -> FloatArray:
 
 
 def _standardised(values: FloatArray) -> FloatArray:
+    """Return the values with mean 0 and deviation 1, all 0 where they are equal; raises FloatingPointError."""
     spread = float(values.std())
     centred: FloatArray = values - values.mean()
+    if not (math.isfinite(spread) and np.isfinite(centred).all()):
+        raise FloatingPointError(TOO_FAR)
     return centred / spread if spread > 1e-12 * float(np.abs(values).max(initial=0.0)) else np.zeros_like(values)

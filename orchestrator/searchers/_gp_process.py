@@ -63,6 +63,8 @@ class Process:
 
     def _proposed(self, request: ProposalRequest) -> Config | None:
         ledger = self._ledger
+        if not ledger.columns.names:
+            return None
         places = ledger.seen()
         evidence = ledger.evidence(places)
         posterior = Posterior(self._fitted(), evidence).believing(ledger.running())

@@ -56,6 +56,8 @@ class Proposer:
 
         `best`: the value to improve on. Raises FloatingPointError where no expectation is finite.
         """
+        if not self._block:
+            return None
         starts = [self._complete(leader) for leader in leaders]
         candidates = self._rows(self._candidates(starts, random), tried)
         if not candidates:

@@ -1,0 +1,46 @@
+"""scripts/bench-search on a table made here: what it counts, not what the real tables say."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from bench_search import methods, tables
+
+    return methods, tables
+
+
+@pytest.fixture
+def table(bench):
+    grid = {"activation_fn_1": ("relu", "tanh"), "batch_size": (8, 16, 32, 64), "init_lr": (0.1, 0.2, 0.4, 0.8, 1.6)}
+    places = np.indices((2, 4, 5))
+    regrets = 10.0 * places[0] + (places[1] - 3.0) ** 2 + (places[2] - 1.0) ** 2
+    return bench[1].LossTable("made", grid, regrets, {"activation_fn_1": "tanh", "batch_size": 30, "init_lr": 1.0})
+
+
+def test_a_table_is_a_space_of_cells_and_answers_for_them(table):
+    space = table.space()
+    assert {name: domain.default for name, domain in space.items()} == {
+        "activation_fn_1": "tanh", "batch_size": 2, "init_lr": 3
+    }  # fmt: skip
+    assert table.regret({"activation_fn_1": "relu", "batch_size": 3, "init_lr": 1}) == 0.0
+    assert table.regret({"activation_fn_1": "tanh", "batch_size": 0, "init_lr": 4}) == 10 + 9 + 9
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("method", ["soft-stages+tpe", "gp", "auto", "random", "optuna-tpe"])
+def test_every_search_ends_with_its_best_regret_and_repeats_by_its_seed(bench, table, method):
+    methods, _ = bench
+    found = methods.search(method, table, 16, seed=3)
+    assert len(found) == 16
+    assert found == sorted(found, reverse=True)
+    assert found == methods.search(method, table, 16, seed=3)
+    assert math.isfinite(found[0])
