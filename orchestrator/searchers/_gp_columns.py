@@ -25,7 +25,7 @@ from orchestrator.sweep.space import Space
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Positions: TypeAlias = NDArray[np.intp]
-Row: TypeAlias = tuple[float, ...]
+Point: TypeAlias = tuple[float, ...]
 """One configuration; equal where nothing that is tuned differs."""
 _Found = TypeVar("_Found")
 _Encoder: TypeAlias = Callable[["Scalar | None"], Sequence[float]]
@@ -45,7 +45,7 @@ class Columns:
         self.owner: Positions = np.repeat(np.arange(len(widths)), widths)
         """By column: the position in `names` of the hyperparameter that it is of."""
 
-    def row(self, config: Mapping[str, Scalar]) -> Row:
+    def row(self, config: Mapping[str, Scalar]) -> Point:
         """Return the row of a configuration."""
         return tuple(
             place for name, encode in zip(self.names, self._encoders, strict=True) for place in encode(config.get(name))

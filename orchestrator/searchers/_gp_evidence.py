@@ -24,7 +24,7 @@ from itertools import islice
 import numpy as np
 from scipy.stats import yeojohnson
 
-from orchestrator.searchers._gp_columns import Columns, FloatArray, Row
+from orchestrator.searchers._gp_columns import Columns, FloatArray, Point
 from orchestrator.searchers._gp_model import Evidence
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Goal
@@ -49,11 +49,11 @@ class Ledger:
 
     def __init__(self, space: Space, goal: Goal) -> None:
         self.columns = Columns(space)
-        self.tried: set[Row] = set()
+        self.tried: set[Point] = set()
         """Every configuration so far."""
         self._cost = -sign_of(goal)
         self._trials: Sequence[Trial] = ()
-        self._rows: list[Row] = []
+        self._rows: list[Point] = []
         self._open: list[int] = []
         self._settled: list[tuple[float, int, int]] = []
         self._closing: list[int] = []

@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 from scipy.special import erfcx, ndtr
 
-from orchestrator.searchers._gp_columns import Columns, FloatArray, Row, numeric_order
+from orchestrator.searchers._gp_columns import Columns, FloatArray, Point, numeric_order
 from orchestrator.searchers._gp_model import Posterior
 from orchestrator.sweep.domains import Choice, Config, Float, Scalar
 from orchestrator.sweep.space import Space
@@ -49,7 +49,7 @@ class Proposer:
         posterior: Posterior,
         best: float,
         leaders: Sequence[Mapping[str, Scalar]],
-        tried: set[Row],
+        tried: set[Point],
         random: Random,
     ) -> Config | None:
         """Return the configuration, none that was tried; None where every candidate was.
@@ -72,7 +72,7 @@ class Proposer:
             climbs = [max((row, *around[row]), key=scores.__getitem__) for row in climbs]
         return candidates[max(climbs, key=scores.__getitem__)]
 
-    def _scores(self, posterior: Posterior, best: float, found: Mapping[Row, Config]) -> dict[Row, float]:
+    def _scores(self, posterior: Posterior, best: float, found: Mapping[Point, Config]) -> dict[Point, float]:
         if not found:
             return {}
         expected, deviations = posterior.predict(np.array(list(found)))
@@ -81,7 +81,7 @@ class Proposer:
             raise FloatingPointError("the expected improvement is not finite")
         return dict(zip(found, scores.tolist(), strict=True))
 
-    def _rows(self, configs: Iterable[Config], tried: set[Row]) -> dict[Row, Config]:
+    def _rows(self, configs: Iterable[Config], tried: set[Point]) -> dict[Point, Config]:
         found = {self._columns.row(config): config for config in configs}
         return {row: config for row, config in found.items() if row not in tried}
 
