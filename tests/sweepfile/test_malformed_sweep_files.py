@@ -291,7 +291,7 @@ CASES = [
     # members
     Case("unknown searcher", "stages: auto", "searcher: tpee",
          "9: searcher: 'tpee' is not a searcher; "
-         "choose one of coarse-to-fine, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?), "
+         "choose one of auto, coarse-to-fine, gp, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?), "
          "or your own as module:Class"),
     Case("unknown scheduler", "stages: auto", "scheduler: {name: ashe}",
          "9: scheduler.name: 'ashe' is not a scheduler; choose one of asha, median, none (did you mean 'asha'?), "
