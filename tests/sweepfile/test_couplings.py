@@ -134,8 +134,8 @@ def test_a_stage_may_name_its_searcher_with_options():
     ("searcher", "search", "message"),
     [
         ("gird", "soft-stages",
-         "stages[0].searcher: 'gird' is not a searcher; choose one of auto, coarse-to-fine, gp, grid, manual, quasirandom, "
-         "random, tpe (did you mean 'grid'?), or your own as module:Class"),
+         "stages[0].searcher: 'gird' is not a searcher; choose one of auto, coarse-to-fine, gp, grid, manual, "
+         "quasirandom, random, tpe (did you mean 'grid'?), or your own as module:Class"),
         ("{name: grid, point: 3}", "soft-stages",
          "stages[0].searcher.point: unknown key; choose one of points, values (did you mean 'points'?)"),
         ("{name: manual, configs: [{momentum: 0.6}]}", "hard-stages",

@@ -256,8 +256,8 @@ def test_overrides_change_what_extended_spaces_say():
         ("confirm={top: 3}", "confirm: not supported yet; remove it, and re-run the winner over a few seeds yourself"),
         ("search_space.learning_rate.high=0.001", "search_space.learning_rate.high: "),
         ("searcher=tpee", "searcher: 'tpee' is not a searcher; "
-                          "choose one of auto, coarse-to-fine, gp, grid, manual, quasirandom, random, tpe (did you mean 'tpe'?), "
-                          "or your own as module:Class"),
+                          "choose one of auto, coarse-to-fine, gp, grid, manual, quasirandom, random, "
+                          "tpe (did you mean 'tpe'?), or your own as module:Class"),
         ("stages[0].share=1", "stages[0].share: stages is not written in the file; 0 cannot be set inside it"),
         ("budget.trials.x=1", "budget.trials.x: budget.trials is 60; 'x' cannot be set inside it"),
         ("search_space.extends[3]=sgd", "search_space.extends[3]: search_space.extends is a list of 1; "
