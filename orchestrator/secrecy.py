@@ -53,7 +53,7 @@ _NAMED_BEFORE_AT = frozenset({"abfs", "abfss", "wasb", "wasbs", "ssh", "sftp"})
 """Schemes whose URLs have a container's or a user's name before the `@`; elsewhere it is a credential."""
 
 _URL = re.compile(
-    r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://"
+    r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})(?P<slashes>://|(?<=\bs3):/?|(?<=\bgs):/?|(?<=\babfs):/?)"
     r"(?P<before>[^\s/?#\"'<>]*|[^\s/?#:@\"'<>]*:(?!\d+[/?#])[^\s@\"'<>]*)@"  # a key may have a slash in it
 )
 _BEARER = re.compile(r"\b(Bearer)\s+[^\s,;\"'<>]+")
@@ -100,12 +100,19 @@ def mask(text: str) -> str:
     Looked for are credentials in URLs, query parameters, headers, assignments, options and tags of a secret's name,
     and keys that are known by their form.
     """
-    text = _SHAPES.sub(MASK, text)
-    text = _URL.sub(_without_credential, text)
+    text = mask_forms(text)
     text = _AUTHORIZATION.sub(lambda found: found[1] + _as_quoted(found[2]), text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
     text = _TAGGED.sub(_without_content, text)
     return _masked_values(text)
+
+
+def mask_forms(text: str) -> str:
+    """Return the text without what is a secret by its form alone: credentials in URLs, and keys that are known by it.
+
+    For texts of ours, in which `key: value` is a way to write and no secret.
+    """
+    return _URL.sub(_without_credential, _SHAPES.sub(MASK, text))
 
 
 def _is_credential(scheme: str, before: str) -> bool:
@@ -114,7 +121,7 @@ def _is_credential(scheme: str, before: str) -> bool:
 
 def _without_credential(found: re.Match[str]) -> str:
     is_credential = _is_credential(found["scheme"], found["before"])
-    return f"{found['scheme']}://{MASK}@" if is_credential else found[0]
+    return f"{found['scheme']}{found['slashes']}{MASK}@" if is_credential else found[0]
 
 
 def _without_content(found: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.options import SweepArgument
 from orchestrator.cli.say import answer_piece, say
 from orchestrator.cli.status import open_sweep
+from orchestrator.errors import UsageError
 
 
 def export(
@@ -28,7 +29,22 @@ def export(
     if output is None:
         answer_piece(text)
     else:
-        output.write_text(text)
+        _write(output, text)
         say(f"wrote {output}")
     if told := reading_text(log.state, winner_diagnosis(log.state, log.events)):
         say(told)
+
+
+def _write(output: Path, text: str) -> None:
+    """Write the whole text or leave what was there. Raises UsageError where no file can be, StorageError when full."""
+    from orchestrator.storage.filesystem import LocalFileSystem
+
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; name a file in it")
+    if not output.parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder; make it, or write elsewhere")
+    if output.exists() and not output.is_file():
+        output.write_bytes(text.encode())  # /dev/stdout, a named pipe: nothing to be put in place of
+        return
+    file = output.resolve()  # a link stays one
+    LocalFileSystem(file.parent).replace(file.name, text.encode())

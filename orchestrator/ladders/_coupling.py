@@ -102,13 +102,11 @@ class Couplings:
 
 def _leaders_first(couplings: Mapping[str, Coupling]) -> list[str]:
     """Order names so that whatever a coupling follows is settled before it."""
-    ordered: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in couplings and name not in ordered:
-            visit(couplings[name].with_)
-            ordered.append(name)
-
+    ordered: dict[str, None] = {}
     for name in couplings:
-        visit(name)
-    return ordered
+        trail: list[str] = []
+        while name in couplings and name not in ordered:
+            trail.append(name)
+            name = couplings[name].with_
+        ordered.update(dict.fromkeys(reversed(trail)))
+    return list(ordered)

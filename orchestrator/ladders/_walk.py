@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from orchestrator.sweep.domains import Config, Int, Scalar
+from orchestrator.sweep.domains import Config, Float, Int, Scalar
 from orchestrator.sweep.space import Space
 
 
@@ -35,4 +35,4 @@ def _values(space: Space, name: str, random: Random) -> Iterator[Scalar]:
         return
     start = random.randrange(cells)
     for cell in ((start + step) % cells for step in range(cells)):
-        yield domain.low + cell * domain.step if isinstance(domain, Int) else domain.from_unit((cell + 0.5) / cells)
+        yield domain.cell(cell) if isinstance(domain, Int | Float) else domain.from_unit((cell + 0.5) / cells)

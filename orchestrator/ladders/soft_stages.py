@@ -87,9 +87,9 @@ class SoftStages(Ladder):
     def _stage_chance(self, stage: StagePlan, current: StagePlan) -> float:
         """Return the chance that a block move takes the block of `stage` while `current` is the stage."""
         stages, part = self.plan.stages[:-1], float(self.options.stage_block_probability)
-        if current not in stages:
+        if all(current.name != block.name for block in stages):
             return 1 / len(stages)
-        return part if stage == current else (1 - part) / (len(stages) - 1)
+        return part if stage.name == current.name else (1 - part) / (len(stages) - 1)
 
     def _block_chance(self, reported: int) -> float:
         # A single block is everything: to redraw it holds nothing of the elite.

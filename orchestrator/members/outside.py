@@ -31,6 +31,10 @@ _loaded: dict[str, tuple[Path, dict[Path, int]]] = {}
 """Top-level modules that were imported beside a sweep file: from which folder, and when each file was written (ns)."""
 
 
+LONGEST_NAME = 255
+"""Characters of a module's name: importing nests once for each of its dots."""
+
+
 def is_outside(name: str) -> bool:
     """Say whether a member's name means a class outside the package."""
     return ":" in name
@@ -113,6 +117,8 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _module(name: str) -> ModuleType:
+    if len(name) > LONGEST_NAME:
+        raise SpecError("the name of a module cannot be so long; write module:Class")
     top = name.partition(".")[0]
     folder = next((folder for folder in _folders if _file(folder, name) is not None), None)
     if folder is not None:
@@ -143,7 +149,10 @@ def _file(folder: Path, module: str) -> Path | None:
     """Return the file of `module` in `folder`; None where it has none."""
     path = folder.joinpath(*module.split("."))
     found = (path.with_suffix(".py"), path / "__init__.py")
-    return next((file for file in found if file.is_file()), None)
+    try:
+        return next((file for file in found if file.is_file()), None)
+    except OSError:  # a name that is too long for a file
+        return None
 
 
 def _make_room(top: str, folder: Path) -> None:

@@ -135,6 +135,8 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
             del fields[key]
         if not fields.get("also"):
             fields.pop("also", None)  # as above
+        if fields.get("step") is None or fields.get("grid") == "decimal":
+            fields.pop("grid", None)  # as above
     return content
 
 

@@ -7,8 +7,9 @@ scheduler has an ideal rate of survival, as successive halving has.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator import members
 from orchestrator.ladders import Ladder, union
@@ -19,6 +20,8 @@ from orchestrator.sweep.standing import numbers_of
 
 WORKERS = 8
 """Trials at once to reckon with where neither file nor command line says."""
+ASKED_SINGLY = 100
+"""Trials in a row that are asked for one by one, and not by ends and middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +100,13 @@ def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None
     """Estimate a plan with `workers` trials at once, one unit of fidelity (an epoch) taking so many seconds."""
     trials = plan.spec.budget.trials
     full = plan.spec.fidelity.max
-    ladder, survival = make_ladder(plan), _survival(plan)
-    short = [ladder.short_trainings(number, *_ended(number, workers)) for number in range(trials)]
+    survival = _survival(plan)
+    stages, ends = _stages(plan, make_ladder(plan), workers)
     most = trials * full
-    expected = _expected(plan, short, survival)
+    expected = _expected(plan, ends, survival)
     return Estimate(
         workers=workers,
-        stages=_stages(plan, ladder, workers, short),
+        stages=stages,
         brackets=tuple(BracketEstimate(b.rungs, b.share, _trained(b, full, survival)) for b in plan.brackets),
         configurations=plan.space.size(union(plan.stages)),
         most_fidelity=most,
@@ -113,16 +116,52 @@ def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None
     )
 
 
+class _Chances(NamedTuple):
+    """What a ladder says of one trial."""
+
+    model: float
+    """Chance to follow a model."""
+    short: Mapping[float, float]
+    """Where its training may end early, with the chance of each."""
+
+
 def _stages(
-    plan: Plan, ladder: Ladder, workers: int, short: Sequence[Mapping[float, float]]
-) -> tuple[StageEstimate, ...]:
-    found = []
+    plan: Plan, ladder: Ladder, workers: int
+) -> tuple[tuple[StageEstimate, ...], list[tuple[Mapping[float, float], int]]]:
+    """Estimate each stage; returns with them the early ends of all trials, each with how many trials have the same."""
+
+    def ask(number: int) -> _Chances:
+        ended = _ended(number, workers)
+        return _Chances(ladder.model_probability(number, *ended), ladder.short_trainings(number, *ended))
+
+    found, ends = [], []
     for stage in plan.stages:
         numbers = numbers_of(plan, stage)
-        model_based = sum(ladder.model_probability(number, *_ended(number, workers)) for number in numbers)
-        ended_early = sum(sum(short[number].values()) for number in numbers)
+        chances = list(_alike(numbers, ask)) if numbers else []
+        model_based = sum(told.model * count for told, count in chances)
+        ended_early = sum(sum(told.short.values()) * count for told, count in chances)
         found.append(StageEstimate(stage.name, stage.tune, numbers.start, numbers.stop - 1, model_based, ended_early))
-    return tuple(found)
+        ends += [(told.short, count) for told, count in chances]
+    return tuple(found), ends
+
+
+def _alike(numbers: range, ask: Callable[[int], _Chances]) -> Iterator[tuple[_Chances, int]]:
+    """Yield the chances of all trials of one stage, and how many have them.
+
+    They change while a ladder or searcher still waits for enough trials, and are the same from then on: a long run
+    whose ends and middle agree is taken to agree throughout, a shorter one is asked for trial by trial. A million
+    trials take a few dozen questions so.
+    """
+    if len(numbers) <= ASKED_SINGLY:
+        yield from ((ask(number), 1) for number in numbers)
+        return
+    half = len(numbers) // 2
+    first, middle, last = (ask(number) for number in (numbers[0], numbers[half], numbers[-1]))
+    if first == middle == last:
+        yield first, len(numbers)
+        return
+    yield from _alike(numbers[:half], ask)
+    yield from _alike(numbers[half:], ask)
 
 
 def _ended(number: int, workers: int) -> tuple[int, int]:
@@ -136,13 +175,13 @@ def _survival(plan: Plan) -> float | None:
     return survival
 
 
-def _expected(plan: Plan, short: Sequence[Mapping[float, float]], survival: float | None) -> float | None:
-    """Return the training expected of all trials; `short` holds, for each, the chances of ending early, and where."""
+def _expected(plan: Plan, short: Sequence[tuple[Mapping[float, float], int]], survival: float | None) -> float | None:
+    """Return the training expected of all trials; `short` holds chances to end early, and how many have them."""
     ends: defaultdict[float, float] = defaultdict(float)
-    for chances in short:
+    for chances, count in short:
         for end, chance in chances.items():
-            ends[end] += chance
-        ends[plan.spec.fidelity.max] += 1 - sum(chances.values())
+            ends[end] += chance * count
+        ends[plan.spec.fidelity.max] += (1 - sum(chances.values())) * count
     total = 0.0
     for end, trials in ends.items():
         for bracket in plan.brackets:

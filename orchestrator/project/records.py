@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.errors import UsageError
+from orchestrator.storage.filesystem import LocalFileSystem
 
 FOLDER = ".stepladder"
 
@@ -52,7 +53,7 @@ def write_record(sweep_file: Path, record: SubmissionRecord) -> Path:
     place = place_of(sweep_file)
     place.mkdir(exist_ok=True)
     path = place / f"{record.sweep}.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    LocalFileSystem(place).replace(path.name, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
     return path
 
 

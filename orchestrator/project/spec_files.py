@@ -18,8 +18,9 @@ from orchestrator import members
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.members import nearest
 from orchestrator.members.outside import look_beside
+from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.spec import SweepSpec
-from orchestrator.sweepfile.messages import KeyPath
+from orchestrator.sweepfile.messages import KeyPath, quote
 from orchestrator.sweepfile.parse import Parsed, parse_text
 from orchestrator.sweepfile.spaces import FindSpace, is_path
 from orchestrator.sweepfile.yaml_source import MAX_BYTES
@@ -79,9 +80,9 @@ def trainable_problem(folder: Path, trainable: str) -> str | None:
     try:
         content = _inside(folder, file).read_bytes()
     except FileNotFoundError:
-        return f"there is no file {file!r} beside the sweep file; write file.py:function"
+        return f"there is no file {quote(file)} beside the sweep file; write file.py:function"
     except OSError as error:
-        return f"{file!r} cannot be read: {error.strerror}"
+        return f"{quote(file)} cannot be read: {error.strerror}"
     except SpecError as error:
         return str(error)
     try:
@@ -99,8 +100,14 @@ def _argument_problem(folder: Path, position: int, argument: str) -> str | None:
     is_program = position == 0 and "/" in argument
     if argument.startswith(("-", "/")) or "{" in argument or not (is_program or argument.endswith(SCRIPTS)):
         return None
+    if (told := unexpanded(argument)) is not None:
+        return told
     file = folder / argument
-    if not file.is_file():
+    try:
+        is_there = file.is_file()
+    except OSError as error:
+        return f"{quote(argument)} cannot be read: {error.strerror}"
+    if not is_there:
         return f"there is no file {argument!r} beside the sweep file; give its path from that folder"
     if is_program and not os.access(file, os.X_OK):
         return f"{argument!r} may not be executed; chmod +x it, or write the program that runs it first"
@@ -112,9 +119,11 @@ def _find_space(folder: Path, entry: str) -> tuple[str, bytes]:
         try:
             return str(folder / entry), read_file(_inside(folder, entry))
         except FileNotFoundError:
-            raise SpecError(f"there is no file {entry!r} beside the sweep file; give a path from its folder") from None
+            raise SpecError(
+                f"there is no file {quote(entry)} beside the sweep file; give a path from its folder"
+            ) from None
         except OSError as error:
-            raise SpecError(f"{entry!r} cannot be read: {error.strerror}") from None
+            raise SpecError(f"{quote(entry)} cannot be read: {error.strerror}") from None
     shipped = shipped_spaces()
     if entry not in shipped:
         raise SpecError(f"{unknown_space(entry)}, or give a path such as ./my_space.yaml")
@@ -131,7 +140,10 @@ def read_file(path: Path) -> bytes:
 
 def _inside(folder: Path, file: str) -> Path:
     """Return the file behind all links; raises SpecError where it lies outside the folder."""
-    path = (folder / file).resolve()
+    try:
+        path = (folder / file).resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        raise SpecError(f"{quote(file)} cannot be followed: {error}; mend its links") from None
     if not path.is_relative_to(folder.resolve()):
         raise SpecError(f"{file!r} leads out of the sweep file's folder through a symbolic link; keep the file in it")
     return path

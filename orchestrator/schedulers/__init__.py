@@ -7,6 +7,7 @@ are shown as reported; `goal` says which way is better. Values that are not fini
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import inf, nextafter
 from random import Random
 from typing import Any
 
@@ -71,10 +72,11 @@ def rungs(fidelity: Fidelity, first: float | None = None) -> tuple[float, ...]:
     """
     start = first or fidelity.min or fidelity.max / 10
     placed: list[float] = []
-    while True:
+    while start < fidelity.max + fidelity.every:  # behind it no rung can be; where sums overflow, nothing is rounded
         rung = max(fidelity.every, round(start / fidelity.every + 1e-9) * fidelity.every)
         if rung >= fidelity.max:
-            return tuple(placed)
-        if rung not in placed:
+            break
+        if not placed or rung != placed[-1]:
             placed.append(rung)
-        start *= fidelity.reduction_factor
+        start = max(start * fidelity.reduction_factor, nextafter(start, inf))  # the least floats times 1.1 stay
+    return tuple(placed)

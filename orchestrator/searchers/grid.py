@@ -14,8 +14,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from orchestrator.searchers import ProposalRequest, Searcher
-from orchestrator.searchers._listed import canonical
-from orchestrator.sweep.domains import Choice, Config, Hyperparameter, Record, Scalar, StrictInt, StrictScalar
+from orchestrator.sweep.domains import Choice, Config, Float, Hyperparameter, Record, Scalar, StrictInt, StrictScalar
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
 
@@ -77,10 +76,12 @@ class GridSearcher(Searcher):
 
     def _axis(self, name: str, domain: Hyperparameter) -> tuple[Scalar, ...]:
         if name in self.options.values:
-            return _distinct(canonical(domain, value) for value in self.options.values[name])
+            return _distinct(domain.canonical(value) for value in self.options.values[name])
         cells, points = self.space.size((name,)), self.options.points
         if isinstance(domain, Choice):
             return domain.choices
+        if isinstance(domain, Float) and cells is not None and cells <= points:
+            return tuple(domain.cell(cell) for cell in range(cells))
         if cells is not None and cells <= points:
             units = [(cell + 0.5) / cells for cell in range(cells)]
         elif points == 1:

@@ -9,7 +9,6 @@ from pydantic import Field
 from typing_extensions import override
 
 from orchestrator.searchers import ProposalRequest, Searcher
-from orchestrator.searchers._listed import canonical
 from orchestrator.sweep.domains import Config, Constant, Record, StrictScalar
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
@@ -39,7 +38,7 @@ class ManualSearcher(Searcher):
         if request.position >= len(self.options.configs):
             return None
         listed = self.options.configs[request.position]
-        wanted = {name: canonical(self.space[name], listed[name]) for name in listed if name in request.block}
+        wanted = {name: self.space[name].canonical(listed[name]) for name in listed if name in request.block}
         return self.space.complete({**request.held, **wanted})
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -15,6 +16,12 @@ EXAMPLES = {
 }
 """The object stores there are, by scheme, with a URL of each."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_HALF_URL = re.compile(
+    r"(s3a?|gs|gcs|abfss?|az|wasbs?|hdfs|https?|ftp|sftp|file):(?!//)|([A-Za-z][\w+.-]+):/(?!/)", re.I
+)
+_VARIABLE = re.compile(r"\$(?:[A-Za-z_]\w*|\{\w+\})")
+LONGEST_PATH = 4000
+"""Bytes of a path, the sweep's name and its files not counted; Linux takes 4,096 with them."""
 _NODE = "the environment of every node, or a shared-credentials file there"
 
 
@@ -30,12 +37,29 @@ def storage_problem(text: str) -> str | None:
     """
     if is_url(text):
         return _url_problem(text)
+    if (found := _HALF_URL.match(text)) is not None:
+        scheme = found[1] or found[2]
+        meant = EXAMPLES.get(scheme.lower(), EXAMPLES["s3"])
+        return f"{scheme}: is no folder and, without two slashes, no URL; write {meant}, or ./{scheme}:... for a folder"
     if not text.isprintable():
         return f"{text!r} has a character that no folder's name can have; remove it"
     if ".." in PurePosixPath(text).parts:
         return f"{text!r} climbs out with '..'; write the absolute path"
+    if len(os.fsencode(text)) > LONGEST_PATH or any(len(os.fsencode(part)) > 255 for part in text.split("/")):
+        return f"is longer than any file system takes ({len(text):,} characters); shorten it"
+    return unexpanded(text)
+
+
+def unexpanded(text: str) -> str | None:
+    """Say that `~` and `$NAME` in a path mean what they say: no shell has seen them. None where there is neither.
+
+    One notion for storage, the files that a sweep file names, and overrides. A folder whose name really is such is
+    written with ./ before it.
+    """
     if text.startswith("~"):
         return f"{text!r}: ~ is not expanded; write the absolute path"
+    if not text.startswith("./") and (found := _VARIABLE.search(text)) is not None:
+        return f"{text!r}: {found[0]} is not expanded; write the path out, or ./... for a folder of that name"
     return None
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from typing_extensions import override
+
+from orchestrator.sweep.ranges import Beside, Grid, check_also, check_range, exp, is_same, log_edges, on_grid, ratio
 
 Scalar: TypeAlias = bool | int | float | str
 Config: TypeAlias = dict[str, Scalar]
-
-ALSO_SHARE = 0.1
-"""Part of the unit interval, and so of uniform draws, that each value under `also` takes."""
 
 StrictInt = Annotated[int, Strict()]
 StrictFloat = Annotated[float, Strict()]
@@ -47,6 +48,14 @@ class _Described(Record):
     provenance: Literal["catalogue", "user"] = "user"
     """Whether the default is a catalogue's recommendation or the user's own guess; set by the parser."""
 
+    def canonical(self, value: Scalar) -> Scalar:
+        """Return a value of this domain as a draw would give it; here there is one way to write each."""
+        return value
+
+    def same(self, value: Scalar, other: Scalar) -> bool:
+        """Say whether two values are one for this domain (True is not 1). Conditions, grids and lists ask this."""
+        return is_same(value, other)
+
 
 class Float(_Described):
     """A real number in [low, high], on a linear or a logarithmic scale, optionally on a grid of `step` from `low`.
@@ -64,7 +73,10 @@ class Float(_Described):
     scale: Literal["linear", "log"] = "linear"
     """`log` draws each order of magnitude equally often and needs `low` above 0."""
     step: StrictFloat | None = Field(None, gt=0)
-    """Grid width from `low`; linear scale only. None: any real number."""
+    """Grid width from `low`: only `low`, `low + step`, `low + 2 * step`, ... are drawn. None: any real number."""
+    grid: Literal["decimal", "binary"] = "decimal"
+    """How values with a `step` are worked out: `decimal` gives what the file's digits say (3 times 0.1 is 0.3),
+    `binary` sums of floats (0.30000000000000004), as sweeps of format 1 did and go on doing."""
     also: tuple[StrictFloat, ...] = Field(default=(), max_length=4)
     """Values outside the range that may be drawn too, each one time in ten: `[0.0]` beside a log scale."""
     default: StrictFloat
@@ -72,39 +84,56 @@ class Float(_Described):
 
     @model_validator(mode="after")
     def _check(self) -> Float:
-        _check_also(self.low, self.high, self.step, self.also)
+        check_also(self.low, self.high, self.step, self.also)
         default = self.low if self.default in self.also else self.default
-        _check_range(self.low, self.high, self.scale, self.step, default)
+        check_range(self.low, self.high, self.scale, self.step, default)
         return self
 
     def from_unit(self, unit: float) -> float:
         """Map `unit` in [0, 1] to a value."""
-        below, above = self._outside
-        first, last = self._bounds
-        if unit < first:
-            return below[min(int(unit / ALSO_SHARE), len(below) - 1)]
-        if unit > last:
-            return above[min(int((unit - last) / ALSO_SHARE), len(above) - 1)]
-        unit = _ratio(unit - first, last - first)
+        if (beside := self._beside.value_at(unit)) is not None:
+            return beside
+        unit = self._beside.inner(unit)
+        if self._grid is not None:
+            return self._grid.value(self._grid.cell_at(unit))
         if self.scale == "log":
-            value = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
-        elif self.step is not None:
-            cells = round((self.high - self.low) / self.step) + 1
-            value = self.low + min(int(unit * cells), cells - 1) * self.step
-        else:
+            value = exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
+        elif math.isfinite(self.high - self.low):
             value = self.low + unit * (self.high - self.low)
+        else:  # the range is wider than the greatest float
+            value = self.low * (1 - unit) + self.high * unit
         return min(max(value, self.low), self.high)
+
+    @property
+    def cells(self) -> int | None:
+        """How many values the grid has; None without a step."""
+        return None if self._grid is None else self._grid.cells
+
+    def cell(self, number: int) -> float:
+        """Return the value of one cell of the grid, 0 for `low`; only with a step."""
+        assert self._grid is not None
+        return self._grid.value(number)
+
+    @override
+    def canonical(self, value: Scalar) -> float:
+        """Return a value of this domain as a draw would give it: a real number, the one of the grid that is meant."""
+        number = float(value)
+        if self._grid is None or self._grid.binary or not self.contains(number):
+            return number
+        return self._grid.value(self._grid.cell_of(number))
+
+    @override
+    def same(self, value: Scalar, other: Scalar) -> bool:
+        """Say whether two values are one for this domain: on a decimal grid, whether they name one cell."""
+        if self._grid is None or isinstance(value, bool | str) or isinstance(other, bool | str):
+            return is_same(value, other)
+        return self.canonical(value) == self.canonical(other)
 
     def to_unit(self, value: Scalar) -> float:
         """Map a value to [0, 1]; the inverse of `from_unit` up to the grid, for one of `also` to its middle."""
         number = float(value)
-        below, above = self._outside
-        first, last = self._bounds
-        if number in below:
-            return (below.index(number) + 0.5) * ALSO_SHARE
-        if number in above:
-            return last + (above.index(number) + 0.5) * ALSO_SHARE
-        return min(first + self._inside(number) * (last - first), last)
+        beside = self._beside.unit_of(number)
+        return self._beside.outer(self._inside(number)) if beside is None else beside
 
     def contains(self, value: Any) -> bool:
         """Say whether `value` lies in the range and on the grid, or beside it under `also`."""
@@ -112,28 +141,25 @@ class Float(_Described):
             return False
         if not self.low <= value <= self.high:
             return value in self.also
-        return self.step is None or _on_grid(value, self.low, self.step)
+        return self.step is None or on_grid(value, self.low, self.step)
+
+    @cached_property
+    def _grid(self) -> Grid | None:
+        return None if self.step is None else Grid(self.low, self.high, self.step, self.scale, self.grid == "binary")
 
     def _inside(self, number: float) -> float:
         """Map a value of the range to its part of the range."""
+        if self._grid is not None:
+            return self._grid.unit_of(number)
         if self.scale == "log":
-            return _ratio(math.log(number) - math.log(self.low), math.log(self.high) - math.log(self.low))
-        if self.step is not None:
-            cells = round((self.high - self.low) / self.step) + 1
-            return (round((number - self.low) / self.step) + 0.5) / cells
-        return _ratio(number - self.low, self.high - self.low)
+            return ratio(math.log(number) - math.log(self.low), math.log(self.high) - math.log(self.low))
+        if not math.isfinite(self.high - self.low):
+            return (number / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return ratio(number - self.low, self.high - self.low)
 
-    @property
-    def _outside(self) -> tuple[list[float], list[float]]:
-        """Return the values of `also` below the range and above it, in order."""
-        ordered = sorted(self.also)
-        return [value for value in ordered if value < self.low], [value for value in ordered if value > self.high]
-
-    @property
-    def _bounds(self) -> tuple[float, float]:
-        """Return where the range begins and ends on the unit interval."""
-        below, above = self._outside
-        return ALSO_SHARE * len(below), 1 - ALSO_SHARE * len(above)
+    @cached_property
+    def _beside(self) -> Beside:
+        return Beside(self.low, self.high, self.also)
 
 
 class Int(_Described):
@@ -147,32 +173,41 @@ class Int(_Described):
     scale: Literal["linear", "log"] = "linear"
     """`log` draws each order of magnitude equally often and needs `low` above 0."""
     step: StrictInt = Field(1, ge=1)
-    """Grid width from `low`; linear scale only."""
+    """Grid width from `low`."""
     default: StrictInt
     """The baseline's value, inside the range."""
 
     @model_validator(mode="after")
     def _check(self) -> Int:
         step = None if self.step == 1 else self.step
-        _check_range(self.low, self.high, self.scale, step, self.default)
+        check_range(self.low, self.high, self.scale, step, self.default)
         return self
 
     def from_unit(self, unit: float) -> int:
         """Map `unit` in [0, 1] to a value, each cell equally wide on the scale."""
         if self.scale == "log":
-            lowest, highest = math.log(self.low - 0.5), math.log(self.high + 0.5)
-            return min(max(round(math.exp(lowest + unit * (highest - lowest))), self.low), self.high)
-        cells = (self.high - self.low) // self.step + 1
-        return self.low + min(int(unit * cells), cells - 1) * self.step
+            lowest, highest = log_edges(self.low, self.high, self.step)
+            drawn = math.exp(lowest + unit * (highest - lowest))
+            whole = round(drawn) if self.step == 1 else self.low + round((drawn - self.low) / self.step) * self.step
+            return min(max(whole, self.low), self.high)
+        return self.cell(min(int(unit * self.cells), self.cells - 1))
+
+    @property
+    def cells(self) -> int:
+        """How many values it has."""
+        return (self.high - self.low) // self.step + 1
+
+    def cell(self, number: int) -> int:
+        """Return one value, 0 for `low`."""
+        return self.low + number * self.step
 
     def to_unit(self, value: Scalar) -> float:
         """Map a value to the middle of its cell in [0, 1]."""
         number = int(value)
         if self.scale == "log":
-            lowest, highest = math.log(self.low - 0.5), math.log(self.high + 0.5)
-            return (math.log(number) - lowest) / (highest - lowest)
-        cells = (self.high - self.low) // self.step + 1
-        return ((number - self.low) // self.step + 0.5) / cells
+            lowest, highest = log_edges(self.low, self.high, self.step)
+            return ratio(math.log(number) - lowest, highest - lowest)
+        return ((number - self.low) // self.step + 0.5) / self.cells
 
     def contains(self, value: Any) -> bool:
         """Say whether `value` lies in the range and on the grid."""
@@ -200,10 +235,20 @@ class Choice(_Described):
 
     def index(self, value: Any) -> int | None:
         """Return the position of `value`, None where it is not a choice (True is not 1)."""
-        for position, choice in enumerate(self.choices):
-            if choice == value and isinstance(choice, bool) == isinstance(value, bool):
-                return position
-        return None
+        try:
+            return self._positions.get((isinstance(value, bool), value))
+        except TypeError:  # a list or a mapping, which no choice is
+            return None
+
+    @cached_property
+    def _positions(self) -> dict[tuple[bool, Scalar], int]:
+        return {(isinstance(choice, bool), choice): position for position, choice in enumerate(self.choices)}
+
+    @override
+    def canonical(self, value: Scalar) -> Scalar:
+        """Return the choice that equals `value`, as the file writes it."""
+        position = self.index(value)
+        return value if position is None else self.choices[position]
 
     def from_unit(self, unit: float) -> Scalar:
         """Map `unit` in [0, 1] to a choice, all equally wide."""
@@ -243,40 +288,7 @@ class Constant(_Described):
 
     def contains(self, value: Any) -> bool:
         """Say whether `value` is the constant (True is not 1)."""
-        return bool(value == self.value) and isinstance(value, bool) == isinstance(self.value, bool)
+        return is_same(value, self.value)
 
 
 Hyperparameter: TypeAlias = Annotated[Float | Int | Choice | Constant, Field(discriminator="type")]
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 0.5
-
-
-def _on_grid(value: float, low: float, step: float) -> bool:
-    cells = (value - low) / step
-    return abs(cells - round(cells)) < 1e-6
-
-
-def _check_also(low: float, high: float, step: float | None, also: tuple[float, ...]) -> None:
-    if also and step is not None:
-        raise ValueError("also needs a range without step; drop one of the two, or list all values under choices")
-    if inside := [value for value in also if low <= value <= high]:
-        raise ValueError(f"also {inside[0]!r} lies in [{low!r}, {high!r}] already; write also: [] or move the range")
-    if len(set(also)) < len(also):
-        raise ValueError(f"also repeats a value: {list(also)}; name each once")
-
-
-def _check_range(low: float, high: float, scale: str, step: float | None, default: float) -> None:
-    if low > high:
-        raise ValueError(f"low {low!r} is above high {high!r}; swap them")
-    if scale == "log" and low <= 0:
-        raise ValueError(f"scale log needs low above 0, not {low!r}; raise low, or choose scale: linear")
-    if scale == "log" and step is not None:
-        raise ValueError("step needs scale: linear; drop step, or choose scale: linear")
-    if not low <= default <= high:
-        raise ValueError(f"default {default!r} lies outside [{low!r}, {high!r}]; choose a default in the range")
-    if step is not None and not _on_grid(high, low, step):
-        raise ValueError(f"high {high!r} is not low {low!r} plus a multiple of step {step!r}")
-    if step is not None and not _on_grid(default, low, step):
-        raise ValueError(f"default {default!r} is not low {low!r} plus a multiple of step {step!r}")

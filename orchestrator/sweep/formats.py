@@ -4,6 +4,7 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
 
     no confirming, no limits, no brake         a writer of format 1 had none of them
     choices are unordered                      whatever their values look like
+    values of a step are sums of floats        0.30000000000000004 and all: each draw is the writer's, bit for bit
     searcher, scheduler, their options         as recorded; an option that is not recorded had the default of then
     stages and brackets                        as recorded: a plan is never compiled again
     retries                                    as `max_attempts` says; an error was never repeated, every death was a
@@ -48,6 +49,8 @@ class Meaning(NamedTuple):
     """Only hyperparameters of this type, or members of this name, for a path that leads into some. None: all."""
     unless: str | None = None
     """An older key of the file that says the same; where it is written, it counts. None: there was none."""
+    beside: str | None = None
+    """Only where this key has a value beside it: without one the meant key says nothing. None: everywhere."""
 
 
 MEANINGS: tuple[Meaning, ...] = (
@@ -60,6 +63,7 @@ MEANINGS: tuple[Meaning, ...] = (
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")
     ),
+    Meaning(("search_space", "*", "grid"), "binary", of="float", beside="step"),
 )
 """In the order in which they are applied."""
 
@@ -106,6 +110,8 @@ def _concerns(node: Mapping[str, Any], key: str, rest: tuple[str, ...], meaning:
         return True
     if key == "options":
         return node.get("name") == meaning.of
+    if not rest and meaning.beside is not None and node.get(meaning.beside) is None:
+        return False
     return bool(rest) or "options" in meaning.path or node.get("type") == meaning.of
 
 

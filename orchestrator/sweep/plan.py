@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import accumulate
 
 from pydantic import Field
 
@@ -76,6 +77,11 @@ class Plan(Record):
     def space(self) -> Space:
         """The search space."""
         return Space(self.spec.search_space)
+
+    @cached_property
+    def stage_ends(self) -> tuple[float, ...]:
+        """Where each stage ends, as a part of all trials: sums of the shares, a hair less for their rounding."""
+        return tuple(passed - 1e-9 for passed in accumulate(stage.share for stage in self.stages))
 
     @property
     def goal(self) -> Goal:

@@ -49,7 +49,7 @@ class Space(Mapping[str, Hyperparameter]):
     def is_active(self, name: str, values: Mapping[str, Scalar]) -> bool:
         """Say whether `name` is active, given the values of its (active) parents."""
         return all(
-            parent in values and any(_same(values[parent], allowed) for allowed in wanted)
+            parent in values and any(self._by_name[parent].same(values[parent], allowed) for allowed in wanted)
             for parent, wanted in self._by_name[name].when.items()
         )
 
@@ -91,11 +91,11 @@ class Space(Mapping[str, Hyperparameter]):
             if isinstance(domain, Choice):
                 total *= len(domain.choices)
             elif isinstance(domain, Int):
-                total *= (domain.high - domain.low) // domain.step + 1
+                total *= domain.cells
             elif not isinstance(domain, Constant):
-                if domain.step is None:
+                if domain.cells is None:
                     return None
-                total *= round((domain.high - domain.low) / domain.step) + 1
+                total *= domain.cells
         return total
 
     def _check_conditions(self, name: str, hyperparameter: Hyperparameter) -> None:
@@ -109,16 +109,19 @@ class Space(Mapping[str, Hyperparameter]):
                     raise ValueError(f"{name}.when.{parent}: {parent!r} can never be {value!r}")
 
     def _parents_first(self) -> list[str]:
-        ordered: dict[str, None] = {}
-        waiting = list(self._by_name)
-        while waiting:
-            ready = [name for name in waiting if all(parent in ordered for parent in self._by_name[name].when)]
-            if not ready:
-                raise ValueError(f"when: the conditions of {sorted(waiting)} depend on each other; break the circle")
-            ordered.update(dict.fromkeys(ready))
-            waiting = [name for name in waiting if name not in ordered]
-        return list(ordered)
-
-
-def _same(value: Scalar, other: Scalar) -> bool:
-    return value == other and isinstance(value, bool) == isinstance(other, bool)
+        """Order names by how long the longest chain of conditions above each is, else as they were."""
+        children: dict[str, list[str]] = {name: [] for name in self._by_name}
+        missing = {name: len(domain.when) for name, domain in self._by_name.items()}
+        for name, domain in self._by_name.items():
+            for parent in domain.when:
+                children[parent].append(name)
+        depth = {name: 0 for name in self._by_name if not missing[name]}
+        for parent in (settled := list(depth)):
+            for name in children[parent]:
+                missing[name] -= 1
+                if not missing[name]:
+                    depth[name] = 1 + max(depth[other] for other in self._by_name[name].when)
+                    settled.append(name)
+        if waiting := [name for name in self._by_name if name not in depth]:
+            raise ValueError(f"when: the conditions of {sorted(waiting)} depend on each other; break the circle")
+        return sorted(self._by_name, key=depth.__getitem__)

@@ -13,7 +13,7 @@ winner is the first of the ranking, and every part of the house names the same o
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -100,16 +100,12 @@ def numbers_of(plan: Plan, stage: StagePlan) -> range:
 
     The range then begins where the stage would.
     """
-    index = plan.stages.index(stage)
+    index = next(index for index, other in enumerate(plan.stages) if other.name == stage.name)
     numbers = range(plan.spec.budget.trials)
     first, end = (bisect_left(numbers, place, key=lambda n: _stage_index(plan, n)) for place in (index, index + 1))
     return range(first, end)
 
 
 def _stage_index(plan: Plan, number: int) -> int:
-    position, passed = number / plan.spec.budget.trials, 0.0
-    for index, stage in enumerate(plan.stages):
-        passed += stage.share
-        if position < passed - 1e-9:
-            return index
-    return len(plan.stages) - 1
+    ended = bisect_right(plan.stage_ends, number / plan.spec.budget.trials)
+    return min(ended, len(plan.stages) - 1)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 from orchestrator.ladders._coupling import MOMENTUM, OPTIMIZER, RULE_OF_OPTIMIZER, rule_of
 from orchestrator.members import nearest
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Scalar
 from orchestrator.sweep.spec import Coupling, SweepSpec
+from orchestrator.sweepfile.circles import circle, phrase_circle
 from orchestrator.sweepfile.messages import Complaints, KeyPath, quote
 
 
@@ -25,9 +25,9 @@ def coupling_problems(spec: SweepSpec) -> Complaints:
         else:
             yield from _follower(path, name, space[name])
             yield from _followed(path, coupling, space)
-    if circle := _circle(spec.couple):
-        chain = ", ".join(f"{name} follows {other}" for name, other in pairwise(circle))
-        yield ("couple", circle[0], "with"), f"the couplings go in a circle: {chain}; drop one of them"
+    if ring := circle({name: (coupling.with_,) for name, coupling in spec.couple.items()}):
+        chain = phrase_circle(ring, "follows")
+        yield ("couple", ring[0], "with"), f"the couplings go in a circle: {chain}; drop one of them"
 
 
 def _follower(path: KeyPath, name: str, domain: Hyperparameter) -> Complaints:
@@ -91,13 +91,3 @@ def _rules(coupling: Coupling, space: Mapping[str, Hyperparameter]) -> set[str] 
             f"auto knows no rule for optimizer {quote(unknown[0])}, only for {', '.join(RULE_OF_OPTIMIZER)}; {remedy}"
         )
     return {str(rule_of(coupling, name)) for name in names}
-
-
-def _circle(couplings: Mapping[str, Coupling]) -> list[str]:
-    for start in couplings:
-        trail = [start]
-        while trail[-1] in couplings and trail[-1] not in trail[:-1]:
-            trail.append(couplings[trail[-1]].with_)
-        if trail[-1] == start and len(trail) > 1:
-            return trail
-    return []

@@ -8,15 +8,16 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Collection
-from itertools import pairwise
 
 from orchestrator.members import nearest
-from orchestrator.storage.url import storage_problem
+from orchestrator.storage.url import storage_problem, unexpanded
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile import placeholders
+from orchestrator.sweepfile.circles import circle, phrase_circle
 from orchestrator.sweepfile.couplings import coupling_problems
 from orchestrator.sweepfile.lint import rules
+from orchestrator.sweepfile.magnitudes import fidelity_problems, size_problems, space_problems
 from orchestrator.sweepfile.membership import check_members, misfits, own_rule_ids, rule_problems
 from orchestrator.sweepfile.messages import Complaints, KeyPath, Problems, quote
 from orchestrator.sweepfile.spaces import leaves_folder
@@ -31,6 +32,9 @@ _TRAINABLE = re.compile(r"[^:]+\.py:[A-Za-z_]\w*")
 
 def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int] = ()) -> None:
     """Note every problem between the parts of `spec`; parts named in `broken` are placeholders and stay unjudged."""
+    for path, text in size_problems(spec):
+        problems.add(path, text)
+        broken = {*broken, path[0]}
     for parts, check in _CHECKS:
         if parts.isdisjoint(broken):
             for path, text in check(spec):
@@ -46,6 +50,8 @@ def _trainable(spec: SweepSpec) -> Complaints:
         return
     if _TRAINABLE.fullmatch(spec.trainable) is None:
         yield ("trainable",), f"{quote(spec.trainable)} names no function; write file.py:function, e.g. train.py:train"
+    elif (told := unexpanded(spec.trainable)) is not None:
+        yield ("trainable",), told
     elif leaves_folder(spec.trainable):
         yield ("trainable",), f"{quote(spec.trainable)} leads out of the sweep file's folder; keep it in there or below"
 
@@ -55,6 +61,9 @@ def _command(spec: SweepSpec) -> Complaints:
         return
     for position, text in placeholders.problems(spec.command, list(spec.search_space)):
         yield ("command", position), text
+    for position, argument in enumerate(spec.command):
+        if "\0" in argument:
+            yield ("command", position), f"{quote(argument)} has a NUL in it, which no argument can have; remove it"
     if not spec.command:
         yield ("command",), "is empty; write the program and its arguments, as in [python, train.py]"
 
@@ -94,24 +103,9 @@ def _conditions(spec: SweepSpec) -> Complaints:
             for position, value in enumerate(wanted):
                 if not space[parent].contains(value):
                     yield (*path, position), f"{parent!r} can never be {quote(value)}; choose values that it can take"
-    if circle := _circle(spec):
-        chain = ", ".join(f"{name} needs {parent}" for name, parent in pairwise(circle))
-        yield ("search_space", circle[0], "when"), f"the conditions go in a circle: {chain}; drop one of them"
-
-
-def _circle(spec: SweepSpec) -> list[str]:
-    done: set[str] = set()
-
-    def walk(name: str, trail: list[str]) -> list[str]:
-        if name in trail:
-            return [*trail[trail.index(name) :], name]
-        if name in done or name not in spec.search_space:
-            return []
-        found = next(filter(None, (walk(parent, [*trail, name]) for parent in spec.search_space[name].when)), [])
-        done.add(name)
-        return found
-
-    return next(filter(None, (walk(name, []) for name in spec.search_space)), [])
+    if ring := circle({name: domain.when for name, domain in space.items()}):
+        chain = phrase_circle(ring, "needs")
+        yield ("search_space", ring[0], "when"), f"the conditions go in a circle: {chain}; drop one of them"
 
 
 def _tunable(spec: SweepSpec) -> Complaints:
@@ -124,9 +118,11 @@ def _stages(spec: SweepSpec) -> Complaints:
     if not spec.stages:
         yield ("stages",), "is empty; write auto, or at least one stage"
     owners: dict[str, str] = {}
+    names: set[str] = set()
     for number, stage in enumerate(stages):
-        if any(stage.name == earlier.name for earlier in stages[:number]):
+        if stage.name in names:
             yield ("stages", number, "name"), f"{stage.name!r} names an earlier stage already; choose another name"
+        names.add(stage.name)
         for position, name in enumerate(stage.tune):
             path: KeyPath = ("stages", number, "tune", position)
             domain = spec.search_space.get(name)
@@ -181,6 +177,8 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = 
     (frozenset({"storage"}), _storage),
     (frozenset({"objective", "fidelity"}), _metrics),
     (frozenset({"search_space"}), _conditions),
+    (frozenset({"search_space"}), space_problems),
+    (frozenset({"fidelity"}), fidelity_problems),
     (frozenset({"search_space"}), _tunable),
     (frozenset({"search_space", "stages"}), _stages),
     (frozenset({"stages"}), _shares),

@@ -13,8 +13,8 @@ from typing import Any
 
 from orchestrator.storage.url import storage_problem
 from orchestrator.sweep.spec import NAME_PATTERN, SweepSpec
-from orchestrator.sweepfile.messages import quote
-from orchestrator.sweepfile.yaml_source import MAX_BYTES, UnreadableError, read
+from orchestrator.sweepfile.messages import OVERRIDE, Place, quote
+from orchestrator.sweepfile.yaml_source import MAX_BYTES, UnreadableError, read, read_argument
 
 _KEYS = ("name", "storage")
 _LINE = re.compile(rf"""^(["']?)({"|".join(_KEYS)})\1[ \t]*:(?=\s|$)[ \t]*(.*)$""", re.MULTILINE)
@@ -42,7 +42,7 @@ def read_heading(content: bytes, file: str, overrides: Sequence[str] = ()) -> He
     for override in overrides:
         key, equals, text = override.partition("=")
         if key in _KEYS and equals:
-            written[key] = _value(text)
+            written[key] = _argument(text)
     name, storage = written.get("name"), written.get("storage", SweepSpec.model_fields["storage"].default)
     if not isinstance(name, str) or re.fullmatch(NAME_PATTERN, name) is None:
         said = f"{quote(name)} is no name of a sweep" if "name" in written else "is missing"
@@ -72,6 +72,15 @@ def _by_line(content: bytes) -> dict[str, Any]:
     for _, key, value in _LINE.findall(text):
         found.setdefault(key, set()).add(_value(value))
     return {key: next(iter(values)) if len(values) == 1 else None for key, values in found.items()}
+
+
+def _argument(text: str) -> str | None:
+    """Read the value of an override; None as for `_value`."""
+    try:
+        value = read_argument(text, Place(OVERRIDE, text)).data
+    except UnreadableError:
+        return None
+    return value if isinstance(value, str) else None
 
 
 def _value(text: str) -> str | None:

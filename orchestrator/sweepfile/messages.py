@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from orchestrator.errors import SpecError
+from orchestrator.secrecy import MASK, is_secret_name, mask, mask_forms
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """The keys and positions that lead to a value, e.g. `("stages", 0, "tune")`."""
@@ -25,6 +27,8 @@ MAX_SAID = 40
 
 SWEEP_FILE, SPACE_FILE, OVERRIDE = range(3)
 """Ranks of places: the sweep file's problems are said first, those of the command line last."""
+
+_QUOTED = re.compile(r"'[^']*'?|\"[^\"]*\"?|\d\S*")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -39,7 +43,10 @@ class Place:
     """1 first."""
 
     def __str__(self) -> str:
-        return f"override {self.file}" if self.rank == OVERRIDE else f"{self.file}:{self.line}"
+        if self.rank == OVERRIDE:
+            key, equals, _ = self.file.partition("=")
+            return f"override {shown(f'{key}{equals}{MASK}' if _is_secret(key) else mask(self.file), 200)}"
+        return f"{printable(self.file)}:{self.line}"
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -54,7 +61,10 @@ class Message:
     """What, what is allowed, what to do."""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.path}: {self.text}" if self.path else f"{self.place}: {self.text}"
+        told = f"{printable(self.path)}: {self.text}" if self.path else self.text
+        if self.place.rank == OVERRIDE and _is_secret(self.path):
+            told = f"{printable(self.path)}: {_QUOTED.sub(MASK, self.text)}"
+        return f"{self.place}: {mask_forms(told)}"
 
 
 class Problems:
@@ -111,9 +121,15 @@ class Problems:
     def raise_any(self) -> None:
         """Raise one SpecError with everything found, in the order of the lines; nothing when nothing was found."""
         if self:
-            lines = [str(message) for message in sorted({*self._found.values(), *self._elsewhere})]
-            more = len(lines) - MAX_SAID
-            raise SpecError("\n".join([*lines[:MAX_SAID], *([f"... and {more} more problems"] if more > 0 else [])]))
+            messages = sorted({*self._found.values(), *self._elsewhere})
+            more = len(messages) - MAX_SAID
+            lines = [str(message) for message in messages[:MAX_SAID]]
+            raise SpecError("\n".join([*lines, *([f"... and {more} more problems"] if more > 0 else [])]))
+
+
+def _is_secret(path: str) -> bool:
+    """Say whether a key path leads to, or into, what has the name of a secret."""
+    return any(map(is_secret_name, re.split(r"[.\[\]]", path)))
 
 
 def dotted(path: KeyPath) -> str:
@@ -127,7 +143,19 @@ def quote(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     text = json.dumps(value, default=str) if isinstance(value, Mapping | list | tuple) else repr(value)
+    text = mask_forms(text)  # before anything is cut off that shows it to be a secret
     return text if len(text) <= 60 else f"{text[:50]}...{text[-1]}"
+
+
+def printable(text: str) -> str:
+    """Return the text with whatever no terminal shows, or obeys, written as its escape."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shown(text: str, most: int) -> str:
+    """Return the text as a message shows it: printable, its middle left out where it is long."""
+    text = printable(text)
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 4 :]}"
 
 
 def phrase_choices(value: Any, allowed: Sequence[str]) -> str:

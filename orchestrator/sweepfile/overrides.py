@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.sweepfile.messages import OVERRIDE, KeyPath, Message, Place, Problems, dotted, quote
-from orchestrator.sweepfile.yaml_source import Tree, UnreadableError, read
+from orchestrator.sweepfile.yaml_source import MAX_DEPTH, Tree, UnreadableError, read_argument
 
-_KEY = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*")
+_KEY = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d{1,6}\])*", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 def apply(overrides: Iterable[str], data: dict[str, Any], problems: Problems, members: Mapping[str, str]) -> None:
@@ -25,8 +26,12 @@ def apply(overrides: Iterable[str], data: dict[str, Any], problems: Problems, me
             problems.take(Message(place, "", "this is not key=value; write it as in budget.trials=20, without + or ~"))
             continue
         path = _path(key)
+        place = Place(OVERRIDE, override)
+        if len(path) > MAX_DEPTH:
+            problems.take(Message(place, "", f"reaches deeper than {MAX_DEPTH} levels; is it the right key?"))
+            continue
         try:
-            value = read(text.encode(), override, OVERRIDE, path)
+            value = read_argument(text, place, path)
         except UnreadableError as error:
             problems.take(error.message)
             continue
@@ -37,7 +42,7 @@ def apply(overrides: Iterable[str], data: dict[str, Any], problems: Problems, me
 
 def _path(key: str) -> KeyPath:
     parts = re.sub(r"\[(\d+)\]", r".\1", key).split(".")
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if _NUMBER.fullmatch(part) else part for part in parts)
 
 
 def _set(data: dict[str, Any], path: KeyPath, value: Tree, problems: Problems, members: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from orchestrator.errors import SpecError
 from orchestrator.members import nearest
+from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.spec import IDENTIFIER_PATTERN
 from orchestrator.sweepfile.messages import SPACE_FILE, KeyPath, Place, Problems, quote
 from orchestrator.sweepfile.yaml_source import UnreadableError, read
@@ -140,8 +141,11 @@ def _entries(entries: Any, level: _Level) -> Iterator[tuple[KeyPath, str]]:
 
 def _load(entry: str, at: KeyPath, level: _Level) -> dict[str, _Base]:
     problems = level.problems
+    if is_path(entry) and (told := unexpanded(entry)) is not None:
+        problems.add(at, told)
+        return {}
     if is_path(entry) and leaves_folder(entry):
-        problems.add(at, f"{entry!r} leads out of the sweep file's folder; keep search spaces in it or below")
+        problems.add(at, f"{quote(entry)} leads out of the sweep file's folder; keep search spaces in it or below")
         return {}
     try:
         file, content = level.find_space(entry)

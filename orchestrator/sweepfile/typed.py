@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -30,6 +31,8 @@ from orchestrator.sweep.spec import (
 )
 from orchestrator.sweepfile.messages import KeyPath, Problems, phrase_choices, quote
 
+MOST_TOLD = 400
+"""Most mistakes of one record that are put into words: the first of thousands say what is wrong with it."""
 NOT_YET = {
     "confirm": "not supported yet; remove it, and re-run the winner over a few seeds yourself",
 }
@@ -94,10 +97,12 @@ def typed(model: type[_Record], data: Any, problems: Problems, at: KeyPath = ())
             path, is_there = _path(detail, data)
             grouped.setdefault(path, {})[detail["type"] if is_there else "missing"] = detail
         misspelt = {(*path[:-1], _meant(model, path, data)) for path in grouped if "extra_forbidden" in grouped[path]}
-        for path, details in grouped.items():
-            if set(details) == {"literal_error"} and any(other[: len(path)] == path != other for other in grouped):
+        for place, (path, details) in enumerate(grouped.items()):
+            if place >= MOST_TOLD:
+                problems.add((*at, *path), "is wrong too")
+            elif set(details) == {"literal_error"} and any(other[: len(path)] == path != other for other in grouped):
                 continue  # the branch of the union that nobody meant
-            if "missing" not in details or path not in misspelt:
+            elif "missing" not in details or path not in misspelt:
                 problems.add((*at, *path), _sentence(model, path, details, data))
         return None
 
@@ -165,6 +170,9 @@ def _unknown(model: type[BaseModel], path: KeyPath, data: Any) -> str:
     if key in NOT_YET and model is SweepSpec:
         return NOT_YET[key]
     known = _known(model, path[:-1], data)
+    if (strange := next((letter for letter in key if not letter.isascii()), None)) is not None:
+        named = unicodedata.name(strange, "a character without a name")
+        return f"unknown key; it has {ascii(strange)[1:-1]} ({named}) in it. Choose {nearest(key, known)}"
     return f"unknown key; choose {nearest(key, known)}" if known else "unknown key; remove it"
 
 

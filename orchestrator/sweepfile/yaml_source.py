@@ -26,10 +26,10 @@ from ruamel.yaml.events import (
 
 from orchestrator.sweepfile.messages import SWEEP_FILE, KeyPath, Message, Place, dotted
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 300_000
 """Largest file that is read at all."""
-MAX_VALUES = 20_000
-"""Most keys and values in one file; its reader takes some seconds for as many."""
+MAX_VALUES = 10_000
+"""Most keys and values in one file; its reader takes half a second for as many."""
 MAX_DEPTH = 20
 """Deepest nesting; a sweep file needs five."""
 
@@ -38,8 +38,9 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true":
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_TAB = re.compile(r"^[ ]*\t\s*[^\s#]", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+_TAB = re.compile(r"^ *\t[^\S\n]*[^\s#]", re.MULTILINE)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _REMEDIES = {
     "mapping values are not allowed": "there is a second ':' here, or the indentation is not its neighbours'",
     "could not find expected ':'": "this line has no 'key: value'",
@@ -75,10 +76,47 @@ def read(content: bytes, file: str, rank: int = SWEEP_FILE, prefix: KeyPath = ()
     """Read a text whose paths begin with `prefix`; raises UnreadableError where it is not YAML at all."""
     text = _decode(content, file, rank)
     try:
-        return _Reader(file, rank, prefix).document(YAML(typ="safe", pure=True).parse(text))
+        return _Reader(file, rank, prefix).document(_events(text, file, rank))
     except YAMLError as error:
         line, message = _explain(error)
         raise UnreadableError(Place(rank, file, line), message) from None
+
+
+def read_argument(text: str, place: Place, prefix: KeyPath = ()) -> Tree:
+    """Read the value of an override, taken whole: raises UnreadableError too where YAML would drop a part of it."""
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:
+        raise UnreadableError(place, "has bytes that are no UTF-8; write it in UTF-8") from None
+    tree = read(content, place.file, place.rank, prefix)
+    if _has_comment(text):
+        raise UnreadableError(place, "what follows '#' would be dropped as a comment; put the value in quotes", prefix)
+    return tree
+
+
+def _has_comment(text: str) -> bool:
+    """Say whether a readable text holds a comment: a `#` at its start or after a blank, in no quotes and no block."""
+    comments = [found.end() - 1 for found in re.finditer(r"(?:^|\s)#", text)]
+    if not comments:
+        return False
+    written = [
+        (event.start_mark.index, event.end_mark.index)
+        for event in YAML(typ="safe", pure=True).parse(text)
+        if isinstance(event, ScalarEvent) and event.style
+    ]
+    return any(not any(start < at < end for start, end in written) for at in comments)
+
+
+def _events(text: str, file: str, rank: int) -> Iterator[Any]:
+    """Yield the parser's events; what its own arithmetic trips over (an escape beyond Unicode) is no YAML either."""
+    line = 1
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            line = event.end_mark.line + 1
+            yield event
+    except (ValueError, OverflowError):
+        told = "not valid YAML: an escape or a number from this line on is out of range; write the character itself"
+        raise UnreadableError(Place(rank, file, line), told) from None
 
 
 def _decode(content: bytes, file: str, rank: int) -> str:
@@ -175,6 +213,8 @@ class _Reader:
 
     def key(self, event: Any) -> str:
         if isinstance(event, ScalarEvent) and event.tag is None:
+            if _SURROGATE.search(event.value):
+                raise UnreadableError(self.at(event), "this key has half a character (a surrogate) in it; write it out")
             return str(event.value)
         raise UnreadableError(self.at(event), "this key is not plain text; write 'key: value'")
 
@@ -186,6 +226,8 @@ class _Reader:
 
     def scalar(self, event: Any, path: KeyPath) -> Any:
         text: str = event.value
+        if _SURROGATE.search(text):
+            return self.refuse(event, path, "has half a character (a surrogate) in it; write the whole character")
         if not event.implicit[0]:
             return text
         if text in _WORDS:

@@ -86,8 +86,29 @@ def test_what_is_new_and_not_ruled_is_found():
 def test_every_ruled_key_exists_and_may_have_the_value_that_is_ruled(meaning: Meaning):
     assert any(covers(meaning._replace(unless=None), path) for path in keys())
     plan = make_spec().model_dump(mode="json")
-    del plan[meaning.path[0]]
+    if "*" in meaning.path:
+        for domain in plan[meaning.path[0]].values():
+            domain.pop(meaning.path[-1], None)
+    else:
+        del plan[meaning.path[0]]
     SweepSpec.model_validate(with_meanings(plan, 1, [meaning]))
+
+
+def test_values_of_a_step_stay_sums_of_floats_where_the_writer_made_them_so_and_nowhere_else():
+    stepped = {"type": "float", "low": 0.0, "high": 0.5, "step": 0.1, "default": 0.2}
+    space = {"dropout": stepped, "decay": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5}}
+    plan = make_spec(search_space=space).model_dump(mode="json")
+    for domain in plan["search_space"].values():
+        del domain["grid"]
+    old, new = (SweepSpec.model_validate(with_meanings(plan, written)).search_space for written in (1, 2))
+    units = [0.05 + 0.1 * cell for cell in range(10)]
+    assert [old["dropout"].from_unit(unit) for unit in units] == [
+        min(max(0.0 + min(int(unit * 6), 5) * 0.1, 0.0), 0.5) for unit in units
+    ]
+    assert {new["dropout"].from_unit(unit) for unit in units} == {0.0, 0.1, 0.2, 0.3, 0.4, 0.5}
+    assert old["decay"] == new["decay"]
+    resumed = as_begun(make_spec(search_space=space), 1).search_space
+    assert (resumed["dropout"], resumed["decay"]) == (old["dropout"], old["decay"])
 
 
 SEVERAL = (

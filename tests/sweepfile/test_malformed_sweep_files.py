@@ -37,7 +37,7 @@ TOP_LEVEL = (
     "brake, budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, "
     "retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
 )
-NUMBER_KEYS = "advised, also, cautions, default, high, low, scale, source, step, tier, type, unit, when"
+NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
 FORMS = "write {low: ..., high: ..., default: ...}, {choices: [...], default: ...} or one value"
 EXTENDS = "search_space:\n", "search_space:\n  extends: [{}]\n"
@@ -77,8 +77,8 @@ CASES = [
          "2: b[0]: an alias (*a) is not allowed; write the value out"),
     Case("nested without end", VALID, "a: " + "[" * 1_000,
          "1: nested deeper than 20 levels; is it the right file?"),
-    Case("values without end", VALID, "a:\n" + "- 1\n" * 20_000,
-         "20000: more than 20,000 values; is it the right file?"),
+    Case("values without end", VALID, "a:\n" + "- 1\n" * 10_000,
+         "10000: more than 10,000 values; is it the right file?"),
     Case("duplicate key", "stages: auto", "name: twice", "9: name: duplicate key, given in line 1 already; keep one"),
     Case("duplicate hyperparameter", "  optimizer: {choices: [sgd, adam], default: sgd, tier: 3}", "  momentum: 0.9",
          "8: search_space.momentum: duplicate key, given in line 7 already; keep one"),
@@ -346,7 +346,7 @@ BYTES = {
                           "2: this is a binary file, or has a control character here; a sweep file is text in UTF-8"),
     "UTF-16": ("name: digits".encode("utf-16"), "1: this is a binary file; a sweep file is text in UTF-8"),
     "Latin-1": ("name: digits\n# für später\n".encode("latin-1"), "2: this line is not UTF-8; save the file as UTF-8"),
-    "5 MB": (b"# " + b"x" * 5_000_000, "1: more than 1,000,000 bytes; is it the right file?"),
+    "5 MB": (b"# " + b"x" * 5_000_000, "1: more than 300,000 bytes; is it the right file?"),
 }  # fmt: skip
 
 
