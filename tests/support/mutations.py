@@ -23,8 +23,10 @@ KEYS = (
     "searcher", "scheduler", "search", "couple", "with", "rule", "reference", "storage", "seed", "ignore", "rules",
     "command", "trainable", "name", "points", "brackets", "options", "retry", "resources", "budget", "fidelity",
 )  # fmt: skip
-_BYTES = (b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"\t", b"\r", b"\x80", b"\xed\xa0\x80", b"\xe2\x80\xa8", b":", b"- ", b"{",
-          b"]", b'"', b"'", b"#", b"\n", b"&", b"*", b"%YAML 9\n", b"---\n", b"...\n", b"? ", b"|", b">", b"\\")  # fmt: skip
+_BYTES = (
+    b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"\t", b"\r", b"\x80", b"\xed\xa0\x80", b"\xe2\x80\xa8", b":", b"- ", b"{",
+    b"]", b'"', b"'", b"#", b"\n", b"&", b"*", b"%YAML 9\n", b"---\n", b"...\n", b"? ", b"|", b">", b"\\",
+)  # fmt: skip
 _VALUE = re.compile(r"(?<=[:\[,] )[^,\[\]{}\n#]+")
 _KEY = re.compile(r"[A-Za-z_]+(?=:)")
 
