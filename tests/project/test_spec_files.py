@@ -95,7 +95,7 @@ def test_a_folder_that_is_itself_a_link_is_no_obstacle(folder, tmp_path):
 def test_a_search_space_too_large_is_not_read_to_its_end(folder):
     (folder / "spaces" / "mine.yaml").write_bytes(b"#" * 2_000_000)
     assert refusal(folder / "sweep.yaml") == (
-        f"{folder}/spaces/mine.yaml:1: more than 1,000,000 bytes; is it the right file?"
+        f"{folder}/spaces/mine.yaml:1: more than 300,000 bytes; is it the right file?"
     )
 
 
