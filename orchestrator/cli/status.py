@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from orchestrator.cli.options import AddressOption, JsonOption, SweepArgument
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
@@ -14,13 +16,34 @@ if TYPE_CHECKING:
     from orchestrator.project.handle import Handle, SentJob, SweepStatus
 
 
-def status(sweep: SweepArgument, address: AddressOption = None, as_json: JsonOption = False) -> None:
+def status(
+    sweep: SweepArgument,
+    trial: Annotated[
+        int | None, typer.Option(help="Show one trial: how it came to be, and why it ended.", show_default=False)
+    ] = None,
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show how a sweep stands, living or dead, from any terminal."""
-    found = open_sweep(sweep, to_send(address, "status")).status(as_json=as_json)
+    handle = open_sweep(sweep, to_send(address, "status"))
+    if trial is not None:
+        _show_trial(handle, trial, as_json=as_json)
+        return
+    found = handle.status(as_json=as_json)
     if as_json:
         answer_json(_document(found))
     else:
         _show(found)
+
+
+def _show_trial(handle: Handle, number: int, *, as_json: bool) -> None:
+    from orchestrator.views.trial import trial_answer, trial_document
+
+    state = handle.results().state
+    if as_json:
+        answer_json(trial_document(state, number))
+    else:
+        answer(trial_answer(state, number))
 
 
 def open_sweep(sweep: str, dashboard: str | None) -> Handle:

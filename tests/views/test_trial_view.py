@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sweeps import cliff, make_plan
+from typer.testing import CliRunner
+
+from orchestrator.cli.app import app
+from orchestrator.control.fold import SweepState
+from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.errors import UsageError
+from orchestrator.sweep.trial import TrialState
+from orchestrator.views.trial import trial_answer, trial_document
+
+KEPT = Path(__file__).parents[1] / "formats" / "format_1" / "real"
+
+
+@pytest.fixture(scope="module")
+def state() -> SweepState:
+    plan = make_plan(budget={"trials": 24}, fidelity={"metric": "epoch", "min": 1, "max": 9})
+    return simulate_plan(plan, cliff, SimulatedCluster(workers=4))[0]
+
+
+def shown(state: SweepState, number: int, width: int = 100) -> str:
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(trial_answer(state, number))
+    return captured.get()
+
+
+def test_a_trial_that_was_stopped_says_by_what_evidence(state: SweepState):
+    stopped = [trial for trial in state.trials if trial.stopped_by is not None]
+    assert stopped
+    for trial in stopped:
+        judged = trial.stopped_by
+        text = " ".join(shown(state, trial.number).split())
+        assert f"stopped at epoch {judged.rung:g}: worse than" in text
+        assert f"made from {judged.among} value" in text
+    others = [trial for trial in state.trials if trial.stopped_by is None]
+    assert not any("worse than" in shown(state, trial.number) for trial in others)
+
+
+def test_it_says_where_a_proposal_came_from_and_how_attempts_ended(state: SweepState):
+    modelled = next(trial for trial in state.trials if trial.learned_from is not None and trial.nearest is not None)
+    text = " ".join(shown(state, modelled.number).split())
+    assert f"learned from {modelled.learned_from} trial" in text
+    assert f"nearest to trial {modelled.nearest}" in text
+    diverged = next(trial for trial in state.trials if trial.state is TrialState.DIVERGED)
+    assert "attempt 0" in shown(state, diverged.number)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_nothing_is_wider_than_the_terminal(state: SweepState, width: int):
+    for trial in state.trials:
+        assert max(map(len, shown(state, trial.number, width).splitlines())) <= width
+
+
+def test_the_document_is_json_and_a_number_that_is_not_there_is_refused(state: SweepState):
+    document = json.loads(json.dumps(trial_document(state, 3)))
+    assert document["config"] == state.trials[3].config
+    with pytest.raises(UsageError, match=r"--trial 24: the sweep has no such trial; it has trials 0 to 23"):
+        trial_answer(state, 24)
+
+
+def test_the_command_shows_a_trial_of_an_older_sweep():
+    result = CliRunner().invoke(app, ["status", str(KEPT / "old"), "--trial", "5"])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("trial 5: diverged, stage tier-1")
+    document = json.loads(CliRunner().invoke(app, ["status", str(KEPT / "old"), "--trial", "5", "--json"]).stdout)
+    assert document["state"] == "diverged"
