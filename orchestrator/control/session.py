@@ -84,8 +84,9 @@ def read_events(folder: Location) -> list[ev.Event]:
     files = folder.files()
     with _of(folder):
         events = JournalReader(files).read_new()
-        is_there = bool(events) or has_begun(files)
-    if not is_there:
+        if not events and has_begun(files):
+            events = JournalReader(files).read_new()  # its first record was committed just after the first look
+    if not events:
         raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
     return events
 

@@ -40,7 +40,7 @@ def find(place: str, dashboard: str | None, overrides: Sequence[str], say: Tell)
     look_beside(file.parent)  # for a launcher of the user's own, which a record may name
     heading = heading_of(file, overrides)
     if dashboard is not None:
-        return SweepSent(place, _sent_to(dashboard, file, heading, say), file, say)
+        return SweepSent(place, _sent_to(dashboard, file, heading, overrides, say), file, say)
     found = _found(file, heading, overrides)
     if isinstance(found, SubmissionRecord):
         return SweepSent(place, found, file, say)
@@ -66,10 +66,13 @@ def _found(file: Path, heading: Heading, overrides: Sequence[str]) -> Submission
     if (record := find_record(file, heading.name, only=True)) is not None:
         return record
     target = locate_file(file, heading, overrides)
-    is_named = any(override.startswith("name=") for override in overrides)
-    if is_named or not records_of(file) or _is_there(target.folder):
+    if _names_it(overrides) or not records_of(file) or _is_there(target.folder):
         return target
     return find_record(file, heading.name) or target
+
+
+def _names_it(overrides: Sequence[str]) -> bool:
+    return any(override.startswith("name=") for override in overrides)
 
 
 def _is_there(folder: Location) -> bool:
@@ -91,14 +94,17 @@ def _only_one(file: Path, heading: Heading, overrides: Sequence[str]) -> Submiss
     return sent.get(known[0]) or Target(here[known[0]], file, tuple(overrides))
 
 
-def _sent_to(dashboard: str, file: Path, heading: Heading, say: Tell) -> SubmissionRecord:
-    """Return the newest submission of a sweep to a cluster: the record of it, or what the cluster's list says."""
+def _sent_to(dashboard: str, file: Path, heading: Heading, overrides: Sequence[str], say: Tell) -> SubmissionRecord:
+    """Return the newest submission of a sweep to a cluster: the record of it, or what the cluster's list says.
+
+    A file that was sent off under one other name alone means that one, unless an override names the sweep.
+    """
     if heading.name is None:
         raise UsageError(
             f"{heading.trouble}\nso the file does not tell which sweep is meant; "
             f"`stepladder ls --address {dashboard}` lists those of the cluster, with their folders"
         )
-    record = find_record(file, heading.name, only=True)
+    record = find_record(file, heading.name, only=_names_it(overrides))
     if record is not None and record.target == dashboard:
         return record
     launcher, target = sending.choose(dashboard, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -274,3 +275,21 @@ def test_trials_whose_checkpoint_is_gone_begin_again_and_it_is_told_once(
     assert (told, caplog.messages) == (named, [])
     assert again.state.sessions[-1].changes == named
     again.close("finished")
+
+
+def test_a_sweep_that_is_just_beginning_is_not_there_yet_or_is_there(tmp_path: Path):
+    def begin(folder: Location) -> None:
+        create(folder, PLAN, b"").release()
+
+    for turn in range(30):
+        folder = Location.parse(str(tmp_path / str(turn)))
+        driver = threading.Thread(target=begin, args=(folder,))
+        driver.start()
+        while True:
+            try:
+                found = read_sweep(folder)  # any other error fails the test: nothing is damaged, nothing is half there
+                break
+            except SweepNotFoundError:
+                continue
+        driver.join()
+        assert found.plan == PLAN
