@@ -72,6 +72,7 @@ class Sweep:
         resources: Mapping[str, Any] | None = None,
         retry: Mapping[str, Any] | None = None,
         max_attempts: int | None = None,
+        limits: Mapping[str, Any] | None = None,
         brake: bool | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
         storage: str | None = None,

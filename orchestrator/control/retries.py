@@ -15,7 +15,7 @@ import re
 from typing import NamedTuple
 
 from orchestrator.control.gist import message_of
-from orchestrator.sweep.spec import Retry
+from orchestrator.sweep.patience import Retry
 from orchestrator.sweep.trial import Attempt, Outcome, Trial
 
 DEATHS = 3

@@ -24,7 +24,7 @@ IDENTIFYING = (
     "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
-ADJUSTABLE = ("budget", "resources", "retry", "brake", "keep_checkpoints", "storage")
+ADJUSTABLE = ("budget", "resources", "retry", "limits", "brake", "keep_checkpoints", "storage")
 """What may differ from one driver of a sweep to the next."""
 
 PACKAGES = {

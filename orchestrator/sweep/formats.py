@@ -57,6 +57,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("retry", "lost"), 3, unless="max_attempts"),
     Meaning(("retry", "error"), 0),
     Meaning(("retry", "hung"), 0),
+    Meaning(("limits", "storage"), 0.0),
     Meaning(("brake",), value=False),
     Meaning(("rules",), []),
     *(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
-    BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
     Strict,
@@ -18,24 +17,10 @@ from pydantic import (
 )
 
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
+from orchestrator.sweep.patience import Duration, Limits, Retry
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 IDENTIFIER_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str):
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip())
-        if match is None:
-            raise ValueError(f"{value!r} is not a duration; write a number and s, m, h or d, e.g. 8h")
-        return float(match[1]) * _SECONDS[match[2]]
-    return value
-
-
-Duration = Annotated[StrictFloat, BeforeValidator(_seconds)]
-"""Seconds; written as a number of seconds or as `90s`, `15m`, `8h`, `2d`."""
-
 
 Reason = Annotated[str, Strict(), Field(min_length=1)]
 """Some text."""
@@ -193,18 +178,6 @@ class Resources(Record):
         return self.processes or max(int(self.gpus) if self.gpus else self.nodes, 1)
 
 
-class Retry(Record):
-    """How often a trial is started again, by what ended its attempt. Its own mistakes are not repeated."""
-
-    lost: StrictInt = Field(3, ge=0, le=99)
-    """After its machine, process or connection was lost: nobody's fault. 0: never, the first loss fails it."""
-    error: StrictInt = Field(1, ge=0, le=99)
-    """After an error that looks transient: a stale file handle, a connection, NCCL, a GPU's memory errors, a killed
-    DataLoader. Any other error is never repeated."""
-    hung: StrictInt = Field(1, ge=0, le=99)
-    """After it was ended for giving no sign of life."""
-
-
 class SweepSpec(Record):
     """A sweep file after `extends` and overrides, every value typed and in range on its own."""
 
@@ -236,6 +209,8 @@ class SweepSpec(Record):
     """What one trial occupies."""
     retry: Retry = Retry()
     """How often a trial is started again, by what ended it. Its own mistakes are not repeated."""
+    limits: Limits = Limits()
+    """How long what is away or silent is waited for."""
     brake: Annotated[bool, Strict()] = True
     """Whether a sweep whose code does not work is stopped: once three trials have failed alike while none has reported,
     or once everything that ends fails alike. A failing region of the search space is no reason. Exit code 1."""

@@ -22,6 +22,8 @@ Schema: TypeAlias = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _SCALAR: Schema = {"type": ["boolean", "number", "string"]}
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+"""Pydantic's own words for a bound, which it leaves in the schema of an optional number behind a validator."""
 _DOMAINS: tuple[type[Record], ...] = (Float, Int, Choice, Constant)
 
 
@@ -40,7 +42,8 @@ def json_schema() -> Schema:
     for name in ("Member", *(domain.__name__ for domain in _DOMAINS)):
         del definitions[name]
     definitions["Hyperparameter"] = _hyperparameter()
-    definitions["Budget"]["properties"]["wall"]["anyOf"] = _duration()
+    for record, key in [("Budget", "wall"), *(("Limits", key) for key in definitions["Limits"]["properties"])]:
+        _allow_units(definitions[record]["properties"][key])
     properties["search_space"] = _search_space(properties["search_space"]["description"])
     reasons = {key: value for key, value in properties["ignore"].items() if key != "description"}
     properties["ignore"] = {**_described(properties["ignore"]), "anyOf": [reasons, {"type": "array", "items": reasons}]}
@@ -62,9 +65,13 @@ def json_schema() -> Schema:
     return {"$schema": DIALECT, **schema, "title": "Stepladder sweep file"}
 
 
-def _duration() -> list[Schema]:
-    written = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhd]\s*$"}
-    return [{"type": "number", "exclusiveMinimum": 0}, written, {"type": "null"}]
+def _allow_units(duration: Schema) -> None:
+    """Let a number of seconds be written with a unit, too."""
+    forms = duration.get("anyOf") or [
+        {key: duration.pop(key) for key in ("type", *_BOUNDS.values()) if key in duration}
+    ]
+    spelled = [{_BOUNDS.get(key, key): value for key, value in form.items()} for form in forms]
+    duration["anyOf"] = [*spelled, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhd]\s*$"}]
 
 
 def _search_space(description: str) -> Schema:

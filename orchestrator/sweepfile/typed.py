@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.members import nearest
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
+from orchestrator.sweep.patience import Limits, Retry
 from orchestrator.sweep.spec import (
     NAME_PATTERN,
     Budget,
@@ -25,7 +26,6 @@ from orchestrator.sweep.spec import (
     Member,
     Objective,
     Resources,
-    Retry,
     Stage,
     SweepSpec,
 )
@@ -42,7 +42,7 @@ _Record = TypeVar("_Record", bound=BaseModel)
 
 _PARTS: dict[str, type[BaseModel]] = {
     "objective": Objective, "fidelity": Fidelity, "budget": Budget, "resources": Resources, "retry": Retry,
-    "stages": Stage, "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
+    "limits": Limits, "stages": Stage, "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
 }  # fmt: skip
 _DOMAINS: dict[str, type[BaseModel]] = {"float": Float, "int": Int, "choice": Choice, "constant": Constant}
 _WANTED = {

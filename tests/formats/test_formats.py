@@ -183,7 +183,7 @@ def test_a_file_without_a_key_means_to_an_old_sweep_what_it_meant_then(written, 
     ],
 )
 def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
-    then = {"retry": {"error": 0, "hung": 0}, "brake": False, "rules": []}
+    then = {"retry": {"error": 0, "hung": 0}, "limits": {"storage": 0.0}, "brake": False, "rules": []}
     then["search"] = {"name": "soft-stages", "repeated": "anywhere"}  # which is ruled, of every ladder
     assert as_begun(make_spec(**changes), 1) == make_spec(**changes, **then)
 

@@ -80,6 +80,7 @@ SAME_SEARCH = [
     {"storage": "/data/elsewhere"},
     {"max_attempts": 2, "keep_checkpoints": "all"},
     {"retry": {"lost": 0}},
+    {"limits": {"storage": "1h"}},
     {"searcher": {"name": "tpe", "candidates": 24}},
     {"search_space": {**SPACE, "momentum": {**MOMENTUM, "unit": "1", "source": "[B]", "cautions": ["mind it"]}}},
 ]

@@ -34,8 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "brake, budget, command, couple, fidelity, ignore, keep_checkpoints, max_attempts, name, objective, resources, "
-    "retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
+    "brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, name, objective, "
+    "resources, retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
@@ -72,6 +72,14 @@ CASES = [
     Case("retries below none", "stages: auto", "retry: {lost: -1}", "9: retry.lost: -1 is too small; choose 0 or more"),
     Case("retries as a number", "stages: auto", "retry: 3",
          "9: retry: 3 is not a mapping; write one such as {key: value}"),
+    Case("a limit of what is not limited", "stages: auto", "limits: {storge: 3m}",
+         "9: limits.storge: unknown key; choose one of storage (did you mean 'storage'?)"),
+    Case("a limit without a unit", "stages: auto", "limits: {storage: 10 minutes}",
+         "9: limits.storage: '10 minutes' is not a duration; write a number and s, m, h or d, e.g. 8h"),
+    Case("storage away without end", "stages: auto", "limits: {storage: 2d}",
+         "9: limits.storage: 172800.0 is too large; choose 86400 or less"),
+    Case("storage away below none", "stages: auto", "limits: {storage: -1.0}",
+         "9: limits.storage: -1.0 is too small; choose 0 or more"),
     Case("an alias bomb", VALID,
          "a: &a [x, x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi")),
          "2: b[0]: an alias (*a) is not allowed; write the value out"),

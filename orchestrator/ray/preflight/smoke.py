@@ -22,8 +22,9 @@ from orchestrator.ray.preflight.findings import Finding
 from orchestrator.ray.worker.trainable import Trainable
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.patience import Retry
 from orchestrator.sweep.plan import Plan
-from orchestrator.sweep.spec import Budget, Retry, SweepSpec
+from orchestrator.sweep.spec import Budget, SweepSpec
 from orchestrator.sweep.trial import TrialState
 
 CHECK = "smoke trial"
