@@ -44,6 +44,7 @@ def check(
 
     With --address, also look at that running Ray: versions, resources, storage, a smoke trial.
     """
+    from orchestrator.project.spec_files import said_of_calling
     from orchestrator.project.workspace import linted_plan
     from orchestrator.views.findings import findings_answer, findings_document
     from orchestrator.views.lint import lint_answer, lint_document
@@ -52,6 +53,8 @@ def check(
     plan, remarks = linted_plan(sweep_file, overrides or (), _inspector(model, sweep_file.parent))
     if not as_json:
         answer_text(f"{sweep_file}: valid, sweep {plan.sweep_id}")
+        if (said := said_of_calling(sweep_file.parent, plan.spec)) is not None:
+            say(said)
     if remarks and not as_json:
         answer(lint_answer(remarks))
         say("where a remark does not hold, write in the sweep file: ignore: {rule: the reason}")

@@ -10,7 +10,7 @@ import ast
 import difflib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from orchestrator import members
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.members import nearest
 from orchestrator.members.outside import look_beside
+from orchestrator.project.calling import describe, read_calling, signature_in, unfilled
 from orchestrator.storage.url import unexpanded
+from orchestrator.sweep.domains import Hyperparameter
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile.messages import KeyPath, quote
 from orchestrator.sweepfile.parse import Parsed, parse_text
@@ -67,15 +69,19 @@ def unknown_space(name: str) -> str:
 
 def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with the files that `trainable` or `command` name in `folder`, and where it was written."""
-    if spec.trainable is not None and (complaint := trainable_problem(folder, spec.trainable)) is not None:
+    complaint = None if spec.trainable is None else trainable_problem(folder, spec.trainable, spec.search_space)
+    if complaint is not None:
         yield ("trainable",), complaint
     for position, argument in enumerate(spec.command or ()):
         if (complaint := _argument_problem(folder, position, argument)) is not None:
             yield ("command", position), complaint
 
 
-def trainable_problem(folder: Path, trainable: str) -> str | None:
-    """Say what is wrong with `trainable`, a `file.py:function` in `folder`; None where nothing is."""
+def trainable_problem(folder: Path, trainable: str, space: Mapping[str, Hyperparameter] | None = None) -> str | None:
+    """Say what is wrong with `trainable`, a `file.py:function` in `folder`; None where nothing is.
+
+    `space` is the search space, which some functions take by name.
+    """
     file, _, function = trainable.rpartition(":")
     try:
         content = _inside(folder, file).read_bytes()
@@ -92,7 +98,21 @@ def trainable_problem(folder: Path, trainable: str) -> str | None:
         return f"{file}:{error.lineno or 1} is not valid Python: {error.msg}; mend the file"
     except ValueError as error:
         return f"{file} is not valid Python: {error}; mend the file"
-    return _function_problem(module, file, function)
+    return _function_problem(module, file, function, space or {})
+
+
+def said_of_calling(folder: Path, spec: SweepSpec) -> str | None:
+    """Say how a checked specification's function is called; None for a program, and where its file does not show it."""
+    if spec.trainable is None:
+        return None
+    file, _, function = spec.trainable.rpartition(":")
+    with warnings.catch_warnings(action="ignore"):
+        module = ast.parse(_inside(folder, file).read_bytes())
+    found = _bound(module).get(function)
+    if not isinstance(found, ast.FunctionDef) or found.decorator_list:
+        return None
+    calling = read_calling(signature_in(found.args), spec.search_space)
+    return None if calling is None else f"{file}:{found.lineno}: {function} {describe(calling, spec.search_space)}"
 
 
 def _argument_problem(folder: Path, position: int, argument: str) -> str | None:
@@ -149,8 +169,12 @@ def _inside(folder: Path, file: str) -> Path:
     return path
 
 
-def _function_problem(module: ast.Module, file: str, function: str) -> str | None:
-    bound = {name: statement for statement in _statements(module.body) for name in _names(statement)}
+def _bound(module: ast.Module) -> dict[str, ast.stmt]:
+    return {name: statement for statement in _statements(module.body) for name in _names(statement)}
+
+
+def _function_problem(module: ast.Module, file: str, function: str, space: Mapping[str, Hyperparameter]) -> str | None:
+    bound = _bound(module)
     found = bound.get(function)
     if found is None and "*" not in bound:
         functions = sorted(name for name, statement in bound.items() if isinstance(statement, ast.FunctionDef))
@@ -159,17 +183,30 @@ def _function_problem(module: ast.Module, file: str, function: str) -> str | Non
     if isinstance(found, ast.ClassDef | ast.AsyncFunctionDef):
         kind = "a class" if isinstance(found, ast.ClassDef) else "an async function"
         return f"{function!r} in {file} is {kind}; write an ordinary function of one argument, the configuration"
-    if isinstance(found, ast.FunctionDef) and not found.decorator_list and not _takes_config(found.args):
-        line = f"{file}:{found.lineno}"
-        return f"{line} cannot be called with the configuration alone; write `def {function}(config):`"
+    if isinstance(found, ast.FunctionDef) and not found.decorator_list:
+        complaint = _call_problem(found, space)
+        return None if complaint is None else f"{file}:{found.lineno} {complaint}"
     return None
 
 
-def _takes_config(arguments: ast.arguments) -> bool:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    needed = len(positional) - len(arguments.defaults)
-    keyword_only = any(default is None for default in arguments.kw_defaults)
-    return needed <= 1 and bool(positional or arguments.vararg) and not keyword_only
+def _call_problem(function: ast.FunctionDef, space: Mapping[str, Hyperparameter]) -> str | None:
+    signature = signature_in(function.args)
+    calling = read_calling(signature, space)
+    if calling is None:
+        write = f"write `def {function.name}(config):`"
+        missing = unfilled(signature, space)
+        if not missing:
+            return f"cannot be called with the configuration alone; {write}"
+        return (
+            f"cannot be called by name: no hyperparameter and no default for {', '.join(missing)}; give one, or {write}"
+        )
+    needed = [name for name in calling.required if space[name].when]
+    if needed:
+        return (
+            f"cannot always be called: {', '.join(needed)} does not apply in every configuration (`when`); "
+            "give it a default"
+        )
+    return None
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

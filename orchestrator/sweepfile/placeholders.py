@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.members import nearest
 
 TRIAL_FIELDS = ("attempt", "checkpoint", "max_fidelity", "number", "seed", "sweep_folder", "trial_id")
-"""What `{trial.…}` may name: the keys of `_trial`."""
+"""What `{trial.…}` may name: of what a training function gets as `trial`, what is one value."""
 
 _PREFIX = "trial."
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -43,7 +43,7 @@ def problems(command: Sequence[str], hyperparameters: Sequence[str]) -> Iterator
 
 
 def filled(command: Sequence[str], config: Mapping[str, Any], trial: Mapping[str, Any]) -> list[str]:
-    """Return the arguments for one configuration; `trial` is its `_trial`. The command has no `problems`."""
+    """Return the arguments for one configuration, of which `trial` is the trial. The command has no `problems`."""
     values = {**config, **{_PREFIX + field: trial.get(field) for field in TRIAL_FIELDS}}
     arguments: list[str] = []
     for position, argument in enumerate(command):

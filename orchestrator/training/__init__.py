@@ -2,12 +2,11 @@
 
     from orchestrator.training import build_lr_scheduler, build_optimizer, check_keys
 
-    def train(config):
-        seed_everything(config)
+    def train(config, trial):
+        seed_everything(trial)
         known = check_keys(config, own=["heads"])
         optimizer = build_optimizer(known, model.parameters())
-        trial = config["_trial"]
-        scheduler = build_lr_scheduler(known, optimizer, trial["max_fidelity"], trial["rungs"])
+        scheduler = build_lr_scheduler(known, optimizer, trial.max_fidelity, trial.rungs)
 
 Nothing else of the package imports this room, and no training function has to. Each module's docstring lists the keys
 it reads, with their ranges; `keys` holds them as one table. They are torch's own classes wherever torch has one.

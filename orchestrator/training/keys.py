@@ -7,7 +7,7 @@ Keys of your own are named once:
     known = check_keys(config, own=["heads"])
     optimizer = build_optimizer(known, model.parameters())
 
-A key that begins with `_` (as `_trial` does) is nobody's hyperparameter and passes.
+A key that begins with `_` is nobody's hyperparameter and passes.
 
 A length (of a warm-up, of a step) is a share of the whole where it is a real number, 0.25, and a count of scheduler
 steps where it is a whole one, 30. Shares stretch with the fidelity, counts do not.

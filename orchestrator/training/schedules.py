@@ -82,9 +82,10 @@ def build_lr_scheduler(
     """Return the schedule that `config["schedule"]` names, for `total` calls of its `step()`.
 
     `rungs` are the steps at which trials are compared, for `horizon: rung`. With a step an epoch, `max_fidelity` and
-    `rungs` of `config["_trial"]` are both; with one a batch, both times the batches of an epoch. Build it right after
-    the optimizer; a resumed training loads both states afterwards. Raises TrainingConfigError for a key that no part
-    knows or this schedule does not read, for an impossible value, and for a schedule that cannot go with the optimizer.
+    `rungs` of the function's `trial` are both; with one a batch, both times the batches of an epoch. Build it right
+    after the optimizer; a resumed training loads both states afterwards. Raises TrainingConfigError for a key that no
+    part knows or this schedule does not read, for an impossible value, and for a schedule that cannot go with the
+    optimizer.
     """
     known = keys.check_keys(config)
     name = keys.word(known, "schedule", "none")

@@ -15,17 +15,19 @@ import torch
 from orchestrator.training.keys import TrainingConfigError
 
 
-def seed_everything(config: Mapping[str, Any] | int, *, deterministic: bool = False) -> int:
+def seed_everything(trial: Mapping[str, Any] | int, *, deterministic: bool = False) -> int:
     """Seed Python, NumPy and torch, on every device, with the trial's seed, and return it.
 
-    `config` is what the training function got, whose `_trial` holds the seed; or the seed itself. A DataLoader's
-    workers are seeded from torch's by torch. `deterministic` makes torch refuse operations whose results may differ
-    between runs, and costs speed. Raises TrainingConfigError where there is no seed.
+    `trial` is what the training function got under that name, or the seed itself; a configuration that holds it under
+    `_trial`, as older training code hands it over, will do. A DataLoader's workers are seeded from torch's by torch.
+    `deterministic` makes torch refuse operations whose results may differ between runs, and costs speed. Raises
+    TrainingConfigError where there is no seed.
     """
-    seed = config if isinstance(config, int) else config.get("_trial", {}).get("seed")
+    told = trial["_trial"] if isinstance(trial, Mapping) and "_trial" in trial else trial
+    seed = told.get("seed") if isinstance(told, Mapping) else told
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise TrainingConfigError(
-            "_trial.seed", f"{seed!r} is no seed", "hand over the config of the training function, or a whole number"
+            "seed", f"{seed!r} is no seed", "hand over the `trial` of the training function, or a whole number"
         )
     random.seed(seed)
     np.random.seed(seed % 2**32)  # the legacy state is what libraries draw from

@@ -88,6 +88,12 @@ def test_check_says_where_what_why_who_and_what_to_do(sweep):
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
+def test_check_says_how_the_training_function_is_called(sweep):
+    assert "train.py:1: train takes the configuration, a dict, as config\n" in call("check", sweep).stderr
+    (sweep.parent / "train.py").write_text("def train(learning_rate, *, trial, **rest): ...\n")
+    assert "train.py:1: train takes hyperparameters by name, learning_rate" in call("check", sweep).stderr
+
+
 def test_check_in_json(sweep):
     document = json.loads(call("check", sweep, "--json").stdout)
     assert [(remark["rule"], remark["place"]) for remark in document["remarks"]] == [

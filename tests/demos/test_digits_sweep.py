@@ -61,9 +61,10 @@ ray.init(
     address="local", num_cpus=1, include_dashboard=False, object_store_memory=100_000_000,
     runtime_env={"env_vars": {"PYTHONPATH": sys.argv[1]}},
 )
-config = {**train.BY_HAND, "_trial": {"seed": 3, "max_fidelity": 3.0}}
+trial = {"seed": 3, "max_fidelity": 3.0}
 results = tune.Tuner(
-    train.train, param_space=config, tune_config=tune.TuneConfig(num_samples=1),
+    tune.with_parameters(train.train, trial=trial), param_space=dict(train.BY_HAND),
+    tune_config=tune.TuneConfig(num_samples=1),
     run_config=tune.RunConfig(storage_path=sys.argv[2], verbose=0),
 ).fit()
 result = results[0]

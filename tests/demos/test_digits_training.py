@@ -10,11 +10,14 @@ from types import ModuleType
 import pytest
 import torch
 
+from orchestrator.project.workspace import plan_from_file
+
 ADAM = {"optimizer": "adam", "learning_rate": 0.003}
 
 
-def config_of(digits: ModuleType, seed: int = 3, max_fidelity: float = 4.0, **changes: object) -> dict[str, object]:
-    return {**digits.BY_HAND, "_trial": {"seed": seed, "max_fidelity": max_fidelity}, **changes}
+def given_to(digits: ModuleType, seed: int = 3, max_fidelity: float = 4.0, **changes: object) -> tuple[dict, dict]:
+    """What a training is given: its configuration, and what it knows of its trial."""
+    return {**digits.BY_HAND, **changes}, {"seed": seed, "max_fidelity": max_fidelity}
 
 
 def epochs(training: object, count: int) -> list[dict[str, float]]:
@@ -32,7 +35,7 @@ def test_it_imports_nothing_of_ours(digits_folder: Path):
 
 
 def test_a_report_holds_what_the_sweep_asks_for(digits: ModuleType):
-    report = digits.Training(config_of(digits)).train_epoch()
+    report = digits.Training(*given_to(digits)).train_epoch()
     assert list(report) == ["epoch", "val_accuracy", "val_loss", "train_loss", "seconds"]
     assert report["epoch"] == 1
     assert 0 <= report["val_accuracy"] <= 1
@@ -41,14 +44,14 @@ def test_a_report_holds_what_the_sweep_asks_for(digits: ModuleType):
 
 @pytest.mark.parametrize("changes", [{}, ADAM], ids=["sgd", "adam"])
 def test_a_loaded_training_goes_on_as_if_never_interrupted(digits: ModuleType, tmp_path: Path, changes: dict):
-    config = config_of(digits, **changes)
-    whole = digits.Training(config)
+    given = given_to(digits, **changes)
+    whole = digits.Training(*given)
     expected = epochs(whole, 2)
     whole.save(tmp_path)
     expected += epochs(whole, 2)
 
     torch.manual_seed(99)  # another trial ran in this process meanwhile
-    resumed = digits.Training(config)
+    resumed = digits.Training(*given)
     resumed.load(tmp_path)
     assert resumed.epoch == 2
     assert epochs(resumed, 2) == expected[2:]
@@ -58,14 +61,14 @@ def test_a_loaded_training_goes_on_as_if_never_interrupted(digits: ModuleType, t
 
 
 def test_the_seed_decides_the_training_and_not_the_data(digits: ModuleType):
-    first, again, other = (digits.Training(config_of(digits, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (digits.Training(*given_to(digits, seed=seed)) for seed in (1, 1, 2))
     assert torch.equal(first.parts["training"][1], other.parts["training"][1])
     assert not torch.equal(first.network.head[2].weight, other.network.head[2].weight)
     assert torch.equal(first.network.head[2].weight, again.network.head[2].weight)
 
 
 def test_the_learning_rate_falls_to_zero_over_the_full_training(digits: ModuleType):
-    training = digits.Training(config_of(digits, max_fidelity=4.0, learning_rate=0.02))
+    training = digits.Training(*given_to(digits, max_fidelity=4.0, learning_rate=0.02))
     rates = [training.optimizer.param_groups[0]["lr"]]
     for _ in range(4):
         training.train_epoch()
@@ -73,8 +76,8 @@ def test_the_learning_rate_falls_to_zero_over_the_full_training(digits: ModuleTy
     assert rates == pytest.approx([0.01 * (1 + math.cos(math.pi * epoch / 4)) for epoch in range(5)])
 
 
-def test_by_hand_a_full_training_is_27_epochs(digits: ModuleType):
-    assert digits.Training(dict(digits.BY_HAND)).epochs == 27
+def test_by_hand_a_full_training_is_as_long_as_in_the_sweep(digits: ModuleType):
+    assert plan_from_file(Path(digits.__file__).with_name("sweep.yaml")).spec.fidelity.max == digits.EPOCHS
 
 
 def test_the_center_loss_is_the_papers(digits: ModuleType):
@@ -119,7 +122,7 @@ def test_images_keep_their_labels(digits: ModuleType):
 
 
 def test_a_diverged_network_has_no_accuracy(digits: ModuleType):
-    training = digits.Training(config_of(digits))
+    training = digits.Training(*given_to(digits))
     with torch.no_grad():
         training.network.head[2].weight.fill_(math.inf)
     accuracy, loss = digits.evaluate(training.network, training.parts["validation"])
@@ -129,4 +132,4 @@ def test_a_diverged_network_has_no_accuracy(digits: ModuleType):
 
 def test_an_unknown_optimizer_is_said(digits: ModuleType):
     with pytest.raises(ValueError, match="optimizer 'lion' is unknown; choose sgd or adam"):
-        digits.Training(config_of(digits, optimizer="lion"))
+        digits.Training(*given_to(digits, optimizer="lion"))

@@ -29,10 +29,11 @@ def plan() -> Plan:
     return plan_from_file(SWEEP)
 
 
-def config_of(fashion: ModuleType, folder: Path, **changes: object) -> dict[str, object]:
+def given_to(fashion: ModuleType, folder: Path, **changes: object) -> tuple[dict, dict]:
+    """What a training is given: its configuration, and what it knows of its trial."""
     trial = {"seed": changes.pop("seed", 3), "max_fidelity": changes.pop("max_fidelity", 4.0)}
     trial["rungs"] = [3.0, trial["max_fidelity"]]
-    return {**fashion.complete({"data": str(folder), **SMALL, **changes}), "_trial": trial}
+    return fashion.complete({"data": str(folder), **SMALL, **changes}), trial
 
 
 def epochs(training: object, count: int) -> list[dict[str, float]]:
@@ -77,7 +78,7 @@ def test_any_configuration_of_the_sweep_trains(plan: Plan, fashion: ModuleType, 
         units = {name: domain.from_unit(draws.random()) for name, domain in plan.space.items()}
         config = {**plan.space.complete(units), "data": str(stand_in), "images": 60, "width": 8}
         trial = {"seed": number, "max_fidelity": 3.0, "rungs": [3.0]}
-        training = fashion.Training({**config, "_trial": trial})
+        training = fashion.Training(config, trial)
         assert training.train_epoch()["epoch"] == 1, config
 
 
@@ -106,14 +107,14 @@ def test_each_kernel_and_pooling_fits_the_images(fashion: ModuleType, kernel: st
 def test_a_loaded_training_goes_on_as_if_never_interrupted(
     fashion: ModuleType, stand_in: Path, tmp_path: Path, changes: dict
 ):
-    config = config_of(fashion, stand_in, **changes)
-    whole = fashion.Training(config)
+    given = given_to(fashion, stand_in, **changes)
+    whole = fashion.Training(*given)
     expected = epochs(whole, 2)
     whole.save(tmp_path)
     expected += epochs(whole, 2)  # past the rung at 3, where a schedule begins anew
 
     torch.manual_seed(99)  # another trial ran in this process meanwhile
-    resumed = fashion.Training(config)
+    resumed = fashion.Training(*given)
     resumed.load(tmp_path)
     assert resumed.epoch == 2
     assert epochs(resumed, 2) == expected[2:]
@@ -123,7 +124,7 @@ def test_a_loaded_training_goes_on_as_if_never_interrupted(
 
 
 def test_a_whole_schedule_runs_up_to_each_rung(fashion: ModuleType, stand_in: Path):
-    training = fashion.Training(config_of(fashion, stand_in, warmup=0.0, end_factor=0.01, learning_rate=0.02))
+    training = fashion.Training(*given_to(fashion, stand_in, warmup=0.0, end_factor=0.01, learning_rate=0.02))
     rates = []
     for _ in range(4):
         training.train_epoch()
@@ -143,13 +144,13 @@ def test_by_hand_schedules_end_where_it_is_told(stand_in: Path, tmp_path: Path, 
 
 
 def test_it_learns(fashion: ModuleType, pictures: Path):
-    config = config_of(fashion, pictures, images=400, max_fidelity=3.0, batch_size=16)
-    *_, last = epochs(fashion.Training(config), 3)
+    given = given_to(fashion, pictures, images=400, max_fidelity=3.0, batch_size=16)
+    *_, last = epochs(fashion.Training(*given), 3)
     assert last["val_accuracy"] > 0.5
 
 
 def test_the_seed_decides_the_training_and_not_the_data(fashion: ModuleType, stand_in: Path):
-    first, again, other = (fashion.Training(config_of(fashion, stand_in, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (fashion.Training(*given_to(fashion, stand_in, seed=seed)) for seed in (1, 1, 2))
     assert torch.equal(first.parts["training"][1], other.parts["training"][1])
     weights = [training.network.head[2].weight for training in (first, again, other)]
     assert torch.equal(weights[0], weights[1])
@@ -204,11 +205,11 @@ def test_a_damaged_file_is_said(fashion: ModuleType, tmp_path: Path, content: by
 
 def test_a_key_that_nothing_reads_is_refused(fashion: ModuleType, stand_in: Path):
     with pytest.raises(TrainingConfigError, match="momentun: no training part reads it; did you mean 'momentum'"):
-        fashion.Training(config_of(fashion, stand_in, momentun=0.9))
+        fashion.Training(*given_to(fashion, stand_in, momentun=0.9))
 
 
 def test_a_diverged_network_has_no_accuracy(fashion: ModuleType, stand_in: Path):
-    training = fashion.Training(config_of(fashion, stand_in))
+    training = fashion.Training(*given_to(fashion, stand_in))
     with torch.no_grad():
         training.network.head[2].weight.fill_(math.inf)
     assert all(math.isnan(value) for value in fashion.evaluate(training.network, training.parts["validation"]))

@@ -37,10 +37,11 @@ def corpus_of(text: ModuleType) -> ModuleType:
     return sys.modules[text.load_corpus.__module__]
 
 
-def config_of(text: ModuleType, **changes: object) -> dict[str, object]:
+def given_to(text: ModuleType, **changes: object) -> tuple[dict, dict]:
+    """What a training is given: its configuration, and what it knows of its trial."""
     trial = {"seed": changes.pop("seed", 3), "max_fidelity": changes.pop("max_fidelity", 4.0)}
     trial["rungs"] = [2.0, trial["max_fidelity"]]
-    return {**text.BY_HAND, **changes, "_trial": trial}
+    return {**text.BY_HAND, **changes}, trial
 
 
 def epochs(training: object, count: int) -> list[dict[str, float]]:
@@ -54,7 +55,7 @@ def test_the_baseline_is_what_a_training_by_hand_takes(plan: Plan, text: ModuleT
 
 
 def test_dropout_lies_at_the_input_and_the_output_of_the_recurrence(text: ModuleType):
-    network = text.build_network(config_of(text, input_dropout=0.3, dropout=0.4))
+    network = text.build_network(given_to(text, input_dropout=0.3, dropout=0.4)[0])
     assert (network.at_input.p, network.at_output.p, network.recurrence.dropout) == (0.3, 0.4, 0.0)
     _, remarks = linted_plan(SWEEP, (), partial(inspect_target, "train:build_network", SWEEP.parent))
     assert remarks == []
@@ -62,7 +63,7 @@ def test_dropout_lies_at_the_input_and_the_output_of_the_recurrence(text: Module
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_padding_says_nothing(text: ModuleType, cell: str):
-    network = text.build_network(config_of(text, cell=cell)).eval()
+    network = text.build_network(given_to(text, cell=cell)[0]).eval()
     words = torch.tensor([[5, 9, 7, 2]])
     padded = torch.nn.functional.pad(words, (0, 6))
     assert torch.allclose(network(words), network(padded), atol=1e-6)
@@ -70,14 +71,14 @@ def test_padding_says_nothing(text: ModuleType, cell: str):
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_a_loaded_training_goes_on_as_if_never_interrupted(short: ModuleType, tmp_path: Path, cell: str):
-    config = config_of(short, cell=cell)
-    whole = short.Training(config)
+    given = given_to(short, cell=cell)
+    whole = short.Training(*given)
     expected = epochs(whole, 1)
     whole.save(tmp_path)
     expected += epochs(whole, 2)  # past the rung at 2, where the schedule begins anew
 
     torch.manual_seed(99)  # another trial ran in this process meanwhile
-    resumed = short.Training(config)
+    resumed = short.Training(*given)
     resumed.load(tmp_path)
     assert resumed.epoch == 1
     assert epochs(resumed, 2) == expected[1:]
@@ -86,7 +87,7 @@ def test_a_loaded_training_goes_on_as_if_never_interrupted(short: ModuleType, tm
 
 
 def test_another_corpus_is_said(short: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    training = short.Training(config_of(short))
+    training = short.Training(*given_to(short))
     training.save(tmp_path)
     another = dataclasses.replace(short.load_corpus(), digest="another")
     monkeypatch.setattr(short, "load_corpus", lambda: another)
@@ -124,12 +125,12 @@ def test_a_python_without_sources_is_said(text: ModuleType, tmp_path: Path, monk
 
 @pytest.mark.thorough
 def test_it_learns(text: ModuleType):
-    *_, last = epochs(text.Training(config_of(text, learning_rate=0.005, batch_size=64, max_fidelity=2.0)), 2)
+    *_, last = epochs(text.Training(*given_to(text, learning_rate=0.005, batch_size=64, max_fidelity=2.0)), 2)
     assert last["val_accuracy"] > 0.35  # the largest package has a fifth of the sentences
 
 
 def test_the_seed_decides_the_training(short: ModuleType):
-    first, again, other = (short.Training(config_of(short, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (short.Training(*given_to(short, seed=seed)) for seed in (1, 1, 2))
     assert torch.equal(first.network.head.weight, again.network.head.weight)
     assert not torch.equal(first.network.head.weight, other.network.head.weight)
 
@@ -146,4 +147,4 @@ def test_it_trains_and_tests_by_hand(tmp_path: Path, by_hand: Callable[..., list
 
 def test_an_unknown_cell_is_said(short: ModuleType):
     with pytest.raises(ValueError, match="cell 'rnn' is unknown; choose gru or lstm"):
-        short.Training(config_of(short, cell="rnn"))
+        short.Training(*given_to(short, cell="rnn"))

@@ -58,7 +58,7 @@ def test_its_table_has_what_a_training_function_is_told(tmp_path: Path):
     attempt = bridge.next_attempt(1)
     assert attempt is not None
     told = attempt.config[TRIAL_KEY]
-    (table,) = re.findall(r'^\| `config\["_trial"\]` .*?\n\n', README, re.DOTALL | re.MULTILINE)
+    (table,) = re.findall(r"^\| `trial` .*?\n\n", README, re.DOTALL | re.MULTILINE)
     first_column = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)[1:]
     keys = {key for cell in first_column for key in re.findall(r"`(\w+)`", cell)}
     assert keys == set(told)

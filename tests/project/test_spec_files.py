@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import SpecError, UsageError
-from orchestrator.project.spec_files import load_parsed, space_finder, trainable_problem
+from orchestrator.project.spec_files import load_parsed, said_of_calling, space_finder, trainable_problem
+from orchestrator.sweep.domains import Float
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """\
@@ -152,6 +153,49 @@ def test_a_training_function_may_be_bound_in_any_of_these_ways(tmp_path, code):
 def test_a_training_function_that_cannot_be_called_is_refused(tmp_path, code, problem):
     (tmp_path / "train.py").write_text(code)
     assert trainable_problem(tmp_path, "train.py:train") == problem
+
+
+BY_NAME = {
+    "lr": Float(low=0.1, high=1.0, default=0.5),
+    "momentum": Float(low=0.1, high=1.0, default=0.5, when={"lr": (0.5,)}),
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("def train(lr, momentum=0.9, *, trial): ...", None),
+        ("def train(config, trial): ...", None),
+        ("\ndef train(lr, data): ...",
+         "train.py:2 cannot be called by name: no hyperparameter and no default for data; give one, or write "
+         "`def train(config):`"),
+        ("def train(lr, data, *, path, trial): ...",
+         "train.py:1 cannot be called by name: no hyperparameter and no default for data, path; give one, or write "
+         "`def train(config):`"),
+        ("def train(lr, momentum): ...",
+         "train.py:1 cannot always be called: momentum does not apply in every configuration (`when`); "
+         "give it a default"),
+    ],
+)  # fmt: skip
+def test_a_training_function_may_take_hyperparameters_by_name(tmp_path, code, problem):
+    (tmp_path / "train.py").write_text(code)
+    assert trainable_problem(tmp_path, "train.py:train", BY_NAME) == problem
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def train(config): ...", "train.py:1: train takes the configuration, a dict, as config"),
+        ("x = 1\ndef train(learning_rate, *, trial): ...",
+         "train.py:2: train takes hyperparameters by name, learning_rate; trial takes what is known of the trial; "
+         "it does not take optimizer, momentum, width"),
+        ("@wrapped\ndef train(config): ...", None),
+        ("from elsewhere import train", None),
+    ],
+)  # fmt: skip
+def test_how_a_training_function_is_called_can_be_said(folder, code, said):
+    (folder / "train.py").write_text(code)
+    assert said_of_calling(folder, load_parsed(folder / "sweep.yaml").spec) == said
 
 
 def test_a_training_file_that_is_no_file_is_refused(tmp_path):

@@ -48,7 +48,7 @@ def fit(config):
         tune.report({"score": loss, "step": step})
 
 
-def judged(config):
+def judged(config, trial):
     """Reports in rank 0 alone; the others are in a collective when it is stopped."""
     distributed.init_process_group("gloo")
     rank = distributed.get_rank()
@@ -58,13 +58,13 @@ def judged(config):
         for step in range(1, 3):
             distributed.all_reduce(torch.ones(1))
             if rank == 0:
-                tune.report({"score": (0.5, 0.9, 0.1, 0.2)[config["_trial"]["number"]], "step": step})
+                tune.report({"score": (0.5, 0.9, 0.1, 0.2)[trial.number], "step": step})
     finally:
-        with (HERE / f"finally-{config['_trial']['number']}-{rank}").open("w") as file:
+        with (HERE / f"finally-{trial.number}-{rank}").open("w") as file:
             file.write("done")
 
 
-def killed(config):
+def killed(config, trial):
     """All ranks report; rank 1 of the first attempt names itself for the kill at its third step."""
     distributed.init_process_group("gloo")
     checkpoint, start, rank = tune.get_checkpoint(), 0, distributed.get_rank()
@@ -73,7 +73,7 @@ def killed(config):
             start = int(Path(folder, "step").read_text())
         (HERE / f"resumed-{rank}").write_text(str(start))
     for step in range(start + 1, 5):
-        if step == 3 and rank == 1 and config["_trial"]["attempt"] == 0:
+        if step == 3 and rank == 1 and trial.attempt == 0:
             (HERE / "victim").write_text(str(os.getpid()))
             time.sleep(60)
         distributed.all_reduce(torch.ones(1))

@@ -16,9 +16,11 @@ def draws():
 
 
 def test_the_trials_seed_repeats_every_draw():
-    assert seed_everything({"learning_rate": 0.1, "_trial": {"seed": 7}}) == 7
+    assert seed_everything({"number": 3, "seed": 7}) == 7
     first = draws()
     assert seed_everything(7) == 7
+    assert draws() == first
+    assert seed_everything({"learning_rate": 0.1, "_trial": {"seed": 7}}) == 7, "as older training code hands it over"
     assert draws() == first
     seed_everything(8)
     assert not set(draws()) & set(first)
@@ -36,7 +38,7 @@ def test_deterministic_is_asked_of_torch():
         torch.use_deterministic_algorithms(mode=False)
 
 
-@pytest.mark.parametrize("config", [{}, {"_trial": {}}, {"_trial": {"seed": "7"}}, {"_trial": {"seed": -1}}])
-def test_no_seed_is_an_error_not_a_random_one(config):
-    with pytest.raises(TrainingConfigError, match=r"^_trial.seed: .* is no seed; hand over the config of the training"):
-        seed_everything(config)
+@pytest.mark.parametrize("trial", [{}, {"_trial": {}}, {"_trial": {"seed": "7"}}, {"seed": -1}, True])
+def test_no_seed_is_an_error_not_a_random_one(trial):
+    with pytest.raises(TrainingConfigError, match=r"^seed: .* is no seed; hand over the `trial` of the training"):
+        seed_everything(trial)

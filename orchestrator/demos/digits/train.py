@@ -2,7 +2,7 @@
 
 A hundred labelled images are a few steps an epoch, so that it shows how well the optimizer's hyperparameters fit.
 
-An ordinary Ray Tune training function, `train(config)`: it reports with `ray.tune.report`, goes on from
+An ordinary Ray Tune training function, `train(config, trial)`: it reports with `ray.tune.report`, goes on from
 `ray.tune.get_checkpoint()`, and knows nothing of the sweep around it. The same file trains by hand, without Ray:
 
     python train.py --learning_rate 0.03 --batch_size 64 --seed 3     one line an epoch
@@ -18,6 +18,7 @@ import argparse
 import math
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,9 @@ class CenterLoss(nn.Module):
 class Training:
     """A training in progress. What `save` writes is all of it: one that is loaded goes on as if never interrupted."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        trial = config.get("_trial", {})
-        torch.manual_seed(trial.get("seed", 0))
-        self.epochs = int(trial.get("max_fidelity", EPOCHS))
+    def __init__(self, config: dict[str, Any], trial: Mapping[str, Any]) -> None:
+        torch.manual_seed(trial["seed"])
+        self.epochs = int(trial["max_fidelity"])
         self.epoch = 0
         self.batch_size = int(config["batch_size"])
         self.center_loss_weight = config["center_loss_weight"]
@@ -214,12 +214,15 @@ def evaluate(network: Network, part: Part) -> tuple[float, float]:
     return (accuracy, loss) if math.isfinite(loss) else (math.nan, math.nan)
 
 
-def train(config: dict[str, Any]) -> None:
-    """Train as Ray Tune asks: a report and a checkpoint each epoch, from the checkpoint given, if one is."""
+def train(config: dict[str, Any], trial: Mapping[str, Any]) -> None:
+    """Train as Ray Tune asks: a report and a checkpoint each epoch, from the checkpoint given, if one is.
+
+    `trial` holds the trial's seed and how far its training goes.
+    """
     import ray.tune  # here, so that a training by hand starts without Ray
 
     torch.set_num_threads(1)
-    training = Training(config)
+    training = Training(config, trial)
     checkpoint = ray.tune.get_checkpoint()
     if checkpoint is not None:
         with checkpoint.as_directory() as folder:
@@ -254,7 +257,7 @@ def main() -> None:
         print(f"test_accuracy {test(tested):.4f}")
         return
     saved, trial = config.pop("save"), {"seed": config.pop("seed"), "max_fidelity": config.pop("epochs")}
-    training = Training({**config, "_trial": trial})
+    training = Training(config, trial)
     while training.epoch < training.epochs:
         metrics = training.train_epoch()
         print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)

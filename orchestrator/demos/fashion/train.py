@@ -1,7 +1,7 @@
 """Clothes from small pictures: a convolutional network on Fashion-MNIST, with every hyperparameter of the catalogue.
 
-An ordinary Ray Tune training function, `train(config)`, built from `orchestrator.training`: optimizer, schedule, loss
-and first weights are what the configuration names, and a key that none of them reads is refused. The parts are
+An ordinary Ray Tune training function, `train(config, trial)`, built from `orchestrator.training`: optimizer, schedule,
+loss and first weights are what the configuration names, and a key that none of them reads is refused. The parts are
 optional; a training function needs nothing of Stepladder. `pictures.py`, beside this file, reads the images. It trains
 by hand, too, without Ray:
 
@@ -19,6 +19,7 @@ import math
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,9 @@ def build_network(config: dict[str, Any]) -> Network:
 class Training:
     """A training in progress. What `save` writes is all of it: one that is loaded goes on as if never interrupted."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.config = {name: value for name, value in config.items() if not name.startswith("_")}
-        seed_everything(config)
-        trial = config["_trial"]
+    def __init__(self, config: dict[str, Any], trial: Mapping[str, Any]) -> None:
+        self.config = dict(config)
+        seed_everything(trial)
         self.epochs = int(trial["max_fidelity"])
         self.epoch = 0
         self.parts = load_parts(config["data"], int(config["images"]))
@@ -221,12 +221,15 @@ def evaluate(network: Network, part: Part) -> tuple[float, float]:
     return (accuracy, loss) if math.isfinite(loss) else (math.nan, math.nan)
 
 
-def train(config: dict[str, Any]) -> None:
-    """Train as Ray Tune asks: a report and a checkpoint each epoch, from the checkpoint given, if one is."""
+def train(config: dict[str, Any], trial: Mapping[str, Any]) -> None:
+    """Train as Ray Tune asks: a report and a checkpoint each epoch, from the checkpoint given, if one is.
+
+    `trial` holds the trial's seed, how far its training goes and where it is compared.
+    """
     import ray.tune  # here, so that a training by hand starts without Ray
 
     torch.set_num_threads(1)
-    training = Training(config)
+    training = Training(config, trial)
     checkpoint = ray.tune.get_checkpoint()
     if checkpoint is not None:
         with checkpoint.as_directory() as folder:
@@ -276,7 +279,7 @@ def main() -> None:
         return
     saved, epochs, rungs = (given.pop(name) for name in ("save", "epochs", "rungs"))
     trial = {"seed": given.pop("seed"), "max_fidelity": epochs, "rungs": rungs or [epochs]}
-    training = Training({**complete(given), "_trial": trial})
+    training = Training(complete(given), trial)
     while training.epoch < training.epochs:
         metrics = training.train_epoch()
         print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)

@@ -3,8 +3,8 @@
 The corpus is on every machine that runs this: the docstrings of asyncio, email, http and five more, cut into some
 4,500 sentences. The packages' own names are taken out of them, as they would give the answer away.
 
-An ordinary Ray Tune training function, `train(config)`, built from `orchestrator.training`; these parts are optional.
-`sentences.py`, beside it, reads the corpus. The same file trains by hand, without Ray:
+An ordinary Ray Tune training function, `train(config, trial)`, built from `orchestrator.training`; these parts are
+optional. `sentences.py`, beside it, reads the corpus. The same file trains by hand, without Ray:
 
     python train.py --learning_rate 0.003 --cell lstm --seed 3     one line an epoch
     python train.py --test FOLDER                                   the test accuracy of a saved checkpoint
@@ -20,6 +20,7 @@ import math
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,10 @@ def build_network(config: dict[str, Any]) -> Network:
 class Training:
     """A training in progress. What `save` writes is all of it: one that is loaded goes on as if never interrupted."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.config = {name: value for name, value in config.items() if not name.startswith("_")}
+    def __init__(self, config: dict[str, Any], trial: Mapping[str, Any]) -> None:
+        self.config = dict(config)
         known = check_keys(self.config, own=OWN)
-        seed_everything(config)
-        trial = config["_trial"]
+        seed_everything(trial)
         self.epochs = int(trial["max_fidelity"])
         self.epoch = 0
         self.corpus = load_corpus()
@@ -180,12 +180,15 @@ def evaluate(network: Network, part: Part) -> tuple[float, float]:
     return (accuracy, loss) if math.isfinite(loss) else (math.nan, math.nan)
 
 
-def train(config: dict[str, Any]) -> None:
-    """Train as Ray Tune asks: a report and a checkpoint each epoch, from the checkpoint given, if one is."""
+def train(config: dict[str, Any], trial: Mapping[str, Any]) -> None:
+    """Train as Ray Tune asks: a report and a checkpoint each epoch, from the checkpoint given, if one is.
+
+    `trial` holds the trial's seed, how far its training goes and where it is compared.
+    """
     import ray.tune  # here, so that a training by hand starts without Ray
 
     torch.set_num_threads(1)
-    training = Training(config)
+    training = Training(config, trial)
     checkpoint = ray.tune.get_checkpoint()
     if checkpoint is not None:
         with checkpoint.as_directory() as folder:
@@ -223,7 +226,7 @@ def main() -> None:
         return
     saved, epochs, rungs = (config.pop(name) for name in ("save", "epochs", "rungs"))
     trial = {"seed": config.pop("seed"), "max_fidelity": epochs, "rungs": rungs or [epochs]}
-    training = Training({**config, "_trial": trial})
+    training = Training(config, trial)
     while training.epoch < training.epochs:
         metrics = training.train_epoch()
         print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)

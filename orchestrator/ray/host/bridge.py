@@ -37,7 +37,7 @@ class LiveAttempt:
     attempt: int
     """Number of the attempt."""
     config: dict[str, Any]
-    """What the training function gets: the hyperparameters and `_trial`."""
+    """What the worker gets: the hyperparameters, and under `_trial` what is known of the trial."""
     since: float
     """When it was started, monotonic seconds."""
     is_placed: bool = False

@@ -77,7 +77,15 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
     if isinstance(trainable, TrainableFile | Command):
         trainable = replace(trainable, folder=trainable.folder.absolute())
     gang = None if isinstance(trainable, Command) else _gang(spec.resources)
-    return Assignment(trainable, spec.objective.metric, spec.fidelity.metric, options.teardown_s, gang)
+    return Assignment(
+        trainable,
+        spec.objective.metric,
+        spec.fidelity.metric,
+        options.teardown_s,
+        gang,
+        hyperparameters=tuple(spec.search_space),
+        keeps_trial_key=controller.state.begun_format < 2,
+    )
 
 
 def _gang(resources: Resources) -> Gang | None:

@@ -2,12 +2,13 @@
 
 What the program finds, beside its arguments:
 
-    STEPLADDER_CONFIG        the configuration as JSON, `_trial` included
+    STEPLADDER_CONFIG        the hyperparameters as JSON; in sweeps of log format 1 `_trial` beside them
     STEPLADDER_REPORTS       file to which it appends one JSON object a line, a report each
     STEPLADDER_CHECKPOINTS   folder for its checkpoints; a report with `"checkpoint": "NAME"` keeps the file or folder
                              NAME in it, complete and under a new name each time, as that report's checkpoint
     STEPLADDER_CHECKPOINT    the checkpoint to go on from, in that folder under its name; unset in a fresh start
     STEPLADDER_TRIAL_FOLDER  a folder of its own
+    STEPLADDER_SEED, ...     what is known of the trial (see `given.TrialInfo`)
 
 It runs in the sweep file's folder, with the programs of this Python's environment first on its PATH. It does not wait
 for verdicts: a STOP ends it, and what it reported meanwhile is dropped. stdout.txt and stderr.txt lie in the trial's
@@ -33,6 +34,7 @@ from ray.tune.result import RESULT_DUPLICATE
 
 from orchestrator.ray.worker.failure import ERROR, LOST, OUT_OF_MEMORY, AttemptFailed, cut, speaks_of_memory
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment
+from orchestrator.ray.worker.given import TrialInfo
 from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.reports import ReportError, ReportLines, read_line
@@ -98,7 +100,7 @@ def run_command(assignment: Assignment, command: Command, config: dict[str, Any]
     if (problem := command.problem()) is not None:
         raise AttemptFailed(ERROR, problem)
     room = _Room.made(session.storage)
-    environment, arguments = _prepared(command, config, room, session.loaded_checkpoint)
+    environment, arguments = _prepared(assignment, command, config, room, session.loaded_checkpoint)
     program = Program(arguments, command.found_folder(), environment, room.logs, min(assignment.teardown_s, GRACE_S))
     try:
         count = _listen(assignment, program, room, session)
@@ -114,7 +116,7 @@ def run_command(assignment: Assignment, command: Command, config: dict[str, Any]
 
 
 def _prepared(
-    command: Command, config: dict[str, Any], room: _Room, checkpoint: Checkpoint | None
+    assignment: Assignment, command: Command, config: dict[str, Any], room: _Room, checkpoint: Checkpoint | None
 ) -> tuple[dict[str, str], list[str]]:
     """Return the program's environment and arguments, its checkpoint in place."""
     found = None
@@ -122,14 +124,16 @@ def _prepared(
         checkpoint.to_directory(str(room.checkpoints))
         found = next(str(path) for path in sorted(room.checkpoints.iterdir()) if not path.name.startswith("."))
     trial = {**config[TRIAL_KEY], "checkpoint": found}
+    hyperparameters = {name: value for name, value in config.items() if name != TRIAL_KEY}
+    told = {**hyperparameters, TRIAL_KEY: trial} if assignment.keeps_trial_key else hyperparameters
     environment = {name: value for name, value in os.environ.items() if name != CHECKPOINT_VARIABLE}
     environment |= {
+        **TrialInfo.of(trial).variables(),
         "PATH": command.search_path,
-        "STEPLADDER_CONFIG": json.dumps({**config, TRIAL_KEY: trial}),
+        "STEPLADDER_CONFIG": json.dumps(told),
         "STEPLADDER_REPORTS": str(room.reports),
         "STEPLADDER_CHECKPOINTS": str(room.checkpoints),
         "STEPLADDER_TRIAL_FOLDER": str(room.own),
-        **({CHECKPOINT_VARIABLE: found} if found else {}),
     }
     return environment, filled(command.arguments, config, trial)
 

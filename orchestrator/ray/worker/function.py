@@ -10,13 +10,16 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
 from ray.tune import Checkpoint
 from ray.tune.result import RESULT_DUPLICATE
 
+from orchestrator.project.calling import read_calling, signature_of
 from orchestrator.ray.worker.failure import ERROR, AttemptFailed, describe
+from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
 from orchestrator.ray.worker.reports import ReportError, read_report
 from orchestrator.ray.worker.trainable import (
     TRIAL_KEY,
@@ -24,6 +27,7 @@ from orchestrator.ray.worker.trainable import (
     Trainable,
     TrainableFile,
     TrainableNotFoundError,
+    TrainingFunction,
     load,
     name_of,
 )
@@ -65,6 +69,10 @@ class Assignment:
     """How long a stopped training may take to end."""
     gang: Gang | None = None
     """The processes that run the function together; None: one, the trial's own worker."""
+    hyperparameters: tuple[str, ...] = ()
+    """Names of the search space, those that do not always apply among them."""
+    keeps_trial_key: bool = False
+    """Whether STEPLADDER_CONFIG holds `_trial` beside the hyperparameters, as programs of old sweeps expect."""
 
 
 def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *, counts: bool = True) -> None:
@@ -74,10 +82,11 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
     """
     reporter = _Reporter(assignment, type(session).report.__get__(session), counts=counts)
     session.report = reporter.report
-    trainable = assignment.trainable
+    trainable, trial = assignment.trainable, TrialInfo.of(config[TRIAL_KEY])
     assert not isinstance(trainable, Command)
+    announce(trial)
     try:
-        reporter.take_output(load(trainable)(config))
+        reporter.take_output(_call(load(trainable), assignment, config, trial), trial)
     except SystemExit as exit_:
         if reporter.is_stopped:
             raise
@@ -87,7 +96,14 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
         raise AttemptFailed(ERROR, _located(error, trainable)) from None
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
         raise describe(error, _folder(trainable)) from None
-    reporter.close(fresh=config[TRIAL_KEY]["checkpoint"] is None)
+    reporter.close(fresh=trial.checkpoint is None)
+
+
+def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Any:
+    given = Configuration({name: value for name, value in config.items() if name != TRIAL_KEY}, trial)
+    signature = signature_of(function)
+    calling = None if signature is None else read_calling(signature, assignment.hyperparameters or tuple(given))
+    return function(given) if calling is None else calling.call(function, given, trial)
 
 
 class _Reporter:
@@ -99,37 +115,52 @@ class _Reporter:
         self._send = send
         self._counts = counts
         self._count = 0
+        self._returned = "NoneType"
 
     def report(self, metrics: Mapping[str, Any], checkpoint: Checkpoint | None = None) -> None:
         """Send a report and wait for the verdict; ends the training thread on STOP."""
         if self.is_stopped:
             sys.exit(0)  # the function caught the first SystemExit; it must not train on
         if not self._counts:
+            self._count += 1
             self._pass_on({}, None)
             return
         report = read_report(metrics, self._assignment.objective, self._assignment.fidelity)
         self._count += 1
         self._pass_on({REPORT_KEY: report}, checkpoint)
 
-    def take_output(self, output: Any) -> None:
-        """Take what the function returned: as Ray Tune allows, a last report or a generator of reports."""
+    def take_output(self, output: Any, trial: TrialInfo) -> None:
+        """Take what the function returned: a generator of reports, a last report, or the result of one without any.
+
+        A result is a number, or a dict that holds the objective: the report of a training that is done. A function that
+        has reported has said its results; what else it returns is its own.
+        """
+        objective, fidelity = self._assignment.objective, self._assignment.fidelity
+        self._returned = type(output).__name__
         if inspect.isgenerator(output):
             for reported in output:
                 self.report(cast("Mapping[str, Any]", reported))
-        elif (
-            isinstance(output, Mapping) and self._assignment.objective in output and self._assignment.fidelity in output
-        ):
+        elif isinstance(output, Mapping) and objective in output and fidelity in output:
             self.report(output)
+        elif trial.checkpoint is None and not self._count and (output := _result(output, objective)) is not None:
+            try:
+                self.report({fidelity: trial.max_fidelity, **output})
+            except ReportError as error:
+                raise ReportError(f"what {name_of(self._assignment.trainable)} returned: {error}") from None
 
     def close(self, *, fresh: bool) -> None:
         """Tell Tune that the function returned. One that began anew and reported nothing is told what it lacks."""
         if fresh and self._counts and not self._count:
-            names = f"{{{self._assignment.fidelity!r}: ..., {self._assignment.objective!r}: ...}}"
-            raise AttemptFailed(
-                ERROR,
-                f"{name_of(self._assignment.trainable)} returned without a report; call ray.tune.report({names}) in it",
-            )
+            raise AttemptFailed(ERROR, self._complaint())
         self._pass_on({RESULT_DUPLICATE: True}, None)
+
+    def _complaint(self) -> str:
+        objective = self._assignment.objective
+        names = f"{{{self._assignment.fidelity!r}: ..., {objective!r}: ...}}"
+        text = f"{name_of(self._assignment.trainable)} returned without a report; call ray.tune.report({names}) in it"
+        if self._returned == "NoneType":
+            return text
+        return f"{text}, or return {objective!r} as a number or in a dict: what it returned is of type {self._returned}"
 
     def _pass_on(self, metrics: dict[str, Any], checkpoint: Checkpoint | None) -> None:
         try:
@@ -137,6 +168,13 @@ class _Reporter:
         except SystemExit:
             self.is_stopped = True
             raise
+
+
+def _result(output: Any, objective: str) -> Mapping[str, Any] | None:
+    """Return what a function returned as a report's numbers; None where it is no result."""
+    if isinstance(output, Mapping):
+        return {str(name): value for name, value in output.items()}
+    return {objective: output} if isinstance(output, Real) and not isinstance(output, bool) else None
 
 
 def _folder(trainable: Trainable) -> Path | None:

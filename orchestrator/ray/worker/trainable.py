@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from orchestrator.sweep.spec import SweepSpec
 
 TRIAL_KEY = "_trial"
-"""The one key of a configuration that is not a hyperparameter: what the training function may know of its trial.
+"""The one key of what the driver sends that is no hyperparameter: what the training may know of its trial.
 
-README, "What a training function is given", has its keys.
+A training is given it apart from the configuration (see `given`); README, "What a training function is given", has it.
 """
 
-TrainingFunction: TypeAlias = Callable[[dict[str, Any]], Any]
+TrainingFunction: TypeAlias = Callable[..., Any]
 
 
 class TrainableNotFoundError(Exception):

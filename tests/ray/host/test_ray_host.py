@@ -47,9 +47,9 @@ def test_a_sweep_runs_to_its_end(host, capfd):
             def __init__(self, path, line):
                 super().__init__(path)
 
-        def train(config):
-            number = config["_trial"]["number"]
-            Path(__file__).with_name(f"seen-{number}.json").write_text(json.dumps(config))
+        def train(config, trial):
+            number = trial.number
+            Path(__file__).with_name(f"seen-{number}.json").write_text(json.dumps([config, dict(trial)]))
             Path("scratch").write_text("the working directory is the trial's own")
             for epoch in range(1, 4):
                 if number == 3 and epoch == 2: raise DataError("rows.csv", 7)
@@ -84,9 +84,9 @@ def _check_first_trial(run):
     events = JournalReader(LocalFileSystem(run.folder / "runs/test")).read_new()
     report = next(event for event in events if isinstance(event, ev.Reported) and event.trial == 0)
     assert report.metrics == {"score": 0.5, "epoch": 1.0, "sub/loss": 1.0}
-    assert json.loads((run.folder / "seen-0.json").read_text()) == {
-        "x": 0.5,
-        "_trial": {
+    assert json.loads((run.folder / "seen-0.json").read_text()) == [
+        {"x": 0.5},
+        {
             "trial_id": first.trial_id,
             "number": 0,
             "attempt": 0,
@@ -96,7 +96,7 @@ def _check_first_trial(run):
             "checkpoint": None,
             "sweep_folder": str(run.folder / "runs/test"),
         },
-    }
+    ]
 
 
 def test_a_stop_runs_finally_and_a_slow_one_does_not_cost_the_next_trial(host):
@@ -106,8 +106,8 @@ def test_a_stop_runs_finally_and_a_slow_one_does_not_cost_the_next_trial(host):
         from pathlib import Path
         from ray import tune
 
-        def train(config):
-            number = config["_trial"]["number"]
+        def train(config, trial):
+            number = trial.number
             trace = Path(__file__).with_name(f"trace-{number}")
             trace.write_text(f"{os.getpid()}\\n")
             try:
@@ -135,11 +135,11 @@ def test_a_teardown_that_never_ends_costs_one_attempt(host):
         import time
         from ray import tune
 
-        def train(config):
+        def train(config, trial):
             try:
                 for epoch in range(1, 100): tune.report({"score": 1.0, "epoch": epoch})
             finally:
-                if config["_trial"]["number"] == 0: time.sleep(600)
+                if trial.number == 0: time.sleep(600)
         """,
         HostOptions(teardown_s=1.0),
         budget={"trials": 2},
@@ -159,12 +159,12 @@ def test_a_killed_worker_is_lost_and_goes_on_from_its_checkpoint(host):
         from pathlib import Path
         from ray import tune
 
-        def train(config):
+        def train(config, trial):
             checkpoint, start = tune.get_checkpoint(), 0
             if checkpoint:
                 with checkpoint.as_directory() as folder: start = int(Path(folder, "epoch").read_text())
             for epoch in range(start + 1, 6):
-                if epoch == 4 and config["_trial"]["attempt"] == 0: os.kill(os.getpid(), signal.SIGKILL)
+                if epoch == 4 and trial.attempt == 0: os.kill(os.getpid(), signal.SIGKILL)
                 with tempfile.TemporaryDirectory() as folder:
                     Path(folder, "epoch").write_text(str(epoch))
                     tune.report({"score": epoch, "epoch": epoch}, checkpoint=tune.Checkpoint.from_directory(folder))
@@ -190,8 +190,7 @@ def test_the_training_function_sees_its_rungs_in_each_attempt(host):
         from torch import nn, optim
         from orchestrator.training import build_lr_scheduler
 
-        def train(config):
-            trial = config["_trial"]
+        def train(config, trial):
             optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=0.5, momentum=0.9)
             chosen = {"schedule": "one_cycle", "horizon": "rung", "peak_at": 0.5}
             schedule = build_lr_scheduler(chosen, optimizer, trial["max_fidelity"], trial["rungs"])
@@ -244,9 +243,9 @@ def test_gpu_shares_run_side_by_side(host):
         from pathlib import Path
         from ray import tune
 
-        def train(config):
+        def train(config, trial):
             folder = Path(__file__).parent
-            (folder / f"here-{config['_trial']['number']}").touch()
+            (folder / f"here-{trial.number}").touch()
             deadline = time.monotonic() + 60
             while len(list(folder.glob("here-*"))) < 2 and time.monotonic() < deadline: time.sleep(0.05)
             tune.report({"score": len(list(folder.glob("here-*"))), "epoch": 3})
@@ -323,10 +322,10 @@ ENDLESS = """
 import time
 from ray import tune
 
-def train(config):
+def train(config, trial):
     for epoch in range(1, 10000):
         tune.report({"score": 1.0, "epoch": epoch})
-        if epoch == 3 and config["_trial"]["number"] == 1: time.sleep(600)
+        if epoch == 3 and trial.number == 1: time.sleep(600)
         time.sleep(0.05)
 """
 

@@ -205,8 +205,8 @@ def test_a_trial_that_never_reports_is_ended_and_told(cluster: Cluster):
     sweep = cluster.write("""
         import os, time
         from pathlib import Path
-        def train(config):
-            Path(config["_trial"]["sweep_folder"]).parents[3].joinpath("pid").write_text(str(os.getpid()))
+        def train(config, trial):
+            Path(trial.sweep_folder).parents[3].joinpath("pid").write_text(str(os.getpid()))
             while True:
                 time.sleep(1)
         """)

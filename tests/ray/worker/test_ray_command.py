@@ -20,7 +20,7 @@ import json, os, subprocess, sys, time
 from pathlib import Path
 
 config = json.loads(os.environ["STEPLADDER_CONFIG"])
-number, attempt = config["_trial"]["number"], config["_trial"]["attempt"]
+number, attempt = int(os.environ["STEPLADDER_NUMBER"]), int(os.environ["STEPLADDER_ATTEMPT"])
 
 def report(**metrics):
     with open(os.environ["STEPLADDER_REPORTS"], "a") as file: file.write(json.dumps(metrics) + "\\n")
@@ -47,7 +47,7 @@ def run(host):
 
 def left(folder):
     """Return what still runs of programs that were started for a sweep in `folder`."""
-    return marked(f'"sweep_folder": "{folder}')
+    return marked(f"STEPLADDER_SWEEP_FOLDER={folder}")
 
 
 def workers():

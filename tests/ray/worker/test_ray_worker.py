@@ -36,7 +36,8 @@ def make_worker(tmp_path, monkeypatch):
 
 
 def config_of(checkpoint=None, number=0):
-    return {"x": 0.5, "_trial": {"checkpoint": checkpoint, "number": number, "sweep_folder": "/sweep"}}
+    trial = {"checkpoint": checkpoint, "number": number, "max_fidelity": 9.0, "sweep_folder": "/sweep"}
+    return {"x": 0.5, "_trial": trial}
 
 
 def failure(worker):
@@ -66,8 +67,9 @@ def failure(worker):
         ),
         ("sys.exit(3)", "train.py:train called sys.exit(3)"),
         (
-            "return 7",
-            "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it",
+            "return [7]",
+            "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it, "
+            "or return 'score' as a number or in a dict: what it returned is of type list",
         ),
         (
             "sys.exit(0)",

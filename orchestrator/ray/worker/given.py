@@ -1,0 +1,147 @@
+"""What a training is given: its hyperparameters and nothing else, and beside them what is known of its trial.
+
+The configuration is handed on whole by many trainings, `lightgbm.train(config)` or `Model(**config)`, so it may hold
+nothing that is no hyperparameter. What was under its key `_trial` comes as a parameter named `trial` (see
+`project.calling`) and in variables of the environment, which what a function starts inherits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # comes with Ray
+
+from orchestrator.ray.worker.trainable import TRIAL_KEY
+
+PREFIX = "STEPLADDER_"
+"""What the variables begin with: `STEPLADDER_SEED` is `trial.seed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialInfo(Mapping[str, Any]):
+    """What a training may know of its trial, by attribute or by key: `trial.seed`, `trial["seed"]`."""
+
+    trial_id: str
+    """Which trial this is: its folder's name in the tables and files."""
+    number: int
+    """Its number in the sweep, 0 first, which is the baseline."""
+    attempt: int
+    """Which execution of it this is, 0 first."""
+    seed: int
+    """The trial's own seed: the same in each attempt."""
+    max_fidelity: float
+    """Where its training ends: `fidelity.max`, or less where a searcher asks for a short one."""
+    rungs: tuple[float, ...]
+    """Fidelities at which it is compared, ascending, `max_fidelity` last."""
+    checkpoint: str | None
+    """Folder to go on from; None in a fresh start."""
+    sweep_folder: str
+    """The sweep's folder."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> TrialInfo:
+        """Read what the driver told of the trial."""
+        known = {name: told.get(name) for name in _FIELDS}
+        return cls(**(known | {"rungs": tuple(told.get("rungs", ()))}))
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in _FIELDS:
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FIELDS)
+
+    def __len__(self) -> int:
+        return len(_FIELDS)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return it as a dict that JSON takes."""
+        return {**self, "rungs": list(self.rungs)}
+
+    def variables(self) -> dict[str, str]:
+        """Return it as variables of the environment; what there is none of, as a checkpoint at first, is not set."""
+        plain = {key: value for key, value in self.as_plain().items() if value is not None}
+        return {
+            f"{PREFIX}{key.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in plain.items()
+        }
+
+
+_FIELDS = tuple(field.name for field in fields(TrialInfo))
+
+
+class Configuration(dict[str, Any]):
+    """The hyperparameters of a trial. The key `_trial` is in no iteration, length or copy, but answers who asks for it.
+
+    Training code that was written when it was a key goes on: it is told once a process what to write instead.
+    """
+
+    _was_told = False
+
+    def __init__(self, hyperparameters: Mapping[str, Any], trial: TrialInfo) -> None:
+        super().__init__(hyperparameters)
+        self._trial: TrialInfo | None = trial
+
+    def __missing__(self, key: str) -> Any:
+        if key == TRIAL_KEY and self._trial is not None:
+            return self._told()
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or (key == TRIAL_KEY and self._trial is not None)
+
+    def __delitem__(self, key: str) -> None:
+        if super().__contains__(key) or key not in self:
+            super().__delitem__(key)
+        else:
+            self._trial = None
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value, `default` without one; `_trial` answers."""
+        return self._told() if self._is_hidden(key) else super().get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the value, after setting it where there is none; `_trial` answers."""
+        return self._told() if self._is_hidden(key) else super().setdefault(key, default)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove the key and return its value, as who took `_trial` out by hand did."""
+        if not self._is_hidden(key):
+            return super().pop(key, *default)
+        told, self._trial = self._told(), None
+        return told
+
+    def _is_hidden(self, key: str) -> bool:
+        return key == TRIAL_KEY and self._trial is not None and not super().__contains__(key)
+
+    def _told(self) -> dict[str, Any]:
+        assert self._trial is not None
+        if not Configuration._was_told:
+            Configuration._was_told = True
+            warnings.warn(
+                'config["_trial"] goes away: give the training function a parameter named `trial`, '
+                "`def train(config, trial):`, and read trial.seed and its like from it",
+                FutureWarning,  # which Python shows to whoever runs the code
+                stacklevel=3,
+            )
+        return self._trial.as_plain()
+
+
+def announce(trial: TrialInfo) -> None:
+    """Set the trial's variables for this process and what it starts, in place of those of the trial before it."""
+    for name in _FIELDS:
+        os.environ.pop(f"{PREFIX}{name.upper()}", None)
+    os.environ.update(trial.variables())
+
+
+for _representer in (yaml.representer.SafeRepresenter, yaml.representer.Representer):
+    _representer.add_representer(Configuration, _representer.represent_dict)  # else no yaml.safe_dump(config)

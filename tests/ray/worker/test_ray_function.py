@@ -1,0 +1,124 @@
+"""The user's function, run with a session that keeps what it is told; Ray is imported, not started."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pytest
+from ray import tune
+
+from orchestrator.ray.worker import function
+from orchestrator.ray.worker.failure import AttemptFailed
+from orchestrator.ray.worker.trainable import TrainableFile
+
+SPACE = ("lr", "momentum")
+
+
+class Session:
+    """What Tune's session is to a function: somebody who takes its reports."""
+
+    def __init__(self):
+        self.sent = []
+
+    def report(self, metrics, checkpoint=None):
+        self.sent.append(metrics)
+
+    @property
+    def reports(self):
+        return [(sent["_report"].fidelity, dict(sent["_report"].metrics)) for sent in self.sent if "_report" in sent]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a training file once; returns the session."""
+    monkeypatch.setattr(function, "announce", lambda trial: None)
+
+    def run(code, config=None, *, checkpoint=None, counts=True):
+        (tmp_path / "train.py").write_text(textwrap.dedent(code))
+        assignment = function.Assignment(
+            TrainableFile(tmp_path, "train.py", "train"), "score", "epoch", 5.0, hyperparameters=SPACE
+        )
+        trial = {"number": 3, "seed": 5, "max_fidelity": 9.0, "rungs": [1.0, 9.0], "checkpoint": checkpoint}
+        session = Session()
+        monkeypatch.setattr(tune, "report", lambda metrics, checkpoint=None: session.report(metrics, checkpoint))
+        given = {"lr": 0.5, "momentum": 0.9} if config is None else config
+        function.run_function(assignment, {**given, "_trial": trial}, session, counts=counts)
+        return session
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("code", "score"),
+    [
+        ("def train(config): return {'score': float(len(config)), **config}", 2.0),
+        ("def train(config, trial): return trial.seed + trial['number']", 8),
+        ("def train(lr, momentum=0.1): return lr + momentum", 1.4),
+        ("def train(*, lr, trial, **rest): return lr + len(rest) + trial.number", 4.5),
+        ("def train(settings=None, momentum=7.0): return settings['lr'] + momentum", 7.5),
+        ("import numpy\ndef train(config): return numpy.float32(0.25)", 0.25),
+        ("def train(config): return {'score': 0.5, 'epoch': 4}", 0.5),
+        ("def train(config):\n    yield {'score': 0.5, 'epoch': 4}", 0.5),
+    ],
+)
+def test_what_a_function_returns_is_its_result(run, code, score):
+    ((fidelity, metrics),) = run(code).reports
+    assert metrics["score"] == pytest.approx(score)
+    assert fidelity == metrics["epoch"] == (4.0 if "'epoch'" in code else 9.0), "of a whole training, or as it says"
+
+
+def test_a_hyperparameter_that_does_not_apply_keeps_the_functions_default(run):
+    assert run("def train(lr, momentum=0.1): return lr + momentum", {"lr": 0.5}).reports[0][1]["score"] == 0.6
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (
+            "def train(config): return {'loss': 1.0}",
+            "what train.py:train returned: a report without 'score': it held epoch, loss. The sweep file says "
+            "`objective.metric: score`; report that key with every ray.tune.report(...), or name another one there",
+        ),
+        (
+            "def train(config): return True",
+            "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it, "
+            "or return 'score' as a number or in a dict: what it returned is of type bool",
+        ),
+        (
+            "def train(config): pass",
+            "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it",
+        ),
+    ],
+)
+def test_what_is_no_result_is_said(run, code, text):
+    with pytest.raises(AttemptFailed) as caught:
+        run(code)
+    assert caught.value.text == text
+
+
+@pytest.mark.parametrize("returned", ["0.25", "{'score': 0.25}", "{'history': []}", "'done'"])
+def test_a_function_that_reported_has_said_its_results(run, returned):
+    session = run(f"""
+        from ray import tune
+        def train(config):
+            tune.report({{"score": 0.5, "epoch": 1}})
+            return {returned}
+        """)
+    assert session.reports == [(1.0, {"score": 0.5, "epoch": 1.0})]
+
+
+def test_a_resumed_function_that_has_nothing_to_do_returns_as_it_likes(run):
+    assert run("def train(config): return 0.25", checkpoint="/runs/checkpoint_000001").reports == []
+
+
+def test_every_rank_returns_and_the_first_ones_result_counts(run):
+    assert run("def train(config): return 0.25").reports == [(9.0, {"epoch": 9.0, "score": 0.25})]
+    other = run("def train(config): return 0.25", counts=False)
+    assert other.reports == []
+    assert len(other.sent) == 2, "it keeps pace: as many turns as the rank that counts"
+
+
+def test_a_result_that_is_not_finite_is_one(run):
+    ((_, metrics),) = run("def train(config): return float('nan')").reports
+    assert np.isnan(metrics["score"])
