@@ -18,10 +18,11 @@ from orchestrator.control import brake
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.control.border import Border
 from orchestrator.control.caps import reached_cap
-from orchestrator.control.carry import stage_entries
+from orchestrator.control.carry import proposed, stage_entries
 from orchestrator.control.fold import SweepState
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.control.remarks import ReportRemarks
 from orchestrator.control.retries import ruling
 from orchestrator.control.starting import proposed, start_of
 from orchestrator.planning.making import make_ladder
@@ -69,6 +70,7 @@ class Controller:
         self._removable: list[str] = []
         self._causes: dict[int, str] = {}
         self._border = Border(state.plan.spec.objective.metric)
+        self.remarks = ReportRemarks(state.plan.spec.fidelity.metric)
         self._dirty_since_s: float | None = None
         self._last_heartbeat_s = self._since_s = self.clock_s()
         self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))
@@ -112,8 +114,9 @@ class Controller:
             return Verdict.STOP
         if not self._border.admits(report):
             return Verdict.STOP
-        if report.fidelity <= trial.attempt.fidelity:
-            return Verdict.CONTINUE  # said twice; (trial, attempt, fidelity) is a key
+        if self.state.begun_format < 2 and report.fidelity <= trial.attempt.fidelity:
+            return Verdict.CONTINUE  # as the writers of format 1 did, to whom nothing but a higher fidelity counted
+        self.remarks.see(trial, report)
         t, m, metrics = self._clock(), self._monotonic(), ev.spelled(report.metrics)
         said = (t, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
         event = ev.Reported(*said, m=m)
@@ -240,12 +243,14 @@ class Controller:
         spec = self.state.plan.spec
         if not math.isfinite(report.metrics[spec.objective.metric]):
             return StopReason.NOT_FINITE
-        if report.fidelity >= spec.fidelity.max:
+        attempt = self.state.trials[report.trial].attempt
+        is_last = attempt.repeats >= attempt.usual_repeats  # who reports twice an epoch does so in the last one too
+        if report.fidelity >= spec.fidelity.max and is_last:
             return StopReason.FULL_FIDELITY
         if weak and report.trial > 0:  # the baseline is trained to the end: the winner is measured against it
             return StopReason.WEAK
         most = self.state.trials[report.trial].max_fidelity
-        if most is not None and report.fidelity >= most:
+        if most is not None and report.fidelity >= most and is_last:
             return StopReason.SHORT
         closed = self._closed(now_s)
         if closed is None:

@@ -123,14 +123,17 @@ class SweepState:
         return None if value is None else self.scheduler.show(report.trial, bracket, report.fidelity, value)
 
     def _take_values(self, report: ev.Reported) -> float | None:
-        """Take a report's values in; returns the objective's, None where it is not finite."""
+        """Take a report's values in; returns the objective's, None where it is not finite or judges nothing.
+
+        That is where it repeats a fidelity or lies below the highest of its attempt: such a report is kept.
+        """
         self.last_t, self.last_m = report.t, report.m
         trial, attempt = self.trials[report.trial], self.trials[report.trial].attempts[report.attempt]
-        trial.report_count += 1
         attempt.seen_t, attempt.seen_s = report.t, report.clock_s
         begun = attempt.fidelity or (attempt.resumed_from if report.fidelity > attempt.resumed_from else 0.0)
         self.spend.fidelity += max(0.0, report.fidelity - begun)
-        attempt.fidelity = max(attempt.fidelity, report.fidelity)
+        is_highest = attempt.take(report.fidelity)
+        trial.report_count += is_highest or report.fidelity not in trial.values  # the rest joins a row that is there
         trial.fidelity = max(trial.fidelity, report.fidelity)
         if report.checkpoint is not None:
             trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, report.fidelity
@@ -139,7 +142,7 @@ class SweepState:
             return None
         trial.values[report.fidelity] = value
         self._telling.take_value(report.fidelity, value)
-        return value
+        return value if is_highest else None
 
     def take_verdict(self, report: ev.Reported) -> None:
         """Take the second half of a report in: its verdict, and the judgement as it was then."""

@@ -42,6 +42,6 @@ def start_of(
         training_seed(spec.seed, trial.number),
         end,
         state.plan.brackets[trial.bracket].rungs_to(end),
-        checkpoint if attempt.resumed_from else None,
+        checkpoint,
         attempt.resumed_from,
     )

@@ -7,6 +7,7 @@ report, so it is never given to `diagnose`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.curves.diagnosis import CurvePoint, Diagnosis, diagnose
@@ -37,7 +38,7 @@ class Curves:
         if not isinstance(event, ev.Reported | ev.AttemptEnded):
             return
         if isinstance(event, ev.Reported):
-            self._points.setdefault(event.trial, {})[event.fidelity] = self._roles.point(event)
+            _join(self._points.setdefault(event.trial, {}), self._roles.point(event))
         trial = trials[event.trial]
         points = self._points.get(event.trial) if trial.state.is_final else None
         if points is not None:
@@ -56,7 +57,17 @@ def winner_diagnosis(state: SweepState, events: Iterable[ev.Event]) -> Diagnosis
         return None
     roles = Roles(state.plan.spec.objective)
     own = (event for event in events if isinstance(event, ev.Reported) and event.trial == winner.number)
-    return _diagnosed({report.fidelity: roles.point(report) for report in own}, state.plan, winner)
+    points: dict[float, CurvePoint] = {}
+    for report in own:
+        _join(points, roles.point(report))
+    return _diagnosed(points, state.plan, winner)
+
+
+def _join(points: dict[float, CurvePoint], point: CurvePoint) -> None:
+    """Take a report's point in: with an earlier one of the same fidelity it is one point, the later values win."""
+    known = points.get(point.fidelity, point)
+    said = {field.name: value for field in fields(point) if (value := getattr(point, field.name)) is not None}
+    points[point.fidelity] = replace(known, **said)
 
 
 def _diagnosed(points: dict[float, CurvePoint], plan: Plan, trial: Trial) -> Diagnosis:

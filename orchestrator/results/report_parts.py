@@ -59,12 +59,13 @@ class ReportParts:
         self._reported.pop((trial, attempt), None)
 
     def add(self, report: ev.Reported, stage: str, session: DriverPeriod) -> None:
-        """Take a report in. One whose key is there already replaces that row where it stands."""
+        """Take a report in. One whose key is there already joins that row where it stands: the later values win."""
         row = self._row(report, stage, session)
         known = self._reported.get((report.trial, report.attempt))
         self._is_dirty = True
         if known is None or report.fidelity in known:  # of an attempt that is over, no driver writes one
-            self._again[report.trial, report.attempt, report.fidelity] = row
+            key = (report.trial, report.attempt, report.fidelity)
+            self._again[key] = _joined(self._again.get(key, {}), row)
         else:
             known.add(report.fidelity)
             self._append(row)
@@ -144,7 +145,7 @@ class ReportParts:
             self._part = self._part.combine_chunks()
 
     def _settle(self) -> None:
-        """Replace the rows that were reported again; a key that turns out to be new is appended."""
+        """Join to their rows what was reported again; a key that turns out to be new is appended."""
         for key, row in list(self._again.items()):
             self._absorb()
             for index in range(self._index, -1, -1):
@@ -157,7 +158,9 @@ class ReportParts:
             del self._again[key]
 
     def _replace(self, index: int, table: pa.Table, at: int, row: _Row) -> None:
-        table, newer = self._with_all_columns(table), pa.Table.from_pylist([row], schema=self._schema)
+        table = self._with_all_columns(table)
+        (older,) = table.slice(at, 1).to_pylist()
+        newer = pa.Table.from_pylist([_joined(older, row)], schema=self._schema)
         replaced = pa.concat_tables([table.slice(0, at), newer, table.slice(at + 1)]).combine_chunks()
         if index == self._index:
             self._part = replaced
@@ -172,6 +175,10 @@ class ReportParts:
 
     def _put(self, index: int, table: pa.Table) -> None:
         replace_table(self._files, part_name(FOLDER, index), self._with_all_columns(table))
+
+
+def _joined(older: _Row, newer: _Row) -> _Row:
+    return {**older, **{name: value for name, value in newer.items() if value is not None}}
 
 
 def _place_of(table: pa.Table, key: _Key) -> int:

@@ -134,6 +134,26 @@ class Attempt:
     """Fidelity of the checkpoint it was started from; 0 from the start."""
     fidelity: float = 0.0
     """Highest fidelity it reported; 0 before its first report."""
+    has_reported: bool = False
+    """Whether it reported: what tells a highest fidelity of 0 from none."""
+    repeats: int = 0
+    """Reports at the highest fidelity beyond the first, as of a training and a validation step."""
+    usual_repeats: int = 0
+    """The same at the fidelity before the highest: how many more are to be expected."""
+
+    def take(self, fidelity: float) -> bool:
+        """Take a report's fidelity in, and say whether it was the highest so far."""
+        is_highest = self.is_highest(fidelity)
+        if is_highest:
+            self.fidelity, self.usual_repeats, self.repeats = fidelity, self.repeats, 0
+        else:
+            self.repeats += fidelity == self.fidelity
+        self.has_reported = True
+        return is_highest
+
+    def is_highest(self, fidelity: float) -> bool:
+        """Say whether a report at this fidelity would be the first at a new highest one, and so be judged."""
+        return not self.has_reported or fidelity > self.fidelity
 
 
 @dataclass(slots=True)

@@ -65,6 +65,7 @@ class Bridge:
         self._controller = controller
         self._clock = clock
         self._ask_at = -math.inf
+        self._told: set[str] = set()
 
     @property
     def leaving(self) -> str | None:
@@ -114,13 +115,24 @@ class Bridge:
         if live is None or self.failure is not None:
             return True
         self._seen()
+        self._tell_of(live.trial, report)
         live.was_told_to_stop = True
         with self._guarded():
             verdict = self._controller.on_report(
                 Report(live.trial, live.attempt, report.fidelity, report.metrics, report.checkpoint)
             )
             live.was_told_to_stop = verdict is Verdict.STOP
+            for remark in self._controller.remarks.take():
+                _log.warning("%s", remark)
         return live.was_told_to_stop
+
+    def _tell_of(self, trial: int, report: WorkerReport) -> None:
+        """Say, once a sweep, what of a report is no number and so in no table."""
+        new = {name: kind for name, kind in report.left_out.items() if name not in self._told}
+        if new:
+            self._told.update(new)
+            said = ", ".join(f"{name} ({kind})" for name, kind in new.items())
+            _log.warning("trial %d reported what is no number, so it is in no table: %s", trial, said)
 
     def finished(self, key: str) -> None:
         """Take note that the training function returned, or obeyed a STOP."""
@@ -180,6 +192,7 @@ class Bridge:
             "max_fidelity": step.max_fidelity,
             "rungs": list(step.rungs),
             "checkpoint": step.checkpoint,
+            "from_fidelity": step.from_fidelity if isinstance(step, ResumeTrial) else 0.0,
             "sweep_folder": str(self.folder),
         }
         key = f"{step.trial_id}.{step.attempt}"

@@ -84,7 +84,7 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
         options.teardown_s,
         gang,
         hyperparameters=tuple(spec.search_space),
-        keeps_trial_key=controller.state.begun_format < 2,
+        begun_format=controller.state.begun_format,
     )
 
 

@@ -33,11 +33,11 @@ from ray.tune import Checkpoint
 from ray.tune.result import RESULT_DUPLICATE
 
 from orchestrator.ray.worker.failure import ERROR, LOST, OUT_OF_MEMORY, AttemptFailed, cut, speaks_of_memory
-from orchestrator.ray.worker.function import REPORT_KEY, Assignment
+from orchestrator.ray.worker.function import REPORT_KEY, Assignment, counter_of
 from orchestrator.ray.worker.given import TrialInfo
 from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.program import GRACE_S, Program
-from orchestrator.ray.worker.reports import ReportError, ReportLines, read_line
+from orchestrator.ray.worker.reports import FidelityCounter, ReportError, ReportLines, read_line
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
 from orchestrator.sweepfile.placeholders import filled
 
@@ -103,7 +103,8 @@ def run_command(assignment: Assignment, command: Command, config: dict[str, Any]
     environment, arguments = _prepared(assignment, command, config, room, session.loaded_checkpoint)
     program = Program(arguments, command.found_folder(), environment, room.logs, min(assignment.teardown_s, GRACE_S))
     try:
-        count = _listen(assignment, program, room, session)
+        counter = counter_of(assignment, TrialInfo.of(config[TRIAL_KEY]))
+        count = _listen(assignment, counter, program, room, session)
     finally:
         program.end()
         room.close(session.storage)
@@ -125,7 +126,7 @@ def _prepared(
         found = next(str(path) for path in sorted(room.checkpoints.iterdir()) if not path.name.startswith("."))
     trial = {**config[TRIAL_KEY], "checkpoint": found}
     hyperparameters = {name: value for name, value in config.items() if name != TRIAL_KEY}
-    told = {**hyperparameters, TRIAL_KEY: trial} if assignment.keeps_trial_key else hyperparameters
+    told = {**hyperparameters, TRIAL_KEY: trial} if assignment.begun_format < 2 else hyperparameters
     environment = {name: value for name, value in os.environ.items() if name != CHECKPOINT_VARIABLE}
     environment |= {
         **TrialInfo.of(trial).variables(),
@@ -138,7 +139,7 @@ def _prepared(
     return environment, filled(command.arguments, config, trial)
 
 
-def _listen(assignment: Assignment, program: Program, room: _Room, session: Any) -> int:
+def _listen(assignment: Assignment, counter: FidelityCounter, program: Program, room: _Room, session: Any) -> int:
     """Pass reports on until the program ended; returns how many there were."""
     lines, kept, count = ReportLines(room.reports), _Kept(room.checkpoints), 0
     killed_before = kernel_kills()
@@ -146,7 +147,7 @@ def _listen(assignment: Assignment, program: Program, room: _Room, session: Any)
         status = program.status(POLL_S)
         for number, line in lines.read(final=status is not None):
             try:
-                report, name = read_line(line, number, assignment.objective, assignment.fidelity)
+                report, name = read_line(line, number, assignment.objective, assignment.fidelity, counter)
                 checkpoint = None if name is None else kept.staged(name, number)
             except ReportError as error:
                 raise AttemptFailed(ERROR, str(error)) from None

@@ -20,7 +20,7 @@ from ray.tune.result import RESULT_DUPLICATE
 from orchestrator.project.calling import read_calling, signature_of
 from orchestrator.ray.worker.failure import ERROR, AttemptFailed, describe
 from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
-from orchestrator.ray.worker.reports import ReportError, read_report
+from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_report
 from orchestrator.ray.worker.trainable import (
     TRIAL_KEY,
     Command,
@@ -31,9 +31,12 @@ from orchestrator.ray.worker.trainable import (
     load,
     name_of,
 )
+from orchestrator.sweep.event import FORMAT
 
 REPORT_KEY = "_report"
 """Where a result carries its `WorkerReport`."""
+REFUSING_TRIALS = 3
+"""A fidelity that begins again fails this many of a sweep's first trials; later ones are told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,9 @@ class Assignment:
     """The processes that run the function together; None: one, the trial's own worker."""
     hyperparameters: tuple[str, ...] = ()
     """Names of the search space, those that do not always apply among them."""
-    keeps_trial_key: bool = False
-    """Whether STEPLADDER_CONFIG holds `_trial` beside the hyperparameters, as programs of old sweeps expect."""
+    begun_format: int = FORMAT
+    """Format of the log that the sweep was begun in: in one of format 1, STEPLADDER_CONFIG holds `_trial` beside the
+    hyperparameters, and a fidelity may begin again."""
 
 
 def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *, counts: bool = True) -> None:
@@ -80,9 +84,9 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
 
     `counts` is false in a process whose reports only keep pace.
     """
-    reporter = _Reporter(assignment, type(session).report.__get__(session), counts=counts)
-    session.report = reporter.report
     trainable, trial = assignment.trainable, TrialInfo.of(config[TRIAL_KEY])
+    reporter = _Reporter(assignment, trial, type(session).report.__get__(session), counts=counts)
+    session.report = reporter.report
     assert not isinstance(trainable, Command)
     announce(trial)
     try:
@@ -106,11 +110,18 @@ def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[st
     return function(given) if calling is None else calling.call(function, given, trial)
 
 
+def counter_of(assignment: Assignment, trial: TrialInfo) -> FidelityCounter:
+    """Return what follows the fidelity of an attempt of the trial."""
+    refuses = trial.number < REFUSING_TRIALS and assignment.begun_format > 1
+    return FidelityCounter(assignment.fidelity, trial.from_fidelity, refuses=refuses)
+
+
 class _Reporter:
     """Stands in for the session's `report`: checks what the user reports and remembers whether it was told to stop."""
 
-    def __init__(self, assignment: Assignment, send: Callable[..., None], *, counts: bool) -> None:
+    def __init__(self, assignment: Assignment, trial: TrialInfo, send: Callable[..., None], *, counts: bool) -> None:
         self.is_stopped = False
+        self._counter = counter_of(assignment, trial)
         self._assignment = assignment
         self._send = send
         self._counts = counts
@@ -125,7 +136,9 @@ class _Reporter:
             self._count += 1
             self._pass_on({}, None)
             return
-        report = read_report(metrics, self._assignment.objective, self._assignment.fidelity)
+        reported = self._counter.counted(metrics)
+        report = read_report(reported, self._assignment.objective, self._assignment.fidelity)
+        self._counter.see(report.fidelity)
         self._count += 1
         self._pass_on({REPORT_KEY: report}, checkpoint)
 

@@ -40,14 +40,17 @@ class TrialInfo(Mapping[str, Any]):
     """Fidelities at which it is compared, ascending, `max_fidelity` last."""
     checkpoint: str | None
     """Folder to go on from; None in a fresh start."""
+    from_fidelity: float
+    """Fidelity of that checkpoint; 0 in a fresh start."""
     sweep_folder: str
     """The sweep's folder."""
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> TrialInfo:
         """Read what the driver told of the trial."""
-        known = {name: told.get(name) for name in _FIELDS}
-        return cls(**(known | {"rungs": tuple(told.get("rungs", ()))}))
+        known: dict[str, Any] = {name: told.get(name) for name in _FIELDS}
+        lists = {"rungs": tuple(told.get("rungs", ())), "from_fidelity": told.get("from_fidelity", 0.0)}
+        return cls(**(known | lists))
 
     def __getitem__(self, key: str) -> Any:
         if key not in _FIELDS:

@@ -14,7 +14,7 @@ import platform
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -105,7 +105,7 @@ class Rank:
             return Turn(returned=True)
         report: WorkerReport | None = result.metrics.get(REPORT_KEY)
         if report is not None and result.checkpoint is not None:
-            report = WorkerReport(report.fidelity, report.metrics, result.checkpoint.path)
+            report = replace(report, checkpoint=result.checkpoint.path)
         return Turn(report)
 
     def stop(self, patience_s: float) -> None:

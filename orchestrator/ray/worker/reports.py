@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from orchestrator.sweep import recordable
 SHOWN_KEYS = 12
 DEEPEST = 20
 """How deep the mappings of a report may lie in one another."""
+COUNTED = "training_iteration"
+"""The fidelity that need not be reported: Ray Tune's name for the number of a report."""
 CHECKPOINT = "checkpoint"
 """The key by which a program's report names its checkpoint."""
 
@@ -29,11 +32,13 @@ class WorkerReport:
     fidelity: float
     """How far the training is, by the user's own key."""
     metrics: Mapping[str, float]
-    """Every number in it, finite or not; nested names are joined by `/`, anything that is no number is left out.
+    """Every number in it, finite or not; nested names are joined by `/`.
 
     A number is what `orchestrator.sweep.recordable.as_number` says; one beyond a float's range is infinite."""
     checkpoint: str | None = None
     """Where the checkpoint of this very report lies; None without one."""
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What is no number, by name: its type."""
 
 
 def read_report(
@@ -45,8 +50,9 @@ def read_report(
 
     Raises ReportError, saying which key is missing or cannot be held, what was reported and what to change.
     """
+    left_out: dict[str, str] = {}
     metrics: dict[str, float] = {}
-    for name, value in _numbers(reported, "", 0):
+    for name, value in _numbers(reported, "", 0, left_out):
         if name in metrics and not _same(metrics[name], value):
             raise ReportError(f"a report holds two metrics of one name, {recordable.shown(name)}; rename one of them")
         metrics[name] = value
@@ -59,7 +65,42 @@ def read_report(
         raise ReportError(
             f"{fidelity!r} is reported as {metrics[fidelity]}: report how far the training is, e.g. the epoch"
         )
-    return WorkerReport(metrics[fidelity], metrics)
+    return WorkerReport(metrics[fidelity], metrics, left_out=left_out)
+
+
+class FidelityCounter:
+    """Follows how far a training says it is: counts its reports where nothing else does, and sees a new beginning."""
+
+    def __init__(self, fidelity: str, since: float, *, refuses: bool) -> None:
+        """`since` is the fidelity of the checkpoint that the attempt goes on from, 0 from the start.
+
+        `refuses` says whether a counter that begins again is an error: in a sweep's first trials, which cost little.
+        """
+        self._fidelity = fidelity
+        self._count = since
+        self._refuses = refuses
+        self._highest = -math.inf
+        self._fallen: float | None = None
+
+    def counted(self, reported: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a report with its number in the training, where that is the fidelity and it does not say it."""
+        self._count += 1
+        if self._fidelity != COUNTED or COUNTED in reported:
+            return reported
+        return {**reported, COUNTED: self._count}
+
+    def see(self, fidelity: float) -> None:
+        """Look at the next report's fidelity. Raises ReportError where it has begun again and rises."""
+        if fidelity > self._highest:
+            self._highest, self._fallen = fidelity, None
+        elif fidelity < self._highest and (self._fallen is None or fidelity <= self._fallen):
+            self._fallen = fidelity
+        elif fidelity < self._highest and self._refuses:
+            raise ReportError(
+                f"{self._fidelity!r} begins again: it was {self._highest:g}, then {self._fallen:g}, now {fidelity:g}. "
+                "Trainings are compared by a number that rises: count on over folds or phases, or write "
+                f"`fidelity: {{metric: {COUNTED}}}`, by which the reports are counted"
+            )
 
 
 class ReportLines:
@@ -83,7 +124,9 @@ class ReportLines:
                     yield self._number, line
 
 
-def read_line(line: bytes, number: int, objective: str, fidelity: str) -> tuple[WorkerReport, str | None]:
+def read_line(
+    line: bytes, number: int, objective: str, fidelity: str, counter: FidelityCounter
+) -> tuple[WorkerReport, str | None]:
     """Return a line's report and the name of its checkpoint; raises ReportError, which names the line."""
     where = f"line {number} of STEPLADDER_REPORTS"
     try:
@@ -99,19 +142,25 @@ def read_line(line: bytes, number: int, objective: str, fidelity: str) -> tuple[
     if name is not None and (not isinstance(name, str) or name in ("", ".", "..") or "/" in name):
         raise ReportError(f"{where}: {name!r} names no checkpoint; give the name of a file in STEPLADDER_CHECKPOINTS")
     try:
-        return read_report(said, objective, fidelity, "line"), name
+        report = read_report(counter.counted(said), objective, fidelity, "line")
+        counter.see(report.fidelity)
     except ReportError as error:
         raise ReportError(f"{where}: {error}") from None
+    return report, name
 
 
-def _numbers(reported: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, float]]:
+def _numbers(
+    reported: Mapping[str, Any], prefix: str, depth: int, left_out: dict[str, str]
+) -> Iterator[tuple[str, float]]:
     if depth > DEEPEST:
         raise ReportError(f"a report holds mappings more than {DEEPEST} deep in one another; report fewer levels")
     for key, value in reported.items():
         if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{key}/", depth + 1)
+            yield from _numbers(value, f"{prefix}{key}/", depth + 1, left_out)
         elif (number := recordable.as_number(value)) is not None:
             yield f"{prefix}{key}", number
+        else:
+            left_out[recordable.cleaned(f"{prefix}{key}", 60)] = type(value).__name__
 
 
 def _same(value: float, other: float) -> bool:

@@ -94,6 +94,7 @@ def _check_first_trial(run):
             "max_fidelity": 3.0,
             "rungs": [3.0],
             "checkpoint": None,
+            "from_fidelity": 0.0,
             "sweep_folder": str(run.folder / "runs/test"),
         },
     ]

@@ -20,6 +20,7 @@ TOLD = {
     "max_fidelity": 9.0,
     "rungs": [1.0, 9.0],
     "checkpoint": None,
+    "from_fidelity": 0.0,
     "sweep_folder": "/runs/sweep",
 }
 
@@ -122,5 +123,6 @@ def test_variables_say_the_same_and_nothing_of_the_trial_before(monkeypatch):
         "STEPLADDER_SEED": str(2**40),
         "STEPLADDER_MAX_FIDELITY": "9.0",
         "STEPLADDER_RUNGS": "[1.0, 9.0]",
+        "STEPLADDER_FROM_FIDELITY": "0.0",
         "STEPLADDER_SWEEP_FOLDER": "/runs/sweep",
     }

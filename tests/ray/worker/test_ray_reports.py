@@ -1,11 +1,25 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
-from orchestrator.ray.worker.reports import ReportError, ReportLines, WorkerReport, read_line, read_report
+from orchestrator.ray.worker.reports import (
+    FidelityCounter,
+    ReportError,
+    ReportLines,
+    WorkerReport,
+    read_line,
+    read_report,
+)
+
+
+def counter(fidelity="epoch", since=0.0, *, refuses=True):
+    return FidelityCounter(fidelity, since, refuses=refuses)
 
 
 def test_numbers_count_and_the_rest_is_left_out():
@@ -30,6 +44,77 @@ def test_numbers_count_and_the_rest_is_left_out():
         "val/deep/f1": 0.25,
     }
     assert all(type(value) is float for value in report.metrics.values())
+    assert report.left_out == {"note": "str", "none": "NoneType", "list": "list"}
+
+
+class Scalar:
+    """Stands for a framework's tensor without dimensions."""
+
+    def __float__(self):
+        return 0.25
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (np.array(3.0), 3.0),
+        (np.array(3), 3.0),
+        (np.bool_(True), 1.0),
+        (np.float16(0.5), 0.5),
+        (Decimal("1.5"), 1.5),
+        (Fraction(1, 4), 0.25),
+        (Scalar(), 0.25),
+        (torch.tensor(0.5), 0.5),
+        (torch.tensor(True), 1.0),
+        (10**400, None),
+        ("0.5", None),
+        (b"0.5", None),
+        (np.array([3.0]), None),
+        (torch.zeros(2), None),
+        (1j, None),
+        (np.datetime64("2026-01-01"), None),
+        ([1], None),
+    ],
+)
+def test_a_number_is_what_converts_itself_to_one_and_is_no_text(value, number):
+    report = read_report({"epoch": 1, "score": 0.5, "side": value}, "score", "epoch")
+    assert report.metrics.get("side") == number
+    assert report.left_out == ({} if number is not None else {"side": type(value).__name__})
+
+
+def test_a_report_is_counted_where_its_number_is_the_fidelity():
+    counted = counter("training_iteration", since=3.0)
+    assert counted.counted({"score": 1}) == {"score": 1, "training_iteration": 4.0}
+    assert counted.counted({"score": 1, "training_iteration": 9}) == {"score": 1, "training_iteration": 9}
+    assert counter("epoch").counted({"score": 1}) == {"score": 1}
+
+
+@pytest.mark.parametrize(
+    ("fidelities", "text"),
+    [
+        ([1, 2, 7, 1, 2], "'epoch' begins again: it was 7, then 1, now 2. "),
+        ([0, 1, 0, 0, 0.5], "'epoch' begins again: it was 1, then 0, now 0.5. "),
+        ([3, 2, 1, 2], "'epoch' begins again: it was 3, then 1, now 2. "),
+        ([1, 2, 2, 3, 3, 0], None),
+        ([1, 3, 2, 4, 3, 5], None),
+        ([1, 2, 0, 3], None),
+    ],
+)
+def test_a_fidelity_that_begins_again_is_refused_at_its_second_report(fidelities, text):
+    strict, patient = counter(), counter(refuses=False)
+    for fidelity in fidelities[:-1]:
+        strict.see(fidelity)
+    for fidelity in fidelities:
+        patient.see(fidelity)
+    if text is None:
+        strict.see(fidelities[-1])
+    else:
+        with pytest.raises(ReportError) as caught:
+            strict.see(fidelities[-1])
+        assert str(caught.value) == (
+            f"{text}Trainings are compared by a number that rises: count on over folds or phases, or write "
+            "`fidelity: {metric: training_iteration}`, by which the reports are counted"
+        )
 
 
 def test_nested_keys_may_be_the_objective_and_the_fidelity():
@@ -72,7 +157,7 @@ def test_a_line_that_is_not_whole_yet_is_waited_for(tmp_path):
 
 def test_a_line_may_name_its_checkpoint():
     line = b'{"epoch": 2, "score": NaN, "note": "x", "checkpoint": "epoch-2.pt"}\n'
-    report, checkpoint = read_line(line, 1, "score", "epoch")
+    report, checkpoint = read_line(line, 1, "score", "epoch", counter())
     assert checkpoint == "epoch-2.pt"
     assert isinstance(report, WorkerReport)
     assert report.metrics.keys() == {"epoch", "score"}
@@ -98,5 +183,5 @@ def test_a_line_may_name_its_checkpoint():
 )
 def test_a_bad_line_is_told_by_its_number(line, text):
     with pytest.raises(ReportError) as caught:
-        read_line(line, 7, "score", "epoch")
+        read_line(line, 7, "score", "epoch", counter())
     assert str(caught.value).startswith(text)
