@@ -43,7 +43,8 @@ class Fidelity(Record):
     """How much training a report had, and where trials are compared."""
 
     metric: Annotated[str, Strict()] = Field("epoch", min_length=1)
-    """Key under which the training function reports how far it is: epoch, step, tokens."""
+    """Key under which the training function reports how far it is: epoch, step, tokens. With training_iteration the
+    reports are counted where they lack it."""
     min: StrictFloat | None = Field(None, gt=0)
     """First rung: no trial is stopped for being weak before it. None: a tenth of `max`, on the grid of `every`."""
     max: StrictFloat = Field(gt=0)

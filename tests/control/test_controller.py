@@ -85,12 +85,11 @@ def test_the_baseline_is_trained_to_the_end_and_others_are_not():
     assert desk.report(0, 3, 0.0) is Verdict.CONTINUE
 
 
-def test_what_is_said_twice_or_too_late_changes_nothing():
+def test_what_is_said_too_late_changes_nothing():
     desk = Desk()
     desk.start()
     desk.report(0, 1)
     before = len(desk.journal.events)
-    assert desk.report(0, 1, 0.7) is Verdict.CONTINUE
     assert desk.report(0, 1, attempt=3) is Verdict.STOP
     desk.controller.on_attempt_end(0, 0, Outcome.RETURNED)
     desk.controller.on_attempt_end(0, 0, Outcome.ERROR, "late")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from curves import STORED, points, reports, trained
@@ -18,7 +19,7 @@ from orchestrator.curves.diagnosis import MIN_REPORTS, CurvePoint, CurveVerdict,
 from orchestrator.results.diagnoses import Curves, Roles, winner_diagnosis
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.spec import Objective
-from orchestrator.sweep.trial import Outcome, TrialState
+from orchestrator.sweep.trial import Outcome, StopReason, TrialState
 
 ACCURACY = {"metric": "val_accuracy", "goal": "maximize"}
 
@@ -43,6 +44,35 @@ def test_which_metric_is_what_is_decided_by_its_name(objective, metrics, point):
     for said in (metrics, reverse):
         found = Roles(Objective.model_validate(objective)).point(ev.Reported(0.0, 0, 0, 3.0, said))
         assert repr(found) == repr(CurvePoint(3.0, *point))
+
+
+def test_reports_at_one_fidelity_are_one_point_of_the_curve():
+    plan = make_plan(objective=ACCURACY, fidelity={"max": 9})
+    state = SweepState(ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")))
+    state.apply(ev.TrialProposed(1.0, 0, plan.space.baseline, "tier-1", "baseline", [], None, 0))
+    state.apply(ev.AttemptStarted(1.0, 0, 0))
+    apart, joined = [], []
+    for epoch in range(1, 10):
+        loss, accuracy = {"train_loss": 2.0 / epoch}, {"val_accuracy": 0.1 * epoch}
+        apart += [ev.Reported(2.0, 0, 0, epoch, accuracy | loss), ev.Reported(2.0, 0, 0, epoch, accuracy)]
+        joined.append(ev.Reported(2.0, 0, 0, epoch, accuracy | loss))
+    state.take_verdict(msgspec.structs.replace(apart[-1], stop=StopReason.FULL_FIDELITY))
+    assert state.trials[0].state is TrialState.COMPLETED
+    found = []
+    for events in (apart, joined):
+        curves = Curves(plan)
+        for event in [*events, ev.AttemptEnded(3.0, 0, 0, Outcome.STOPPED)]:
+            trials = state.trials if isinstance(event, ev.AttemptEnded) else replay_running(plan)
+            curves.take(event, trials)
+        found.append(curves.diagnoses[0])
+    assert found[0] == found[1]
+
+
+def replay_running(plan):
+    """The trials of a sweep whose first one is running."""
+    first = ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json"))
+    proposed = ev.TrialProposed(1.0, 0, plan.space.baseline, "tier-1", "baseline", [], None, 0)
+    return replay([first, proposed, ev.AttemptStarted(1.0, 0, 0)]).trials
 
 
 def test_the_parquet_column_says_what_the_stored_curves_show(sweep):

@@ -199,3 +199,22 @@ def test_a_counter_that_goes_back_keeps_every_row_in_the_order_of_the_log(sweep,
     sweep.write(events)
     sweep.tables(rows_per_part=4).advance()
     assert sweep.query("select fidelity from {reports} order by t") == [(float(n),) for n in (1, 3, 0, 2, 5, 4)]
+
+
+@pytest.mark.parametrize("is_written_between", [False, True])
+def test_reports_at_one_fidelity_join_in_one_row(sweep, told, is_written_between):
+    first = next(at for at, event in enumerate(told) if isinstance(event, ev.Reported))
+    said = told[first]
+    training = msgspec.structs.replace(said, metrics={"score": 0.1, "train_loss": 2.0}, checkpoint="ck/1", stop=None)
+    validation = msgspec.structs.replace(training, metrics={"score": 0.4, "auc": 0.7}, checkpoint=None)
+    test = msgspec.structs.replace(training, metrics={"score": 0.5, "test_auc": 0.6}, checkpoint=None)
+    tables = sweep.tables()
+    sweep.write([*told[:first], training])
+    if is_written_between:
+        tables.advance()
+    sweep.write([validation, test])
+    tables.advance()
+    assert sweep.query("select score, train_loss, auc, test_auc, checkpoint from {reports}") == [
+        (0.5, 2.0, 0.7, 0.6, "ck/1")
+    ]
+    assert sweep.query(f"select reports from {{trials}} where trial = {said.trial}") == [(1,)]

@@ -1,0 +1,104 @@
+"""What a training is given and what becomes of its reports, on a real local Ray."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.ray.worker.trainable import Command
+
+pytestmark = [pytest.mark.ray, pytest.mark.long]
+
+
+def test_two_reports_of_one_epoch_are_both_kept(host):
+    run = host.run(
+        """
+        from ray import tune
+        def train(config):
+            best = 0.0
+            for epoch in (1, 2, 3):
+                tune.report({"epoch": epoch, "score": best, "train_loss": 1 / epoch})
+                best = 0.2 * epoch + 0.1 * config["x"]
+                tune.report({"epoch": epoch, "score": best, "test_auc": best / 2})
+        """,
+        budget={"trials": 2},
+    )
+    assert [trial.value for trial in run.state.trials] == [0.6 + 0.1 * trial.config["x"] for trial in run.state.trials]
+    assert all(len(trial.values) == trial.report_count == 3 for trial in run.state.trials)
+    assert [trial.state.value for trial in run.state.trials] == ["completed"] * 2
+
+
+def test_an_epoch_counted_from_0_is_a_result(host):
+    run = host.run(
+        """
+        from ray import tune
+        def train(x):
+            for epoch in range(1):
+                tune.report({"epoch": epoch, "score": x})
+        """,
+        fidelity={"metric": "epoch", "max": 1},
+        budget={"trials": 2},
+    )
+    assert [trial.values for trial in run.state.trials] == [{0.0: trial.config["x"]} for trial in run.state.trials]
+    assert [trial.state.value for trial in run.state.trials] == ["completed"] * 2
+
+
+def test_a_counter_that_begins_again_fails_the_first_trials_at_their_line(host):
+    run = host.run(
+        """
+        from ray import tune
+        def train(config):
+            for fold in range(2):
+                for epoch in (1, 2):
+                    tune.report({"epoch": epoch, "score": 0.5})
+        """,
+        budget={"trials": 5},
+        fidelity={"metric": "epoch", "max": 9},
+    )
+    assert [trial.state.value for trial in run.state.trials] == ["failed"] * 3 + ["completed"] * 2
+    assert "train.py:6: " in run.state.trials[0].attempt.error
+    assert "'epoch' begins again: it was 2, then 1, now 2. " in run.state.trials[0].attempt.error
+
+
+def test_reports_are_counted_over_a_loss_of_the_machine_and_a_result_may_be_returned(host):
+    run = host.run(
+        """
+        import os, signal, tempfile
+        from pathlib import Path
+        from ray import tune
+        def train(config, trial):
+            if trial.number == 1: return config["x"]
+            done = 0
+            if tune.get_checkpoint() is not None:
+                with tune.get_checkpoint().as_directory() as folder: done = int(Path(folder, "done").read_text())
+            while done < 5:
+                done += 1
+                if done == 4 and trial.attempt == 0: os.kill(os.getpid(), signal.SIGKILL)
+                with tempfile.TemporaryDirectory() as folder:
+                    Path(folder, "done").write_text(str(done))
+                    tune.report({"score": 0.1 * done}, checkpoint=tune.Checkpoint.from_directory(folder))
+        """,
+        budget={"trials": 2},
+        fidelity={"metric": "training_iteration", "max": 5},
+    )
+    first, second = run.state.trials
+    assert list(first.values) == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert [attempt.resumed_from for attempt in first.attempts] == [0.0, 3.0]
+    assert second.values == {5.0: second.config["x"]}
+
+
+def test_a_programs_counter_is_followed_likewise(host):
+    (host.folder / "train.py").write_text(
+        "import json, os\n"
+        "assert '_trial' not in json.loads(os.environ['STEPLADDER_CONFIG'])\n"
+        "assert os.environ['STEPLADDER_ATTEMPT'] == '0'\n"
+        "with open(os.environ['STEPLADDER_REPORTS'], 'a') as file:\n"
+        "    for epoch in (1, 2, 1, 2): file.write(json.dumps({'epoch': epoch, 'score': 0.5}) + '\\n')\n"
+    )
+    run = host.run(
+        Command(host.folder, ("python", "train.py")),
+        budget={"trials": 1},
+        fidelity={"metric": "epoch", "max": 9},
+    )
+    assert run.state.trials[0].attempt.error.startswith(
+        "line 4 of STEPLADDER_REPORTS: 'epoch' begins again: it was 2, "
+    )
