@@ -11,20 +11,20 @@ most, provided `tick` is called a few times a second.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from orchestrator.control import brake
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.control.border import Border
 from orchestrator.control.caps import reached_cap
-from orchestrator.control.carry import proposed, stage_entries
+from orchestrator.control.carry import stage_entries
 from orchestrator.control.fold import SweepState
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S
 from orchestrator.control.remarks import ReportRemarks
 from orchestrator.control.retries import ruling
 from orchestrator.control.starting import proposed, start_of
+from orchestrator.control.stopping import reason_to_stop
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.recordable import cleaned
@@ -240,18 +240,10 @@ class Controller:
         return start_of(self.state, trial, ResumeTrial, found)
 
     def _stop_reason(self, report: Report, weak: bool, now_s: float) -> StopReason | None:
-        spec = self.state.plan.spec
-        if not math.isfinite(report.metrics[spec.objective.metric]):
-            return StopReason.NOT_FINITE
-        attempt = self.state.trials[report.trial].attempt
-        is_last = attempt.repeats >= attempt.usual_repeats  # who reports twice an epoch does so in the last one too
-        if report.fidelity >= spec.fidelity.max and is_last:
-            return StopReason.FULL_FIDELITY
-        if weak and report.trial > 0:  # the baseline is trained to the end: the winner is measured against it
-            return StopReason.WEAK
-        most = self.state.trials[report.trial].max_fidelity
-        if most is not None and report.fidelity >= most and is_last:
-            return StopReason.SHORT
+        state = self.state
+        reason = reason_to_stop(state.plan.spec, state.trials[report.trial], report, weak=weak)
+        if reason is not None:
+            return reason
         closed = self._closed(now_s)
         if closed is None:
             return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ray
 
+from orchestrator.project import calling
 from orchestrator.sweep.recordable import cleaned
 
 ERROR, OUT_OF_MEMORY, LOST = "error", "out_of_memory", "lost"
@@ -28,7 +29,7 @@ _OUT_OF_MEMORY = (
     "DefaultCPUAllocator: can't allocate memory",
     "not enough memory",
 )
-_HIDDEN = ("<frozen ", *(f"{Path(file).parent}{os.sep}" for file in (ray.__file__, __file__)))
+_HIDDEN = ("<frozen ", calling.__file__, *(f"{Path(file).parent}{os.sep}" for file in (ray.__file__, __file__)))
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{Path(traceback.__file__).parent}{os.sep}")
 
 

@@ -95,7 +95,7 @@ class FidelityCounter:
             self._highest, self._fallen = fidelity, None
         elif fidelity < self._highest and (self._fallen is None or fidelity <= self._fallen):
             self._fallen = fidelity
-        elif fidelity < self._highest and self._refuses:
+        elif self._fallen is not None and fidelity > self._fallen and self._refuses:
             raise ReportError(
                 f"{self._fidelity!r} begins again: it was {self._highest:g}, then {self._fallen:g}, now {fidelity:g}. "
                 "Trainings are compared by a number that rises: count on over folds or phases, or write "

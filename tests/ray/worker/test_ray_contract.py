@@ -22,7 +22,8 @@ def test_two_reports_of_one_epoch_are_both_kept(host):
         """,
         budget={"trials": 2},
     )
-    assert [trial.value for trial in run.state.trials] == [0.6 + 0.1 * trial.config["x"] for trial in run.state.trials]
+    expected = [pytest.approx(0.6 + 0.1 * trial.config["x"]) for trial in run.state.trials]
+    assert [trial.value for trial in run.state.trials] == expected
     assert all(len(trial.values) == trial.report_count == 3 for trial in run.state.trials)
     assert [trial.state.value for trial in run.state.trials] == ["completed"] * 2
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from orchestrator.ray.worker.failure import ERROR, MAX_TEXT, AttemptFailed, describe
-from orchestrator.ray.worker.reports import ReportError, read_line, read_report
+from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_line, read_report
 
 
 def nested(depth: int) -> dict:
@@ -95,7 +95,7 @@ def test_a_number_is_what_one_float_can_stand_for(value, number):
 )
 def test_a_line_that_no_log_can_hold_is_refused_by_number(line: bytes):
     with pytest.raises(ReportError, match=r"^line 7 of STEPLADDER_REPORTS") as caught:
-        read_line(line, 7, "score", "epoch")
+        read_line(line, 7, "score", "epoch", FidelityCounter("epoch", 0.0, refuses=False))
     assert len(str(caught.value)) < 600
     msgspec.json.encode(str(caught.value))
 

@@ -66,7 +66,7 @@ class Scalar:
         (Scalar(), 0.25),
         (torch.tensor(0.5), 0.5),
         (torch.tensor(True), 1.0),
-        (10**400, None),
+        (10**400, math.inf),
         ("0.5", None),
         (b"0.5", None),
         (np.array([3.0]), None),

@@ -128,7 +128,7 @@ def test_a_report_carries_its_own_checkpoint_and_the_users_numbers(make_worker, 
     from orchestrator.ray.worker.reports import WorkerReport
 
     numbers = {"epoch": 1.0, "score": 0.5, "pid": 7.0, "net/loss": 2.0, "ok": 1.0}
-    assert worker.train()["_report"] == WorkerReport(1.0, numbers)
+    assert worker.train()["_report"] == WorkerReport(1.0, numbers, left_out={"hostname": "str"})
     second = worker.train()
     checkpoint = str(tmp_path / "session/trial-0/checkpoint_000000")
     assert second["_report"] == WorkerReport(2.0, {"epoch": 2.0, "score": 0.6}, checkpoint)
