@@ -28,8 +28,12 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are selected by
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the files with long tests first: of two processes neither is left alone with one at the end."""
+    """Mark what waits for the S3 server, and run the files with long tests first: neither process ends alone."""
+    for item in items:
+        if "s3" in getattr(item, "fixturenames", ()):  # its start takes seconds
+            item.add_marker("thorough")
     long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)
 

@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "runs/old"
 
 
+@pytest.mark.thorough
 def test_findings_are_lines_and_repair_leaves_none(folder: Path, tmp_path: Path):
     (folder / "plan.json").unlink()
     found = stepladder("audit", "runs/old", cwd=tmp_path)
@@ -41,6 +42,7 @@ def test_findings_are_lines_and_repair_leaves_none(folder: Path, tmp_path: Path)
     assert (again.returncode, again.stdout, again.stderr) == (0, whole, "")
 
 
+@pytest.mark.thorough
 def test_a_damaged_log_is_a_finding_for_programs_too(folder: Path, tmp_path: Path):
     (folder / "journal/000001.jsonl").unlink()
     found = stepladder("audit", folder, "--repair", "--json", cwd=tmp_path)
@@ -54,6 +56,7 @@ def test_a_damaged_log_is_a_finding_for_programs_too(folder: Path, tmp_path: Pat
         assert refused.stderr.startswith(f"error: {missing}Nothing is skipped in silence: restore it from a copy, or ")
 
 
+@pytest.mark.thorough
 def test_no_sweep_is_a_usage_error(tmp_path: Path):
     found = stepladder("audit", tmp_path, cwd=tmp_path)
     assert (found.returncode, found.stdout) == (2, "")

@@ -112,6 +112,7 @@ def test_plan_says_the_warnings_first_and_on_stderr(sweep):
     assert "warning" not in call("plan", sweep, "search_space.learning_rate.scale=log").stderr
 
 
+@pytest.mark.thorough
 def test_check_looks_into_the_model_when_asked(sweep):
     (sweep.parent / "checked_model.py").write_text(MODEL)
     said = call("check", sweep, "--model", "checked_model:model").stdout

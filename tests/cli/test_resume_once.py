@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from processes import ENVIRONMENT
 
 from orchestrator.control.session import create
@@ -39,6 +40,7 @@ finally:
 """
 
 
+@pytest.mark.thorough
 def test_resume_parses_hashes_and_asks_git_once(tmp_path: Path):
     file = tmp_path / "sweep.yaml"
     file.write_text(FILE)

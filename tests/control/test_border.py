@@ -105,6 +105,7 @@ def test_a_record_that_no_log_can_hold_is_refused_in_words(tmp_path):
     assert len(JournalReader(LocalFileSystem(tmp_path)).read_new()) == 1
 
 
+@pytest.mark.thorough
 def test_a_report_and_the_next_proposal_cost_the_same_after_many_reports(tmp_path):
     """40,000 reports of each of three trials, two of them then pruned, and TPE asked for the next: 169 s once."""
     desk = Desk(

@@ -277,6 +277,7 @@ def test_trials_whose_checkpoint_is_gone_begin_again_and_it_is_told_once(
     again.close("finished")
 
 
+@pytest.mark.thorough
 def test_a_sweep_that_is_just_beginning_is_not_there_yet_or_is_there(tmp_path: Path):
     def begin(folder: Location) -> None:
         create(folder, PLAN, b"").release()

@@ -18,6 +18,7 @@ LADDERS = members.names("orchestrator.ladders")
 BLIND = [name for name in members.names("orchestrator.searchers") if name not in {"grid", "manual"}]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space", [SMOOTH, CONDITIONAL], ids=["smooth", "conditional"])
 @pytest.mark.parametrize("searcher", BLIND)
 @pytest.mark.parametrize("name", LADDERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import SPACE, make_plan
@@ -72,6 +73,7 @@ def drawn(unit):
     return {name: SPACE_OF_ALL[name].from_unit(place) for name, place in unit.items()}
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=60)
 @given(st.lists(units, min_size=2, max_size=12))
 def test_agrees_with_a_plain_search_however_the_list_grew(drawn_units):

@@ -64,6 +64,7 @@ def slope(config, fidelity):
     return -abs(config["a"] - 3) - abs(config["b"] - 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ladder", ["soft-stages", "hard-stages", "screen-stages-joint", "joint", "random"])
 @pytest.mark.parametrize("repeated", ["nearest", "anywhere"])
 def test_a_small_space_is_gone_through_without_a_repeat(ladder, repeated):

@@ -1,5 +1,7 @@
 import random
 
+import pytest
+
 from orchestrator.ladders._standings import Standings
 from orchestrator.ladders.joint import Joint
 from orchestrator.sweep.standing import best_completed, leader
@@ -39,6 +41,7 @@ def summary(standings, trials):
     )
 
 
+@pytest.mark.thorough
 def test_standings_that_grew_equal_standings_made_at_once():
     for seed in range(20):
         dice, trials, grown = random.Random(seed), [], Standings(PLAN)

@@ -73,6 +73,7 @@ ALONE = {"name": "rate", "tune": ["learning_rate"], "searcher": SHORT}
 REST = {"name": "rest", "tune": ["momentum", "batch_size", "optimizer"], "share": 0.6}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "changes",
     [

@@ -83,6 +83,7 @@ def test_rows_hold_what_the_log_says(sweep, told):
     assert all(row["released"] == row["ended"] for row in rows.values())
 
 
+@pytest.mark.thorough
 def test_rows_hold_what_the_log_says_at_any_record(sweep, told):
     tables = sweep.tables(attempts_per_part=9)
     for at in range(0, 240, 17):
@@ -198,6 +199,7 @@ class Recording:
             self.written.append(name)
 
 
+@pytest.mark.thorough
 def test_between_any_two_files_keys_are_unique_and_counts_never_fall(sweep, told):
     recording = Recording(sweep)
     for batch in [told[i : i + 61] for i in range(0, len(told), 61)]:
@@ -207,6 +209,7 @@ def test_between_any_two_files_keys_are_unique_and_counts_never_fall(sweep, told
     assert recording.counts[-1] == sum(isinstance(event, ev.AttemptStarted) for event in told)
 
 
+@pytest.mark.thorough
 def test_no_trial_names_an_attempt_that_is_not_there(sweep, told):
     class Looking(Recording):
         def replace(self, name, data):
@@ -243,6 +246,7 @@ def test_only_parts_with_a_change_are_written_again(sweep, told):
     assert len(recording.written) == 1
 
 
+@pytest.mark.thorough
 def test_a_rebuild_gives_the_same_files_and_empties_what_a_restored_log_does_not_know(sweep, told):
     tables = sweep.tables(attempts_per_part=7)
     for batch in [told[i : i + 41] for i in range(0, len(told), 41)]:

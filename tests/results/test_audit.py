@@ -64,6 +64,7 @@ def edited(path: Path) -> None:
     path.write_text(json.dumps(plan))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("part", "change", "problem"),
     [

@@ -13,6 +13,7 @@ def reports_of(events):
     return [event for event in events if isinstance(event, ev.Reported)]
 
 
+@pytest.mark.thorough
 def test_parts_are_sealed_and_the_union_stays_whole(sweep, told):
     tables = sweep.tables(rows_per_part=20)
     written, seen = 0, set()
@@ -49,6 +50,7 @@ def test_a_new_metric_reaches_the_older_parts_too(sweep, told):
     assert reports[0].metrics.keys() == {"score", "loss", "epoch"}
 
 
+@pytest.mark.thorough
 def test_a_rebuild_gives_the_same_files(sweep, told, tmp_path):
     tables = sweep.tables(rows_per_part=30)
     for batch in [told[i : i + 41] for i in range(0, 300, 41)]:
@@ -82,6 +84,7 @@ class Recording:
             self.late.append(any(column == "late" for column, *_ in self._sweep.query("describe from {reports}")))
 
 
+@pytest.mark.thorough
 def test_between_any_two_files_counts_never_fall_and_columns_never_go(sweep, told):
     recording = Recording(sweep)
     for batch in [told[i : i + 97] for i in range(0, len(told), 97)]:

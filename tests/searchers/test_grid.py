@@ -87,6 +87,7 @@ def spaces(draw):
     return Space({name: found[name] for name in names}), draw(st.sets(st.sampled_from(names), min_size=1))
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(spaces())
 def test_rows_are_the_distinct_completions_of_the_product(case):

@@ -136,6 +136,7 @@ def test_flips_cuts_and_zeros_are_refused_or_harmless():
     assert seen["refused"] > 0.8 * seen.total()
 
 
+@pytest.mark.thorough
 def test_what_a_driver_left_in_order_can_lose_nothing_at_all():
     random, files = Random(3), ForgetfulFileSystem()
     written = write(files, random, 3, in_order=True)
@@ -225,6 +226,7 @@ def remove(path: Path) -> None:
         path.rmdir()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("in_order", [True, False])
 def test_no_object_of_a_store_can_be_removed_or_changed_unsaid(tmp_path: Path, in_order: bool):
     random, seen = Random(9 + in_order), Counter()

@@ -97,6 +97,7 @@ def fuzz_all(seeds: range, folder: Path) -> Counter[str]:
     return found
 
 
+@pytest.mark.thorough
 def test_hundreds_of_damaged_files_end_in_a_plan_or_in_sentences(folder: Path):
     found = fuzz_all(range(200), folder)
     assert set(found) >= {"demo planned", "demo refused", "space planned", "space refused", "override refused"}

@@ -80,6 +80,7 @@ def test_a_circle_of_couplings_of_any_length_is_named(file):
     assert "couple.w0.with: the couplings go in a circle: w0 follows w1, w1 follows w2" in line
 
 
+@pytest.mark.thorough
 def test_circles_are_found_wherever_they_lie_and_however_long():
     chain = {f"n{number}": [f"n{number + 1}"] for number in range(50_000)}
     assert circle(chain) == []
@@ -180,6 +181,7 @@ def test_folders_of_odd_names_are_folders(file, storage):
     assert load_parsed(file).spec.storage == storage
 
 
+@pytest.mark.thorough
 def test_too_many_of_anything_is_said_before_each_is_looked_at(file):
     names = [f"w{number}" for number in range(1000)]
     lines = [f"{name}: {{choices: [1, 2], default: 1}}" for name in names]

@@ -108,6 +108,7 @@ def overfitted(tmp_path, make_sweep):
     return sweep.folder
 
 
+@pytest.mark.thorough
 def test_status_and_export_show_it_and_export_stays_pure(overfitted):
     status = stepladder("status", overfitted, cwd=overfitted)
     assert status.returncode == 0, status.stderr
