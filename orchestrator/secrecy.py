@@ -49,6 +49,12 @@ _PLACES = frozenset({"file", "path", "dir", "directory", "folder", "passfile", "
 """Last words of what says where a secret lies and holds none."""
 _FILES = frozenset({"GOOGLE_APPLICATION_CREDENTIALS"})
 """Variables that hold a file's path although their name does not say so."""
+_SECRET_FILES = re.compile(
+    r"(?:.*/)?(?:\.env(?:\..*)?|\.netrc|\.pgpass|id_(?:rsa|dsa|ecdsa|ed25519)|[^/]*\.(?:pem|key))"
+    r"|(?:.*/)?\.(?:aws|ssh|kube)/.*",
+    re.DOTALL,
+)
+"""Paths of files that hold a secret by custom."""
 _NAMED_BEFORE_AT = frozenset({"abfs", "abfss", "wasb", "wasbs", "ssh", "sftp"})
 """Schemes whose URLs have a container's or a user's name before the `@`; elsewhere it is a credential."""
 
@@ -87,6 +93,11 @@ def is_secret_name(name: str) -> bool:
         return True
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     return last in _LAST and before not in _HARMLESS.get(last, ())
+
+
+def is_secret_file(path: str) -> bool:
+    """Say whether a file of this path, with forward slashes, holds a secret by custom: `.env`, `id_rsa`, `.aws/...`."""
+    return _SECRET_FILES.fullmatch(path) is not None
 
 
 def has_credentials(url: str) -> bool:

@@ -75,6 +75,7 @@ def send(
     warn(remarks, sweep_file)
     draw = os.urandom(2).hex()
     submission = sending.make_submission(plan, sweep_file, overrides, launcher, options, time.time(), draw)
+    submission = sending.with_files(submission, plan.spec, launcher, say)
     launch = launcher.render(submission)
     for line in launcher.contents(submission) or ():
         say(line)

@@ -94,6 +94,9 @@ class Submission:
     """Environment variables for the driver and its trials. Anybody who may list jobs can read them: no secrets."""
     driver_cpus: float = 0.5
     """CPUs set aside for the driver; above 0 it may be placed on any node, else on the head."""
+    files: Mapping[str, int] = field(default_factory=dict)
+    """What of `folder` travels, where the launcher `uploads`: bytes of each file by its path below it, with forward
+    slashes. Nothing else may; ruled by `orchestrator.project.contents`."""
 
     @property
     def sweep_folder(self) -> str:
@@ -147,9 +150,13 @@ class Launcher(ABC):
         """
         return False
 
+    def uploads(self) -> bool:
+        """Say whether files of the sweep file's folder travel: those in `Submission.files`, which is empty else."""
+        return False
+
     @abstractmethod
     def render(self, submission: Submission) -> Launch:
-        """Return what submitting would do. Pure: the same submission, the same launch; nothing is contacted.
+        """Return what submitting would do: the same submission, the same launch; nothing is contacted.
 
         Raises UsageError where this kind of cluster cannot take the submission.
         """

@@ -45,13 +45,17 @@ class KubeRay(Launcher):
         path = Path(target)
         return path.suffix in (".yaml", ".yml") and path.is_file() and _KIND.search(path.read_text()) is not None
 
+    def uploads(self) -> bool:
+        """Upload where the definition has a place for files."""
+        return Definition.read(self.target or DEFAULT).mentions(_FILES)
+
     def render(self, submission: Submission) -> Launch:
         """Return the manifest, the code's ConfigMap before it, and the `kubectl` that applies them."""
         refuse_relative(submission.storage)
         definition = Definition.read(self.target or DEFAULT)
         name = resource_name(submission.job_id)
         command = ["stepladder", "resume", "--auto", f"{MOUNTED}/{submission.sweep_file}", *submission.overrides]
-        files = code_files(submission.folder) if definition.mentions(_FILES) else {}
+        files = code_files(submission) if definition.mentions(_FILES) else {}
         values = {
             "STEPLADDER_JOB": name,
             "STEPLADDER_STORAGE": submission.storage,

@@ -1,7 +1,7 @@
 """Sends a sweep to a Ray cluster that is already up, as a job of its Jobs API; `target` is the dashboard's address.
 
-The sweep file's folder is uploaded and unpacked on every node; the driver runs in it, on whichever node has room for
-it. Uploading is Ray's own client's, everything after that is asked over HTTP (`_jobs_api`).
+What may travel of the sweep file's folder is packed, uploaded, and unpacked on every node; the driver runs in it, on
+whichever node has room for it. Uploading is Ray's own client's, everything after that is asked over HTTP (`_jobs_api`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import logging
 import os
 import re
 import shlex
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
-from orchestrator import exitcodes
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
+from orchestrator.launchers._job_state import last_line, status_of
 from orchestrator.launchers._jobs_api import (
     REFUSED,
     Answer,
@@ -30,12 +32,13 @@ from orchestrator.launchers._jobs_api import (
     refuse_redirection,
 )
 from orchestrator.launchers._ray_token import REMEDY, Token, auth_mode, find_token
+from orchestrator.launchers._travel import described, pack, refuse_above
 from orchestrator.secrecy import mask
 
 STOP_WAIT_S = 120
 """Seconds from Ray's SIGTERM to its SIGKILL; its default, 3, is too short for a flush."""
-EXCLUDES = ("/runs", "/.stepladder")
-"""Left at home: results of local runs, the record of submissions."""
+LIMIT_BYTES = 100 * 2**20
+"""What the server takes, told only after the upload: aiohttp's limit for one request in Ray's dashboard (ray#55877)."""
 PLACE_S = 120.0
 """What the preflight may take beyond its patience: the wait for a place, the start of its process."""
 QUESTION_S = 90.0
@@ -63,22 +66,29 @@ class RayJob(Launcher):
             "ray", "job", "submit", "--address", str(JobsAddress.parse(submission.target)), "--no-wait",
             "--submission-id", submission.job_id, "--entrypoint-num-cpus", f"{submission.driver_cpus:g}",
             "--metadata-json", json.dumps(_metadata(submission)),
-            "--runtime-env-json", json.dumps(_runtime_env(submission)), "--", *submission.command,
+            "--runtime-env-json", json.dumps(_runtime_env(submission, f"{submission.job_id}.zip")),
+            "--", *submission.command,
         )  # fmt: skip
         placed = "on the head node" if submission.driver_cpus == 0 else "on any node that has room"
         notes = (
             f"the driver takes {submission.driver_cpus:g} CPUs {placed}; a stop gives it {STOP_WAIT_S} s to save",
+            f"{submission.job_id}.zip holds what is uploaded of {submission.folder}, and is removed afterwards",
             f"results go to {submission.sweep_folder}",
         )
         return Launch(submission.job_id, command, notes=notes)
 
+    def uploads(self) -> bool:
+        """Upload."""
+        return True
+
     def contents(self, submission: Submission) -> list[str]:
         """Say what of the sweep file's folder travels; raises UsageError above 100 MiB."""
-        from orchestrator.launchers import _ray_package as package  # imports ray
-
-        found = package.look_into(submission.folder, EXCLUDES)
-        package.refuse_too_large(found, submission.folder)
-        return package.described(found, submission.folder)
+        remedy = (
+            f"put data where every node sees it and name it in {submission.folder / '.rayignore'}, "
+            "one pattern a line as in .gitignore"
+        )
+        refuse_above(LIMIT_BYTES, submission, "the cluster", remedy)
+        return described(submission, LIMIT_BYTES)
 
     def probe(self, *, insecure: bool) -> list[str]:
         """Ask for the version without a token, and with one where that is refused."""
@@ -127,13 +137,19 @@ class RayJob(Launcher):
 
     def _send(self, submission: Submission, job: str, entrypoint: str, cpus: float, metadata: dict[str, str]) -> None:
         refuse_redirection(JobsAddress.parse(submission.target), os.environ)
-        what = {
-            "entrypoint": entrypoint,
-            "submission_id": job,
-            "entrypoint_num_cpus": cpus,
-            "runtime_env": _runtime_env(submission),
-            "metadata": metadata,
-        }
+        with tempfile.TemporaryDirectory(prefix="stepladder-") as place:
+            package = Path(place, f"{submission.job_id}.zip")
+            pack(submission, package)
+            what = {
+                "entrypoint": entrypoint,
+                "submission_id": job,
+                "entrypoint_num_cpus": cpus,
+                "runtime_env": _runtime_env(submission, str(package)),
+                "metadata": metadata,
+            }
+            self._send_patiently(what)
+
+    def _send_patiently(self, what: dict[str, Any]) -> None:
         deadline, told = time.monotonic() + self.patience_s, False
         while (trouble := self._sent(what)) is not None:
             if time.monotonic() > deadline:
@@ -154,9 +170,11 @@ class RayJob(Launcher):
             logging.getLogger(name).setLevel(logging.WARNING)  # each step of the upload would be a line
         try:
             address = str(JobsAddress.parse(self.target))
-            JobSubmissionClient(address, headers=self._headers()).submit_job(**what)
+            JobSubmissionClient(address, headers=self._headers()).submit_job(
+                **deepcopy(what)
+            )  # it changes what it gets
         except (ConnectionError, requests.ConnectionError, requests.Timeout) as error:
-            return f"{self.target} does not answer: {mask(_last_line(str(error)))}"
+            return f"{self.target} does not answer: {mask(last_line(str(error)))}"
         except (RuntimeError, OSError) as error:  # what Ray's client raises, AuthenticationError included
             if "already exists" in str(error):
                 return None
@@ -164,7 +182,7 @@ class RayJob(Launcher):
                 return f"{self.target} is not ready for jobs yet"
             if "ray[default]" in str(error):
                 raise ClusterError(_NO_CLIENT) from error
-            raise ClusterError(f"{self.target} did not take the job: {mask(_last_line(str(error)))}") from error
+            raise ClusterError(f"{self.target} did not take the job: {mask(last_line(str(error)))}") from error
         return None
 
     def status(self, job: str) -> JobStatus:
@@ -175,7 +193,7 @@ class RayJob(Launcher):
             return JobStatus(JobState.UNKNOWN, str(error))
         if answer.status == 404:
             return JobStatus(JobState.GONE, f"{self.target} knows no job {job}")
-        return _status(answer.document())
+        return status_of(answer.document())
 
     def logs(self, job: str, *, follow: bool) -> Iterator[str]:
         """Yield the driver's log; following, what is new is asked for again and again."""
@@ -205,7 +223,7 @@ class RayJob(Launcher):
                 entry["submission_id"],
                 entry["metadata"]["stepladder_sweep"],
                 entry["metadata"].get("stepladder_folder", ""),
-                _status(entry),
+                status_of(entry),
                 entry["start_time"] / 1000 if entry.get("start_time") else None,
             )
             for entry in listed
@@ -221,7 +239,7 @@ class RayJob(Launcher):
         self._ask("POST", "/api/jobs/", self._headers(), body)
         found, printed = self._outcome(job, QUESTION_S)
         if found.state is not JobState.SUCCEEDED:
-            raise ClusterError(_last_line(printed).removeprefix("error: ") or found.text)
+            raise ClusterError(last_line(printed).removeprefix("error: ") or found.text)
         return printed
 
     def _outcome(self, job: str, patience_s: float) -> tuple[JobStatus, str]:
@@ -260,10 +278,9 @@ def _metadata(submission: Submission) -> dict[str, str]:
     return {"stepladder_sweep": submission.name, "stepladder_folder": submission.sweep_folder}
 
 
-def _runtime_env(submission: Submission) -> dict[str, Any]:
+def _runtime_env(submission: Submission, package: str) -> dict[str, Any]:
     return {
-        "working_dir": str(submission.folder),
-        "excludes": list(EXCLUDES),
+        "working_dir": package,
         "env_vars": {**submission.env, "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)},
     }
 
@@ -271,26 +288,6 @@ def _runtime_env(submission: Submission) -> dict[str, Any]:
 def _ray_version(answer: Answer) -> str | None:
     document = answer.document()
     return document.get("ray_version") if isinstance(document, dict) else None
-
-
-def _status(entry: Mapping[str, Any]) -> JobStatus:
-    code, message = entry.get("driver_exit_code"), _last_line(entry.get("message") or "")
-    match entry["status"]:
-        case "FAILED" if exitcodes.leaves_work(code):
-            return JobStatus(JobState.STOPPED, f"stopped with work left (exit code {code})")
-        case "FAILED" if code == 127:
-            return JobStatus(JobState.FAILED, "the node has no `stepladder`: install it on every node, on Ray's PATH")
-        case "FAILED":
-            return JobStatus(JobState.FAILED, f"exit code {code}: {message}" if code is not None else message)
-        case "PENDING":
-            return JobStatus(JobState.PENDING, message)
-        case state:
-            return JobStatus(JobState(state.lower()))
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return lines[-1] if lines else ""
 
 
 MEMBER = RayJob

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import subprocess
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
 from orchestrator.members.outside import code_of, is_outside
+from orchestrator.project.listing import run_git
 from orchestrator.sweep.plan import Provenance
 from orchestrator.sweep.spec import SweepSpec
 
@@ -68,21 +68,8 @@ def versions() -> dict[str, str]:
 
 def git_commit(folder: Path) -> str | None:
     """Return the commit checked out in `folder`, `-dirty` behind it where tracked files differ; None without one."""
-    command = ["git", "-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        answer = subprocess.run(  # noqa: S603 - a fixed command
-            command,
-            cwd=folder,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=GIT_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None if answer.returncode == 0 else None
+    arguments = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return (run_git(folder, *arguments, timeout_s=GIT_TIMEOUT_S) or "").strip() or None
 
 
 def code_hash(folder: Path, named: Sequence[Path] = (), *, only: Path | None = None) -> str:

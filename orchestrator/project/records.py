@@ -6,12 +6,13 @@ where the results are. It holds no secret, and losing it loses nothing: the clus
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import msgspec
 
 from orchestrator.errors import UsageError
-from orchestrator.storage.filesystem import LocalFileSystem
 
 FOLDER = ".stepladder"
 
@@ -49,11 +50,20 @@ def place_of(sweep_file: Path) -> Path:
 
 
 def write_record(sweep_file: Path, record: SubmissionRecord) -> Path:
-    """Keep the record beside the sweep file; returns where."""
+    """Keep the record beside the sweep file, for its owner alone: it holds an environment; returns where."""
     place = place_of(sweep_file)
     place.mkdir(exist_ok=True)
     path = place / f"{record.sweep}.json"
-    LocalFileSystem(place).replace(path.name, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    descriptor, temporary = tempfile.mkstemp(dir=place, prefix=".")  # 0600 from its first moment on
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
     return path
 
 

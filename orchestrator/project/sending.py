@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,12 @@ from orchestrator.errors import UsageError
 from orchestrator.launchers import Launcher, Submission
 from orchestrator.launchers._definitions import find_definition
 from orchestrator.members.outside import is_outside, look_beside
+from orchestrator.project.contents import contents
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.secrecy import is_secret_name, mask
 from orchestrator.storage.url import is_url
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.spec import SweepSpec
 
 _LAUNCHERS = "orchestrator.launchers"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -164,6 +167,28 @@ def make_submission(
         env=options.env,
         driver_cpus=options.driver_cpus,
     )
+
+
+def with_files(submission: Submission, spec: SweepSpec, launcher: Launcher, say: Callable[[str], None]) -> Submission:
+    """Return the submission with the files that travel, where any do; `say` is told what a person should know of them.
+
+    Raises UsageError where something that the sweep needs would not travel.
+    """
+    if not launcher.uploads():
+        return submission
+    found = contents(submission.folder)
+    found.refuse_leading_out()
+    for line in found.remarks():
+        say(line)
+    code = [spec.trainable.rpartition(":")[0]] if spec.trainable else spec.command or ()
+    for name in (submission.sweep_file, *code):
+        path = os.path.normpath(name)
+        if path not in found.files and name and (submission.folder / path).is_file() and not Path(path).is_absolute():
+            raise UsageError(
+                f"{submission.folder / path} would not travel, and the sweep needs it: an ignore file names it, or it "
+                "seems to hold a secret; correct the ignore file (`git check-ignore -v` says which)"
+            )
+    return replace(submission, files=found.files)
 
 
 def _refuse_unseen(plan: Plan, folder: Path) -> None:

@@ -59,7 +59,8 @@ def digits(tmp_path: Path) -> Submission:
     overrides = ("budget.trials=20", "optimizer={choices: [sgd, adam]}")
     folder = write_demo("digits", tmp_path / "digits").absolute()
     name = "digits-20261122-0312-5c1e"
-    return Submission("digits", name, folder, "sweep.yaml", overrides, "s3://bucket/runs", Resources())
+    files = {name: (folder / name).stat().st_size for name in ("sweep.yaml", "train.py")}
+    return Submission("digits", name, folder, "sweep.yaml", overrides, "s3://bucket/runs", Resources(), files=files)
 
 
 def test_the_launch_of_the_demonstration_is_golden(digits):

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import UsageError
+from orchestrator.launchers import Submission
 from orchestrator.launchers._config_map import code_files, keys, manifest
+from orchestrator.sweep.spec import Resources
 
 TEXTS = st.text(st.sampled_from("ab #:-'\"|\\\t\n\r\u00e9\u2028\x85{}"), max_size=30).map(str.encode)
 CONTENTS = st.dictionaries(st.sampled_from(["a.py", "b/a.py", "b_a.py", "ü.py"]), TEXTS | st.binary(max_size=20))
@@ -44,23 +46,24 @@ def test_code_is_readable_in_the_manifest():
     )
 
 
-def test_caches_hidden_files_and_earlier_sweeps_stay(tmp_path):
-    for name in ("sweep.yaml", "parts/net.py", "parts/__pycache__/net.pyc", ".env", ".git/config", "venv/bin/python"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    for name in ("runs/digits/plan.json", "runs/digits/journal/000001.log"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    assert code_files(tmp_path) == {"sweep.yaml": b"sweep.yaml", "parts/net.py": b"parts/net.py"}
+def submission(folder, **sizes):
+    files = {name.replace("_", "."): size for name, size in sizes.items()}
+    for name, size in files.items():
+        (folder / name).write_bytes(b"x" * size)
+    return Submission("digits", "digits-1", folder, "sweep.yaml", (), "s3://bucket/runs", Resources(), files=files)
+
+
+def test_the_files_that_may_travel_are_read_and_no_others(tmp_path):
+    (tmp_path / ".env").write_text("KEY=1")
+    assert code_files(submission(tmp_path, sweep_yaml=2, train_py=3)) == {"sweep.yaml": b"xx", "train.py": b"xxx"}
 
 
 def test_too_much_is_refused_with_the_largest_named(tmp_path):
-    (tmp_path / "train.py").write_text("pass\n")
-    (tmp_path / "images.npz").write_bytes(bytes(1_500_000))
     with pytest.raises(UsageError) as caught:
-        code_files(tmp_path)
+        code_files(submission(tmp_path, train_py=5, images_npz=1_500_000))
     assert str(caught.value) == (
-        f"{tmp_path} holds 1.5 MB, and a ConfigMap takes 0.9 MB; largest: images.npz (1.5 MB), train.py (0.0 MB). "
-        "Put data into the storage; or put the folder into the image (`COPY . /sweep`) and delete the volume `code`, "
+        f"{tmp_path} would upload 1.4 MiB, and a ConfigMap takes 878.9 KiB at most. The largest are images.npz "
+        "(1.4 MiB), train.py (5 bytes): "
+        "put data into the storage; or put the folder into the image (`COPY . /sweep`) and delete the volume `code`, "
         "with its mounts, from a copy of the definition"
     )

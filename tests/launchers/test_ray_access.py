@@ -2,7 +2,6 @@ import pytest
 
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers._jobs_api import JobsAddress, open_to_everybody, refuse_redirection
-from orchestrator.launchers._ray_package import look_into
 from orchestrator.launchers._ray_token import find_token
 
 
@@ -90,18 +89,3 @@ def test_what_no_header_carries_is_no_token_and_is_not_repeated(tmp_path, value)
         with pytest.raises(UsageError, match=f"{source} holds a space, a line break or another character") as caught:
             find_token(environ, tmp_path)
         assert value not in str(caught.value)
-
-
-def test_a_package_holds_what_ray_would_take(tmp_path):
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "net.py").write_text("x" * 5000)
-    (tmp_path / "sweep.yaml").write_text("x" * 100)
-    for name in ("runs/digits/big", ".git/objects", "data/huge.bin", ".stepladder/digits.json"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x" * 9000)
-    (tmp_path / ".rayignore").write_text("data\n")
-    package = look_into(tmp_path, ("/runs", "/.stepladder"))
-    assert list(package.entries) == ["src/", "sweep.yaml", ".rayignore"]
-    assert package.files == 3
-    assert 5105 < package.size_bytes < 5800
-    assert package.ignored_by == (".rayignore",)

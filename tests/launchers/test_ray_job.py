@@ -149,9 +149,23 @@ def test_what_is_too_large_is_refused_before_the_upload(head, laptop):
     (laptop / ".gitignore").write_text("*.bin\n")
     dry = typed(head, laptop, "submit", "sweep.yaml", "--address", head.address, "storage=/shared/runs", "--dry-run")
     assert dry.returncode == 0, dry.stderr
-    assert "without what .gitignore leave out" in dry.stderr
+    assert "without what .gitignore names" in dry.stderr
     assert dry.stdout.startswith("ray job submit \\\n  --address http://127.0.0.1:")
     assert "-- stepladder resume --auto sweep.yaml storage=/shared/runs\n" in dry.stdout
+
+
+def test_what_holds_a_secret_stays_here_and_what_leads_out_is_refused(head, laptop):
+    (laptop / ".env").write_text("WANDB_API_KEY=abcdef0123\n")
+    dry = typed(head, laptop, "submit", "sweep.yaml", "--address", head.address, "storage=/shared/runs", "--dry-run")
+    assert "left out, for it holds a secret: .env" in dry.stderr
+    assert ": 2 files, " in dry.stderr
+    (laptop / ".gitignore").write_text("sweep.yaml\n")
+    assert "sweep.yaml would not travel, and the sweep needs it: an ignore file names it" in refused(head, laptop)
+    (laptop / ".gitignore").unlink()
+    (laptop / "data").symlink_to("/usr")
+    assert "what these symbolic links lead to lies outside the folder and would not travel: data" in refused(
+        head, laptop
+    )
 
 
 def test_a_secret_and_a_folder_of_this_machine_are_refused(head, laptop):

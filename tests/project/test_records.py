@@ -17,6 +17,14 @@ def record(sweep: str, **changes) -> SubmissionRecord:
     return SubmissionRecord(sweep, "sweep.yaml", "ray-job", URL, f"{sweep}-1", f"/runs/{sweep}", **changes)
 
 
+def test_a_record_is_its_owner_s_alone_from_the_first_moment_on(tmp_path: Path):
+    path = write_record(tmp_path / "sweep.yaml", record("digits", env={"OMP_NUM_THREADS": "4"}))
+    path.chmod(0o644)  # as an older version left it
+    assert write_record(tmp_path / "sweep.yaml", record("digits")) == path
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in path.parent.iterdir()] == ["digits.json"]
+
+
 def test_a_sweep_is_found_by_its_name_else_by_being_the_only_one(tmp_path: Path):
     file = tmp_path / "sweep.yaml"
     assert find_record(file, "digits") is None

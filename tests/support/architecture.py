@@ -37,7 +37,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """The rooms, from the roof to the ground. A module imports from its own room and from floors below."""
 
 ONLY: Mapping[str, tuple[str, ...]] = {
-    "ray": ("ray", "launchers.ray_job", "launchers._ray_package", "demos"),
+    "ray": ("ray", "launchers.ray_job", "demos"),
     "optuna": ("searchers", "results.sinks"),
     "pyarrow": ("storage", "results", "ray.worker"),
     "torch": ("training", "rules._inspection", "demos"),
