@@ -34,7 +34,8 @@ from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import space_finder
 from orchestrator.project.workspace import sweep_folder
 from orchestrator.storage.location import Location
-from orchestrator.sweep.domains import Choice, Constant, Float, Int, Scalar
+from orchestrator.sweep.described import SET_BY_PARSER
+from orchestrator.sweep.domains import Choice, Constant, Float, Int, Value
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.parse import parse_text
 
@@ -60,7 +61,7 @@ class Sweep:
         name: str,
         objective: Mapping[str, Any],
         fidelity: Mapping[str, Any],
-        search_space: Mapping[str, Domain | Mapping[str, Any] | Sequence[str] | Scalar],
+        search_space: Mapping[str, Domain | Mapping[str, Any] | Sequence[str] | Value],
         budget: Mapping[str, Any],
         trainable: str | Callable[[dict[str, Any]], Any] | None = None,
         command: Sequence[str] | None = None,
@@ -106,10 +107,13 @@ class Sweep:
         return compile_plan(self.spec, ground)
 
     def check(self) -> None:
-        """Print what is known to go wrong with what this sweep asks for: the reason, its source, what to do instead."""
+        """Print what was supplied where nothing was written, and what is known to go wrong: reason, source, remedy."""
         from orchestrator.views.lint import lint_answer
         from orchestrator.views.render import make_console, show
+        from orchestrator.views.supplied import supplied_answer
 
+        if (told := supplied_answer(self.spec)) is not None:
+            show(make_console(sys.stdout), told)
         if self._remarks:
             show(make_console(sys.stdout), lint_answer(self._remarks))
         else:
@@ -204,7 +208,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, type):
         return members.qualify(value)
     if isinstance(value, Float | Int | Choice | Constant):
-        return value.model_dump(mode="json", exclude_defaults=True, exclude={"provenance"}) | {"type": value.type}
+        return value.model_dump(mode="json", exclude_unset=True, exclude=set(SET_BY_PARSER)) | {"type": value.type}
     raise TypeError(f"{value!r} cannot stand in a sweep; use plain numbers, text, lists, mappings, or domain objects")
 
 

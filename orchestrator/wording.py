@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 
-from orchestrator.sweep.domains import Scalar
+from orchestrator.sweep.domains import Value
 
 
 def number(value: float | None, digits: int = 5) -> str:
@@ -39,19 +39,21 @@ def hours(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value < 100 else f"{value:,.0f}"
 
 
-def scalar(value: Scalar) -> str:
-    """Write a hyperparameter's value, text that is no plain word in quotes."""
+def scalar(value: Value) -> str:
+    """Write a hyperparameter's value: text that is no plain word in quotes, null, lists and mappings as JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return number(value, 4)
     if isinstance(value, int):
         return str(value)
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
     is_plain = value.isprintable() and value != "" and not any(character in value for character in " ,='\"\\")
     return value if is_plain else json.dumps(value, ensure_ascii=False)
 
 
-def configuration(config: Mapping[str, Scalar]) -> str:
+def configuration(config: Mapping[str, Value]) -> str:
     """Write a configuration on one line: `learning_rate 0.01, momentum 0.9`."""
     return ", ".join(f"{name} {scalar(value)}" for name, value in config.items())
 

@@ -62,13 +62,14 @@ def test_mistakes_are_told_as_for_a_file(tmp_path):
 
 
 def test_check_says_why_and_what_to_do_instead(tmp_path, capsys):
-    linear = {"learning_rate": {"low": 0.001, "high": 0.1, "default": 0.01}, "schedule": "none"}
+    linear = {"learning_rate": Float(low=0.001, high=0.1, default=0.01, scale="linear"), "schedule": "none"}
     keys = {**KEYS, "search_space": linear, "budget": {"trials": 40}}
     Sweep(trainable=train, folder=tmp_path, **keys).check()
     said = capsys.readouterr().out
     assert "search_space.learning_rate.scale: 0.001 to 0.1 on a linear scale\n" in said
     assert "  fix     Write scale: log.\n" in said
-    linear["learning_rate"]["scale"] = "log"
+    assert "  learning_rate: tier 1 (the catalogue's learning_rate, search space sgd)\n" in said
+    linear["learning_rate"] = {"low": 0.001, "high": 0.1, "tier": 1, "default": 0.01, "scale": "log"}
     Sweep(trainable=train, folder=tmp_path, **keys).check()
     assert capsys.readouterr().out == "nothing is known to go wrong\n"
 

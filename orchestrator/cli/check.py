@@ -48,6 +48,7 @@ def check(
     from orchestrator.project.workspace import linted_plan
     from orchestrator.views.findings import findings_answer, findings_document
     from orchestrator.views.lint import lint_answer, lint_document
+    from orchestrator.views.supplied import supplied_answer, supplied_document
 
     joined = to_join(address, "check")
     plan, remarks = linted_plan(sweep_file, overrides or (), _inspector(model, sweep_file.parent))
@@ -55,12 +56,15 @@ def check(
         answer_text(f"{sweep_file}: valid, sweep {plan.sweep_id}")
         if (said := said_of_calling(sweep_file.parent, plan.spec)) is not None:
             say(said)
+        if (told := supplied_answer(plan.spec)) is not None:
+            answer(told)
     if remarks and not as_json:
         answer(lint_answer(remarks))
         say("where a remark does not hold, write in the sweep file: ignore: {rule: the reason}")
     findings = _preflight(plan, sweep_file.parent, joined, patience) if smoke or joined is not None else []
     if as_json:
-        document = {"sweep": plan.sweep_id, "remarks": lint_document(remarks)}
+        supplied = supplied_document(plan.spec)
+        document = {"sweep": plan.sweep_id, "supplied": supplied, "remarks": lint_document(remarks)}
         answer_json(document | {"preflight": findings_document(findings)})
     elif findings:
         answer(findings_answer(findings))

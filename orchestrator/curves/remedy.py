@@ -15,9 +15,11 @@ from typing import Any
 
 from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
 from orchestrator.errors import SpecError
+from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Config, Constant, Float, Hyperparameter
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.values import is_number
 from orchestrator.sweepfile.parse import parse
 
 RATE = "learning_rate"
@@ -91,7 +93,7 @@ def _moved(name: str, domain: Hyperparameter, wanted: float, *, rises: bool) -> 
     if isinstance(domain, Constant):
         fields = {"value": wanted}
     elif isinstance(domain, Choice):
-        numbers = [value for value in domain.choices if isinstance(value, int | float)]
+        numbers = [value for value in domain.choices if is_number(value)]
         kept = [value for value in numbers if (value >= wanted if rises else value <= wanted)] or [wanted]
         fields = {
             "choices": kept,
@@ -143,9 +145,7 @@ def _flow(value: Any) -> str:
 
 def _written(spec: SweepSpec) -> bytes:
     """Write a specification as a sweep file; JSON is YAML."""
-    content = spec.model_dump(mode="json", exclude_none=True)
-    for fields in content["search_space"].values():
-        del fields["provenance"]
+    content = spec.model_dump(mode="json", exclude={"search_space": {"__all__": set(SET_BY_PARSER)}})
     return json.dumps(content).encode()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, ClassVar, Literal
@@ -27,6 +27,7 @@ from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.values import exact
 
 REDRAWS = 10
 """How often a proposal that was tried already is drawn again before the ladder looks for one that was not."""
@@ -94,7 +95,7 @@ class Ladder(ABC):
         self._couplings = Couplings(self.space, plan.spec.couple)
         self._first_rung = next(iter(rungs(plan.spec.fidelity)), plan.spec.fidelity.max)
         self._neighbours = Neighbours(self.space)
-        self._tried: set[tuple[tuple[str, object], ...]] = set()
+        self._tried: set[Hashable] = set()
         self._seen = 0
 
     @classmethod
@@ -295,5 +296,5 @@ def own_stage(name: str, blocks: Sequence[StagePlan], share: float) -> StagePlan
     return StagePlan(name=name, tune=union(blocks), share=share)
 
 
-def _key(config: Config) -> tuple[tuple[str, object], ...]:
-    return tuple(sorted((name, (type(value).__name__, value)) for name, value in config.items()))
+def _key(config: Config) -> Hashable:
+    return frozenset((name, exact(value)) for name, value in config.items())

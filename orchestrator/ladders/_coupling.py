@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from orchestrator.sweep.domains import Config, Float, Scalar
+from orchestrator.sweep.domains import Config, Float, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Coupling
 
@@ -50,7 +50,7 @@ class CoupledConfig(NamedTuple):
     """What was re-scaled, and why: one note a value."""
 
 
-def rule_of(coupling: Coupling, optimizer: Scalar | None) -> str | None:
+def rule_of(coupling: Coupling, optimizer: Value | None) -> str | None:
     """Return the rule of a coupling at a value of `optimizer`; None where `auto` knows none."""
     if coupling.rule != "auto":
         return coupling.rule
@@ -66,7 +66,7 @@ class Couplings:
         self._space = space
         self._couplings = {name: couplings[name] for name in _leaders_first(couplings)}
 
-    def apply(self, config: Config, drawn: Collection[str], parent: Mapping[str, Scalar] | None) -> CoupledConfig:
+    def apply(self, config: Config, drawn: Collection[str], parent: Mapping[str, Value] | None) -> CoupledConfig:
         """Re-scale what `config` holds and did not draw.
 
         A value held at `parent`'s belongs to the value of the other one there; a default (`parent` None, or without
@@ -82,7 +82,7 @@ class Couplings:
                 notes.append(note)
         return CoupledConfig(coupled, tuple(notes))
 
-    def _before(self, name: str, coupling: Coupling, parent: Mapping[str, Scalar] | None) -> float | None:
+    def _before(self, name: str, coupling: Coupling, parent: Mapping[str, Value] | None) -> float | None:
         """Return the value of the other one to which the held value belongs; None where there is none."""
         if parent is not None and name in parent:
             return float(parent[coupling.with_]) if coupling.with_ in parent else None

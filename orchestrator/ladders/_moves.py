@@ -10,7 +10,7 @@ from pydantic import Field
 
 from orchestrator.ladders import Asking, Ladder, Proposal
 from orchestrator.searchers import Searcher
-from orchestrator.sweep.domains import Choice, Hyperparameter, Scalar, StrictFloat, StrictInt
+from orchestrator.sweep.domains import Choice, Hyperparameter, StrictFloat, StrictInt, Value
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.standing import numbers_of
 from orchestrator.sweep.trial import Trial
@@ -26,7 +26,7 @@ class JointOptions(Ladder.Options):
     prior_spread: StrictFloat = Field(0.25, gt=0)
     """Standard deviation of a draw around a default, as a part of the range on its scale."""
     prior_choice_probability: StrictFloat = Field(0.5, ge=0, le=1)
-    """Chance that a draw around the defaults keeps the default of a choice; else every choice is equally likely."""
+    """Chance that a draw around the defaults keeps the default of a choice without an order; else each may be drawn."""
     correlated_probability: StrictFloat = Field(0.5, ge=0, le=1)
     """Chance that a draw by the searcher models all hyperparameters together rather than each by itself."""
 
@@ -74,8 +74,8 @@ def _is_guessed(domain: Hyperparameter, number: int) -> bool:
     return number % 2 == 1 and domain.provenance == "user"
 
 
-def _around(domain: Hyperparameter, options: JointOptions, coin: Random) -> Scalar:
-    if isinstance(domain, Choice):
+def _around(domain: Hyperparameter, options: JointOptions, coin: Random) -> Value:
+    if isinstance(domain, Choice) and not domain.is_ordered:
         kept = coin.random() < options.prior_choice_probability
         return domain.default if kept else domain.from_unit(coin.random())
     unit = coin.gauss(domain.to_unit(domain.default), options.prior_spread)

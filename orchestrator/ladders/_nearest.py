@@ -3,7 +3,8 @@
 The distance of two configurations is the square root of the sum, over everything that is tuned, of the squares of
 
     numbers              the difference of their places on the unit interval (`to_unit`): its scale counts
-    choices              0 where they are the same, else 1
+    ordered choices      likewise: they lie by their size
+    other choices        0 where they are the same, else 1
     active in one only   1; in neither 0
 
 The earliest of several that are equally near counts. Nothing is decided by it; it is recorded with the proposal.
@@ -15,7 +16,7 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 
-from orchestrator.sweep.domains import Choice, Scalar
+from orchestrator.sweep.domains import Choice, Hyperparameter, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
 
@@ -32,7 +33,7 @@ class Neighbours:
         self._columns = {name: array("d") for name in space.tunable}
         self._known = 0
 
-    def nearest(self, config: Mapping[str, Scalar], trials: Sequence[Trial]) -> int | None:
+    def nearest(self, config: Mapping[str, Value], trials: Sequence[Trial]) -> int | None:
         """Return the number of the trial nearest to `config`; None where there is none. `trials` only ever grows."""
         import numpy as np  # a plan of a sweep asks for no neighbours, and must be quick
 
@@ -48,16 +49,21 @@ class Neighbours:
             if math.isnan(mine):
                 squares += ~np.isnan(theirs)
                 continue
-            apart = theirs != mine if isinstance(self._space[name], Choice) else (theirs - mine) ** 2
+            apart = (theirs - mine) ** 2 if has_places(self._space[name]) else theirs != mine
             squares += np.where(np.isnan(theirs), 1.0, apart)
         return trials[int(np.argmin(squares))].number
 
-    def _place(self, name: str, config: Mapping[str, Scalar]) -> float:
-        """Return where a value lies: a choice by its position, a number on the unit interval, NaN where inactive."""
+    def _place(self, name: str, config: Mapping[str, Value]) -> float:
+        """Return where a value lies: a number on the unit interval, a choice by its position, NaN where inactive."""
         if name not in config:
             return math.nan
         domain, value = self._space[name], config[name]
-        if isinstance(domain, Choice):
+        if isinstance(domain, Choice) and not (domain.is_ordered and domain.contains(value)):
             position = domain.index(value)
             return -1.0 if position is None else float(position)
         return domain.to_unit(value)
+
+
+def has_places(domain: Hyperparameter) -> bool:
+    """Say whether the values of a domain lie nearer to some than to others: numbers, and choices that are ordered."""
+    return not isinstance(domain, Choice) or domain.is_ordered

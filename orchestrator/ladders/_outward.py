@@ -1,6 +1,7 @@
 """The configurations of a block, the nearest to a given one first: where a ladder goes on from what was tried already.
 
-The distance is that of `_nearest`: numbers by their places on the unit interval, any two choices 1 apart. A number
+The distance is that of `_nearest`: numbers, and choices that are ordered, by their places on the unit interval, any two
+other choices 1 apart. A number
 without a grid takes values `FINEST` apart. Configurations are reached in steps of one cell, and a step away from the
 start only makes the distance greater, so that taking the nearest that was reached (Dijkstra 1959) meets all in order.
 """
@@ -8,18 +9,20 @@ start only makes the distance greater, so that taking the nearest that was reach
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import count
 
-from orchestrator.sweep.domains import Choice, Config, Int, Scalar
+from orchestrator.ladders._nearest import has_places
+from orchestrator.sweep.domains import Choice, Config, Int, Value
 from orchestrator.sweep.space import Space
+from orchestrator.sweep.values import exact, is_same
 
 FINEST = 1 / 64
 """Step of a number that has no grid, on the unit interval."""
 
 
 def outward(
-    space: Space, names: Sequence[str], held: Mapping[str, Scalar], start: Mapping[str, Scalar]
+    space: Space, names: Sequence[str], held: Mapping[str, Value], start: Mapping[str, Value]
 ) -> Iterator[Config]:
     """Yield every configuration that differs from `held` in `names` alone, each once, the nearest to `start` first."""
     order = count()  # decides between equal distances: what was reached first
@@ -37,13 +40,16 @@ def outward(
                     heapq.heappush(waiting, (_distance(space, names, first, found), next(order), found))
 
 
-def _steps(space: Space, name: str, config: Config) -> list[Scalar]:
+def _steps(space: Space, name: str, config: Config) -> list[Value]:
     """Return the values one step away: the cells beside it, or any other choice."""
     domain, value, cells = space[name], config[name], space.size((name,))
+    if isinstance(domain, Choice) and domain.is_ordered:
+        cell = domain.cell_of(value)
+        return [domain.cell(beside) for beside in (cell - 1, cell + 1) if 0 <= beside < domain.cells]
     if isinstance(domain, Choice):
-        return [choice for choice in domain.choices if choice is not value]
+        return [choice for choice in domain.choices if not is_same(choice, value)]
     if isinstance(domain, Int):
-        steps: list[Scalar] = [int(value) - domain.step, int(value) + domain.step]
+        steps: list[Value] = [int(value) - domain.step, int(value) + domain.step]
         return [step for step in steps if domain.contains(step)]
     width = FINEST if cells is None else 1 / cells
     units = (domain.to_unit(value) + sign * width for sign in (-1, 1))
@@ -54,12 +60,12 @@ def _distance(space: Space, names: Sequence[str], first: Config, other: Config) 
     """Return the square of the distance; what is active in one only counts 1."""
     total = 0.0
     for name in names:
-        if name in first and name in other and not isinstance(space[name], Choice):
+        if name in first and name in other and has_places(space[name]):
             total += (space[name].to_unit(first[name]) - space[name].to_unit(other[name])) ** 2
-        elif first.get(name) != other.get(name) or (name in first) != (name in other):
+        elif (name in first) != (name in other) or (name in first and not is_same(first[name], other[name])):
             total += 1.0
     return total
 
 
-def _key(config: Config) -> tuple[tuple[type, Scalar], ...]:
-    return tuple((type(value), value) for value in config.values())
+def _key(config: Config) -> Hashable:
+    return tuple((name, exact(value)) for name, value in config.items())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from orchestrator.sweep.domains import Config, Float, Int, Scalar
+from orchestrator.sweep.domains import Config, Constant, Value
 from orchestrator.sweep.space import Space
 
 
-def walk(space: Space, names: Sequence[str], held: Mapping[str, Scalar], random: Random) -> Iterator[Config]:
+def walk(space: Space, names: Sequence[str], held: Mapping[str, Value], random: Random) -> Iterator[Config]:
     """Walk through the configurations of `names`, each once; a continuous one takes one drawn value at each visit."""
     order, opened = list(space), frozenset(names)
 
@@ -28,11 +28,11 @@ def walk(space: Space, names: Sequence[str], held: Mapping[str, Scalar], random:
     return visit(0, {})
 
 
-def _values(space: Space, name: str, random: Random) -> Iterator[Scalar]:
+def _values(space: Space, name: str, random: Random) -> Iterator[Value]:
     domain, cells = space[name], space.size([name])
     if cells is None:
         yield domain.from_unit(random.random())
         return
     start = random.randrange(cells)
     for cell in ((start + step) % cells for step in range(cells)):
-        yield domain.cell(cell) if isinstance(domain, Int | Float) else domain.from_unit((cell + 0.5) / cells)
+        yield domain.from_unit(0.5) if isinstance(domain, Constant) else domain.cell(cell)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from orchestrator import members
 from orchestrator.errors import SpecError
-from orchestrator.sweep.domains import Constant
+from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
 from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
@@ -34,7 +34,7 @@ PACKAGES = {
 }
 """Which open set each of these keys of the sweep file names a member of."""
 
-_PROSE = {"unit", "source", "advised", "cautions"}
+_PROSE = {"unit", "source", "advised", "cautions", "supplied"}
 
 
 def compile_plan(spec: SweepSpec, provenance: Provenance) -> Plan:
@@ -130,14 +130,25 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
     if not spec.couple:
         del content["couple"]
     del content["ignore"], content["rules"]
-    for fields in content["search_space"].values():
+    for name, fields in content["search_space"].items():
         for key in _PROSE:
             del fields[key]
+        _strip_choice(spec.search_space[name], fields)
         if not fields.get("also"):
             fields.pop("also", None)  # as above
         if fields.get("step") is None or fields.get("grid") == "decimal":
             fields.pop("grid", None)  # as above
     return content
+
+
+def _strip_choice(domain: Hyperparameter, fields: dict[str, Any]) -> None:
+    """Leave out of a choice what it does not differ by from one of before there were orders and weights."""
+    if isinstance(domain, Choice):
+        fields.pop("ordered")
+        if domain.is_ordered:
+            fields["ordered"] = True
+        if domain.weights is None:
+            del fields["weights"]
 
 
 def _member_content(package: str, member: Member, *, is_past: bool) -> dict[str, Any]:

@@ -3,19 +3,20 @@
 Fixed columns have fixed names. A hyperparameter's column bears the hyperparameter's name, the objective's the metric's;
 a hyperparameter or a metric whose name is taken (case aside, since SQL does not tell `Loss` from `loss`) is written as
 `config.<name>` or `metric.<name>`, as often as it takes: two names never share a column. Nor do two choices share a
-cell: where text would read alike (1 and "1"), every cell of the column is JSON.
+cell: where values are of several kinds, or null, lists or mappings, every cell of the column is JSON text, so that 1
+and "1" stay apart; `null` is the text there, and SQL's NULL says that the hyperparameter does not apply.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from orchestrator.curves.diagnosis import Diagnosis
-from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Scalar
+from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Value
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import best
 from orchestrator.sweep.trial import Attempt, Trial, training_seed
@@ -132,7 +133,7 @@ class TrialColumns:
     ) -> tuple[object, ...]:
         """Return a trial's values in the order of the schema."""
         last = trial.attempts[-1] if trial.attempts else None
-        config = (cells.cell(trial.config.get(name)) for name, cells in self._cells.items())
+        config = (cells.of_trial(name, trial.config) for name, cells in self._cells.items())
         return (
             self._plan.sweep_id,
             trial.number,
@@ -203,9 +204,10 @@ class Cells:
     """How a hyperparameter's values are written in its column: what Python keeps apart stays apart."""
 
     arrow: pa.DataType
-    """float64, int64, bool or string. Choices of mixed types and numbers that the first two cannot hold are strings."""
+    """float64, int64, bool or string."""
     as_json: bool = False
-    """Whether every string is JSON, because two values would read alike without."""
+    """Whether every string is JSON: of values of several kinds, of null, lists, mappings, and of numbers that neither
+    float64 nor int64 can hold."""
 
     @classmethod
     def of(cls, domain: Hyperparameter) -> Cells:
@@ -213,23 +215,24 @@ class Cells:
         if isinstance(domain, Float):
             return cls(pa.float64())
         if isinstance(domain, Int):
-            return cls(_common_type([domain.low, domain.high]))
-        values = domain.choices if isinstance(domain, Choice) else (domain.value,)
+            values: Sequence[Value] = (domain.low, domain.high)
+        else:
+            values = domain.choices if isinstance(domain, Choice) else (domain.value,)
         arrow = _common_type(values)
-        return cls(arrow, arrow == pa.string() and len({_text(value) for value in values}) < len(values))
+        return cls(arrow, arrow == pa.string() and not all(isinstance(value, str) for value in values))
 
-    def cell(self, value: Scalar | None) -> Scalar | None:
-        """Return a value as the column holds it; None where the hyperparameter is not active."""
-        if value is None:
-            return None
+    def of_trial(self, name: str, config: Mapping[str, Value]) -> Value:
+        """Return the cell of a hyperparameter in a configuration; None where it is not active."""
+        return self.cell(config[name]) if name in config else None
+
+    def cell(self, value: Value) -> Value:
+        """Return a value as the column holds it."""
         if self.arrow == pa.float64():
             return float(value)
-        if self.arrow == pa.string():
-            return json.dumps(value, ensure_ascii=False) if self.as_json else _text(value)
-        return value
+        return json.dumps(value, ensure_ascii=False) if self.as_json else value
 
 
-def _common_type(values: Sequence[Scalar]) -> pa.DataType:
+def _common_type(values: Sequence[Value]) -> pa.DataType:
     kinds = {type(value) for value in values}
     if kinds == {bool}:
         return pa.bool_()
@@ -239,11 +242,5 @@ def _common_type(values: Sequence[Scalar]) -> pa.DataType:
     return pa.float64() if is_real else pa.string()
 
 
-def _fits_a_float(value: Scalar) -> bool:
+def _fits_a_float(value: Value) -> bool:
     return type(value) is float or (isinstance(value, int) and abs(value) <= 2**53)
-
-
-def _text(value: Scalar) -> str:
-    if isinstance(value, str):
-        return value
-    return str(value).lower() if isinstance(value, bool) else repr(value)

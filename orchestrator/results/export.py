@@ -7,7 +7,8 @@ r"""The best configurations in the formats that training scripts read. Every val
     hydra   learning_rate=0.01 ...         one configuration a line, quoted for Hydra's grammar and then for a shell
 
 With `top` above 1, `yaml`, `args`, `env` and `hydra` say before each configuration which trial it is, in a comment.
-Truth values are `true` and `false`, names are the search space's own.
+Truth values are `true` and `false`, null is `null`, lists and mappings are JSON in `args` and `env`; names are the
+search space's own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
 from orchestrator.results.summary import note, valued_at
-from orchestrator.sweep.domains import Config, Scalar
+from orchestrator.sweep.domains import Config, Value
 from orchestrator.sweep.standing import ranked
 from orchestrator.sweep.trial import Trial
 
@@ -51,7 +52,7 @@ def ordered(state: SweepState, trial: Trial) -> Config:
     return {name: trial.config[name] for name in state.plan.space if name in trial.config}
 
 
-def shell_arguments(config: Mapping[str, Scalar]) -> str:
+def shell_arguments(config: Mapping[str, Value]) -> str:
     """Return `--name=value ...` quoted for a POSIX shell."""
     return " ".join(shlex.quote(f"--{name}={_plain(value)}") for name, value in config.items())
 
@@ -116,14 +117,8 @@ FORMATS = tuple(_WRITERS)
 """What `export` can write."""
 
 
-def _plain(value: Scalar) -> str:
-    return value if isinstance(value, str) else _literal(value)
-
-
-def _literal(value: bool | int | float) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value)
+def _plain(value: Value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 _AMBIGUOUS_KEYS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -134,10 +129,14 @@ def _yaml_key(name: str) -> str:
     return f'"{name}"' if name.lower() in _AMBIGUOUS_KEYS else name
 
 
-def _yaml_value(value: Scalar) -> str:
+def _yaml_value(value: Value) -> str:
     if isinstance(value, str):
         return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
-    text = _literal(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_yaml_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{json.dumps(key)}: {_yaml_value(inner)}' for key, inner in value.items())}}}"
+    text = json.dumps(value)
     mantissa, exponent, power = text.partition("e")
     lacks_dot = isinstance(value, float) and exponent and "." not in mantissa
     return f"{mantissa}.0e{power}" if lacks_dot else text  # YAML 1.1 needs the dot
@@ -147,9 +146,13 @@ _HYDRA_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HYDRA_RESERVED = frozenset({"true", "false", "null", "nan", "inf"})
 
 
-def _hydra_value(value: Scalar) -> str:
+def _hydra_value(value: Value) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_hydra_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_hydra_value(key)}:{_hydra_value(inner)}' for key, inner in value.items())}}}"
     if not isinstance(value, str):
-        return _literal(value)
+        return json.dumps(value)
     if _HYDRA_WORD.fullmatch(value) and value.lower() not in _HYDRA_RESERVED:
         return value
     # OmegaConf reads ${...} as an interpolation unless a backslash stands before it; Hydra's quoted strings double the

@@ -8,13 +8,15 @@ it holds most of the failures: status must not send anybody looking in the wrong
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from orchestrator.sweep.domains import Choice, Hyperparameter, Scalar
+from orchestrator.sweep.domains import Choice, Hyperparameter
 from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.values import Value, identity, is_number, is_same
 
 LEVEL = 0.001
 """Probability by chance above which nothing is said."""
@@ -38,13 +40,13 @@ class RegionCondition:
     """The hyperparameter."""
     relation: str
     """`<=`, `>=` or `=`."""
-    value: Scalar
+    value: Value
     """What it is compared with."""
 
     @property
     def text(self) -> str:
         """The condition as a person writes it."""
-        shown = f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
+        shown = f"{self.value:g}" if isinstance(self.value, float) else _text(self.value)
         return f"{self.name} {self.relation} {shown}"
 
     def holds(self, trial: Trial) -> bool:
@@ -53,7 +55,7 @@ class RegionCondition:
             return False
         value = trial.config[self.name]
         if self.relation == "=":
-            return value == self.value
+            return is_same(value, self.value)
         number, bound = float(value), float(self.value)
         return number <= bound if self.relation == "<=" else number >= bound
 
@@ -103,20 +105,25 @@ def _has_failed(trial: Trial) -> bool:
 
 def _conditions(ended: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> Iterator[RegionCondition]:
     for name, domain in space.items():
-        values = {trial.config[name] for trial in ended if name in trial.config}
+        values = {identity(value): value for trial in ended for value in _of(trial, name)}.values()
         if len(values) < 2:
             continue
-        if isinstance(domain, Choice) and not all(_is_number(value) for value in values):
-            yield from (RegionCondition(name, "=", value) for value in sorted(values, key=str))
+        if isinstance(domain, Choice) and not all(map(is_number, values)):
+            yield from (RegionCondition(name, "=", value) for value in sorted(values, key=_text))
             continue
-        ordered = sorted(value for value in values if _is_number(value))
+        ordered = sorted(value for value in values if is_number(value))
         step = max(1, len(ordered) // MOST_THRESHOLDS)
         yield from (RegionCondition(name, "<=", value) for value in ordered[:-1:step])
         yield from (RegionCondition(name, ">=", value) for value in ordered[1::step])
 
 
-def _is_number(value: Scalar) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _of(trial: Trial, name: str) -> list[Value]:
+    """Return the value of a hyperparameter in a trial; nothing where it was not active."""
+    return [trial.config[name]] if name in trial.config else []
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _chance(ended: Sequence[Trial]) -> Callable[[tuple[RegionCondition, ...]], float]:

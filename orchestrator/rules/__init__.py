@@ -7,12 +7,13 @@ never sure: whoever knows better writes `ignore: {rule-id: reason}`. Each file b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Scalar
+from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Value
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.spec import SweepSpec
 
@@ -122,11 +123,11 @@ def at(name: str, *keys: str | int) -> Where:
 
 def has_word(name: str, *wanted: str) -> bool:
     """Say whether a name is one of `wanted`, or holds one as whole words: `head_lr` holds `lr`, `color` does not."""
-    padded = f"_{name.lower()}_"
+    padded = f"_{re.sub(r'[^a-z0-9]', '_', name.lower())}_"
     return any(f"_{word}_" in padded for word in wanted)
 
 
-def listed(domain: Hyperparameter) -> tuple[Scalar, ...]:
+def listed(domain: Hyperparameter) -> tuple[Value, ...]:
     """Return the values of a choice or constant; none of a range."""
     if isinstance(domain, Choice):
         return domain.choices

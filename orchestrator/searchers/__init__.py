@@ -13,7 +13,7 @@ from random import Random
 from typing import ClassVar, Literal
 
 from orchestrator import members
-from orchestrator.sweep.domains import Config, Record, Scalar
+from orchestrator.sweep.domains import Config, Record, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Member
 from orchestrator.sweep.trial import Trial
@@ -27,7 +27,7 @@ class ProposalRequest:
     """Number of the trial that is being proposed."""
     block: tuple[str, ...]
     """The hyperparameters to draw; the rest is held."""
-    held: Mapping[str, Scalar]
+    held: Mapping[str, Value]
     """Values of the others; missing ones take their defaults."""
     seed: str
     """Seeds every draw of this proposal, e.g. `7/12/0`: sweep seed, trial number, repetition."""

@@ -1,7 +1,7 @@
 """The hyperparameters as columns of numbers between which squared distances add up: what the Gaussian process sees.
 
     a number                 its place on the unit interval (`to_unit`): its scale counts
-    choices of numbers       the place of the value among them, smallest first, at the middle of its cell
+    ordered choices          the place of the value among them, smallest first, at the middle of its cell
     other choices            a column for each, 1/sqrt(2) where it is chosen, else 0: any two of them are 1 apart
     inactive                 a number in the middle of its interval, a choice with zeros, half as far from each
 
@@ -20,15 +20,18 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Scalar
+from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Value
 from orchestrator.sweep.space import Space
+from orchestrator.sweep.values import is_plain
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Positions: TypeAlias = NDArray[np.intp]
 Point: TypeAlias = tuple[float, ...]
 """One configuration; equal where nothing that is tuned differs."""
 _Found = TypeVar("_Found")
-_Encoder: TypeAlias = Callable[["Scalar | None"], Sequence[float]]
+_Encoder: TypeAlias = Callable[[Value], Sequence[float]]
+_INACTIVE = object()
+"""Stands for the value of what is not active: null is a value."""
 VALUES_KEPT = 4096
 """Values of one hyperparameter whose places are remembered."""
 
@@ -41,24 +44,17 @@ class Columns:
         """The hyperparameters that have columns: those with more than one value."""
         widths, encoders = zip(*(_encoder(space[name]) for name in self.names), strict=True) if self.names else ((), ())
         # Most configurations that are asked about share most values with one before. Typed: True is not 1.
-        self._encoders = [lru_cache(VALUES_KEPT, typed=True)(encode) for encode in encoders]
+        self._encoders = [_remembering(space[name], encode) for name, encode in zip(self.names, encoders, strict=True)]
         self.owner: Positions = np.repeat(np.arange(len(widths)), widths)
         """By column: the position in `names` of the hyperparameter that it is of."""
 
-    def row(self, config: Mapping[str, Scalar]) -> Point:
+    def row(self, config: Mapping[str, Value]) -> Point:
         """Return the row of a configuration."""
         return tuple(
-            place for name, encode in zip(self.names, self._encoders, strict=True) for place in encode(config.get(name))
+            place
+            for name, encode in zip(self.names, self._encoders, strict=True)
+            for place in encode(config.get(name, _INACTIVE))
         )
-
-
-def numeric_order(domain: Choice) -> list[int] | None:
-    """Return the position of each choice among all, the smallest number first; None unless all are numbers."""
-    numbers = [value for value in domain.choices if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) < len(domain.choices):
-        return None
-    ordered = sorted(numbers)
-    return [ordered.index(value) for value in numbers]
 
 
 def _has_room(space: Space, name: str) -> bool:
@@ -69,16 +65,28 @@ def _has_room(space: Space, name: str) -> bool:
 
 
 def _encoder(domain: Hyperparameter) -> tuple[int, _Encoder]:
-    """Return how many columns a hyperparameter has, and what fills them from its value (None: inactive)."""
+    """Return how many columns a hyperparameter has, and what fills them from its value, or from `_INACTIVE`."""
     if not isinstance(domain, Choice):
-        return 1, lambda value: (0.5 if value is None else min(max(domain.to_unit(value), 0.0), 1.0),)
-    count, order = len(domain.choices), numeric_order(domain)
-    if order is not None:
-        middles = [(place + 0.5) / count for place in order]
-        return 1, lambda value: (_at(middles, domain.index(value), 0.5),)
+        return 1, lambda value: (0.5 if value is _INACTIVE else min(max(domain.to_unit(value), 0.0), 1.0),)
+    count = domain.cells
+    if domain.is_ordered:
+        middles = [(cell + 0.5) / count for cell in range(count)]
+        return 1, lambda value: (_at(middles, _cell(domain, value), 0.5),)
     nowhere = (0.0,) * count
-    corners = [tuple(math.sqrt(0.5) * (other == place) for other in range(count)) for place in range(count)]
-    return count, lambda value: _at(corners, domain.index(value), nowhere)
+    corners = [tuple(math.sqrt(0.5) * (other == cell) for other in range(count)) for cell in range(count)]
+    return count, lambda value: _at(corners, _cell(domain, value), nowhere)
+
+
+def _remembering(domain: Hyperparameter, encode: _Encoder) -> _Encoder:
+    """Return an encoder that remembers what it said, where the values can be looked up."""
+    if isinstance(domain, Choice) and not all(map(is_plain, domain.choices)):
+        return encode
+    return lru_cache(VALUES_KEPT, typed=True)(encode)
+
+
+def _cell(domain: Choice, value: Value) -> int | None:
+    """Return the cell of a value; None for what is no choice, as where the hyperparameter is inactive."""
+    return None if value is _INACTIVE or not domain.contains(value) else domain.cell_of(value)
 
 
 def _at(found: Sequence[_Found], position: int | None, otherwise: _Found) -> _Found:

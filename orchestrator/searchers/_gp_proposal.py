@@ -14,10 +14,11 @@ from random import Random
 import numpy as np
 from scipy.special import erfcx, ndtr
 
-from orchestrator.searchers._gp_columns import Columns, FloatArray, Point, numeric_order
+from orchestrator.searchers._gp_columns import Columns, FloatArray, Point
 from orchestrator.searchers._gp_model import Posterior
-from orchestrator.sweep.domains import Choice, Config, Float, Scalar
+from orchestrator.sweep.domains import Choice, Config, Float, Value
 from orchestrator.sweep.space import Space
+from orchestrator.sweep.values import exact
 
 UNIFORM = 100
 """Candidates drawn over the whole block."""
@@ -38,7 +39,7 @@ STRIDES = (0.08, 0.04, 0.02, 0.01)
 class Proposer:
     """Looks through the configurations that differ from what is held in a block alone."""
 
-    def __init__(self, space: Space, columns: Columns, block: Iterable[str], held: Mapping[str, Scalar]) -> None:
+    def __init__(self, space: Space, columns: Columns, block: Iterable[str], held: Mapping[str, Value]) -> None:
         self._space, self._columns = space, columns
         self._block = [name for name in space if name in set(block)]
         self._held = held
@@ -48,7 +49,7 @@ class Proposer:
         self,
         posterior: Posterior,
         best: float,
-        leaders: Sequence[Mapping[str, Scalar]],
+        leaders: Sequence[Mapping[str, Value]],
         tried: set[Point],
         random: Random,
     ) -> Config | None:
@@ -85,7 +86,7 @@ class Proposer:
         found = {self._columns.row(config): config for config in configs}
         return {row: config for row, config in found.items() if row not in tried}
 
-    def _complete(self, source: Mapping[str, Scalar], values: Mapping[str, Scalar] | None = None) -> Config:
+    def _complete(self, source: Mapping[str, Value], values: Mapping[str, Value] | None = None) -> Config:
         """Return `held` with the block's values of `source`, and `values` before them."""
         block = {name: source[name] for name in self._block if name in source}
         return self._space.complete({**self._held, **block, **(values or {})})
@@ -102,12 +103,12 @@ class Proposer:
             move = self._drawn if number < REDRAWN else self._moved
             yield self._complete(start, {name: move(name, random, start) for name in chosen})
 
-    def _drawn(self, name: str, random: Random, _start: Config | None = None) -> Scalar:
+    def _drawn(self, name: str, random: Random, _start: Config | None = None) -> Value:
         return self._space[name].from_unit(random.random())
 
-    def _moved(self, name: str, random: Random, start: Config) -> Scalar:
+    def _moved(self, name: str, random: Random, start: Config) -> Value:
         domain = self._space[name]
-        if name not in start or (isinstance(domain, Choice) and numeric_order(domain) is None):
+        if name not in start or (isinstance(domain, Choice) and not domain.is_ordered):
             return self._drawn(name, random)
         if isinstance(domain, Choice):
             return _stepped(domain, start[name], random.choice((-1, 1)))
@@ -118,10 +119,10 @@ class Proposer:
         for name in self._block:
             if name in config:
                 for value in self._beside(name, config[name], stride):
-                    if value != config[name] or type(value) is not type(config[name]):
+                    if exact(value) != exact(config[name]):
                         yield self._complete(config, {name: value})
 
-    def _beside(self, name: str, value: Scalar, stride: float) -> Sequence[Scalar]:
+    def _beside(self, name: str, value: Value, stride: float) -> Sequence[Value]:
         domain, cells = self._space[name], self._cells[name]
         if isinstance(domain, Choice):
             return domain.choices
@@ -146,7 +147,6 @@ def _is_uneven(domain: object) -> bool:
     return not isinstance(domain, Float) and getattr(domain, "scale", "linear") == "log"
 
 
-def _stepped(domain: Choice, value: Scalar, step: int) -> Scalar:
+def _stepped(domain: Choice, value: Value, step: int) -> Value:
     """Return the number beside `value` among choices of numbers; itself at the end."""
-    ordered = sorted(domain.choices, key=float)
-    return ordered[min(max(ordered.index(value) + step, 0), len(ordered) - 1)]
+    return domain.cell(min(max(domain.cell_of(value) + step, 0), domain.cells - 1))

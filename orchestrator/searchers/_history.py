@@ -30,7 +30,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState as StudyState
 from optuna.trial import create_trial
 
-from orchestrator.sweep.domains import Choice, Config, Constant, Float, Hyperparameter, Scalar
+from orchestrator.sweep.domains import Choice, Config, Constant, Float, Hyperparameter, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Outcome, Trial, TrialState
 
@@ -45,7 +45,10 @@ def step_of(fidelity: float) -> int:
 
 @dataclass(frozen=True)
 class Axis:
-    """One hyperparameter as Optuna sees it: an index for choices and short grids, else its place in [0, 1]."""
+    """One hyperparameter as Optuna sees it: an index for choices and short grids, else its place in [0, 1].
+
+    Choices of numbers are indices in the order of their size, of which near ones are alike; other choices are kinds.
+    """
 
     domain: Hyperparameter
     """What it stands for."""
@@ -58,7 +61,7 @@ class Axis:
         if isinstance(domain, Constant) or cells == 1:
             return None
         if isinstance(domain, Choice):
-            return cls(domain, cells)
+            return cls(domain, cells if not domain.is_ordered or len(domain.choices) <= MOST_CELLS else None)
         if domain.low == domain.high and not (isinstance(domain, Float) and domain.also):
             return None
         evenly = domain.scale == "linear" and cells is not None and cells <= MOST_CELLS
@@ -69,17 +72,21 @@ class Axis:
         """Optuna's counterpart."""
         if self.cells is None:
             return FloatDistribution(0.0, 1.0)
-        if isinstance(self.domain, Choice):
+        if isinstance(self.domain, Choice) and not self.domain.is_ordered:
             return CategoricalDistribution(tuple(range(self.cells)))
         return IntDistribution(0, self.cells - 1)
 
-    def encode(self, value: Scalar) -> float | int:
+    def encode(self, value: Value) -> float | int:
         """Map a value to what Optuna sees."""
+        if isinstance(self.domain, Choice) and self.cells is not None:
+            return self.domain.cell_of(value)
         unit = min(max(self.domain.to_unit(value), 0.0), 1.0)
         return unit if self.cells is None else min(int(unit * self.cells), self.cells - 1)
 
-    def decode(self, seen: Any) -> Scalar:
+    def decode(self, seen: Any) -> Value:
         """Map back."""
+        if isinstance(self.domain, Choice) and self.cells is not None:
+            return self.domain.cell(seen)
         return self.domain.from_unit(seen if self.cells is None else (seen + 0.5) / self.cells)
 
 

@@ -4,7 +4,8 @@ The search by hand that courses teach (random: Bergstra and Bengio 2012), as a f
 over when `round_trials` trials more have ended. Then every number's range becomes the span of the best `keep` of the
 trials so far, wider at each end by their mean distance (n uniform draws span (n - 1) / (n + 1) of their range), and
 `least` of what it was at least. It never leaves the range it had, but for one reason: the values of the incumbent,
-what is held and the best trial shown, stay inside, as they do in the file's range. Choices keep all their values.
+what is held and the best trial shown, stay inside, as they do in the file's range. Choices of numbers have a range too;
+others keep all their values.
 
 Trials are judged at the training at which the rounds' trials end, not at what some were trained further. Behind the
 last round TPE goes on with full trainings, over the whole ranges: it has seen what is bad, and a range that was
@@ -21,7 +22,7 @@ from pydantic import Field
 
 from orchestrator.searchers import Guidance, ProposalRequest, Searcher
 from orchestrator.searchers.tpe import TpeSearcher
-from orchestrator.sweep.domains import Choice, Config, Constant, Record, Scalar, StrictFloat, StrictInt
+from orchestrator.sweep.domains import Choice, Config, Constant, Hyperparameter, Record, StrictFloat, StrictInt, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.standing import has_ended_badly, leader, sign_of
 from orchestrator.sweep.trial import Trial
@@ -121,7 +122,7 @@ class CoarseToFineSearcher(Searcher):
         low, high = kept
         units = [self._unit(name, config[name]) for config in good if name in config]
         units = [unit for unit in units if low <= unit <= high]
-        if len(units) < 2 or isinstance(self.space[name], Choice | Constant):
+        if len(units) < 2 or _is_unordered(self.space[name]):
             return kept
         gap = (max(units) - min(units)) / (len(units) - 1)
         first, last = max(low, min(units) - gap), min(high, max(units) + gap)
@@ -141,7 +142,7 @@ class CoarseToFineSearcher(Searcher):
         unit = self._unit(name, incumbent[name])
         return min(kept[0], unit), max(kept[1], unit)
 
-    def _unit(self, name: str, value: Scalar) -> float:
+    def _unit(self, name: str, value: Value) -> float:
         return min(max(self.space[name].to_unit(value), 0.0), 1.0)
 
     def _span(self, name: str, before: Box, after: Box) -> str:
@@ -149,6 +150,11 @@ class CoarseToFineSearcher(Searcher):
             "..".join(f"{self.space[name].from_unit(unit):.3g}" for unit in box[name]) for box in (before, after)
         )
         return f"{name} {was} -> {now}"
+
+
+def _is_unordered(domain: Hyperparameter) -> bool:
+    """Say whether a domain has no range that could be narrowed."""
+    return isinstance(domain, Constant) or (isinstance(domain, Choice) and not domain.is_ordered)
 
 
 def _judged(trial: Trial, limit: float | None) -> float | None:

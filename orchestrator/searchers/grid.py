@@ -14,9 +14,10 @@ from pydantic import Field
 from typing_extensions import override
 
 from orchestrator.searchers import ProposalRequest, Searcher
-from orchestrator.sweep.domains import Choice, Config, Float, Hyperparameter, Record, Scalar, StrictInt, StrictScalar
+from orchestrator.sweep.domains import Choice, Config, Float, Hyperparameter, Record, StrictInt, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.values import JsonValue, exact
 
 MOST_ROWS = 100_000
 """A larger grid is taken for a mistake."""
@@ -32,7 +33,7 @@ class GridSearcher(Searcher):
 
         points: StrictInt = Field(5, ge=1, le=1000)
         """Values of each number that has more than this many; 1 takes its default."""
-        values: Mapping[str, Annotated[tuple[StrictScalar, ...], Field(min_length=1)]] = Field(default_factory=dict)
+        values: Mapping[str, Annotated[tuple[JsonValue, ...], Field(min_length=1)]] = Field(default_factory=dict)
         """Values by hyperparameter, where they are to be exactly these."""
 
     options: Options
@@ -48,7 +49,7 @@ class GridSearcher(Searcher):
             return None
         return self._row(request.position, request.block, request.held)
 
-    def rows(self, block: Sequence[str], held: Mapping[str, Scalar]) -> int:
+    def rows(self, block: Sequence[str], held: Mapping[str, Value]) -> int:
         """Count the rows of the grid over `block`, the other values as `held`."""
         return self._count(tuple(self.space), {}, block, held)
 
@@ -74,7 +75,7 @@ class GridSearcher(Searcher):
                 )
         return found
 
-    def _axis(self, name: str, domain: Hyperparameter) -> tuple[Scalar, ...]:
+    def _axis(self, name: str, domain: Hyperparameter) -> tuple[Value, ...]:
         if name in self.options.values:
             return _distinct(domain.canonical(value) for value in self.options.values[name])
         cells, points = self.space.size((name,)), self.options.points
@@ -90,7 +91,7 @@ class GridSearcher(Searcher):
             units = [point / (points - 1) for point in range(points)]
         return _distinct(domain.from_unit(unit) for unit in units)
 
-    def _count(self, names: tuple[str, ...], config: Config, block: Sequence[str], held: Mapping[str, Scalar]) -> int:
+    def _count(self, names: tuple[str, ...], config: Config, block: Sequence[str], held: Mapping[str, Value]) -> int:
         if not names:
             return 1
         name, rest = names[0], names[1:]
@@ -99,7 +100,7 @@ class GridSearcher(Searcher):
             return sum(self._count(rest, {**config, name: value}, block, held) for value in values)
         return max(1, len(values)) * self._count(rest, config, block, held)
 
-    def _row(self, position: int, block: Sequence[str], held: Mapping[str, Scalar]) -> Config:
+    def _row(self, position: int, block: Sequence[str], held: Mapping[str, Value]) -> Config:
         config: Config = {}
         names = tuple(self.space)
         for index, name in enumerate(names):
@@ -112,15 +113,15 @@ class GridSearcher(Searcher):
         return config
 
     def _open_values(
-        self, name: str, config: Config, block: Sequence[str], held: Mapping[str, Scalar]
-    ) -> tuple[Scalar, ...]:
+        self, name: str, config: Config, block: Sequence[str], held: Mapping[str, Value]
+    ) -> tuple[Value, ...]:
         if not self.space.is_active(name, config):
             return ()
         return self._values[name] if name in block else (held.get(name, self.space[name].default),)
 
 
-def _distinct(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
-    return tuple({(type(value), value): value for value in values}.values())
+def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
+    return tuple({exact(value): value for value in values}.values())
 
 
 MEMBER = GridSearcher

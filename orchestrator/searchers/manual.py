@@ -9,11 +9,12 @@ from pydantic import Field
 from typing_extensions import override
 
 from orchestrator.searchers import ProposalRequest, Searcher
-from orchestrator.sweep.domains import Config, Constant, Record, StrictScalar
+from orchestrator.sweep.domains import Config, Constant, Record
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.values import JsonValue
 
-Listed = Annotated[Mapping[str, StrictScalar], Field(min_length=1)]
+Listed = Annotated[Mapping[str, JsonValue], Field(min_length=1)]
 """One configuration; what it leaves out keeps the value that is held, else its default."""
 
 

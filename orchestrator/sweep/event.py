@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from orchestrator.sweep.domains import Scalar
+from orchestrator.sweep.domains import Value
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome, StopReason
 
@@ -116,7 +116,7 @@ class TrialProposed(_Event, frozen=True, tag="proposed"):
     """A configuration was decided on."""
 
     trial: int
-    config: dict[str, Scalar]
+    config: dict[str, Value]
     stage: str
     move: str
     block: list[str]

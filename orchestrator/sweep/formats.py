@@ -3,7 +3,8 @@
 A sweep goes on as its writer would have, whatever the defaults became since. Ruled of format 1:
 
     no confirming, no limits, no brake         a writer of format 1 had none of them
-    choices are unordered                      whatever their values look like
+    choices are unordered                      whatever their values look like, and equally often drawn
+    tier 1, a linear scale                     where the file did not say; a default was always written
     values of a step are sums of floats        0.30000000000000004 and all: each draw is the writer's, bit for bit
     searcher, scheduler, their options         as recorded; an option that is not recorded had the default of then
     stages and brackets                        as recorded: a plan is never compiled again
@@ -17,13 +18,13 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
 What of this is a key of the sweep file stands in `MEANINGS`. **Whoever gives `SweepSpec`, a record inside it, or a
 member's options a new key enters it there in the same commit, and so does whoever changes a default**:
 `tests/formats/test_formats.py` holds every key of format 1 with its default of then, and fails until that is done. The
-value is what a writer without the key did, which need not be the new default. Two examples, not in force:
+value is what a writer without the key did, which need not be the new default. An example, not in force:
 
     Meaning(("confirm",), None)                                    a new key of the file
-    Meaning(("search_space", "*", "ordered"), False, of="choice")  a new key of some hyperparameters
 
 It counts where a plan is read (replay) and where a sweep is resumed under its file, which may lack the key as well:
-there it is the sweep's age that says what the absence means, until the user writes the key.
+there it is the sweep's age that says what the absence means, until the user writes the key. A key that the catalogue
+supplied (`supplied` of a hyperparameter) was not written.
 """
 
 from __future__ import annotations
@@ -65,6 +66,11 @@ MEANINGS: tuple[Meaning, ...] = (
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")
     ),
     Meaning(("search_space", "*", "grid"), "binary", of="float", beside="step"),
+    Meaning(("search_space", "*", "ordered"), value=False, of="choice"),
+    Meaning(("search_space", "*", "weights"), None, of="choice"),
+    Meaning(("search_space", "*", "tier"), 1),
+    *(Meaning(("search_space", "*", "scale"), "linear", of=kind) for kind in ("float", "int")),
+    Meaning(("search_space", "*", "supplied"), {}),
 )
 """In the order in which they are applied."""
 
@@ -88,7 +94,11 @@ def as_begun(spec: SweepSpec, begun_in: int, meanings: Sequence[Meaning] = MEANI
         return spec
     written = spec.model_dump(mode="json", exclude_unset=True)
     for name, domain in spec.search_space.items():
-        written["search_space"][name]["type"] = domain.type  # what tells domains apart is part of each
+        fields = written["search_space"][name]
+        fields["type"] = domain.type  # what tells domains apart is part of each
+        for key in domain.supplied.keys() - {"default"}:  # there was no sweep without a default
+            del fields[key]
+        fields.pop("supplied", None)
     return SweepSpec.model_validate(with_meanings(written, begun_in, meanings))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Context, Decimal
-from typing import Any
 
 ALSO_SHARE = 0.1
 """Part of the unit interval, and so of uniform draws, that each value under `also` takes."""
@@ -98,11 +97,6 @@ def near(value: float, other: float, scale: float) -> bool:
 def ratio(part: float, whole: float) -> float:
     """Return the quotient; the middle for a range of one value."""
     return part / whole if whole else 0.5
-
-
-def is_same(value: Any, other: Any) -> bool:
-    """Say whether two values are equal and of one kind: True is not 1."""
-    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
 def log_edges(low: float, high: float, step: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from random import Random
 
-from orchestrator.sweep.domains import Choice, Config, Constant, Hyperparameter, Int, Scalar
+from orchestrator.sweep.domains import Config, Constant, Hyperparameter, Value
 
 
 class Space(Mapping[str, Hyperparameter]):
@@ -46,14 +46,14 @@ class Space(Mapping[str, Hyperparameter]):
         """The default configuration: trial 0 of every sweep."""
         return self.complete({})
 
-    def is_active(self, name: str, values: Mapping[str, Scalar]) -> bool:
+    def is_active(self, name: str, values: Mapping[str, Value]) -> bool:
         """Say whether `name` is active, given the values of its (active) parents."""
         return all(
             parent in values and any(self._by_name[parent].same(values[parent], allowed) for allowed in wanted)
             for parent, wanted in self._by_name[name].when.items()
         )
 
-    def complete(self, values: Mapping[str, Scalar]) -> Config:
+    def complete(self, values: Mapping[str, Value]) -> Config:
         """Return a full configuration: `values` where active, defaults where missing, inactive ones dropped."""
         config: Config = {}
         for name, domain in self._by_name.items():
@@ -61,7 +61,7 @@ class Space(Mapping[str, Hyperparameter]):
                 config[name] = values.get(name, domain.default)
         return config
 
-    def draw(self, names: Collection[str], held: Mapping[str, Scalar], random: Random) -> Config:
+    def draw(self, names: Collection[str], held: Mapping[str, Value], random: Random) -> Config:
         """Draw `names` uniformly on their scales, keep the rest of `held`; returns a full configuration."""
         config: Config = {}
         for name, domain in self._by_name.items():
@@ -70,7 +70,7 @@ class Space(Mapping[str, Hyperparameter]):
                 config[name] = domain.from_unit(unit) if name in names else held.get(name, domain.default)
         return config
 
-    def problems(self, config: Mapping[str, Scalar]) -> list[str]:
+    def problems(self, config: Mapping[str, Value]) -> list[str]:
         """List what makes `config` invalid: unknown, inactive, missing or out-of-range values; empty when valid."""
         found = [f"{name!r} is not in the search space" for name in config if name not in self._by_name]
         for name, domain in self._by_name.items():
@@ -88,11 +88,7 @@ class Space(Mapping[str, Hyperparameter]):
         total = 1
         for name in names:
             domain = self._by_name[name]
-            if isinstance(domain, Choice):
-                total *= len(domain.choices)
-            elif isinstance(domain, Int):
-                total *= domain.cells
-            elif not isinstance(domain, Constant):
+            if not isinstance(domain, Constant):
                 if domain.cells is None:
                     return None
                 total *= domain.cells

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from orchestrator.ladders._coupling import MOMENTUM, OPTIMIZER, RULE_OF_OPTIMIZER, rule_of
 from orchestrator.members import nearest
-from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Scalar
+from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Value
 from orchestrator.sweep.spec import Coupling, SweepSpec
 from orchestrator.sweepfile.circles import circle, phrase_circle
 from orchestrator.sweepfile.messages import Complaints, KeyPath, quote
@@ -64,7 +64,7 @@ def _followed(path: KeyPath, coupling: Coupling, space: Mapping[str, Hyperparame
 
 def _numbers(domain: Hyperparameter) -> list[float] | None:
     """Return values among which the least and the greatest are; None where some are no numbers."""
-    values: list[Scalar]
+    values: list[Value]
     if isinstance(domain, Float):
         values = [domain.low, domain.high, *domain.also]
     elif isinstance(domain, Int):

@@ -17,6 +17,7 @@ from orchestrator.sweepfile import overrides as command_line
 from orchestrator.sweepfile.crosscheck import crosscheck
 from orchestrator.sweepfile.messages import KeyPath, Problems
 from orchestrator.sweepfile.spaces import Fields, FindSpace, expand, no_spaces
+from orchestrator.sweepfile.supply import supply
 from orchestrator.sweepfile.typed import typed
 from orchestrator.sweepfile.yaml_source import Tree, UnreadableError, read
 
@@ -73,7 +74,7 @@ def parse_text(
     shipped: Mapping[str, tuple[Fields, ...]] = {}
     if isinstance(data.get("search_space"), dict):
         expanded = expand(data["search_space"], find_space, problems)
-        data["search_space"], shipped = expanded.definitions, expanded.shipped
+        data["search_space"], shipped = supply(expanded.definitions, find_space), expanded.shipped
         if expanded.couplings and isinstance(data.get("couple", {}), dict):
             data["couple"] = {**expanded.couplings, **data.get("couple", {})}
         if not data["search_space"] and "search_space" in problems.keys:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -44,10 +45,11 @@ def problems(command: Sequence[str], hyperparameters: Sequence[str]) -> Iterator
 
 def filled(command: Sequence[str], config: Mapping[str, Any], trial: Mapping[str, Any]) -> list[str]:
     """Return the arguments for one configuration, of which `trial` is the trial. The command has no `problems`."""
-    values = {**config, **{_PREFIX + field: trial.get(field) for field in TRIAL_FIELDS}}
+    known = {_PREFIX + field: trial[field] for field in TRIAL_FIELDS if trial.get(field) is not None}
+    values = {**config, **known}
     arguments: list[str] = []
     for position, argument in enumerate(command):
-        if any(values.get(name) is None for name in _names(argument)):
+        if any(name not in values for name in _names(argument)):
             if arguments and position and command[position - 1] == arguments[-1] and _is_option(arguments[-1]):
                 arguments.pop()
             continue
@@ -64,6 +66,5 @@ def _is_option(argument: str) -> bool:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else repr(value)
+    """Write a value as an argument: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

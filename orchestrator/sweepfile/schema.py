@@ -14,6 +14,7 @@ from typing_extensions import override
 from orchestrator import members
 from orchestrator.members import outside
 from orchestrator.planning.compile import PACKAGES
+from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Record
 from orchestrator.sweep.spec import IDENTIFIER_PATTERN, SweepSpec
 
@@ -21,7 +22,7 @@ Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_SCALAR: Schema = {"type": ["boolean", "number", "string"]}
+_BARE: Schema = {"type": ["boolean", "number", "string"]}
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 """Pydantic's own words for a bound, which it leaves in the schema of an optional number behind a validator."""
 _DOMAINS: tuple[type[Record], ...] = (Float, Int, Choice, Constant)
@@ -97,14 +98,15 @@ def _hyperparameter() -> Schema:
     for domain in _DOMAINS:
         for key, schema in domain.model_json_schema(schema_generator=_Untitled)["properties"].items():
             merged.setdefault(key, {"description": schema.get("description", ""), **schema})
-    del merged["provenance"]
+    for key in SET_BY_PARSER:
+        del merged[key]
     merged["type"] = {
         "description": "Unset: int where both bounds are whole numbers, else float; choice or constant by its key.",
         "enum": ["float", "int", "choice", "constant"],
     }
-    merged["default"] = {"description": "The value that you would use without tuning.", **_SCALAR}
+    merged["default"] = {"description": "The value that you would use without tuning. Unset: the catalogue's, by name."}
     fields = {"type": "object", "properties": merged, "additionalProperties": False, "minProperties": 1}
-    return {"description": "One hyperparameter; a bare value is a constant.", "anyOf": [fields, _SCALAR]}
+    return {"description": "One hyperparameter; a bare value is a constant.", "anyOf": [fields, _BARE]}
 
 
 def _described(schema: Schema) -> Schema:

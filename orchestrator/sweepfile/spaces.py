@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from orchestrator.errors import SpecError
 from orchestrator.members import nearest
 from orchestrator.storage.url import unexpanded
+from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.spec import IDENTIFIER_PATTERN
 from orchestrator.sweepfile.messages import SPACE_FILE, KeyPath, Place, Problems, quote
 from orchestrator.sweepfile.yaml_source import UnreadableError, read
@@ -29,7 +30,7 @@ Fields: TypeAlias = dict[str, Any]
 SPACE_KEYS = ("description", "extends", "hyperparameters", "couple")
 """The keys of a search space's own file."""
 _NUMBER_KEYS = ("low", "high", "scale", "step")
-_SHAPE = ("type", "choices", "value", "default", "also", "advised", *_NUMBER_KEYS)
+_SHAPE = ("type", "choices", "ordered", "weights", "value", "default", "also", "advised", *_NUMBER_KEYS)
 
 
 def no_spaces(name: str) -> tuple[str, bytes]:
@@ -215,12 +216,12 @@ def _fields(raw: Any, path: KeyPath, problems: Problems) -> Fields | None:
     if isinstance(raw, bool | int | float | str):
         return {"value": raw}
     if not isinstance(raw, dict):
-        forms = "{low: ..., high: ..., default: ...}, {choices: [...], default: ...} or one value"
+        forms = "{low: ..., high: ...}, {choices: [...]}, {value: ...} or one plain value"
         problems.add(path, f"{'has no value' if raw is None else f'{quote(raw)} defines nothing'}; write {forms}")
         return None
-    if "provenance" in raw:
-        problems.add((*path, "provenance"), "unknown key; it follows from where the default comes from, remove it")
-    return {key: value for key, value in raw.items() if key != "provenance"}
+    for key in SET_BY_PARSER & raw.keys():
+        problems.add((*path, key), "unknown key; it follows from where the default comes from, remove it")
+    return {key: value for key, value in raw.items() if key not in SET_BY_PARSER}
 
 
 def _complete(own: Fields, base: _Base | None, path: KeyPath, problems: Problems) -> Fields:

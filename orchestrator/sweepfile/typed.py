@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.members import nearest
+from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
 from orchestrator.sweep.patience import Limits, Retry
 from orchestrator.sweep.spec import (
@@ -133,8 +134,6 @@ def _has(node: Mapping[str, Any] | list[Any], part: str | int) -> bool:
 def _sentence(model: type[BaseModel], path: KeyPath, details: dict[str, ErrorDetails], data: Any) -> str:
     kind, detail = next(iter(details.items()))
     value = detail["input"]
-    if details.keys() >= {"bool_type", "string_type"}:
-        return f"{quote(value)} is not one plain value; write a number, text, true or false"
     if details.keys() >= {"literal_error", "tuple_type"}:
         return f"{quote(value)} is neither auto nor a list; write auto, or [{{name: first, tune: [learning_rate]}}]"
     if kind == "missing":
@@ -159,8 +158,6 @@ def _sentence(model: type[BaseModel], path: KeyPath, details: dict[str, ErrorDet
 
 def _missing(path: KeyPath) -> str:
     key = str(path[-1])
-    if key == "default":
-        return "is missing; give the value that you would use without tuning"
     example = _EXAMPLES.get(f"{path[0]}.{key}") or _EXAMPLES.get(key, f"{key}: ...")
     return f"is missing; write e.g. `{example}`"
 
@@ -189,7 +186,7 @@ def _known(model: type[BaseModel], around: KeyPath, data: Any) -> list[str]:
         if around[0] == "search_space" and len(around) == 2:
             owner = _DOMAINS[data["search_space"][around[1]]["type"]]
     fields = {} if owner is None else owner.model_fields
-    return sorted({field.alias or name for name, field in fields.items()} - {"provenance"})
+    return sorted({field.alias or name for name, field in fields.items()} - SET_BY_PARSER)
 
 
 def _wrong_type(kind: str, value: Any, path: KeyPath) -> str:

@@ -15,6 +15,7 @@ from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.views.render import listing, pairs
+from orchestrator.views.supplied import supplied_answer
 
 
 def plan_answer(plan: Plan, workers: int, seconds: float | None) -> Group:
@@ -23,7 +24,9 @@ def plan_answer(plan: Plan, workers: int, seconds: float | None) -> Group:
     `seconds` is what one unit of fidelity takes, None where nobody knows yet.
     """
     found = estimate(plan, workers, seconds)
-    parts = (_facts(plan, found), _stages(found), _rungs(plan, found), _space(plan), _cost(plan, found))
+    told = supplied_answer(plan.spec)
+    space = (_space(plan),) if told is None else (_space(plan), told)
+    parts = (_facts(plan, found), _stages(found), _rungs(plan, found), *space, _cost(plan, found))
     return Group(Text(plan.sweep_id, style="bold"), *(piece for part in parts for piece in (Text(), part)))
 
 

@@ -18,7 +18,7 @@ objective: {metric: val_accuracy, goal: maximize}
 fidelity: {max: 27}
 search_space:
   schedule: none
-  learning_rate: {low: 0.001, high: 0.1, default: 0.01}
+  learning_rate: {low: 0.001, high: 0.1, default: 0.01, scale: linear, tier: 1}
 budget: {trials: 60}
 """
 MODEL = "from torch import nn\ndef model(): return nn.Sequential(nn.Dropout(), nn.BatchNorm1d(4))\n"

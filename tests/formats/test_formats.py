@@ -14,7 +14,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 from sweep_keys import RECORD, keys
-from sweeps import make_plan, make_spec
+from sweeps import SPACE, make_plan, make_spec
 
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.session import create, read_events, read_sweep, reopen
@@ -185,6 +185,8 @@ def test_a_file_without_a_key_means_to_an_old_sweep_what_it_meant_then(written, 
 def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
     then = {"retry": {"error": 0, "hung": 0}, "limits": {"storage": 0.0}, "brake": False, "rules": []}
     then["search"] = {"name": "soft-stages", "repeated": "anywhere"}  # which is ruled, of every ladder
+    then["search_space"] = {name: dict(fields) for name, fields in SPACE.items()}
+    then["search_space"]["optimizer"]["ordered"] = False  # which is ruled, of every choice
     assert as_begun(make_spec(**changes), 1) == make_spec(**changes, **then)
 
 

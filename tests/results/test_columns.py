@@ -18,7 +18,8 @@ from orchestrator.sweep.domains import Choice
     ("choices", "cells"),
     [
         ([1, "1", True, "true"], ["1", '"1"', "true", '"true"']),
-        (["a", 1, 2.5], ["a", "1", "2.5"]),
+        (["a", 1, 2.5], ['"a"', "1", "2.5"]),
+        ([None, [64, 64], {"a": 1}, "null"], ["null", "[64, 64]", '{"a": 1}', '"null"']),
         ([1, 2.5], [1.0, 2.5]),
         ([2**53, 2**53 + 1, 0.5], [str(2**53), str(2**53 + 1), "0.5"]),
         ([10**400, 0.5], [str(10**400), "0.5"]),
@@ -30,8 +31,8 @@ from orchestrator.sweep.domains import Choice
 )
 def test_each_choice_has_a_cell_of_its_own(choices, cells):
     made = Cells.of(Choice(type="choice", choices=choices, default=choices[0]))
-    assert [made.cell(value) for value in choices] == cells
-    assert made.cell(None) is None
+    assert [made.of_trial("width", {"width": value}) for value in choices] == cells
+    assert made.of_trial("width", {}) is None
 
 
 def test_choices_that_read_alike_are_told_apart_in_the_table_of_a_sweep():

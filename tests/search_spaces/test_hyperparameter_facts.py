@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator.project.spec_files import shipped_spaces, space_finder
-from orchestrator.sweep.domains import Choice, Constant, Float, Int, Scalar
+from orchestrator.sweep.domains import Choice, Constant, Float, Int, Value
 from orchestrator.sweepfile.catalogue import CatalogueSpace, catalogue_space
 from orchestrator.sweepfile.lint import rules
 
@@ -24,11 +24,11 @@ class Fact:
     tier: int
     sources: str
     """Letters of the articles."""
-    holds: tuple[Scalar, ...] = ()
+    holds: tuple[Value, ...] = ()
     """Values, the ends of the article's range among them, that the space can draw."""
-    advised: tuple[Scalar, ...] | None = None
+    advised: tuple[Value, ...] | None = None
     """The article's range as the space marks it."""
-    default: Scalar | None = None
+    default: Value | None = None
     scale: str | None = None
     unit: str | None = None
     says: tuple[str, ...] = field(default_factory=tuple)

@@ -39,7 +39,7 @@ TOP_LEVEL = (
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
-FORMS = "write {low: ..., high: ..., default: ...}, {choices: [...], default: ...} or one value"
+FORMS = "write {low: ..., high: ...}, {choices: [...]}, {value: ...} or one plain value"
 EXTENDS = "search_space:\n", "search_space:\n  extends: [{}]\n"
 
 CASES = [
@@ -108,14 +108,12 @@ CASES = [
          f"6: search_space.learning_rate.lwo: unknown key; choose one of {NUMBER_KEYS} (did you mean 'low'?)"),
     Case("a number's key on a choice", "tier: 3", "scale: log",
          "8: search_space.optimizer.scale: unknown key; "
-         "choose one of advised, cautions, choices, default, source, tier, type, unit, when"),
+         "choose one of advised, cautions, choices, default, ordered, source, tier, type, unit, weights, when"),
     Case("provenance cannot be claimed", "tier: 2", "provenance: catalogue",
          "7: search_space.momentum.provenance: unknown key; it follows from where the default comes from, remove it"),
     Case("missing budget", "budget: {trials: 60}\n", "", "1: budget: is missing; write e.g. `budget: {trials: 60}`"),
     Case("missing metric", "metric: val_accuracy, ", "",
          "3: objective.metric: is missing; write e.g. `metric: val_accuracy`"),
-    Case("missing default", ", default: 1.0e-2", "",
-         "6: search_space.learning_rate.default: is missing; give the value that you would use without tuning"),
     Case("confirm", "stages: auto", "confirm: {top: 3, seeds: 5}",
          "9: confirm: not supported yet; remove it, and re-run the winner over a few seeds yourself"),
     Case("missing trainable", "trainable: train.py:train\n", "",
@@ -222,8 +220,16 @@ CASES = [
          "8: search_space.optimizer.default: default 'sgd' is not a choice; choose one of ['adam']"),
     Case("choice twice", "[sgd, adam]", "[sgd, sgd]",
          "8: search_space.optimizer.choices: choices repeat a value: ['sgd', 'sgd']; name each once"),
-    Case("choice of a list", "[sgd, adam]", "[sgd, [adam]]",
-         '8: search_space.optimizer.choices[1]: ["adam"] is not one plain value; write a number, text, true or false'),
+    Case("weights for some", "tier: 3", "weights: [1.0]",
+         "8: search_space.optimizer.weights: weights are 1 for 2 choices; write one for each"),
+    Case("a weight of nothing", "tier: 3", "weights: [1.0, 0.0]",
+         "8: search_space.optimizer.weights[1]: 0.0 is too small; choose a number above 0"),
+    Case("an order of texts", "tier: 3", "ordered: true",
+         "8: search_space.optimizer.ordered: ordered needs numbers, not ['sgd', 'adam']; remove it"),
+    Case("a list twice", "[sgd, adam], default: sgd", "[[1, 2], [1.0, 2]], default: [1, 2]",
+         "8: search_space.optimizer.choices: choices repeat a value: [[1, 2], [1.0, 2]]; name each once"),
+    Case("supplied cannot be claimed", "tier: 2", "supplied: {tier: me}",
+         "7: search_space.momentum.supplied: unknown key; it follows from where the default comes from, remove it"),
     Case("one choice, no list", "choices: [sgd, adam]", "choices: sgd",
          "8: search_space.optimizer.choices: 'sgd' is not a list; write [sgd]"),
     Case("unknown type", "choices: [sgd, adam]", "type: real",

@@ -69,8 +69,8 @@ def domains(text: str, *overrides: str):
 
 def test_bounds_that_are_whole_numbers_make_an_int_and_others_a_float():
     found = domains(
-        "  a: {low: 1, high: 4, default: 2}\n  b: {low: 1, high: 4.0, default: 2}\n"
-        "  c: {low: 1, high: 4, default: 2.5, type: float}\n  d: {low: 0, high: 1e3, default: 1}\n"
+        "  a: {low: 1, high: 4, default: 2, tier: 1}\n  b: {low: 1, high: 4.0, default: 2, tier: 1}\n"
+        "  c: {low: 1, high: 4, default: 2.5, type: float, tier: 1}\n  d: {low: 0, high: 1e3, default: 1, tier: 1}\n"
     )
     assert found["a"] == Int(low=1, high=4, default=2)
     assert found["b"] == Float(low=1, high=4, default=2)
@@ -80,7 +80,7 @@ def test_bounds_that_are_whole_numbers_make_an_int_and_others_a_float():
 
 def test_choices_make_a_choice_and_single_values_constants():
     found = domains(
-        "  a: {low: 1, high: 4, default: 2}\n  b: {choices: [on, true, 1, 1.5], default: on}\n"
+        "  a: {low: 1, high: 4, default: 2}\n  b: {choices: [on, true, 1, 1.5], default: on, tier: 1}\n"
         "  c: {value: 1e-5}\n  d: 32\n  e: adam\n  f: false\n"
     )
     assert found["b"] == Choice(choices=("on", True, 1, 1.5), default="on")
@@ -155,11 +155,10 @@ def test_another_kind_of_definition_keeps_what_is_said_about_it_and_drops_the_ol
 def test_two_spaces_may_share_a_name_that_the_file_defines_in_full():
     text = "  extends: [sgd, adam]\n  learning_rate: {low: 1e-4, high: 0.1, scale: log, default: 0.01}\n"
     found = domains(text)["learning_rate"]
-    assert found == Float(low=1e-4, high=0.1, scale="log", default=0.01, provenance="catalogue")
+    told = {"tier": "the catalogue's learning_rate, search space sgd"}
+    assert found == Float(low=1e-4, high=0.1, scale="log", default=0.01, provenance="catalogue", supplied=told)
     assert domains(text.replace("default: 0.01", "default: 0.02"))["learning_rate"].provenance == "user"
     assert said("search_space:\n  extends: [sgd, adam]\n  learning_rate: {low: 1e-4}\n") == [
-        "sweep.yaml:8: search_space.learning_rate.default: is missing; "
-        "give the value that you would use without tuning",
         "sweep.yaml:8: search_space.learning_rate.high: is missing; write e.g. `high: 0.1`",
     ]
 
@@ -168,10 +167,9 @@ def test_a_mistake_in_an_extended_file_is_said_with_that_files_line():
     assert said("search_space:\n  extends: [broken]\n") == [
         "spaces/broken.yaml:1: hyperparametres: unknown key; choose one of description, extends, "
         "hyperparameters, couple (did you mean 'hyperparameters'?)",
-        "spaces/broken.yaml:3: hyperparameters.a.default: is missing; give the value that you would use without tuning",
         "spaces/broken.yaml:5: hyperparameters.b: duplicate key, given in line 4 already; keep one",
-        "spaces/broken.yaml:6: hyperparameters.c: [1] defines nothing; write {low: ..., high: ..., default: ...}, "
-        "{choices: [...], default: ...} or one value",
+        "spaces/broken.yaml:6: hyperparameters.c: [1] defines nothing; write {low: ..., high: ...}, "
+        "{choices: [...]}, {value: ...} or one plain value",
         "spaces/broken.yaml:7: hyperparameters.d.hihg: unknown key; choose one of advised, also, cautions, default, "
         "grid, high, low, scale, source, step, tier, type, unit, when (did you mean 'high'?)",
     ]

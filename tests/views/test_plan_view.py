@@ -128,3 +128,19 @@ def test_steps_and_conditions_are_shown():
     (line,) = (line for line in printed(a_plan(search_space=space)).splitlines() if line.startswith("decay"))
     assert line.split("  ")[-1].strip() == "optimizer sgd"
     assert "0 to 1, linear in steps of 0.25" in line
+
+
+def test_it_says_what_the_file_does_not_write_and_what_stands_for_it():
+    told = {"tier": "the catalogue's learning_rate, search space sgd", "default": "the middle value of the range"}
+    space = SPACE | {"learning_rate": SPACE["learning_rate"] | {"supplied": told}}
+    text = printed(a_plan(search_space=space))
+    assert "not written in the file, and so (write the key to have it otherwise)\n" in text
+    assert "  learning_rate: tier 1 (the catalogue's learning_rate, search space sgd)\n" in text
+    assert "  learning_rate: default 0.01 (the middle value of the range)\n" in text
+    assert "not written in the file" not in printed(a_plan())
+
+
+def test_values_that_are_no_plain_ones_are_written_as_json():
+    net = {"type": "choice", "choices": [None, [64, 64], {"a": 1}], "default": None}
+    text = printed(a_plan(search_space=SPACE | {"net": net}))
+    assert 'null, [64, 64], {"a": 1}' in text
