@@ -7,6 +7,7 @@ StepladderError                 exit 1
 |-- SpecError                   exit 2   the sweep file is invalid; file, line and key path in front
 |   `-- SpecChangedError                 resumed with a changed search space or objective; shows the difference
 |-- StorageError                exit 1   disk full, permission, network: nothing acknowledged is lost
+|   |-- StorageAwayError      exit 75  ... in a way that may pass by itself: to be tried again
 |   |-- JournalDamagedError              a part of the journal is damaged or missing; its name and byte offset
 |   `-- FolderLostError                  the sweep's folder was moved, deleted or replaced under its driver
 |-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
@@ -51,6 +52,12 @@ class SpecChangedError(SpecError):
 
 class StorageError(StepladderError):
     """Storage refused a read or a write."""
+
+
+class StorageAwayError(StorageError):
+    """Storage takes nothing now, and may again without anybody's help: a full disk, a server that is away."""
+
+    exit_code = exitcodes.RESUMABLE
 
 
 class JournalDamagedError(StorageError):

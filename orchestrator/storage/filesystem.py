@@ -5,6 +5,10 @@ OSError becomes a StorageError that says what to do.
 
 A folder is made once, at its first use, and never again: where it is gone, somebody moved or deleted it, and what was
 written there would be read by nobody.
+
+A write that failed may have been done in part, or in whole with its answer lost. So after an error of `append` or
+`sync` nothing since the last `sync` counts: the file is opened anew, and **the same bytes** are appended again, over what
+may lie there of them. Whoever reads meanwhile sees a beginning of those bytes, as ever.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from orchestrator.errors import FolderLostError, StorageError
+from orchestrator.storage.disk_errors import explained
 
 
 class FileSystem(Protocol):
@@ -27,7 +32,10 @@ class FileSystem(Protocol):
         """Return the content from byte `offset` on; empty for a file that is not there."""
 
     def append(self, name: str, data: bytes) -> None:
-        """Add to the end of a file, making it and its folder if needed. Durable only after `sync`."""
+        """Add to the end of a file, making it and its folder if needed. Durable only after `sync`.
+
+        After an error of this or of `sync`, to be called again with all bytes since the last `sync` that worked.
+        """
 
     def refuse_replaced(self, name: str) -> None:
         """Raise FolderLostError where a file that is appended to is not the one that others find by its name.
@@ -62,6 +70,8 @@ class _Growing:
     """Its open descriptor."""
     size: int
     """Bytes in it, as far as this process knows."""
+    synced: int
+    """Bytes in it that are durable."""
 
 
 class LocalFileSystem:
@@ -70,12 +80,13 @@ class LocalFileSystem:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._open: dict[str, _Growing] = {}
+        self._failed: dict[str, int] = {}
         self._new: set[str] = set()
         self._made: set[Path] = set()
 
     def read(self, name: str, offset: int = 0) -> bytes:
         """Return the content from byte `offset` on; empty for a file that is not there."""
-        with _explained(self.root, name):
+        with explained(self.root, name):
             try:
                 return self._read(name, offset)
             except FileNotFoundError:
@@ -87,17 +98,12 @@ class LocalFileSystem:
 
     def append(self, name: str, data: bytes) -> None:
         """Add to the end of a file, making it and its folder if needed. Durable only after `sync`."""
-        with _explained(self.root, name):
+        with explained(self.root, name), self._all_or_again(name):
             if name not in self._open:
-                path = self._path(name)
-                self._make(path.parent)
-                if not path.exists():
-                    self._new.add(name)
-                descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-                self._open[name] = _Growing(descriptor, os.fstat(descriptor).st_size)
+                self._open[name] = self._opened(name)
             file, view = self._open[name], memoryview(data)
             while view:
-                written = os.write(file.descriptor, view)
+                written = os.pwrite(file.descriptor, view, file.size)
                 file.size += written
                 view = view[written:]
 
@@ -105,7 +111,7 @@ class LocalFileSystem:
         """Raise FolderLostError where a file that is appended to is not the one that others find by its name."""
         if name not in self._open:
             return
-        with _explained(self.root, name):
+        with explained(self.root, name):
             file = self._open[name]
             try:
                 there = self._path(name).stat()
@@ -120,21 +126,23 @@ class LocalFileSystem:
 
     def sync(self, name: str) -> None:
         """Make everything appended to the file survive a power loss, its directory entry included."""
-        with _explained(self.root, name):
-            os.fsync(self._open[name].descriptor)
+        with explained(self.root, name), self._all_or_again(name):
+            file = self._open[name]
+            os.fsync(file.descriptor)
             if name in self._new:
                 _sync_folder(self._path(name).parent)
                 self._new.discard(name)
+            file.synced = file.size
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""
-        with _explained(self.root, name), self._temporary(name, data) as temporary:
+        with explained(self.root, name), self._temporary(name, data) as temporary:
             temporary.replace(self._path(name))
             _sync_folder(temporary.parent)
 
     def create(self, name: str, data: bytes) -> bool:
         """Put a whole file in place, durably, only if none is there; False if there is one."""
-        with _explained(self.root, name), self._temporary(name, data) as temporary:
+        with explained(self.root, name), self._temporary(name, data) as temporary:
             try:
                 os.link(temporary, self._path(name))
             except FileExistsError:
@@ -144,11 +152,12 @@ class LocalFileSystem:
 
     def exists(self, name: str) -> bool:
         """Say whether there is a file of that name."""
-        return self._path(name).exists()
+        with explained(self.root, name):
+            return self._path(name).exists()
 
     def names(self, folder: str) -> list[str]:
         """List a folder's file names, sorted; empty for a folder that is not there."""
-        with _explained(self.root, folder):
+        with explained(self.root, folder):
             try:
                 return sorted(entry.name for entry in os.scandir(self._path(folder)) if not entry.name.startswith("."))
             except FileNotFoundError:
@@ -157,7 +166,8 @@ class LocalFileSystem:
     def close(self) -> None:
         """Close the files kept open for appending."""
         for file in self._open.values():
-            os.close(file.descriptor)
+            with contextlib.suppress(OSError):  # a file system that is away tells so again; what counts was synced
+                os.close(file.descriptor)
         self._open.clear()
         self._made.clear()
 
@@ -165,6 +175,37 @@ class LocalFileSystem:
         with self._path(name).open("rb") as file:
             file.seek(offset)
             return file.read()
+
+    def _opened(self, name: str) -> _Growing:
+        """Open a file to append to it; one that failed before is gone on with where it was durable."""
+        path, synced = self._path(name), self._failed.get(name)
+        if synced:
+            descriptor = os.open(path, os.O_WRONLY)  # not made again: where it is gone, the sweep's folder is another
+        else:
+            self._make(path.parent)
+            if not path.exists():
+                self._new.add(name)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        size = os.fstat(descriptor).st_size
+        if synced is not None and size < synced:
+            os.close(descriptor)
+            raise FolderLostError(f"{name} has {size} bytes, and its driver wrote {synced}: something else changed it")
+        self._failed.pop(name, None)
+        end = size if synced is None else synced
+        return _Growing(descriptor, end, end)
+
+    @contextlib.contextmanager
+    def _all_or_again(self, name: str) -> Iterator[None]:
+        """Forget what was appended since the last sync where that cannot be relied on: on any error within."""
+        try:
+            yield
+        except OSError:
+            file = self._open.pop(name, None)
+            if file is not None:
+                self._failed[name] = file.synced
+                with contextlib.suppress(OSError):  # it may tell the same error again
+                    os.close(file.descriptor)
+            raise
 
     def _make(self, folder: Path) -> None:
         """Make a folder at its first use; raise FileNotFoundError where the sweep's own is gone since its first use."""
@@ -216,23 +257,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _explained(root: Path, name: str) -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FolderLostError(f"{root / name}: its folder is gone; was the sweep moved or deleted?") from error
-    except OSError as error:
-        remedy = {
-            errno.ENOSPC: "the disk is full; free some space",
-            errno.EDQUOT: "the disk quota is used up; free some space",
-            errno.EACCES: "permission is missing; make the folder writable",
-            errno.EPERM: "it may not be changed; make the folder writable (chattr -i)",
-            errno.EROFS: "the disk is read-only; make it writable, or choose another storage",
-            errno.ESTALE: "it was deleted or replaced on its server (stale file handle); look whether it is there",
-        }.get(error.errno or 0, error.strerror or str(error))
-        raise StorageError(
-            f"{root / name}: {remedy}. Nothing acknowledged is lost: run `stepladder resume {root}` once it is mended."
-        ) from error

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from orchestrator.errors import JournalDamagedError, StorageError
+from orchestrator.errors import FolderLostError, JournalDamagedError, StorageError
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.marks import FOLDER, REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.sweep import event as ev
@@ -41,6 +41,7 @@ class JournalWriter:
         self._frame = 0
         self._bytes = self._crc = 0
         self._pending: list[bytes] = []
+        self._begun: bytes | None = None
 
     @property
     def mark(self) -> DurableMark:
@@ -60,18 +61,34 @@ class JournalWriter:
     def commit(self) -> None:
         """Write the waiting records as one frame and sync it.
 
-        Raises StorageError (disk full, connection lost); the frame then does not count.
+        Raises StorageError (disk full, connection lost); the frame then does not count, and the next call begins with
+        the same one. Raises FolderLostError where the file is then not as it was left.
         """
-        if not self._pending:
-            return
-        payload = b"\n".join(self._pending) + b"\n"
-        header = b'{"frame":%d,"bytes":%d,"crc":"%08x"}\n' % (self._frame, len(payload), zlib.crc32(payload))
-        self._files.append(self.name, header + payload)
+        if self._begun is not None:  # it may lie there in part, or in whole
+            self._refuse_changed()
+            self._write(self._begun)
+        if self._pending:
+            payload = b"\n".join(self._pending) + b"\n"
+            header = b'{"frame":%d,"bytes":%d,"crc":"%08x"}\n' % (self._frame, len(payload), zlib.crc32(payload))
+            self._begun = header + payload
+            self._pending.clear()
+            self._write(self._begun)
+
+    def _write(self, frame: bytes) -> None:
+        self._files.append(self.name, frame)
         self._files.sync(self.name)
         self._frame += 1
-        self._bytes += len(header) + len(payload)
-        self._crc = zlib.crc32(payload, zlib.crc32(header, self._crc))
-        self._pending.clear()
+        self._bytes += len(frame)
+        self._crc = zlib.crc32(frame, self._crc)
+        self._begun = None
+
+    def _refuse_changed(self) -> None:
+        before = self._files.read(self.name)[: self._bytes]
+        if (len(before), zlib.crc32(before)) != (self._bytes, self._crc):
+            raise FolderLostError(
+                f"{self.name} is not as its driver left it: of its first {self._bytes} bytes {len(before)} are there, "
+                "or others"
+            )
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ from orchestrator.storage.marks import FOLDER, DurableMark, decoded_lease, lease
 
 TTL_S = 30.0
 RENEW_S = 5.0
+UNANSWERED = 256
+"""Renewals that failed of which any may still be found: more than are tried while storage is away."""
 _EPOCH = re.compile(r"^(?:lease-)?(\d{6})\.jsonl?$")
 
 
@@ -70,6 +73,7 @@ class Lease:
         self._name = lease_name(record.epoch)
         self._next = lease_name(record.epoch + 1)
         self._written = msgspec.json.encode(record)
+        self._unanswered: deque[bytes] = deque(maxlen=UNANSWERED)
 
     @property
     def epoch(self) -> int:
@@ -96,7 +100,7 @@ class Lease:
         Raises LeaseLostError like `check`, FolderLostError where the lease does not lie there as it was left.
         """
         self.check()
-        if self._files.read(self._name) != self._written:
+        if not self._is_as_left():
             raise FolderLostError(f"{self._name} is not there any more, or something else wrote it")
         self._record.renewals += 1
         self._write(mark)
@@ -104,15 +108,21 @@ class Lease:
     def release(self, mark: DurableMark, moved: FileSystem | None = None) -> None:
         """Let the next driver in at once; in `moved`, where the sweep's folder was moved under this one."""
         self._files = moved or self._files
-        if not self._files.exists(self._next) and self._files.read(self._name) == self._written:
+        if not self._files.exists(self._next) and self._is_as_left():
             self._record.released = True
             self._write(mark)
 
     def _write(self, mark: DurableMark) -> None:
         self._record.mark = mark
         content = msgspec.json.encode(self._record)
+        self._unanswered.append(content)  # a write that fails may have been done, or be done yet
         self._files.replace(self._name, content)
+        self._unanswered.remove(content)
         self._written = content
+
+    def _is_as_left(self) -> bool:
+        found = self._files.read(self._name)
+        return found == self._written or found in self._unanswered
 
 
 def acquire(

@@ -93,7 +93,7 @@ class ObjectFileSystem:
         return b""
 
     def append(self, name: str, data: bytes) -> None:
-        """Take bytes for the end of a file. Nothing is written before `sync`."""
+        """Take bytes for the end of a file. Nothing is written before `sync`; what that failed on is not kept."""
         self._key(name)
         if name not in self._growing:
             end = len(self.read(name))
@@ -114,17 +114,18 @@ class ObjectFileSystem:
         file = self._growing[name]
         if not file.waiting:
             return
-        start, end = file.end, file.end + len(file.waiting)
+        waiting, file.waiting = bytes(file.waiting), bytearray()
+        start, end = file.end, file.end + len(waiting)
         with explained(f"{self._place}/{name}"):
             key = f"{self._key(name)}/{file.block_start:012d}/{start:012d}-{end:012d}"
-            self._put(key, bytes(file.waiting))
-            file.end, file.newest = end, key
-            file.block += file.waiting
-            file.segments += 1
-            file.waiting.clear()
-            if file.segments >= self._block:
+            self._put(key, waiting)  # once more under the same key, where the answer to the first time was lost
+        file.end, file.newest = end, key
+        file.block += waiting
+        file.segments += 1
+        if file.segments >= self._block:
+            with contextlib.suppress(StorageError), explained(f"{self._place}/{name}"):
                 self._put(f"{self._key(name)}/{file.block_start:012d}-{end:012d}", bytes(file.block))
-                self._growing[name] = _Growing(end, block_start=end, newest=file.newest)
+                self._growing[name] = _Growing(end, block_start=end, newest=file.newest)  # else the next sync tries
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
 from pyarrow.fs import FileSystem as ArrowFileSystem
 
-from orchestrator.errors import StorageError
+from orchestrator.errors import StorageAwayError, StorageError
 from orchestrator.secrecy import mask
 
 CONNECT_S = 3.0
@@ -26,22 +26,39 @@ _REMEDIES = (
     (
         r"NO_SUCH_BUCKET|NoSuchBucket|ContainerNotFound|Bucket '.*' not found|bucket does not exist",
         "there is no such bucket; make it, or choose another storage",
+        False,
     ),
     (
         r"NETWORK_CONNECTION|curlCode|resolve host|Failed to connect|Timeout was reached|UNAVAILABLE|Could not connect",
         "the store cannot be reached{endpoint}; check the network, AWS_ENDPOINT_URL and AWS_REGION",
+        True,
     ),
     (
-        r"INVALID_ACCESS_KEY|InvalidAccessKey|SIGNATURE|Signature|EXPIRED|Expired|INVALID_CLIENT_TOKEN|UNAUTHENTICATED"
+        r"SLOW_DOWN|SlowDown|REQUEST_TIMEOUT|RequestTimeout|THROTTLING|TooManyRequests|INTERNAL_FAILURE|InternalError"
+        r"|ServerBusy|HTTP status (5\d\d|408|429)",
+        "the store fails or is overloaded{endpoint}; look at its health",
+        True,
+    ),
+    (
+        r"EXPIRED|Expired",
+        "the credentials of this node have expired; renew them (AWS_SHARED_CREDENTIALS_FILE, its role)",
+        True,
+    ),
+    (
+        r"INVALID_ACCESS_KEY|InvalidAccessKey|SIGNATURE|Signature|INVALID_CLIENT_TOKEN|UNAUTHENTICATED"
         r"|AuthenticationFailed|TOKEN|HTTP status 401",
         "the store does not accept the credentials of this node; renew them (AWS_SHARED_CREDENTIALS_FILE, its role)",
+        False,
     ),
     (
         r"ACCESS_DENIED|AccessDenied|PERMISSION_DENIED|AuthorizationFailure|Forbidden|No response body|HTTP status 403",
         "permission is missing, or this node has no credentials; give it some that may list, read, write and delete "
         "there (AWS_SHARED_CREDENTIALS_FILE, or the node's role)",
+        False,
     ),
 )
+"""What a store says, what to do then, and whether it may pass by itself. The first that fits counts."""
+_REFUSED = re.compile(r"HTTP status 4\d\d")
 
 
 def open_store(url: str) -> tuple[ArrowFileSystem, str]:
@@ -66,21 +83,25 @@ def open_store(url: str) -> tuple[ArrowFileSystem, str]:
 
 @contextlib.contextmanager
 def explained(place: str) -> Iterator[None]:
-    """Turn what pyarrow raises within into a StorageError about `place`."""
+    """Turn what pyarrow raises within into a StorageError about `place`, a StorageAwayError for what may pass."""
     try:
         yield
     except (OSError, ImportError, NotImplementedError, ValueError) as error:
-        raise StorageError(
-            f"{place}: {_remedy(str(error))}. Nothing acknowledged is lost: resume the sweep once it is mended"
+        remedy, passes = _remedy(error)
+        kind = StorageAwayError if passes else StorageError
+        raise kind(
+            f"{place}: {remedy}. Nothing acknowledged is lost: resume the sweep once it is mended"
         ) from None  # pyarrow's own text may quote a request with its signature
 
 
-def _remedy(text: str) -> str:
-    for pattern, remedy in _REMEDIES:
+def _remedy(error: Exception) -> tuple[str, bool]:
+    text = str(error)
+    for pattern, remedy, passes in _REMEDIES:
         if re.search(pattern, text):
             endpoint = _endpoint()
-            return remedy.format(endpoint=f" at {endpoint}" if endpoint else "")
-    return mask(text.partition("\n")[0].partition(" (Request ID")[0].rstrip("."))
+            return remedy.format(endpoint=f" at {endpoint}" if endpoint else ""), passes
+    passes = isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and not _REFUSED.search(text)
+    return mask(text.partition("\n")[0].partition(" (Request ID")[0].rstrip(".")), passes
 
 
 def _endpoint() -> str | None:
