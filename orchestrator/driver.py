@@ -83,6 +83,8 @@ def drive(
 
     following, retention = BackgroundFollower(_follower(session.folder)), Retention(session.folder)
 
+    session.outages.while_away = lambda: on_step(session.state, time.monotonic())
+
     def step() -> None:
         session.on_step()
         retention.remove(session.controller.take_removable())

@@ -45,15 +45,15 @@ class Controller:
         *,
         monotonic: Callable[[], float | None] = lambda: None,
         find_checkpoint: Callable[[str], str | None] = lambda checkpoint: checkpoint,
-        check_storage: Callable[[], None] = lambda: None,
+        was_storage_away: Callable[[], bool] = lambda: False,
     ) -> None:
         """Go on from `state`.
 
         `clock` says seconds since the epoch, and dates; `monotonic` seconds that nobody sets back, which every record
         keeps, and by which all that takes time is measured (without one, `clock` measures, as in logs of format 1).
         `check_lease` raises LeaseLostError once another driver has the sweep, and is called at each commit.
-        `find_checkpoint` returns where a recorded checkpoint lies now, None where it is gone. `check_storage` raises
-        StorageError where nothing can be written now.
+        `find_checkpoint` returns where a recorded checkpoint lies now, None where it is gone. `was_storage_away` says
+        whether nothing could be written a moment ago, and raises StorageError where nothing can now.
         """
         self.state = state
         self.stop_requested: str | None = None
@@ -63,7 +63,7 @@ class Controller:
         self._monotonic = monotonic
         self._check_lease = check_lease
         self._find_checkpoint = find_checkpoint
-        self._check_storage = check_storage
+        self._was_storage_away = was_storage_away
         self._ladder = make_ladder(state.plan)
         self._exhausted = False
         self._superseded: list[str] = []
@@ -137,12 +137,12 @@ class Controller:
     def on_attempt_end(self, trial: int, attempt: int, outcome: Outcome, error: str | None = None) -> None:
         """Take note that an attempt is over. Telling it twice changes nothing.
 
-        An error is the training's own only while the storage stands: one that takes no more writes fails the
-        checkpoints of all trials, and raises StorageError here. An attempt of which a report was refused ended by that.
+        An error is the training's own only while the storage stands: one that takes no writes fails the checkpoints of
+        all trials, which go on once it is back. An attempt of which a report was refused ended by that.
         """
         if self._is_current(trial, attempt):
-            if outcome is Outcome.ERROR:
-                self._check_storage()
+            if outcome is Outcome.ERROR and self._was_storage_away():
+                outcome, self._causes[trial] = Outcome.INTERRUPTED, "storage"
             outcome, error = self._border.ending(trial, attempt, outcome, error)
             cause, state = self._cause(trial, outcome), self.state
             judges = state.begun_format > 1  # an older writer took every death for a machine's
@@ -158,7 +158,8 @@ class Controller:
         now_s = self.clock_s()
         if now_s - self._last_heartbeat_s >= HEARTBEAT_S:
             self._last_heartbeat_s = now_s
-            running = [(trial.number, trial.attempt.number) for trial in self._placed()]
+            placed = [trial for trial in self.state.open.values() if trial.attempt.placed_t is not None]
+            running = [(trial.number, trial.attempt.number) for trial in placed]
             self._write(ev.Heartbeat(self._clock(), running, m=self._monotonic()))
         if self._dirty_since_s is not None and now_s - self._dirty_since_s >= COMMIT_S:
             self.commit()
@@ -171,6 +172,10 @@ class Controller:
         self._dirty_since_s = None
         self._removable += self._superseded
         self._superseded.clear()
+
+    def on_storage_back(self, seconds: float, problem: str) -> None:
+        """Take note that storage was away for so long, and of what it said."""
+        self._write(ev.StorageWasAway(self._clock(), seconds, problem, m=self._monotonic()))
 
     def take_removable(self) -> list[str]:
         """Return, once, the checkpoints that newer acknowledged ones of the same trials have replaced."""
@@ -279,9 +284,6 @@ class Controller:
     def _is_current(self, trial: int, attempt: int) -> bool:
         known = self.state.trials[trial]
         return known.is_open and known.attempt.number == attempt
-
-    def _placed(self) -> list[Trial]:
-        return [trial for trial in self.state.open.values() if trial.attempt.placed_t is not None]
 
     def _write(self, event: ev.Event) -> None:
         self.state.apply(event)

@@ -70,6 +70,8 @@ class SweepState:
         """Why the last driver left in order; None while one works, or after a crash."""
         self.stopped_note: str | None = None
         """What it found, where that is more than the reason says: what the brake acted on."""
+        self.outages: list[ev.StorageWasAway] = []
+        """When storage was away under a driver, and came back."""
         self._telling = Telling(self.plan.goal, tells_failures=first.format > 1)
         self._late = LateScheduler(self.plan)
 
@@ -110,6 +112,8 @@ class SweepState:
                 self._format_raised(event)
             case ev.SpecAmended():
                 self._amended(event)
+            case ev.StorageWasAway():
+                self.outages.append(event)
             case ev.SweepPlanned():
                 raise ValueError("the log begins twice")
             case _:

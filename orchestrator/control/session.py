@@ -16,6 +16,7 @@ from orchestrator.control.changes import changed_ground, deciding_versions, gone
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
+from orchestrator.control.outage import Outages, PatientWriter
 from orchestrator.control.recovery import ended_by_crash, reopened
 from orchestrator.errors import (
     JournalDamagedError,
@@ -107,14 +108,22 @@ class Session:
         self.files = files
         self.lease = lease
         self._hold = FolderHold(folder, files, lease, journal, state)
+        self.outages = Outages(
+            lambda: state.plan.spec.limits.storage,
+            self._hold.renew,
+            lambda: self.controller.stop_requested is not None,
+            _log.warning,
+            time.monotonic,
+            time.sleep,
+        )
         self.controller = Controller(
             state,
-            journal,
+            PatientWriter(journal, self.outages),
             time.time,
-            self._hold.check,
+            lambda: self.outages.through(self._hold.check),
             monotonic=time.monotonic,
-            find_checkpoint=checkpoints.find,
-            check_storage=self._hold.renew,
+            find_checkpoint=lambda checkpoint: self.outages.through(lambda: checkpoints.find(checkpoint)),
+            was_storage_away=self.outages.was_away,
         )
         self._requests = Requests(files, lease.epoch)
         self._asked: DriverRequest | None = None
@@ -133,10 +142,12 @@ class Session:
         now = time.monotonic()
         if now - self._renewed >= RENEW_S:
             self._renewed = now
-            self._hold.renew()
+            self.outages.through(self._hold.renew)
         if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
-            self._obey(self._requests.poll())
+            self._obey(self.outages.through(self._requests.poll))
+        for outage in self.outages.take_ended():
+            self.controller.on_storage_back(outage.seconds, outage.problem)
 
     def _say_brake(self) -> None:
         note = self.controller.brake_note

@@ -7,8 +7,8 @@ A folder is made once, at its first use, and never again: where it is gone, some
 written there would be read by nobody.
 
 A write that failed may have been done in part, or in whole with its answer lost. So after an error of `append` or
-`sync` nothing since the last `sync` counts: the file is opened anew, and **the same bytes** are appended again, over what
-may lie there of them. Whoever reads meanwhile sees a beginning of those bytes, as ever.
+`sync` nothing since the last `sync` counts: the file is opened anew, and **the same bytes** are appended again, over
+what may lie there of them. Whoever reads meanwhile sees a beginning of those bytes, as ever.
 """
 
 from __future__ import annotations

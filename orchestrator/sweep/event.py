@@ -31,8 +31,8 @@ FORMAT = 2
 
 1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
     heartbeat, driver_stopped
-2   format_raised, reopened; monotonic seconds on every record; judgements, causes, what a proposal rests on,
-    whether an attempt is repeated, what the brake acted on
+2   format_raised, reopened, storage_was_away; monotonic seconds on every record; judgements, causes, what a proposal
+    rests on, whether an attempt is repeated, what the brake acted on
 """
 
 
@@ -181,8 +181,8 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     """Where spend ends if not at `t`: the last sign of life of a driver that died. It dates; `charged_s` counts."""
     cause: str | None = None
     """Why it was ended from outside: a cap (gpu_hours, cpu_hours, wall), a request (stop, cancel), a signal (SIGINT,
-    SIGTERM), `driver_died`, or what else the driver left for. None where it ended by itself, obeyed a judgement, or was
-    lost; None in format 1."""
+    SIGTERM), `storage` that was away, `driver_died`, or what else the driver left for. None where it ended by itself,
+    obeyed a judgement, or was lost; None in format 1."""
     repeats: bool | None = None
     """Whether the trial is offered again, where that does not follow from the outcome and `retry.lost` alone."""
     charged_s: float | None = None
@@ -211,6 +211,15 @@ class TrialReopened(_Event, frozen=True, tag="reopened"):
     trial: int
 
 
+class StorageWasAway(_Event, frozen=True, tag="storage_was_away"):
+    """Storage took no writes for a while and is back; what was decided meanwhile waited. Written right after."""
+
+    seconds: float
+    """For how long, up to this record."""
+    problem: str
+    """What it said, in one sentence."""
+
+
 Event: TypeAlias = (
     SweepPlanned
     | DriverStarted
@@ -225,4 +234,5 @@ Event: TypeAlias = (
     | Heartbeat
     | DriverStopped
     | TrialReopened
+    | StorageWasAway
 )
