@@ -8,11 +8,11 @@ writing objects that are never changed (see `orchestrator.storage.agreement`).
     journal/000001.jsonl/000000000000/000000000812-000000001377
     journal/000001.jsonl/000000000000-000000093004                  a whole block of them in one object
 
-`BLOCK` segments make a block, whose bytes are put once more as one object: who reads from the start reads few objects,
-who follows lists only the newest block. A reader takes what connects to where it stands; where something lies behind a
-gap, an object was removed, and that is refused by name, since no writer begins an object before the one before it is
-there. What it needs of the store is that a put that was answered is seen by every later read and list, as S3, Google
-Cloud Storage and Azure promise.
+`BLOCK` segments make a block, whose bytes are put once more as one object, where that succeeds: who reads from the
+start reads few objects, who follows lists only the newest block. A reader takes what connects to where it stands; where
+something lies behind a gap, an object was removed, and that is refused by name, since no writer begins an object before
+the one before it is there. What it needs of the store is that a put that was answered is seen by every later read and
+list, as S3, Google Cloud Storage and Azure promise. A put that was not answered is done again, under the same key.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ class ObjectFileSystem:
         file.block += waiting
         file.segments += 1
         if file.segments >= self._block:
-            with contextlib.suppress(StorageError), explained(f"{self._place}/{name}"):
+            with contextlib.suppress(StorageError), explained(f"{self._place}/{name}"):  # its segments are there
                 self._put(f"{self._key(name)}/{file.block_start:012d}-{end:012d}", bytes(file.block))
-                self._growing[name] = _Growing(end, block_start=end, newest=file.newest)  # else the next sync tries
+            self._growing[name] = _Growing(end, block_start=end, newest=file.newest)
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""

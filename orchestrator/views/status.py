@@ -72,6 +72,8 @@ class Status:
     """The most frequent errors first, three at most."""
     failing_region: FailingRegion | None
     """Which part of the search space fails; None where none is clear."""
+    storage_away: str | None
+    """How often and how long storage was away under a driver, and what it said last; None where it never was."""
     started_t: float
     """When it was planned, seconds since the epoch."""
     last_t: float
@@ -112,6 +114,7 @@ def status(
         winner_diagnosis=curve_reading(state.plan, winner, diagnosis) if winner and diagnosis else None,
         failures=failures(state),
         failing_region=failing_region(state.trials, state.plan.spec.search_space),
+        storage_away=_storage_away(state),
         started_t=state.started_t,
         last_t=state.last_t,
         files={
@@ -177,6 +180,7 @@ def _details(found: Status) -> Table:
     rows = [*_result(found)]
     rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
+    rows += [("storage", found.storage_away)] if found.storage_away else []
     rows.append(("spent", spent(summary)))
     rows += [("files", path) for path in found.files.values()]
     rows += [("next", command) for command in found.next]
@@ -258,6 +262,14 @@ def _condition(state: SweepState, holder: str | None) -> tuple[Condition, str]:
     if state.stopped_note is not None:
         return "stopped", f"{_why(state.stopped)}: {state.stopped_note}"
     return "stopped", f"{_why(state.stopped)}; it can go on"
+
+
+def _storage_away(state: SweepState) -> str | None:
+    if not state.outages:
+        return None
+    times = "once" if len(state.outages) == 1 else f"{len(state.outages)} times"
+    last, whole_s = state.outages[-1], sum(outage.seconds for outage in state.outages)
+    return f"was away {times}, for {wording.duration(whole_s)}, until {_date(last.t)}: {last.problem}"
 
 
 def _why(reason: str) -> str:

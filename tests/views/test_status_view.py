@@ -103,6 +103,17 @@ def test_the_document_is_json_with_the_numbers(story):
     assert summary["spend"]["worker_s"] == pytest.approx(7000)
 
 
+def test_it_tells_how_long_storage_was_away(story):
+    told = [
+        ev.StorageWasAway(1.7e9 + at, seconds, problem) for at, seconds, problem in [(0, 60.4, "a"), (99, 3.0, "b")]
+    ]
+    assert status_document(replay(story), FOLDER, None, now=2e9)["storage_away"] is None
+    once = status_document(replay([*story, told[0]]), FOLDER, None, now=2e9)["storage_away"]
+    assert once == "was away once, for 1m 00s, until 2023-11-14 22:13:20 UTC: a"
+    twice = status_document(replay([*story, *told]), FOLDER, None, now=2e9)["storage_away"]
+    assert twice == "was away 2 times, for 1m 03s, until 2023-11-14 22:14:59 UTC: b"
+
+
 def test_spend_runs_on_while_a_driver_lives(story):
     state = replay(story)
     alive = status_document(state, FOLDER, HOLDER, now=state.last_t + 100)
