@@ -98,8 +98,8 @@ _HOMES = {
     "driver": ("Ending",),
     "errors": (
         "ClusterError", "FolderLostError", "JournalDamagedError", "LeaseHeldError", "LeaseLostError",
-        "SpecChangedError", "SpecError", "StepladderError", "StorageAwayError", "StorageError", "SweepExistsError", "SweepNotFoundError",
-        "UsageError",
+        "SpecChangedError", "SpecError", "StepladderError", "StorageAwayError", "StorageError", "SweepExistsError",
+        "SweepNotFoundError", "UsageError",
     ),
     "ladders": ("Asking", "Ladder", "Proposal"),
     "launchers": ("Job", "JobState", "JobStatus", "Launch", "Launcher", "Submission"),
