@@ -14,6 +14,7 @@ from orchestrator import exitcodes
 from orchestrator.cli.audit import audit
 from orchestrator.cli.check import check
 from orchestrator.cli.export import export
+from orchestrator.cli.importing import import_foreign
 from orchestrator.cli.init import init, schema
 from orchestrator.cli.jobs import logs, ls
 from orchestrator.cli.plan import plan
@@ -34,6 +35,7 @@ app = typer.Typer(
     help="One YAML file becomes a staged hyperparameter sweep on Ray, and the winner comes out as JSON.",
 )
 app.command()(init)
+app.command("import")(import_foreign)
 app.add_typer(spaces_app, name="spaces")
 for verb in (check, plan, run, resume, submit, status, ls, logs, export, stop, cancel, audit, schema):
     app.command()(verb)

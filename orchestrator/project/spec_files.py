@@ -22,6 +22,7 @@ from orchestrator.project.calling import describe, read_calling, signature_in, u
 from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.domains import Hyperparameter
 from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweepfile.foreign import foreign_problem
 from orchestrator.sweepfile.messages import KeyPath, quote
 from orchestrator.sweepfile.parse import Parsed, parse_text
 from orchestrator.sweepfile.spaces import FindSpace, is_path
@@ -34,7 +35,7 @@ SCRIPTS = (".py", ".sh")
 def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
     """Read and check the sweep file at `path`, `key=value` overrides applied.
 
-    Raises UsageError where it cannot be read, SpecError with every problem that it has.
+    Raises UsageError where it cannot be read or is another tool's, SpecError with every problem that it has.
     """
     try:
         if path.is_dir():
@@ -44,6 +45,8 @@ def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
         raise UsageError(f"{path}: there is no such file; `stepladder init` writes one to start from") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    if (told := foreign_problem(content, str(path))) is not None:
+        raise UsageError(told)
     folder = path.parent
     look_beside(folder)
     return parse_text(content, str(path), overrides, space_finder(folder), partial(program_problems, folder))
@@ -156,6 +159,18 @@ def read_file(path: Path) -> bytes:
         raise OSError(0, "it is not an ordinary file")
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
+
+
+def read_foreign_file(path: Path) -> bytes:
+    """Return what another tool's file holds, cut off a byte past the largest that is taken. Raises UsageError."""
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path}: this is a folder; give a file in it")
+        return read_file(path)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _inside(folder: Path, file: str) -> Path:

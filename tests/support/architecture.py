@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("project",),
     ("launchers", "results"),
     ("control",),
-    ("curves",),
+    ("curves", "imports"),
     ("sweepfile",),
     ("planning",),
     ("ladders",),
@@ -49,6 +49,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "orchestrator.training": ("demos",),
     "orchestrator.testing": (),
     "orchestrator.demos": ("cli",),
+    "orchestrator.imports": ("cli",),
     "orchestrator.driver": ("cli", "notebook", "__init__"),
 }
 """Which rooms and modules may import a library, or a room that stands apart; everybody else may not."""

@@ -1,0 +1,76 @@
+"""The command `import`: another tool's sweep as a sweep file of ours, what was invented and what was lost told."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.say import answer_text, say
+from orchestrator.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.imports.draft import Draft
+
+
+class ForeignTool(StrEnum):
+    """Whose sweep is imported."""
+
+    WANDB = "wandb"
+
+
+def import_foreign(
+    tool: Annotated[ForeignTool, typer.Argument(help="Whose sweep it is.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The tool's own file.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Sweep file to write. Unset: sweep.yaml beside FILE.")
+    ] = None,
+    program: Annotated[
+        str | None, typer.Option(help="The training program, where the file names none.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a sweep file from another tool's; say what was invented, and name what could not be carried.
+
+    Exit code 0 if `stepladder check` takes what was written.
+    """
+    from orchestrator.imports.reading import read_draft
+    from orchestrator.project.spec_files import read_foreign_file
+
+    content = read_foreign_file(file)
+    draft = read_draft(tool.value, content, file, program)
+    write_and_check(draft, output or _beside(file))
+
+
+def write_and_check(draft: Draft, output: Path) -> None:
+    """Write a draft, tell what is not in it, and check it as `stepladder check` does. Raises SpecError."""
+    from orchestrator.imports.supplying import tell_supplied
+    from orchestrator.imports.writing import text_of
+    from orchestrator.project.spec_files import space_finder
+    from orchestrator.project.workspace import linted_plan
+
+    tell_supplied(draft, space_finder(output.parent))
+    files = {output: text_of(draft)} | {output.parent / name: text for name, text in draft.beside.items()}
+    for path in files:
+        if path.exists():
+            raise UsageError(f"{path} is there already and may hold your changes; choose another with -o")
+    try:
+        for path, text in files.items():
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}; choose another with -o") from error
+    tuned = len(draft.tunable)
+    answer_text(f"wrote {', '.join(map(str, files))}: {tuned} hyperparameter{'' if tuned == 1 else 's'} to tune")
+    for title, lines in (("could not be carried", list(map(str, draft.lost))), ("left to you", draft.todo)):
+        for line in lines:
+            say(f"{title}: {line}")
+    plan, _ = linted_plan(output)
+    answer_text(f"{output}: valid, sweep {plan.sweep_id}")
+    say(f"next: stepladder check {output}; what is marked `invented` in it is a guess")
+
+
+def _beside(file: Path) -> Path:
+    """Return where the sweep file goes unless told otherwise: W&B's own is often called sweep.yaml too."""
+    wanted = file.parent / "sweep.yaml"
+    return wanted if file.name != wanted.name else file.parent / "stepladder.yaml"

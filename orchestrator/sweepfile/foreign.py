@@ -1,0 +1,55 @@
+"""Files of other tools, told by what stands in them: which tool's they are, and which command takes them.
+
+Looked at as text, so that what our reader of YAML refuses (aliases, tags) is still known for what it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.sweepfile.messages import printable
+
+COMMANDS = {
+    "wandb": ("a W&B sweep", "stepladder import wandb"),
+    "hydra": ("a Hydra configuration with a sweeper", "stepladder import hydra"),
+    "optuna": ("Python that asks an Optuna trial", "stepladder import optuna"),
+    "ray": ("a Ray Tune experiment in Python", "stepladder import ray"),
+    "code": ("Python", "stepladder init --from"),
+}
+"""What a file can be that is no sweep file of ours: how a sentence calls it, and the command that takes it."""
+
+_KEY = re.compile(r"^['\"]?([A-Za-z_][\w-]*)['\"]?[ \t]*:(?:\s|$)", re.MULTILINE)
+_OF_WANDB = {"method", "metric", "program", "command", "early_terminate", "run_cap"}
+_PYTHON = re.compile(r"^(?:import|from|def|class|@)[ \t]*\w", re.MULTILINE)
+_RAY = re.compile(
+    r"\btune\.(?:run|Tuner|TuneConfig)\b|\bTuner\(|\bparam_space\b|\btune\.(?:q?(?:log)?uniform|choice)\("
+)
+
+
+def foreign_kind(content: bytes, file: str) -> str | None:
+    """Return which of COMMANDS a file is; None for a sweep file of ours, and for whatever nobody knows."""
+    text = content.decode("utf-8", errors="replace")
+    if file.endswith(".py") or (not file.endswith((".yaml", ".yml")) and _PYTHON.search(text)):
+        return _python_kind(text)
+    keys = set(_KEY.findall(text))
+    if "search_space" in keys:
+        return None
+    if "parameters" in keys and keys & _OF_WANDB:
+        return "wandb"
+    sweeper = re.search(r"^\s*(?:-\s*override\s+)?/?(?:hydra/)?sweeper\s*:", text, re.MULTILINE)
+    return "hydra" if sweeper and ("hydra" in keys or "hydra/sweeper" in text) else None
+
+
+def foreign_problem(content: bytes, file: str) -> str | None:
+    """Say what a foreign file is and which command takes it; None for any other."""
+    kind = foreign_kind(content, file)
+    if kind is None:
+        return None
+    phrase, command = COMMANDS[kind]
+    return f"{printable(file)}: this is {phrase}, no sweep file; `{command} {printable(file)}` makes a sweep file of it"
+
+
+def _python_kind(text: str) -> str:
+    if re.search(r"^\s*(?:from|import)\s+ray\b", text, re.MULTILINE) and _RAY.search(text):
+        return "ray"
+    return "optuna" if re.search(r"\boptuna\b", text) and re.search(r"\.suggest_\w+\(", text) else "code"
