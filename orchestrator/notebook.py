@@ -60,7 +60,7 @@ class Sweep:
         *,
         name: str,
         objective: Mapping[str, Any],
-        fidelity: Mapping[str, Any],
+        fidelity: Mapping[str, Any] | Literal["none"],
         search_space: Mapping[str, Domain | Mapping[str, Any] | Sequence[str] | Value],
         budget: Mapping[str, Any],
         trainable: str | Callable[[dict[str, Any]], Any] | None = None,

@@ -30,6 +30,8 @@ class _Start:
     """Where to go on from; None: from the start."""
     from_fidelity: float
     """Fidelity of that checkpoint; 0 from the start."""
+    from_iteration: float = 0.0
+    """Number of the report that it came with, in its training; 0 from the start."""
 
 
 class StartTrial(_Start):

@@ -70,7 +70,7 @@ class Controller:
         self._removable: list[str] = []
         self._causes: dict[int, str] = {}
         self._border = Border(state.plan.spec.objective.metric)
-        self.remarks = ReportRemarks(state.plan.spec.fidelity.metric)
+        self.remarks = ReportRemarks(state.plan.spec.fidelity)
         self._dirty_since_s: float | None = None
         self._last_heartbeat_s = self._since_s = self.clock_s()
         self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))

@@ -20,6 +20,7 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep import formats
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.standing import leader, winner
 from orchestrator.sweep.trial import (
@@ -141,6 +142,7 @@ class SweepState:
         trial.fidelity = max(trial.fidelity, report.fidelity)
         if report.checkpoint is not None:
             trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, report.fidelity
+            trial.checkpoint_iteration = ev.as_float(report.metrics.get(COUNTED, 0.0))
         value = ev.as_float(report.metrics[self.plan.spec.objective.metric])
         if not math.isfinite(value):
             return None

@@ -6,6 +6,7 @@ A comparison is by a fidelity that rises. What does not fit it is kept in the lo
 from __future__ import annotations
 
 from orchestrator.control.answers import Report
+from orchestrator.sweep.spec import Fidelity
 from orchestrator.sweep.trial import Attempt, Trial
 
 MANY_REPEATS = 20
@@ -15,15 +16,18 @@ MANY_REPEATS = 20
 class ReportRemarks:
     """Looks at each report before it is taken, and keeps what there is to say."""
 
-    def __init__(self, metric: str) -> None:
-        self._metric = metric
+    def __init__(self, fidelity: Fidelity) -> None:
+        """Look at reports whose place is told by `fidelity`."""
+        self._fidelity = fidelity
+        self._metric = fidelity.unit
         self._untold: list[str] = []
         self._kinds: set[str] = set()
 
     def see(self, trial: Trial, report: Report) -> None:
         """Look at a report of the trial's current attempt."""
         attempt, at = trial.attempt, f"{self._metric} {report.fidelity:g}"
-        if not attempt.has_reported and attempt.resumed_from and report.fidelity <= attempt.resumed_from:
+        begins_anew = not self._fidelity.once and report.fidelity <= attempt.resumed_from
+        if not attempt.has_reported and attempt.resumed_from and begins_anew:
             self._say(
                 "resumed",
                 f"trial {trial.number} went on from the checkpoint of {self._metric} {attempt.resumed_from:g} and "
@@ -42,9 +46,14 @@ class ReportRemarks:
         return untold
 
     def _many(self, trial: Trial, attempt: Attempt) -> str:
+        if self._fidelity.once:
+            return (
+                f"trial {trial.number} made more than {MANY_REPEATS} reports, of which the last is its score "
+                "(`fidelity: none`); to compare trials on the way, write their number as `fidelity: {max: N}`"
+            )
         return (
             f"trial {trial.number} made more than {MANY_REPEATS} reports at {self._metric} {attempt.fidelity:g}, which "
-            "are one row of the tables; with `fidelity: {metric: training_iteration}` each report counts"
+            "are one row of the tables; leave out `fidelity.metric` and each report counts"
         )
 
     def _say(self, kind: str, text: str) -> None:

@@ -44,4 +44,5 @@ def start_of(
         state.plan.brackets[trial.bracket].rungs_to(end),
         checkpoint,
         attempt.resumed_from,
+        trial.checkpoint_iteration if checkpoint else 0.0,
     )

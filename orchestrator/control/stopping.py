@@ -16,6 +16,8 @@ def reason_to_stop(spec: SweepSpec, trial: Trial, report: Report, *, weak: bool)
     """
     if not math.isfinite(report.metrics[spec.objective.metric]):
         return StopReason.NOT_FINITE
+    if spec.fidelity.once:
+        return None  # the last report counts, and which one that is the training says by its end
     is_last = trial.attempt.repeats >= trial.attempt.usual_repeats
     if report.fidelity >= spec.fidelity.max and is_last:
         return StopReason.FULL_FIDELITY

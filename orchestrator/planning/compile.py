@@ -129,6 +129,8 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
             del content[key]  # as above
     if not spec.couple:
         del content["couple"]
+    if not spec.fidelity.once:
+        del content["fidelity"]["once"]  # as above
     del content["ignore"], content["rules"]
     for name, fields in content["search_space"].items():
         for key in _PROSE:

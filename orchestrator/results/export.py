@@ -59,7 +59,7 @@ def shell_arguments(config: Mapping[str, Value]) -> str:
 
 def _comment(state: SweepState, rank: int, trial: Trial) -> str:
     spec = state.plan.spec
-    reached = f"{spec.fidelity.metric} {valued_at(trial):g}"
+    reached = f"{spec.fidelity.unit} {valued_at(trial):g}"
     return f"# {rank}: trial {trial.number}, {spec.objective.metric} {trial.value!r} at {reached}, {trial.state.value}"
 
 

@@ -104,7 +104,9 @@ class Summary:
     goal: Goal
     """maximize or minimize."""
     fidelity_metric: str
-    """What fidelity counts: epoch, step, tokens."""
+    """Key of what fidelity counts: epoch, step, tokens."""
+    fidelity_unit: str
+    """The same as people say it (`Fidelity.unit`)."""
     planned: int
     """Trials of the budget."""
     tally: Tally
@@ -144,6 +146,7 @@ def summarise(state: SweepState, now: float) -> Summary:
         metric=spec.objective.metric,
         goal=spec.objective.goal,
         fidelity_metric=spec.fidelity.metric,
+        fidelity_unit=spec.fidelity.unit,
         planned=spec.budget.trials,
         tally=_tally(state.counts()),
         stages=stage_trail(state),
@@ -185,7 +188,7 @@ def note(state: SweepState) -> str | None:
         ended_badly = "every trial that reported a finite value diverged or failed"
         return ended_badly if state.reported else "no trial has reported a finite value yet"
     if winner.state is not TrialState.COMPLETED:
-        reached = f"{fidelity.metric} {valued_at(winner):g} of {fidelity.max:g}"
+        reached = f"{fidelity.unit} {valued_at(winner):g} of {fidelity.max:g}"
         return f"no trial has completed yet: trial {winner.number} leads at {reached}"
     if any(not trial.state.is_final for trial in state.trials):
         return "the sweep has unfinished trials: a better one may still come"

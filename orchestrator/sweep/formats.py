@@ -61,6 +61,8 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("limits", "storage"), 0.0),
     Meaning(("brake",), value=False),
     Meaning(("rules",), []),
+    Meaning(("fidelity", "metric"), "epoch"),
+    Meaning(("fidelity", "once"), value=False),
     *(
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")

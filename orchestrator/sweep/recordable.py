@@ -15,6 +15,8 @@ from functools import lru_cache
 from numbers import Complex, Real
 from typing import Any
 
+COUNTED = "training_iteration"
+"""Metric that is the number of a report in its training: Ray Tune's name for it. Whoever reports it is believed."""
 MOST_METRICS = 5_000
 """Metrics of one report."""
 LONGEST_NAME = 250

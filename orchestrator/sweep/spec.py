@@ -18,6 +18,7 @@ from pydantic import (
 
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 from orchestrator.sweep.patience import Duration, Limits, Retry
+from orchestrator.sweep.recordable import COUNTED
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 IDENTIFIER_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
@@ -40,11 +41,11 @@ class Objective(Record):
 
 
 class Fidelity(Record):
-    """How much training a report had, and where trials are compared."""
+    """How much training a report had, and where trials are compared. `fidelity: none`: a training has one score."""
 
-    metric: Annotated[str, Strict()] = Field("epoch", min_length=1)
-    """Key under which the training function reports how far it is: epoch, step, tokens. With training_iteration the
-    reports are counted where they lack it."""
+    metric: Annotated[str, Strict()] = Field(COUNTED, min_length=1)
+    """Key under which the training function reports how far it is: epoch, step, tokens. Unset, its reports are
+    counted."""
     min: StrictFloat | None = Field(None, gt=0)
     """First rung: no trial is stopped for being weak before it. None: a tenth of `max`, on the grid of `every`."""
     max: StrictFloat = Field(gt=0)
@@ -53,9 +54,26 @@ class Fidelity(Record):
     """Each rung lies this many times further than the one before, and keeps one trial in this many (eta)."""
     every: StrictFloat = Field(1.0, gt=0)
     """Distance between two reports of the training function: rungs are put where reports fall."""
+    once: Annotated[bool, Strict()] = False
+    """What `fidelity: none` stands for, with `max: 1`: a training has one final score, the last that it reports or
+    returns, so nothing is compared, and nobody stopped, on the way."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"once": True, "max": 1} if value == "none" else value
+
+    @property
+    def unit(self) -> str:
+        """What fidelity counts, as people say it: the metric's name; report, or score, where nothing else counts."""
+        if self.once:
+            return "score"
+        return "report" if self.metric == COUNTED else self.metric
 
     @model_validator(mode="after")
     def _check(self) -> Fidelity:
+        if self.once and (self.max != 1 or self.metric != COUNTED):
+            raise ValueError("once true leaves nothing to measure; write `fidelity: none`, or remove once")
         if self.min is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}; lower min")
         if self.every > self.max:
@@ -191,7 +209,7 @@ class SweepSpec(Record):
     objective: Objective
     """What is optimised."""
     fidelity: Fidelity
-    """How far a training goes and where trials are compared."""
+    """How far a training goes and where trials are compared; `none`: it has one final score."""
     search_space: Mapping[str, Hyperparameter] = Field(min_length=1)
     """Hyperparameters by name."""
     stages: Literal["auto"] | tuple[Stage, ...] = "auto"

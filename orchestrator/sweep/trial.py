@@ -188,6 +188,8 @@ class Trial:
     """Newest acknowledged checkpoint; None without one."""
     checkpoint_fidelity: float = 0.0
     """Fidelity of that checkpoint; 0 without one."""
+    checkpoint_iteration: float = 0.0
+    """Number of the report that it came with, in its training; 0 without one, and where the log does not say."""
     told: float | None = None
     """What a searcher is told once the trial ended badly through its own fault: finite, worse than the worst seen."""
     is_untold: bool = False

@@ -54,6 +54,8 @@ def json_schema() -> Schema:
         "pattern": r"^[^:]+\.py:[A-Za-z_]\w*$",
     }
     properties["rules"]["items"]["pattern"] = outside.PATTERN
+    measured = {"anyOf": [{"$ref": "#/$defs/Fidelity"}, {"const": "none"}]}
+    properties["fidelity"] = {**_described(properties["fidelity"]), **measured}
     arguments: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     properties["command"] = {**_described(properties["command"]), **arguments}
     schema["oneOf"] = [{"required": ["trainable"]}, {"required": ["command"]}]

@@ -107,7 +107,7 @@ class EventLines:
         is_best = False
         if trial.value is not None:
             text += f": {state.plan.spec.objective.metric} {wording.number(trial.value)}"
-            text += f" at {state.plan.spec.fidelity.metric} {wording.number(valued_at(trial))}"
+            text += f" at {state.plan.spec.fidelity.unit} {wording.number(valued_at(trial))}"
             is_best = self._is_best(state, trial)
             text += ", the best so far" if is_best and trial.number else ""
         if (judged := trial.stopped_by) is not None and judged.threshold is not None:
@@ -138,7 +138,7 @@ def _started(state: SweepState, trial: Trial) -> str:
         config = {name: trial.config[name] for name in shown if name in trial.config}
         return f"{_name(trial)} started{how}: {wording.configuration(config)}"
     origin = (
-        f"{state.plan.spec.fidelity.metric} {wording.number(attempt.resumed_from)}"
+        f"{state.plan.spec.fidelity.unit} {wording.number(attempt.resumed_from)}"
         if attempt.resumed_from
         else "the start"
     )

@@ -47,7 +47,7 @@ def plan_document(plan: Plan, workers: int, seconds: float | None) -> dict[str, 
 
 def _facts(plan: Plan, found: Estimate) -> Table:
     spec = plan.spec
-    unit = wording.counted(spec.fidelity.max, spec.fidelity.metric)
+    unit = wording.counted(spec.fidelity.max, spec.fidelity.unit)
     size = found.configurations
     room = "" if size is None else f" (the space holds {wording.counted(size, 'configuration')})"
     caps = {
@@ -55,10 +55,12 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         "CPU-hours": None if spec.budget.cpu_hours is None else wording.hours(spec.budget.cpu_hours),
         "on the clock": None if spec.budget.wall is None else wording.duration(spec.budget.wall),
     }
+    length = "one final score each (fidelity: none)" if spec.fidelity.once else f"each up to {unit}"
+    stopping = "nobody is stopped early" if spec.fidelity.once else f"early stopping by {spec.scheduler.name}"
     rows = [
         ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.program}"),
-        ("trials", f"{spec.budget.trials}{room}, each up to {unit}, {found.workers} at once"),
-        ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, early stopping by {spec.scheduler.name}"),
+        ("trials", f"{spec.budget.trials}{room}, {length}, {found.workers} at once"),
+        ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, {stopping}"),
         ("a trial takes", _needs(spec)),
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
@@ -90,12 +92,10 @@ def _stages(found: Estimate) -> Table:
 
 def _rungs(plan: Plan, found: Estimate) -> Table:
     fidelity = plan.spec.fidelity
-    table = listing(
-        "bracket", f"rungs ({fidelity.metric})", "share", "expected of a trial", numeric=frozenset({"share"})
-    )
+    table = listing("bracket", f"rungs ({fidelity.unit})", "share", "expected of a trial", numeric=frozenset({"share"}))
     for number, bracket in enumerate(found.brackets):
         rungs = ", ".join(wording.number(rung) for rung in bracket.rungs) or "none"
-        expected = "known afterwards" if bracket.expected is None else _trained(bracket.expected, fidelity.metric)
+        expected = "known afterwards" if bracket.expected is None else _trained(bracket.expected, fidelity.unit)
         row = (str(number), f"{rungs}, then {wording.number(fidelity.max)}", f"{bracket.share:.0%}", expected)
         table.add_row(*(Text(cell) for cell in row))
     return table
@@ -124,7 +124,7 @@ def _values(domain: Hyperparameter) -> str:
 
 
 def _cost(plan: Plan, found: Estimate) -> Table:
-    metric = plan.spec.fidelity.metric
+    metric = plan.spec.fidelity.unit
     rows = [("at most", _sum(found.most_fidelity, found.most_hours, metric))]
     if found.expected_fidelity is not None:
         rows.append(("expected", _sum(found.expected_fidelity, found.expected_hours, metric)))

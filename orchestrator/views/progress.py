@@ -143,7 +143,7 @@ def overview(summary: Summary, found: Pace) -> str:
     parts = [f"{head}: {_trials(summary)}"]
     if summary.best is not None:
         parts.append(f"best {wording.number(summary.best.value)}")
-    parts.append(wording.counted(round(summary.spend.fidelity, 2), summary.fidelity_metric))
+    parts.append(wording.counted(round(summary.spend.fidelity, 2), summary.fidelity_unit))
     return ", ".join(parts)
 
 

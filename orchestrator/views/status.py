@@ -190,7 +190,7 @@ def _details(found: Status) -> Table:
 def spent(summary: Summary) -> str:
     """Write what a sweep cost: `1,034 epochs, 0.42 GPU-hours, 1.31 CPU-hours`."""
     spend = summary.spend
-    parts = [wording.counted(round(spend.fidelity, 2), summary.fidelity_metric)]
+    parts = [wording.counted(round(spend.fidelity, 2), summary.fidelity_unit)]
     if spend.gpu_hours:
         parts.append(f"{wording.hours(spend.gpu_hours)} GPU-hours")
     parts.append(f"{wording.hours(spend.cpu_hours)} CPU-hours")
@@ -199,7 +199,7 @@ def spent(summary: Summary) -> str:
 
 def reached(summary: Summary, found: Mark) -> str:
     """Write how far a trial got: `val_accuracy 0.9861 at epoch 27`, with its state unless it completed."""
-    where = f"{summary.fidelity_metric} {wording.number(found.fidelity)}"
+    where = f"{summary.fidelity_unit} {wording.number(found.fidelity)}"
     text = f"{summary.metric} {wording.number(found.value)} at {where}"
     return text if found.state == TrialState.COMPLETED.value else f"{text} ({found.state})"
 

@@ -44,7 +44,7 @@ def trial_answer(state: SweepState, number: int) -> Group:
     rows.append(("reached", _reached(state, trial)))
     if (why := _stop(state, trial)) is not None:
         rows.append(("stopped", why))
-    unit = state.plan.spec.fidelity.metric
+    unit = state.plan.spec.fidelity.unit
     rows += [(f"attempt {attempt.number}", _attempt(attempt, unit)) for attempt in trial.attempts]
     return Group(Text(f"trial {number}: {trial.state}, stage {trial.stage}", style="bold"), Text(), pairs(rows))
 
@@ -63,7 +63,7 @@ def _origin(trial: Trial) -> str:
 
 
 def _reached(state: SweepState, trial: Trial) -> str:
-    objective, unit = state.plan.spec.objective.metric, state.plan.spec.fidelity.metric
+    objective, unit = state.plan.spec.objective.metric, state.plan.spec.fidelity.unit
     if trial.value is None:
         return f"no finite {objective} reported"
     return f"{objective} {wording.number(trial.value)} at {unit} {wording.number(valued_at(trial))}"
@@ -74,7 +74,7 @@ def _stop(state: SweepState, trial: Trial) -> str | None:
     judged = trial.stopped_by
     if judged is None:
         return None
-    where = f"at {state.plan.spec.fidelity.metric} {wording.number(judged.rung)}"
+    where = f"at {state.plan.spec.fidelity.unit} {wording.number(judged.rung)}"
     if judged.threshold is None:
         return f"{where}, by the scheduler"
     among = f", made from {wording.counted(judged.among, 'value')} of other trials" if judged.among else ""

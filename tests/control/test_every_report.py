@@ -118,9 +118,40 @@ def test_more_repeats_than_an_epoch_has_steps_are_told_once():
     desk.report(1.0)
     desk.report(1.0)
     assert desk.controller.remarks.take() == [
-        "trial 0 made more than 20 reports at epoch 1, which are one row of the tables; with "
-        "`fidelity: {metric: training_iteration}` each report counts"
+        "trial 0 made more than 20 reports at epoch 1, which are one row of the tables; leave out "
+        "`fidelity.metric` and each report counts"
     ]
+
+
+def test_the_last_report_is_the_score_of_a_training_without_fidelity():
+    desk = Desk(fidelity="none")
+    desk.start()
+    for number in range(22):
+        assert desk.report(1.0, 0.1 * number, checkpoint=f"ck/{number}", training_iteration=number + 1.0) is (
+            Verdict.CONTINUE
+        )
+    desk.controller.on_attempt_end(0, 0, Outcome.LOST, "lost")
+    assert (step := desk.start()).checkpoint == "ck/21"
+    assert (step.from_fidelity, step.from_iteration, step.rungs) == (1.0, 22.0, (1.0,))
+    desk.report(1.0, 7.0, attempt=1)
+    desk.controller.on_attempt_end(0, 1, Outcome.RETURNED)
+    assert (desk.trial.state, desk.trial.values, desk.trial.report_count) == (TrialState.COMPLETED, {1.0: 7.0}, 2)
+    assert desk.controller.remarks.take() == [
+        "trial 0 made more than 20 reports, of which the last is its score (`fidelity: none`); to compare trials on "
+        "the way, write their number as `fidelity: {max: N}`"
+    ]
+    assert desk.is_replayed()
+
+
+def test_reports_are_counted_on_from_the_checkpoint_that_a_trial_goes_on_from():
+    desk = Desk()
+    desk.start()
+    for count, epoch in enumerate((1.0, 1.0, 2.0, 2.0), 1):
+        desk.report(epoch, checkpoint=f"ck/{epoch:g}" if count < 4 else None, training_iteration=float(count))
+    desk.controller.on_attempt_end(0, 0, Outcome.LOST, "lost")
+    step = desk.start()
+    assert (step.checkpoint, step.from_fidelity, step.from_iteration) == ("ck/2", 2.0, 3.0)
+    assert desk.is_replayed()
 
 
 def test_a_counter_that_begins_again_after_a_resume_is_told():

@@ -89,6 +89,8 @@ def test_every_ruled_key_exists_and_may_have_the_value_that_is_ruled(meaning: Me
     if "*" in meaning.path:
         for domain in plan[meaning.path[0]].values():
             domain.pop(meaning.path[-1], None)
+    elif SweepSpec.model_fields[meaning.path[0]].is_required():
+        del plan[meaning.path[0]][meaning.path[1]]
     else:
         del plan[meaning.path[0]]
     SweepSpec.model_validate(with_meanings(plan, 1, [meaning]))

@@ -193,6 +193,7 @@ class Bridge:
             "rungs": list(step.rungs),
             "checkpoint": step.checkpoint,
             "from_fidelity": step.from_fidelity if isinstance(step, ResumeTrial) else 0.0,
+            "from_iteration": step.from_iteration,
             "sweep_folder": str(self.folder),
         }
         key = f"{step.trial_id}.{step.attempt}"

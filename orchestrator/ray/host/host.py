@@ -80,7 +80,7 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
     return Assignment(
         trainable,
         spec.objective.metric,
-        spec.fidelity.metric,
+        None if spec.fidelity.once else spec.fidelity.metric,
         options.teardown_s,
         gang,
         hyperparameters=tuple(spec.search_space),

@@ -85,13 +85,13 @@ def judged(controller: SmokeController, patience_s: float) -> Finding:
         text = f"no place for it within {patience_s:g} s: the nodes that could hold a trial are taken"
         return Finding.cannot_tell(CHECK, text, "wait, or start all the same: trials wait for a place")
     if not controller.reports:
-        remedy = f"report after every {spec.fidelity.metric}; if one takes longer, check with --patience SECONDS"
+        remedy = f"report after every {spec.fidelity.unit}; if one takes longer, check with --patience SECONDS"
         return Finding.fails(CHECK, f"no report within {patience_s:g} s", remedy)
     return _judged_reports(spec, trial.attempt.placed_s, controller.reports)
 
 
 def _judged_reports(spec: SweepSpec, placed_s: float, reports: list[tuple[float, Report]]) -> Finding:
-    metric, fidelity = spec.objective.metric, spec.fidelity.metric
+    metric, fidelity = spec.objective.metric, spec.fidelity.unit
     said = [f"{r.metrics[metric]:.4g} at {fidelity} {r.fidelity:g}" for _, r in reports]
     for _, report in reports:
         if not math.isfinite(report.metrics[metric]):
@@ -101,10 +101,12 @@ def _judged_reports(spec: SweepSpec, placed_s: float, reports: list[tuple[float,
     if len(reports) < REPORTS:
         took = f"{first_s - placed_s:.2g} s to the only report awaited"
         return Finding.holds(CHECK, f"{metric} {said[0]}; {took}")
-    if last.fidelity <= first.fidelity:
+    if last.fidelity < first.fidelity:
         text = f"{fidelity} was {first.fidelity:g} and then {last.fidelity:g}: it must ascend"
         return Finding.fails(CHECK, text, f"report how far the training is as {fidelity!r}, counted from its start")
     each_s = last_s - first_s
+    if last.fidelity == first.fidelity:  # both belong to one epoch, or `fidelity: none` has the last count
+        return Finding.holds(CHECK, f"{metric} {', '.join(said)}; {each_s:.2g} s a report")
     whole_s = (last_s - placed_s) + each_s * max(0.0, spec.fidelity.max - last.fidelity) / (
         last.fidelity - first.fidelity
     )

@@ -39,6 +39,7 @@ from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, ReportLines, read_line
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
+from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweepfile.placeholders import filled
 
 CHECKPOINT_VARIABLE = "STEPLADDER_CHECKPOINT"
@@ -109,7 +110,8 @@ def run_command(assignment: Assignment, command: Command, config: dict[str, Any]
         program.end()
         room.close(session.storage)
     if not count and CHECKPOINT_VARIABLE not in environment:
-        names = json.dumps({assignment.fidelity: 1, assignment.objective: 0.5})
+        is_counted = assignment.fidelity in (None, COUNTED)
+        names = json.dumps({**({} if is_counted else {assignment.fidelity: 1}), assignment.objective: 0.5})
         raise AttemptFailed(
             ERROR, f"{shlex.join(arguments)} ended without a report; append lines such as {names} to STEPLADDER_REPORTS"
         )

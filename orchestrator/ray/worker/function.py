@@ -32,6 +32,7 @@ from orchestrator.ray.worker.trainable import (
     name_of,
 )
 from orchestrator.sweep.event import FORMAT
+from orchestrator.sweep.recordable import COUNTED
 
 REPORT_KEY = "_report"
 """Where a result carries its `WorkerReport`."""
@@ -66,8 +67,8 @@ class Assignment:
     """The user's function or program."""
     objective: str
     """Key that every report must hold."""
-    fidelity: str
-    """Key that says how far the training is."""
+    fidelity: str | None
+    """Key that says how far the training is; None: it has one final score."""
     teardown_s: float
     """How long a stopped training may take to end."""
     gang: Gang | None = None
@@ -113,7 +114,8 @@ def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[st
 def counter_of(assignment: Assignment, trial: TrialInfo) -> FidelityCounter:
     """Return what follows the fidelity of an attempt of the trial."""
     refuses = trial.number < REFUSING_TRIALS and assignment.begun_format > 1
-    return FidelityCounter(assignment.fidelity, trial.from_fidelity, refuses=refuses)
+    counts = assignment.begun_format > 1 or assignment.fidelity == COUNTED
+    return FidelityCounter(assignment.fidelity, trial.from_iteration, counts=counts, refuses=refuses)
 
 
 class _Reporter:
@@ -136,8 +138,8 @@ class _Reporter:
             self._count += 1
             self._pass_on({}, None)
             return
-        reported = self._counter.counted(metrics)
-        report = read_report(reported, self._assignment.objective, self._assignment.fidelity)
+        number = self._counter.count()
+        report = read_report(metrics, self._assignment.objective, self._assignment.fidelity, number)
         self._counter.see(report.fidelity)
         self._count += 1
         self._pass_on({REPORT_KEY: report}, checkpoint)
@@ -153,13 +155,22 @@ class _Reporter:
         if inspect.isgenerator(output):
             for reported in output:
                 self.report(cast("Mapping[str, Any]", reported))
-        elif isinstance(output, Mapping) and objective in output and fidelity in output:
+        elif isinstance(output, Mapping) and objective in output and self._is_report(output):
             self.report(output)
-        elif trial.checkpoint is None and not self._count and (output := _result(output, objective)) is not None:
+        elif self._has_no_score(trial) and (output := _result(output, objective)) is not None:
             try:
-                self.report({fidelity: trial.max_fidelity, **output})
+                self.report(output if fidelity is None else {fidelity: trial.max_fidelity, **output})
             except ReportError as error:
                 raise ReportError(f"what {name_of(self._assignment.trainable)} returned: {error}") from None
+
+    def _is_report(self, output: Mapping[str, Any]) -> bool:
+        """Say whether a returned dict is one more report, beside those that were made."""
+        fidelity = self._assignment.fidelity
+        return fidelity in output or (fidelity in (None, COUNTED) and self._count > 0)
+
+    def _has_no_score(self, trial: TrialInfo) -> bool:
+        """Say whether what the function returns must be its result: nothing that it, or its checkpoint, said is."""
+        return not self._count and (trial.checkpoint is None or self._assignment.fidelity is None)
 
     def close(self, *, fresh: bool) -> None:
         """Tell Tune that the function returned. One that began anew and reported nothing is told what it lacks."""
@@ -169,7 +180,8 @@ class _Reporter:
 
     def _complaint(self) -> str:
         objective = self._assignment.objective
-        names = f"{{{self._assignment.fidelity!r}: ..., {objective!r}: ...}}"
+        keys = [key for key in (self._assignment.fidelity, objective) if key not in (None, COUNTED)]
+        names = f"{{{', '.join(f'{key!r}: ...' for key in keys)}}}"
         text = f"{name_of(self._assignment.trainable)} returned without a report; call ray.tune.report({names}) in it"
         if self._returned == "NoneType":
             return text

@@ -42,6 +42,8 @@ class TrialInfo(Mapping[str, Any]):
     """Folder to go on from; None in a fresh start."""
     from_fidelity: float
     """Fidelity of that checkpoint; 0 in a fresh start."""
+    from_iteration: float
+    """How many reports had been made up to that checkpoint; 0 in a fresh start."""
     sweep_folder: str
     """The sweep's folder."""
 
@@ -49,7 +51,7 @@ class TrialInfo(Mapping[str, Any]):
     def of(cls, told: Mapping[str, Any]) -> TrialInfo:
         """Read what the driver told of the trial."""
         known: dict[str, Any] = {name: told.get(name) for name in _FIELDS}
-        lists = {"rungs": tuple(told.get("rungs", ())), "from_fidelity": told.get("from_fidelity", 0.0)}
+        lists = {"rungs": tuple(told.get("rungs", ())), **{key: told.get(key, 0.0) for key in _SINCE}}
         return cls(**(known | lists))
 
     def __getitem__(self, key: str) -> Any:
@@ -76,6 +78,7 @@ class TrialInfo(Mapping[str, Any]):
         }
 
 
+_SINCE = ("from_fidelity", "from_iteration")
 _FIELDS = tuple(field.name for field in fields(TrialInfo))
 
 

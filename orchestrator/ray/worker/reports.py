@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.sweep import recordable
+from orchestrator.sweep.recordable import COUNTED
 
 SHOWN_KEYS = 12
 DEEPEST = 20
 """How deep the mappings of a report may lie in one another."""
-COUNTED = "training_iteration"
-"""The fidelity that need not be reported: Ray Tune's name for the number of a report."""
 CHECKPOINT = "checkpoint"
 """The key by which a program's report names its checkpoint."""
 
@@ -42,11 +41,16 @@ class WorkerReport:
 
 
 def read_report(
-    reported: Mapping[str, Any], objective: str, fidelity: str, each: str = "ray.tune.report(...)"
+    reported: Mapping[str, Any],
+    objective: str,
+    fidelity: str | None,
+    number: float | None = None,
+    each: str = "ray.tune.report(...)",
 ) -> WorkerReport:
     """Take the numbers out of a report; `objective` and `fidelity` are the keys that it must hold.
 
-    `each` is what messages call a report.
+    Without a fidelity it is a training's one score. `number` is the report's number in the training, which counts where
+    it says none; `each` is what messages call a report.
 
     Raises ReportError, saying which key is missing or cannot be held, what was reported and what to change.
     """
@@ -56,11 +60,15 @@ def read_report(
         if name in metrics and not _same(metrics[name], value):
             raise ReportError(f"a report holds two metrics of one name, {recordable.shown(name)}; rename one of them")
         metrics[name] = value
+    if number is not None:
+        metrics.setdefault(COUNTED, number)
     if (problem := recordable.report_problem(metrics)) is not None:
         raise ReportError(problem)
     for key, field in ((objective, "objective.metric"), (fidelity, "fidelity.metric")):
-        if key not in metrics:
+        if key is not None and key not in metrics:
             raise ReportError(_missing(reported, key, field, each))
+    if fidelity is None:
+        return WorkerReport(1.0, metrics, left_out=left_out)
     if not math.isfinite(metrics[fidelity]):
         raise ReportError(
             f"{fidelity!r} is reported as {metrics[fidelity]}: report how far the training is, e.g. the epoch"
@@ -71,23 +79,23 @@ def read_report(
 class FidelityCounter:
     """Follows how far a training says it is: counts its reports where nothing else does, and sees a new beginning."""
 
-    def __init__(self, fidelity: str, since: float, *, refuses: bool) -> None:
-        """`since` is the fidelity of the checkpoint that the attempt goes on from, 0 from the start.
+    def __init__(self, fidelity: str | None, since: float, *, counts: bool = True, refuses: bool) -> None:
+        """`since` is the count of reports up to the checkpoint that the attempt goes on from, 0 from the start.
 
-        `refuses` says whether a counter that begins again is an error: in a sweep's first trials, which cost little.
+        `counts` is false for sweeps whose reports hold what they say alone. `refuses` says whether a counter that
+        begins again is an error: in a sweep's first trials, which cost little.
         """
         self._fidelity = fidelity
         self._count = since
+        self._counts = counts
         self._refuses = refuses
         self._highest = -math.inf
         self._fallen: float | None = None
 
-    def counted(self, reported: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a report with its number in the training, where that is the fidelity and it does not say it."""
+    def count(self) -> float | None:
+        """Count a report and return its number in the training; None where that is not asked for."""
         self._count += 1
-        if self._fidelity != COUNTED or COUNTED in reported:
-            return reported
-        return {**reported, COUNTED: self._count}
+        return self._count if self._counts else None
 
     def see(self, fidelity: float) -> None:
         """Look at the next report's fidelity. Raises ReportError where it has begun again and rises."""
@@ -98,8 +106,8 @@ class FidelityCounter:
         elif self._fallen is not None and fidelity > self._fallen and self._refuses:
             raise ReportError(
                 f"{self._fidelity!r} begins again: it was {self._highest:g}, then {self._fallen:g}, now {fidelity:g}. "
-                "Trainings are compared by a number that rises: count on over folds or phases, or write "
-                f"`fidelity: {{metric: {COUNTED}}}`, by which the reports are counted"
+                "Trainings are compared by a number that rises: count on over folds or phases, or leave out "
+                "`fidelity.metric`: then the reports are counted"
             )
 
 
@@ -125,7 +133,7 @@ class ReportLines:
 
 
 def read_line(
-    line: bytes, number: int, objective: str, fidelity: str, counter: FidelityCounter
+    line: bytes, number: int, objective: str, fidelity: str | None, counter: FidelityCounter
 ) -> tuple[WorkerReport, str | None]:
     """Return a line's report and the name of its checkpoint; raises ReportError, which names the line."""
     where = f"line {number} of STEPLADDER_REPORTS"
@@ -136,13 +144,13 @@ def read_line(
     if not isinstance(said, dict):
         shown = line.decode(errors="replace").strip()[:80]
         raise ReportError(
-            f"{where} is no JSON object: {shown!r}; append one such as {{{json.dumps(fidelity)}: 1, ...}}"
+            f"{where} is no JSON object: {shown!r}; append one such as {{{json.dumps(fidelity or objective)}: 1, ...}}"
         )
     name = said.pop(CHECKPOINT, None)
     if name is not None and (not isinstance(name, str) or name in ("", ".", "..") or "/" in name):
         raise ReportError(f"{where}: {name!r} names no checkpoint; give the name of a file in STEPLADDER_CHECKPOINTS")
     try:
-        report = read_report(counter.counted(said), objective, fidelity, "line")
+        report = read_report(said, objective, fidelity, counter.count(), "line")
         counter.see(report.fidelity)
     except ReportError as error:
         raise ReportError(f"{where}: {error}") from None
@@ -173,7 +181,8 @@ def _missing(reported: Mapping[str, Any], key: str, field: str, each: str) -> st
         return f"{key!r} is reported as a {kind}, not as a number; report float(...) or .item() of it"
     keys = [recordable.cleaned(str(name), 60) for name in reported]
     shown = ", ".join(keys[:SHOWN_KEYS]) + (", ..." if len(keys) > SHOWN_KEYS else "")
+    counting = ", or leave it out: then the reports are counted" if field == "fidelity.metric" else ""
     return (
         f"a report without {key!r}: it held {shown or 'nothing'}. The sweep file says `{field}: {key}`; "
-        f"report that key with every {each}, or name another one there"
+        f"report that key with every {each}, or name another one there{counting}"
     )

@@ -83,7 +83,7 @@ def _check_first_trial(run):
     assert first.attempt.started_t <= first.attempt.placed_t <= first.attempt.ended_t
     events = JournalReader(LocalFileSystem(run.folder / "runs/test")).read_new()
     report = next(event for event in events if isinstance(event, ev.Reported) and event.trial == 0)
-    assert report.metrics == {"score": 0.5, "epoch": 1.0, "sub/loss": 1.0}
+    assert report.metrics == {"score": 0.5, "epoch": 1.0, "sub/loss": 1.0, "training_iteration": 1.0}
     assert json.loads((run.folder / "seen-0.json").read_text()) == [
         {"x": 0.5},
         {
@@ -95,6 +95,7 @@ def _check_first_trial(run):
             "rungs": [3.0],
             "checkpoint": None,
             "from_fidelity": 0.0,
+            "from_iteration": 0.0,
             "sweep_folder": str(run.folder / "runs/test"),
         },
     ]

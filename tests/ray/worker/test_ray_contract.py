@@ -79,12 +79,28 @@ def test_reports_are_counted_over_a_loss_of_the_machine_and_a_result_may_be_retu
                     tune.report({"score": 0.1 * done}, checkpoint=tune.Checkpoint.from_directory(folder))
         """,
         budget={"trials": 2},
-        fidelity={"metric": "training_iteration", "max": 5},
+        fidelity={"max": 5},
     )
     first, second = run.state.trials
     assert list(first.values) == [1.0, 2.0, 3.0, 4.0, 5.0]
     assert [attempt.resumed_from for attempt in first.attempts] == [0.0, 3.0]
     assert second.values == {5.0: second.config["x"]}
+
+
+def test_one_final_score_by_the_last_report_or_what_is_returned(host):
+    run = host.run(
+        """
+        from ray import tune
+        def train(config, trial):
+            if trial.number == 0: return config["x"]
+            if trial.number == 1: return {"score": 2.0, "extra": 1}
+            for count in range(3): tune.report({"score": float(count)})
+        """,
+        budget={"trials": 3},
+        fidelity="none",
+    )
+    assert [trial.state.value for trial in run.state.trials] == ["completed"] * 3
+    assert [trial.values for trial in run.state.trials] == [{1.0: 0.5}, {1.0: 2.0}, {1.0: 2.0}]
 
 
 def test_a_programs_counter_is_followed_likewise(host):

@@ -34,12 +34,13 @@ def run(tmp_path, monkeypatch):
     """Run a training file once; returns the session."""
     monkeypatch.setattr(function, "announce", lambda trial: None)
 
-    def run(code, config=None, *, checkpoint=None, counts=True):
+    def run(code, config=None, *, checkpoint=None, counts=True, fidelity="epoch", from_iteration=0.0):
         (tmp_path / "train.py").write_text(textwrap.dedent(code))
         assignment = function.Assignment(
-            TrainableFile(tmp_path, "train.py", "train"), "score", "epoch", 5.0, hyperparameters=SPACE
+            TrainableFile(tmp_path, "train.py", "train"), "score", fidelity, 5.0, hyperparameters=SPACE
         )
         trial = {"number": 3, "seed": 5, "max_fidelity": 9.0, "rungs": [1.0, 9.0], "checkpoint": checkpoint}
+        trial |= {"from_iteration": from_iteration}
         session = Session()
         monkeypatch.setattr(tune, "report", lambda metrics, checkpoint=None: session.report(metrics, checkpoint))
         given = {"lr": 0.5, "momentum": 0.9} if config is None else config
@@ -105,7 +106,7 @@ def test_a_function_that_reported_has_said_its_results(run, returned):
             tune.report({{"score": 0.5, "epoch": 1}})
             return {returned}
         """)
-    assert session.reports == [(1.0, {"score": 0.5, "epoch": 1.0})]
+    assert session.reports == [(1.0, {"score": 0.5, "epoch": 1.0, "training_iteration": 1.0})]
 
 
 def test_a_resumed_function_that_has_nothing_to_do_returns_as_it_likes(run):
@@ -113,7 +114,9 @@ def test_a_resumed_function_that_has_nothing_to_do_returns_as_it_likes(run):
 
 
 def test_every_rank_returns_and_the_first_ones_result_counts(run):
-    assert run("def train(config): return 0.25").reports == [(9.0, {"epoch": 9.0, "score": 0.25})]
+    assert run("def train(config): return 0.25").reports == [
+        (9.0, {"epoch": 9.0, "score": 0.25, "training_iteration": 1.0})
+    ]
     other = run("def train(config): return 0.25", counts=False)
     assert other.reports == []
     assert len(other.sent) == 2, "it keeps pace: as many turns as the rank that counts"
@@ -122,3 +125,37 @@ def test_every_rank_returns_and_the_first_ones_result_counts(run):
 def test_a_result_that_is_not_finite_is_one(run):
     ((_, metrics),) = run("def train(config): return float('nan')").reports
     assert np.isnan(metrics["score"])
+
+
+@pytest.mark.parametrize(
+    ("body", "scores"),
+    [
+        ("return 0.5", [0.5]),
+        ("return {'score': 0.5}", [0.5]),
+        ("yield {'score': 0.25}\n    yield {'score': 0.5}", [0.25, 0.5]),
+        ("tune.report({'score': 0.5})", [0.5]),
+        ("tune.report({'score': 0.25})\n    return {'score': 0.5}", [0.25, 0.5]),
+        ("tune.report({'score': 0.5})\n    return 7", [0.5]),
+    ],
+)
+@pytest.mark.parametrize("checkpoint", [None, "/ck"])
+def test_a_training_without_fidelity_has_one_score_by_report_or_by_what_it_returns(run, body, scores, checkpoint):
+    code = f"from ray import tune\ndef train(config):\n    {body}\n"
+    session = run(code, fidelity=None, checkpoint=checkpoint, from_iteration=2.0)
+    assert session.reports == [
+        (1.0, {"score": score, "training_iteration": 3.0 + number}) for number, score in enumerate(scores)
+    ]
+
+
+def test_a_score_that_is_missing_is_asked_for_by_its_name_alone(run):
+    with pytest.raises(AttemptFailed) as caught:
+        run("def train(config): return None", fidelity=None)
+    assert caught.value.text == "train.py:train returned without a report; call ray.tune.report({'score': ...}) in it"
+
+
+def test_reports_are_counted_where_no_metric_says_how_far_they_are(run):
+    code = "from ray import tune\ndef train(config):\n    tune.report({'score': 1})\n    return {'score': 2}\n"
+    reports = run(code, fidelity="training_iteration", checkpoint="/ck", from_iteration=4.0).reports
+    assert [fidelity for fidelity, _ in reports] == [5.0, 6.0]
+    result = run("def train(config): return 0.5", fidelity="training_iteration").reports
+    assert [fidelity for fidelity, _ in result] == [9.0], "what never reported has trained in full"

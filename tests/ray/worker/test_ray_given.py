@@ -21,6 +21,7 @@ TOLD = {
     "rungs": [1.0, 9.0],
     "checkpoint": None,
     "from_fidelity": 0.0,
+    "from_iteration": 0.0,
     "sweep_folder": "/runs/sweep",
 }
 
@@ -124,5 +125,6 @@ def test_variables_say_the_same_and_nothing_of_the_trial_before(monkeypatch):
         "STEPLADDER_MAX_FIDELITY": "9.0",
         "STEPLADDER_RUNGS": "[1.0, 9.0]",
         "STEPLADDER_FROM_FIDELITY": "0.0",
+        "STEPLADDER_FROM_ITERATION": "0.0",
         "STEPLADDER_SWEEP_FOLDER": "/runs/sweep",
     }

@@ -18,8 +18,8 @@ from orchestrator.ray.worker.reports import (
 )
 
 
-def counter(fidelity="epoch", since=0.0, *, refuses=True):
-    return FidelityCounter(fidelity, since, refuses=refuses)
+def counter(fidelity="epoch", since=0.0, *, counts=True, refuses=True):
+    return FidelityCounter(fidelity, since, counts=counts, refuses=refuses)
 
 
 def test_numbers_count_and_the_rest_is_left_out():
@@ -82,11 +82,20 @@ def test_a_number_is_what_converts_itself_to_one_and_is_no_text(value, number):
     assert report.left_out == ({} if number is not None else {"side": type(value).__name__})
 
 
-def test_a_report_is_counted_where_its_number_is_the_fidelity():
+def test_every_report_is_counted_and_one_that_says_its_number_is_believed():
     counted = counter("training_iteration", since=3.0)
-    assert counted.counted({"score": 1}) == {"score": 1, "training_iteration": 4.0}
-    assert counted.counted({"score": 1, "training_iteration": 9}) == {"score": 1, "training_iteration": 9}
-    assert counter("epoch").counted({"score": 1}) == {"score": 1}
+    first = read_report({"score": 1}, "score", "training_iteration", counted.count())
+    assert (first.fidelity, first.metrics) == (4.0, {"score": 1.0, "training_iteration": 4.0})
+    own = read_report({"score": 1, "training_iteration": 9}, "score", "training_iteration", counted.count())
+    assert own.fidelity == 9.0
+    beside = read_report({"score": 1, "epoch": 7}, "score", "epoch", counted.count())
+    assert (beside.fidelity, beside.metrics["training_iteration"]) == (7.0, 6.0)
+    assert counter(counts=False).count() is None
+
+
+def test_the_score_of_a_training_without_fidelity_needs_nothing_beside_it():
+    report = read_report({"score": 0.5}, "score", None, 3.0)
+    assert (report.fidelity, report.metrics) == (1.0, {"score": 0.5, "training_iteration": 3.0})
 
 
 @pytest.mark.parametrize(
@@ -112,8 +121,8 @@ def test_a_fidelity_that_begins_again_is_refused_at_its_second_report(fidelities
         with pytest.raises(ReportError) as caught:
             strict.see(fidelities[-1])
         assert str(caught.value) == (
-            f"{text}Trainings are compared by a number that rises: count on over folds or phases, or write "
-            "`fidelity: {metric: training_iteration}`, by which the reports are counted"
+            f"{text}Trainings are compared by a number that rises: count on over folds or phases, or leave out "
+            "`fidelity.metric`: then the reports are counted"
         )
 
 
@@ -128,7 +137,11 @@ def test_nested_keys_may_be_the_objective_and_the_fidelity():
         ({}, "a report without 'score': it held nothing. The sweep file says `objective.metric: score`; "),
         ({"loss": 1}, "a report without 'score': it held loss. "),
         ({f"m{i:02}": i for i in range(20)}, "a report without 'score': it held m00, m01, "),
-        ({"score": 1}, "a report without 'epoch': it held score. The sweep file says `fidelity.metric: epoch`; "),
+        (
+            {"score": 1},
+            "a report without 'epoch': it held score. The sweep file says `fidelity.metric: epoch`; report that key "
+            "with every ray.tune.report(...), or name another one there, or leave it out: then the reports are counted",
+        ),
         (
             {"score": "0.5", "epoch": 1},
             "'score' is reported as a str, not as a number; report float(...) or .item() of it",
@@ -160,7 +173,7 @@ def test_a_line_may_name_its_checkpoint():
     report, checkpoint = read_line(line, 1, "score", "epoch", counter())
     assert checkpoint == "epoch-2.pt"
     assert isinstance(report, WorkerReport)
-    assert report.metrics.keys() == {"epoch", "score"}
+    assert report.metrics.keys() == {"epoch", "score", "training_iteration"}
     assert math.isnan(report.metrics["score"])
 
 

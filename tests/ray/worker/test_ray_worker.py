@@ -59,7 +59,8 @@ def failure(worker):
         (
             'tune.report({"score": 1.0, "training_iteration": 1})',
             "train.py:5: a report without 'epoch': it held score, training_iteration. The sweep file says "
-            "`fidelity.metric: epoch`; report that key with every ray.tune.report(...), or name another one there",
+            "`fidelity.metric: epoch`; report that key with every ray.tune.report(...), or name another one there, or "
+            "leave it out: then the reports are counted",
         ),
         (
             'tune.report({"epoch": 1, "score": [0.5]})',
@@ -127,14 +128,14 @@ def test_a_report_carries_its_own_checkpoint_and_the_users_numbers(make_worker, 
     )
     from orchestrator.ray.worker.reports import WorkerReport
 
-    numbers = {"epoch": 1.0, "score": 0.5, "pid": 7.0, "net/loss": 2.0, "ok": 1.0}
+    numbers = {"epoch": 1.0, "score": 0.5, "pid": 7.0, "net/loss": 2.0, "ok": 1.0, "training_iteration": 1.0}
     assert worker.train()["_report"] == WorkerReport(1.0, numbers, left_out={"hostname": "str"})
     second = worker.train()
     checkpoint = str(tmp_path / "session/trial-0/checkpoint_000000")
-    assert second["_report"] == WorkerReport(2.0, {"epoch": 2.0, "score": 0.6}, checkpoint)
+    assert second["_report"] == WorkerReport(2.0, {"epoch": 2.0, "score": 0.6, "training_iteration": 2.0}, checkpoint)
     assert Path(checkpoint, "epoch").read_text() == "2"
     assert not second["should_checkpoint"], "no save task need follow"
-    assert worker.train()["_report"] == WorkerReport(3.0, {"epoch": 3.0, "score": 0.7})
+    assert worker.train()["_report"] == WorkerReport(3.0, {"epoch": 3.0, "score": 0.7, "training_iteration": 3.0})
     assert "_report" not in worker.train(), "the last result says that the function returned"
 
 
