@@ -197,7 +197,7 @@ def check_words(state, status, document):
             else "no trial has reported a finite value yet"
         )
     elif winner.state is not TrialState.COMPLETED:
-        assert re.fullmatch(rf"no trial has completed yet: trial {winner.number} leads at epoch \d of 4", note)
+        assert re.fullmatch(rf"no trial has completed yet: trial {winner.number} leads at report \d of 4", note)
         assert reading_text(state, None) == note
     else:
         assert note in (None, "the sweep has unfinished trials: a better one may still come")
