@@ -66,6 +66,7 @@ class Sweep:
         trainable: str | Callable[[dict[str, Any]], Any] | None = None,
         command: Sequence[str] | None = None,
         stages: Literal["auto"] | Sequence[Mapping[str, Any]] | None = None,
+        nested: bool | None = None,
         couple: Mapping[str, Mapping[str, Any]] | None = None,
         search: str | Mapping[str, Any] | type[Ladder] | None = None,
         searcher: str | Mapping[str, Any] | type[Searcher] | None = None,

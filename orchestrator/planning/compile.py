@@ -20,7 +20,7 @@ from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
 IDENTIFYING = (
-    "trainable", "command", "objective", "fidelity", "search_space", "stages", "couple", "search", "searcher",
+    "trainable", "command", "objective", "fidelity", "search_space", "nested", "stages", "couple", "search", "searcher",
     "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
@@ -131,6 +131,8 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
         del content["couple"]
     if not spec.fidelity.once:
         del content["fidelity"]["once"]  # as above
+    if not spec.nested or not any("." in name for name in spec.search_space):
+        del content["nested"]  # as above: flat, or nothing to nest
     del content["ignore"], content["rules"]
     for name, fields in content["search_space"].items():
         for key in _PROSE:

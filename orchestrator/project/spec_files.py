@@ -20,7 +20,7 @@ from orchestrator.members import nearest
 from orchestrator.members.outside import look_beside
 from orchestrator.project.calling import describe, read_calling, signature_in, unfilled
 from orchestrator.storage.url import unexpanded
-from orchestrator.sweep.domains import Hyperparameter
+from orchestrator.sweep.nesting import outermost
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile.foreign import foreign_problem
 from orchestrator.sweepfile.messages import KeyPath, quote
@@ -72,7 +72,7 @@ def unknown_space(name: str) -> str:
 
 def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with the files that `trainable` or `command` name in `folder`, and where it was written."""
-    complaint = None if spec.trainable is None else trainable_problem(folder, spec.trainable, spec.search_space)
+    complaint = None if spec.trainable is None else trainable_problem(folder, spec.trainable, keys_given(spec))
     if complaint is not None:
         yield ("trainable",), complaint
     for position, argument in enumerate(spec.command or ()):
@@ -80,10 +80,16 @@ def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, s
             yield ("command", position), complaint
 
 
-def trainable_problem(folder: Path, trainable: str, space: Mapping[str, Hyperparameter] | None = None) -> str | None:
+def keys_given(spec: SweepSpec) -> dict[str, bool]:
+    """Return the keys of the configurations that a training is given, each with whether it is in every one."""
+    keys = outermost(spec.search_space, is_nested=spec.nested)
+    return {key: any(not domain.when for domain in domains) for key, domains in keys.items()}
+
+
+def trainable_problem(folder: Path, trainable: str, space: Mapping[str, bool] | None = None) -> str | None:
     """Say what is wrong with `trainable`, a `file.py:function` in `folder`; None where nothing is.
 
-    `space` is the search space, which some functions take by name.
+    `space` has the keys that some functions take by name (`keys_given`).
     """
     file, _, function = trainable.rpartition(":")
     try:
@@ -114,8 +120,9 @@ def said_of_calling(folder: Path, spec: SweepSpec) -> str | None:
     found = _bound(module).get(function)
     if not isinstance(found, ast.FunctionDef) or found.decorator_list:
         return None
-    calling = read_calling(signature_in(found.args), spec.search_space)
-    return None if calling is None else f"{file}:{found.lineno}: {function} {describe(calling, spec.search_space)}"
+    keys = keys_given(spec)
+    calling = read_calling(signature_in(found.args), keys)
+    return None if calling is None else f"{file}:{found.lineno}: {function} {describe(calling, keys)}"
 
 
 def _argument_problem(folder: Path, position: int, argument: str) -> str | None:
@@ -188,7 +195,7 @@ def _bound(module: ast.Module) -> dict[str, ast.stmt]:
     return {name: statement for statement in _statements(module.body) for name in _names(statement)}
 
 
-def _function_problem(module: ast.Module, file: str, function: str, space: Mapping[str, Hyperparameter]) -> str | None:
+def _function_problem(module: ast.Module, file: str, function: str, space: Mapping[str, bool]) -> str | None:
     bound = _bound(module)
     found = bound.get(function)
     if found is None and "*" not in bound:
@@ -204,7 +211,7 @@ def _function_problem(module: ast.Module, file: str, function: str, space: Mappi
     return None
 
 
-def _call_problem(function: ast.FunctionDef, space: Mapping[str, Hyperparameter]) -> str | None:
+def _call_problem(function: ast.FunctionDef, space: Mapping[str, bool]) -> str | None:
     signature = signature_in(function.args)
     calling = read_calling(signature, space)
     if calling is None:
@@ -215,7 +222,7 @@ def _call_problem(function: ast.FunctionDef, space: Mapping[str, Hyperparameter]
         return (
             f"cannot be called by name: no hyperparameter and no default for {', '.join(missing)}; give one, or {write}"
         )
-    needed = [name for name in calling.required if space[name].when]
+    needed = [name for name in calling.required if not space[name]]
     if needed:
         return (
             f"cannot always be called: {', '.join(needed)} does not apply in every configuration (`when`); "

@@ -1,9 +1,9 @@
 r"""The best configurations in the formats that training scripts read. Every value parses back to itself.
 
-    json    {"learning_rate": 0.01, ...}; with `top` above 1 a list of such objects, best first
+    json    {"learning_rate": 0.01, ...}, `model.lr` nested; with `top` above 1 a list of such objects, best first
     yaml    the same in YAML 1.2, written so that YAML 1.1 readers (PyYAML) agree
     args    --learning_rate=0.01 ...       one configuration a line, quoted for a POSIX shell
-    env     LEARNING_RATE=0.01             one variable a line, quoted for a POSIX shell
+    env     LEARNING_RATE=0.01             one variable a line, quoted for a POSIX shell; `model.lr` is MODEL_LR
     hydra   learning_rate=0.01 ...         one configuration a line, quoted for Hydra's grammar and then for a shell
 
 With `top` above 1, `yaml`, `args`, `env` and `hydra` say before each configuration which trial it is, in a comment.
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import UsageError
 from orchestrator.results.summary import note, valued_at
 from orchestrator.sweep.domains import Config, Value
+from orchestrator.sweep.nesting import nested
 from orchestrator.sweep.standing import ranked
 from orchestrator.sweep.trial import Trial
 
@@ -43,6 +44,8 @@ def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 -
     if not trials:
         raise UsageError(f"{note(state)}: nothing to export; see `stepladder status`")
     configs = [ordered(state, trial) for trial in trials]
+    if format in _NESTING and state.plan.spec.nested:
+        configs = [nested(config) for config in configs]
     comments = [_comment(state, rank, trial) for rank, trial in enumerate(trials, 1)]
     return _WRITERS[format](configs, comments if top > 1 else [])
 
@@ -85,13 +88,17 @@ def _args(configs: list[Config], comments: list[str]) -> str:
 def _env(configs: list[Config], comments: list[str]) -> str:
     blocks = []
     for config in configs:
-        variables = {name.upper(): name for name in config}
-        clash = next((name for name in config if variables[name.upper()] != name), None)
+        variables = {_variable(name): name for name in config}
+        clash = next((name for name in config if variables[_variable(name)] != name), None)
         if clash is not None:
-            both = " and ".join(sorted([clash, variables[clash.upper()]]))
-            raise UsageError(f"--format env: {both} would be the same variable {clash.upper()}; choose another format")
-        blocks.append("\n".join(f"{name.upper()}={shlex.quote(_plain(value))}" for name, value in config.items()))
+            both, variable = " and ".join(sorted([clash, variables[_variable(clash)]])), _variable(clash)
+            raise UsageError(f"--format env: {both} would be the same variable {variable}; choose another format")
+        blocks.append("\n".join(f"{_variable(name)}={shlex.quote(_plain(value))}" for name, value in config.items()))
     return _lines(blocks, comments)
+
+
+def _variable(name: str) -> str:
+    return re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
 def _hydra(configs: list[Config], comments: list[str]) -> str:
@@ -113,6 +120,9 @@ _WRITERS: dict[str, Callable[[list[Config], list[str]], str]] = {
     "hydra": _hydra,
 }
 
+_NESTING = frozenset({"json", "yaml"})
+"""Formats that a training reads back as a configuration: names with dots are nested as they were for the trial."""
+
 FORMATS = tuple(_WRITERS)
 """What `export` can write."""
 
@@ -126,7 +136,7 @@ _UNPRINTABLE = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff
 
 
 def _yaml_key(name: str) -> str:
-    return f'"{name}"' if name.lower() in _AMBIGUOUS_KEYS else name
+    return json.dumps(name) if name.lower() in _AMBIGUOUS_KEYS or name.isdecimal() else name
 
 
 def _yaml_value(value: Value) -> str:
@@ -135,7 +145,7 @@ def _yaml_value(value: Value) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_yaml_value, value))}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{json.dumps(key)}: {_yaml_value(inner)}' for key, inner in value.items())}}}"
+        return f"{{{', '.join(f'{_yaml_value(key)}: {_yaml_value(inner)}' for key, inner in value.items())}}}"
     text = json.dumps(value)
     mantissa, exponent, power = text.partition("e")
     lacks_dot = isinstance(value, float) and exponent and "." not in mantissa

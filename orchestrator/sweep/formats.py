@@ -4,6 +4,7 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
 
     no confirming, no limits, no brake         a writer of format 1 had none of them
     choices are unordered                      whatever their values look like, and equally often drawn
+    configurations are flat                    their names had no dots
     tier 1, a linear scale                     where the file did not say; a default was always written
     values of a step are sums of floats        0.30000000000000004 and all: each draw is the writer's, bit for bit
     searcher, scheduler, their options         as recorded; an option that is not recorded had the default of then
@@ -60,6 +61,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("retry", "hung"), 0),
     Meaning(("limits", "storage"), 0.0),
     Meaning(("brake",), value=False),
+    Meaning(("nested",), value=False),
     Meaning(("rules",), []),
     Meaning(("fidelity", "metric"), "epoch"),
     Meaning(("fidelity", "once"), value=False),

@@ -21,7 +21,8 @@ from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.recordable import COUNTED
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-IDENTIFIER_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+HYPERPARAMETER_PATTERN = r"^(?=.{1,128}$)[A-Za-z][A-Za-z0-9_]*([./-][A-Za-z0-9_]+)*$"
+NAMES_OF_HYPERPARAMETERS = "use letters, digits and _, a letter first, and '.', '-' or '/' between them"
 
 Reason = Annotated[str, Strict(), Field(min_length=1)]
 """Some text."""
@@ -212,6 +213,9 @@ class SweepSpec(Record):
     """How far a training goes and where trials are compared; `none`: it has one final score."""
     search_space: Mapping[str, Hyperparameter] = Field(min_length=1)
     """Hyperparameters by name."""
+    nested: Annotated[bool, Strict()] = True
+    """Whether names with dots are nested in the configuration that a training is given: `config["model"]["lr"]` for
+    `model.lr`, beside `config["model.lr"]`. No: as they are written, and nothing else."""
     stages: Literal["auto"] | tuple[Stage, ...] = "auto"
     """`auto`: one stage for each tier, in order; or the stages written out."""
     couple: Mapping[str, Coupling] = Field(default_factory=dict)
@@ -288,6 +292,6 @@ class SweepSpec(Record):
     @classmethod
     def _names(cls, value: Mapping[str, Hyperparameter]) -> Mapping[str, Hyperparameter]:
         for name in value:
-            if re.fullmatch(IDENTIFIER_PATTERN, name) is None:
-                raise ValueError(f"{name!r} cannot name a hyperparameter; use letters, digits and _, a letter first")
+            if re.fullmatch(HYPERPARAMETER_PATTERN, name) is None:
+                raise ValueError(f"{name!r} cannot name a hyperparameter; {NAMES_OF_HYPERPARAMETERS}")
         return value

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from orchestrator.members import nearest
 from orchestrator.storage.url import storage_problem, unexpanded
 from orchestrator.sweep.domains import Constant
+from orchestrator.sweep.nesting import clashes
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile import placeholders
 from orchestrator.sweepfile.circles import circle, phrase_circle
@@ -59,6 +60,9 @@ def _trainable(spec: SweepSpec) -> Complaints:
 def _command(spec: SweepSpec) -> Complaints:
     if spec.command is None:
         return
+    for name in spec.search_space:
+        if name.startswith(placeholders.PREFIX):
+            yield ("search_space", name), f"'{{{name}}}' in a command is what is known of the trial; rename it"
     for position, text in placeholders.problems(spec.command, list(spec.search_space)):
         yield ("command", position), text
     for position, argument in enumerate(spec.command):
@@ -106,6 +110,13 @@ def _conditions(spec: SweepSpec) -> Complaints:
     if ring := circle({name: domain.when for name, domain in space.items()}):
         chain = phrase_circle(ring, "needs")
         yield ("search_space", ring[0], "when"), f"the conditions go in a circle: {chain}; drop one of them"
+
+
+def _nested(spec: SweepSpec) -> Complaints:
+    """Yield names that would be a value and a mapping of values at once."""
+    for shorter, longer in clashes(spec.search_space) if spec.nested else ():
+        what = f"{shorter!r} stands beside {longer!r}, which makes a mapping of it in the configuration"
+        yield ("search_space", shorter), f"{what}; rename one of them, or write nested: false"
 
 
 def _tunable(spec: SweepSpec) -> Complaints:
@@ -177,6 +188,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = 
     (frozenset({"storage"}), _storage),
     (frozenset({"objective", "fidelity"}), _metrics),
     (frozenset({"search_space"}), _conditions),
+    (frozenset({"search_space", "nested"}), _nested),
     (frozenset({"search_space"}), space_problems),
     (frozenset({"fidelity"}), fidelity_problems),
     (frozenset({"search_space"}), _tunable),

@@ -17,7 +17,8 @@ from orchestrator.members import nearest
 TRIAL_FIELDS = ("attempt", "checkpoint", "max_fidelity", "number", "seed", "sweep_folder", "trial_id")
 """What `{trial.…}` may name: of what a training function gets as `trial`, what is one value."""
 
-_PREFIX = "trial."
+PREFIX = "trial."
+"""What names begin with that are no hyperparameters."""
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -34,8 +35,8 @@ def problems(command: Sequence[str], hyperparameters: Sequence[str]) -> Iterator
                     position,
                     f"a single {piece[0]!r}; write {{name}} for a hyperparameter, {piece[0] * 2} for a brace",
                 )
-            elif name is not None and name.startswith(_PREFIX):
-                known = [_PREFIX + field for field in TRIAL_FIELDS]
+            elif name is not None and name.startswith(PREFIX):
+                known = [PREFIX + field for field in TRIAL_FIELDS]
                 if name not in known:
                     yield position, f"'{{{name}}}' is nothing that a trial has; choose {nearest(name, known)}"
             elif name is not None and name not in hyperparameters:
@@ -45,7 +46,7 @@ def problems(command: Sequence[str], hyperparameters: Sequence[str]) -> Iterator
 
 def filled(command: Sequence[str], config: Mapping[str, Any], trial: Mapping[str, Any]) -> list[str]:
     """Return the arguments for one configuration, of which `trial` is the trial. The command has no `problems`."""
-    known = {_PREFIX + field: trial[field] for field in TRIAL_FIELDS if trial.get(field) is not None}
+    known = {PREFIX + field: trial[field] for field in TRIAL_FIELDS if trial.get(field) is not None}
     values = {**config, **known}
     arguments: list[str] = []
     for position, argument in enumerate(command):

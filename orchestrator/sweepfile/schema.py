@@ -16,7 +16,7 @@ from orchestrator.members import outside
 from orchestrator.planning.compile import PACKAGES
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Record
-from orchestrator.sweep.spec import IDENTIFIER_PATTERN, SweepSpec
+from orchestrator.sweep.spec import HYPERPARAMETER_PATTERN, SweepSpec
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _search_space(description: str) -> Schema:
         "description": description,
         "type": "object",
         "properties": {"extends": extends},
-        "patternProperties": {f"^(?!extends$){IDENTIFIER_PATTERN[1:]}": {"$ref": "#/$defs/Hyperparameter"}},
+        "patternProperties": {f"^(?!extends$){HYPERPARAMETER_PATTERN[1:]}": {"$ref": "#/$defs/Hyperparameter"}},
         "additionalProperties": False,
         "minProperties": 1,
     }

@@ -18,7 +18,7 @@ from orchestrator.errors import SpecError
 from orchestrator.members import nearest
 from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.described import SET_BY_PARSER
-from orchestrator.sweep.spec import IDENTIFIER_PATTERN
+from orchestrator.sweep.spec import HYPERPARAMETER_PATTERN, NAMES_OF_HYPERPARAMETERS
 from orchestrator.sweepfile.messages import SPACE_FILE, KeyPath, Place, Problems, quote
 from orchestrator.sweepfile.yaml_source import UnreadableError, read
 
@@ -95,8 +95,8 @@ def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> Ex
     expanded = {}
     for name in {**bases, **own}:
         path = ("search_space", name)
-        if re.fullmatch(IDENTIFIER_PATTERN, name) is None:
-            problems.add(path, "cannot name a hyperparameter; use letters, digits and _, a letter first")
+        if re.fullmatch(HYPERPARAMETER_PATTERN, name) is None:
+            problems.add(path, f"cannot name a hyperparameter; {NAMES_OF_HYPERPARAMETERS}")
             continue
         fields = _fields(own[name], path, problems) if name in own else {}
         if fields is not None:

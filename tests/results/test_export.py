@@ -183,3 +183,46 @@ def test_names_that_make_one_variable_are_refused():
         export(state, "env")
     assert export(state, "args") == "--LR=0.9 --beta=0.9 --lr=0.9\n"
     assert FORMATS == ("json", "yaml", "args", "env", "hydra")
+
+
+ANY = [None, [64, 64], {"a": 1, "b": [True, "x y"]}, [], {}, "null", [[1e-05]]]
+
+
+def any_values():
+    plan = make_plan(
+        search_space={
+            "model.net": {"type": "choice", "choices": ANY, "default": None},
+            "model.lr": {"type": "float", "low": 0.0, "high": 1.0, "default": 1e-05},
+        },
+        searcher={"name": "random"},
+    )
+    events = [ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json"))]
+    for number, value in enumerate(ANY):
+        events += [
+            ev.TrialProposed(1.0, number, {"model.net": value, "model.lr": 1e-05}, "tier-1", "uniform", [], None, 0),
+            ev.AttemptStarted(1.0, number, 0),
+            ev.Reported(2.0, number, 0, 27.0, {"score": -float(number)}, None, "full_fidelity"),
+        ]
+    return replay(events)
+
+
+def test_values_of_every_kind_and_names_with_dots_read_back():
+    state, top = any_values(), len(ANY)
+    nested = [{"model": {"lr": 1e-05, "net": value}} for value in ANY]
+    assert json.loads(export(state, "json", top)) == nested
+    assert YAML(typ="safe").load(export(state, "yaml", top)) == nested
+    for version in ((1, 1), (1, 2)):
+        reader = YAML(typ="safe")
+        reader.version = version
+        assert reader.load(export(state, "yaml", top)) == nested
+    lines = [line for line in export(state, "args", top).splitlines() if not line.startswith("#")]
+    for line, value in zip(lines, ANY, strict=True):
+        arguments = dict(argument.removeprefix("--").split("=", 1) for argument in shlex.split(line))
+        assert arguments["model.lr"] == "1e-05"
+        assert (arguments["model.net"] if isinstance(value, str) else json.loads(arguments["model.net"])) == value
+    assert export(state, "env").splitlines() == ["MODEL_LR=1e-05", "MODEL_NET=null"]
+    assert export(state, "hydra", 3).splitlines()[1::2] == [
+        "model.lr=1e-05 model.net=null",
+        "model.lr=1e-05 'model.net=[64,64]'",
+        "model.lr=1e-05 'model.net={a:1,b:[true,\"x y\"]}'",
+    ]

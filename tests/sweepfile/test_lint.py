@@ -17,7 +17,7 @@ objective: {metric: test_accuracy, goal: maximize}
 fidelity: {max: 27}
 search_space:
   extends: [batch]
-  learning_rate: {low: 0.001, high: 0.1, default: 0.01}
+  learning_rate: {low: 0.001, high: 0.1, default: 0.01, scale: linear}
 budget: {trials: 60}
 """
 

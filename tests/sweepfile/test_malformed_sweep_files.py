@@ -34,8 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, name, objective, "
-    "resources, retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
+    "brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, name, nested, "
+    "objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
@@ -241,7 +241,11 @@ CASES = [
     Case("an empty definition", "{low: 0.5, high: 0.95, default: 0.9, tier: 2}", "",
          f"7: search_space.momentum: has no value; {FORMS}"),
     Case("reserved name", "  momentum:", "  _trial:",
-         "7: search_space._trial: cannot name a hyperparameter; use letters, digits and _, a letter first"),
+         "7: search_space._trial: cannot name a hyperparameter; "
+         "use letters, digits and _, a letter first, and '.', '-' or '/' between them"),
+    Case("a value and a mapping at once", "  momentum:", "  optimizer.momentum:",
+         "8: search_space.optimizer: 'optimizer' stands beside 'optimizer.momentum', which makes a mapping of it in "
+         "the configuration; rename one of them, or write nested: false"),
     Case("tier too high", "tier: 3", "tier: 12", "8: search_space.optimizer.tier: 12 is too large; choose 9 or less"),
     Case("when without a list", "tier: 2", "when: {optimizer: sgd}",
          "7: search_space.momentum.when.optimizer: 'sgd' is not a list; write [sgd]"),

@@ -31,6 +31,7 @@ from orchestrator.ray.host.watchdog import Watchdog
 from orchestrator.ray.worker.function import Assignment, Gang
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
 from orchestrator.storage.location import Location
+from orchestrator.sweep.nesting import outermost
 from orchestrator.sweep.spec import Resources
 
 __all__ = ["HostOptions", "run_on_ray"]
@@ -83,7 +84,8 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
         None if spec.fidelity.once else spec.fidelity.metric,
         options.teardown_s,
         gang,
-        hyperparameters=tuple(spec.search_space),
+        hyperparameters=tuple(outermost(spec.search_space, is_nested=spec.nested)),
+        is_nested=spec.nested,
         begun_format=controller.state.begun_format,
     )
 

@@ -39,6 +39,7 @@ from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, ReportLines, read_line
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
+from orchestrator.sweep.nesting import nested
 from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweepfile.placeholders import filled
 
@@ -128,7 +129,8 @@ def _prepared(
         found = next(str(path) for path in sorted(room.checkpoints.iterdir()) if not path.name.startswith("."))
     trial = {**config[TRIAL_KEY], "checkpoint": found}
     hyperparameters = {name: value for name, value in config.items() if name != TRIAL_KEY}
-    told = {**hyperparameters, TRIAL_KEY: trial} if assignment.begun_format < 2 else hyperparameters
+    told = nested(hyperparameters) if assignment.is_nested else hyperparameters
+    told |= {TRIAL_KEY: trial} if assignment.begun_format < 2 else {}
     environment = {name: value for name, value in os.environ.items() if name != CHECKPOINT_VARIABLE}
     environment |= {
         **TrialInfo.of(trial).variables(),

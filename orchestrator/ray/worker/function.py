@@ -74,7 +74,9 @@ class Assignment:
     gang: Gang | None = None
     """The processes that run the function together; None: one, the trial's own worker."""
     hyperparameters: tuple[str, ...] = ()
-    """Names of the search space, those that do not always apply among them."""
+    """Keys of the configurations, those that do not always apply among them."""
+    is_nested: bool = True
+    """Whether names with dots are nested in a configuration."""
     begun_format: int = FORMAT
     """Format of the log that the sweep was begun in: in one of format 1, STEPLADDER_CONFIG holds `_trial` beside the
     hyperparameters, and a fidelity may begin again."""
@@ -105,7 +107,8 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
 
 
 def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Any:
-    given = Configuration({name: value for name, value in config.items() if name != TRIAL_KEY}, trial)
+    hyperparameters = {name: value for name, value in config.items() if name != TRIAL_KEY}
+    given = Configuration(hyperparameters, trial, is_nested=assignment.is_nested)
     signature = signature_of(function)
     calling = None if signature is None else read_calling(signature, assignment.hyperparameters or tuple(given))
     return function(given) if calling is None else calling.call(function, given, trial)

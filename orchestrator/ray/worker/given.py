@@ -17,6 +17,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # comes with Ray
 
 from orchestrator.ray.worker.trainable import TRIAL_KEY
+from orchestrator.sweep.nesting import nested, reached
 
 PREFIX = "STEPLADDER_"
 """What the variables begin with: `STEPLADDER_SEED` is `trial.seed`."""
@@ -83,24 +84,29 @@ _FIELDS = tuple(field.name for field in fields(TrialInfo))
 
 
 class Configuration(dict[str, Any]):
-    """The hyperparameters of a trial. The key `_trial` is in no iteration, length or copy, but answers who asks for it.
+    """The hyperparameters of a trial, nested at the dots of their names: `config["model"]["lr"]` for `model.lr`.
+
+    `config["model.lr"]`, and the key `_trial`, are in no iteration, length or copy, but answer who asks for them.
 
     Training code that was written when it was a key goes on: it is told once a process what to write instead.
     """
 
     _was_told = False
 
-    def __init__(self, hyperparameters: Mapping[str, Any], trial: TrialInfo) -> None:
-        super().__init__(hyperparameters)
+    def __init__(self, hyperparameters: Mapping[str, Any], trial: TrialInfo, *, is_nested: bool = True) -> None:
+        super().__init__(nested(hyperparameters) if is_nested else hyperparameters)
         self._trial: TrialInfo | None = trial
+        self._dotted = frozenset(name for name in hyperparameters if "." in name) if is_nested else frozenset[str]()
 
     def __missing__(self, key: str) -> Any:
         if key == TRIAL_KEY and self._trial is not None:
             return self._told()
+        if self._reaches(key):
+            return reached(self, key)
         raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        return super().__contains__(key) or (key == TRIAL_KEY and self._trial is not None)
+        return super().__contains__(key) or self._reaches(key) or (key == TRIAL_KEY and self._trial is not None)
 
     def __delitem__(self, key: str) -> None:
         if super().__contains__(key) or key not in self:
@@ -112,8 +118,10 @@ class Configuration(dict[str, Any]):
         return dict, (dict(self),)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the value, `default` without one; `_trial` answers."""
-        return self._told() if self._is_hidden(key) else super().get(key, default)
+        """Return the value, `default` without one; `_trial` and names with dots answer."""
+        if self._is_hidden(key):
+            return self._told()
+        return reached(self, key) if self._reaches(key) else super().get(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value, after setting it where there is none; `_trial` answers."""
@@ -125,6 +133,16 @@ class Configuration(dict[str, Any]):
             return super().pop(key, *default)
         told, self._trial = self._told(), None
         return told
+
+    def _reaches(self, key: object) -> bool:
+        """Say whether a key is a name with dots whose value is there, unless something has that very key."""
+        if key not in self._dotted or super().__contains__(key):
+            return False
+        try:
+            reached(self, str(key))
+        except KeyError:
+            return False
+        return True
 
     def _is_hidden(self, key: str) -> bool:
         return key == TRIAL_KEY and self._trial is not None and not super().__contains__(key)

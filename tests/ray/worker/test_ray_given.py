@@ -128,3 +128,38 @@ def test_variables_say_the_same_and_nothing_of_the_trial_before(monkeypatch):
         "STEPLADDER_FROM_ITERATION": "0.0",
         "STEPLADDER_SWEEP_FOLDER": "/runs/sweep",
     }
+
+
+@pytest.fixture
+def dotted():
+    return Configuration({"model.lr": 0.1, "model.net.widths": [64], "bs": 32, "none": None}, TrialInfo.of(TOLD))
+
+
+def test_names_with_dots_are_nested_and_answer_as_they_are_written(dotted):
+    assert dict(dotted) == {"model": {"lr": 0.1, "net": {"widths": [64]}}, "bs": 32, "none": None}
+    assert dotted["model"]["lr"] == dotted["model.lr"] == dotted.get("model.lr") == 0.1
+    assert dotted["model.net.widths"] == [64]
+    assert "model.lr" in dotted
+    assert "none" in dotted
+    assert (len(dotted), list(dotted)) == (3, ["model", "bs", "none"])
+    assert json.loads(json.dumps(dotted)) == copy.deepcopy(dotted) == {**dotted}
+    assert yaml.safe_load(yaml.safe_dump(dotted)) == dotted
+    for absent in ("model.none", "model.net", "model.lr.x"):
+        assert absent not in dotted
+        assert dotted.get(absent, "else") == "else"
+        with pytest.raises(KeyError, match=absent):
+            dotted[absent]
+
+
+def test_a_training_that_changes_the_nested_form_sees_it_in_the_other(dotted):
+    dotted["model"]["lr"] = 0.2
+    assert dotted["model.lr"] == 0.2
+    del dotted["model"]["lr"]
+    assert "model.lr" not in dotted
+    assert dotted.get("model.lr") is None
+
+
+def test_names_stay_flat_where_the_file_says_so():
+    config = Configuration({"model": "resnet", "model.lr": 0.1}, TrialInfo.of(TOLD), is_nested=False)
+    assert dict(config) == {"model": "resnet", "model.lr": 0.1}
+    assert config["model.lr"] == 0.1
