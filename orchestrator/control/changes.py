@@ -9,6 +9,7 @@ from orchestrator.errors import SpecChangedError
 from orchestrator.planning.compile import differences
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.sweep.formats import as_begun
+from orchestrator.sweep.growth import misfit
 from orchestrator.sweep.plan import Plan, Provenance
 
 NAMED = 10
@@ -17,7 +18,10 @@ NAMED = 10
 
 def refuse_changed_search(state: SweepState, plan: Plan) -> None:
     """Raise SpecChangedError, showing the difference, where `plan` asks for another search than the sweep's."""
-    refused = differences(state.plan.spec, as_begun(plan.spec, state.begun_format))[1]
+    spec = as_begun(plan.spec, state.begun_format)
+    refused = differences(state.plan.spec, spec)[1]
+    if not refused and spec.search_space != state.plan.spec.search_space:
+        refused += filter(None, [misfit(state.trials, spec.search_space)])
     if refused:
         raise SpecChangedError(
             "the search itself changed since the sweep began, so its trials cannot be compared any more:\n"

@@ -203,9 +203,9 @@ class SweepState:
         self.format = max(self.format, event.format)
 
     def _amended(self, event: ev.SpecAmended) -> None:
-        provenance = self.plan.provenance.model_copy(update={"overrides": tuple(event.overrides)})
         spec = SweepSpec.model_validate(formats.with_meanings(event.spec, self.format))
-        self.plan = self.plan.model_copy(update={"spec": spec, "provenance": provenance})
+        dealt = len(self.trials) if self.begun_format > 1 else 0  # a writer of format 1 dealt all of them anew
+        self.plan = self.plan.amended(spec, tuple(event.overrides), dealt)
 
     def _stage_entered(self, event: ev.StageEntered) -> None:
         self.stages_entered.setdefault(event.stage, event)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from orchestrator import members
 from orchestrator.errors import SpecError
 from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
+from orchestrator.sweep.growth import GROWING, has_grown
 from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
@@ -69,17 +70,31 @@ def stage_plans(spec: SweepSpec) -> tuple[StagePlan, ...]:
 def differences(old: SweepSpec, new: SweepSpec) -> tuple[list[str], list[str]]:
     """Compare two specifications: the changes a resume may make, and those it must refuse.
 
-    Each is a line such as `search_space.learning_rate.high: 0.1 -> 0.5`. Texts for people (units, sources, cautions)
-    are no change, nor is an option that is written out with its default.
+    Each is a line such as `search_space.learning_rate.scale: "log" -> "linear"`. Texts for people (units, sources,
+    cautions) are no change, nor is an option that is written out with its default. A hyperparameter may grow
+    (`orchestrator.sweep.growth`).
     """
     before, after = _flat(_content(old, is_past=True)), _flat(_content(new))
+    growing = tuple(f"search_space.{name}." for name in _grown(old, new))
     allowed: list[str] = []
     refused: list[str] = []
     for path in dict.fromkeys([*before, *after]):
         if before.get(path) != after.get(path) or (path in before) != (path in after):
-            side = allowed if path.partition(".")[0].partition("[")[0] in ADJUSTABLE else refused
+            is_allowed = path.partition(".")[0].partition("[")[0] in ADJUSTABLE or _grows(path, growing)
+            side = allowed if is_allowed else refused
             side.append(f"{path}: {_text(before, path)} -> {_text(after, path)}")
     return allowed, refused
+
+
+def _grown(old: SweepSpec, new: SweepSpec) -> list[str]:
+    pairs = {name: (domain, new.search_space.get(name)) for name, domain in old.search_space.items()}
+    return [name for name, (was, now) in pairs.items() if now is not None and has_grown(was, now)]
+
+
+def _grows(path: str, growing: tuple[str, ...]) -> bool:
+    """Say whether a path leads to a key that may change of a hyperparameter that has grown."""
+    keys = (path.removeprefix(prefix) for prefix in growing if path.startswith(prefix))
+    return any(key.partition("[")[0] in GROWING for key in keys)
 
 
 def _ordered(spec: SweepSpec) -> SweepSpec:

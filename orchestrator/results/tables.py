@@ -101,6 +101,9 @@ class _Content:
             self._sessions[event.trial] = self._session
         elif isinstance(event, ev.TrialReopened):
             self._touched.add(event.trial)
+        elif isinstance(event, ev.SpecAmended):
+            self._columns = TrialColumns(state.plan)  # a space that grew may need other types
+            self._touched.update(range(len(state.trials)))
         self._curves.take(event, state.trials)
         self._attempts.take(event, state, self._session)
         self._take_report(event)

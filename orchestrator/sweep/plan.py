@@ -59,6 +59,15 @@ class Provenance(Record):
     """`key=value` overrides in force; a resume applies them again."""
 
 
+class Dealing(Record):
+    """A number of trials that the stages shared until it was changed."""
+
+    trials: int
+    """The number, as the budget said it."""
+    until: int
+    """How many of them there were when it was changed."""
+
+
 class Plan(Record):
     """A compiled sweep."""
 
@@ -72,6 +81,17 @@ class Plan(Record):
     """The rungs."""
     provenance: Provenance
     """Versions and hashes at planning time."""
+    dealings: tuple[Dealing, ...] = Field(default=(), exclude=True)
+    """How the trials before the last change of their number were dealt to the stages; kept by the fold."""
+
+    def amended(self, spec: SweepSpec, overrides: tuple[str, ...], dealt: int) -> Plan:
+        """Return the plan under another specification; the first `dealt` trials keep the stages that they have."""
+        provenance = self.provenance.model_copy(update={"overrides": overrides})
+        trials = self.spec.budget.trials
+        is_dealt_on = dealt > 0 and spec.budget.trials != trials
+        dealings = (*self.dealings, Dealing(trials=trials, until=dealt)) if is_dealt_on else self.dealings
+        kept = {"sweep_id": self.sweep_id, "stages": self.stages, "brackets": self.brackets}
+        return Plan(**kept, spec=spec, provenance=provenance, dealings=dealings)  # anew: nothing cached is left over
 
     @cached_property
     def space(self) -> Space:

@@ -91,7 +91,11 @@ def ranked(goal: Goal, trials: Iterable[Trial]) -> list[Trial]:
 
 
 def stage_of(plan: Plan, number: int) -> StagePlan:
-    """Return the stage of trial `number`: the trials are dealt to the stages by their shares, in order."""
+    """Return the stage of trial `number`: the trials are dealt to the stages by their shares, in order.
+
+    Where their number was changed, those that were there keep their stages, and no later one goes back behind them: a
+    finished sweep that is extended goes on in its last stage.
+    """
     return plan.stages[_stage_index(plan, number)]
 
 
@@ -107,5 +111,13 @@ def numbers_of(plan: Plan, stage: StagePlan) -> range:
 
 
 def _stage_index(plan: Plan, number: int) -> int:
-    ended = bisect_right(plan.stage_ends, number / plan.spec.budget.trials)
-    return min(ended, len(plan.stages) - 1)
+    reached = 0
+    for dealing in plan.dealings:
+        if number < dealing.until:
+            return max(reached, _dealt(plan, number, dealing.trials))
+        reached = max(reached, _dealt(plan, dealing.until - 1, dealing.trials))
+    return max(reached, _dealt(plan, number, plan.spec.budget.trials))
+
+
+def _dealt(plan: Plan, number: int, trials: int) -> int:
+    return min(bisect_right(plan.stage_ends, number / trials), len(plan.stages) - 1)
