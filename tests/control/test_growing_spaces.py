@@ -103,7 +103,10 @@ def test_a_grown_sweep_goes_on_in_the_grown_space(searcher: str):
     wider = {name: fields | CHANGED.get(name, {}) for name, fields in SPACE.items()}
     before = make_plan(budget={"trials": 20}, searcher=searcher)
     after = make_plan(budget={"trials": 60}, searcher=searcher, search_space=wider)
-    objective = lambda config, fidelity: smooth(config, fidelity) + (config["optimizer"] == "lion")  # noqa: E731
+
+    def objective(config, fidelity):
+        return smooth(config, fidelity) + (config["optimizer"] == "lion")
+
     _, journal = simulate_plan(before, objective, SimulatedCluster(workers=4))
     state, again = resume_simulation(amended(journal.events, after), objective, SimulatedCluster(workers=4))
     assert len(state.trials) == 60
@@ -132,7 +135,10 @@ def test_tables_take_the_types_of_the_grown_space(tmp_path: Path):
 
 def test_an_extended_sweep_goes_on_in_its_last_stage():
     plan = make_plan(budget={"trials": 40})
-    score = lambda config, fidelity: -abs(math.log10(config["learning_rate"]) + 2) - 1 / fidelity  # noqa: E731
+
+    def score(config, fidelity):
+        return -abs(math.log10(config["learning_rate"]) + 2) - 1 / fidelity
+
     _, journal = simulate_plan(plan, score, SimulatedCluster(workers=4))
     longer = make_plan(budget={"trials": 60})
     state, _ = resume_simulation(amended(journal.events, longer), score, SimulatedCluster(workers=4))
