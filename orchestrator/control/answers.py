@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
@@ -72,6 +72,8 @@ class Report:
     """Every number it reported, the objective among them."""
     checkpoint: str | None = None
     """Where the checkpoint of this very report lies; None without one."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Every text it reported, by name."""
 
 
 class Verdict(Enum):

@@ -49,9 +49,10 @@ class Border:
             return "its fidelity is no finite number from 0 on"
         if report.checkpoint is not None and recordable.cleaned(report.checkpoint) != report.checkpoint:
             return f"its checkpoint {recordable.shown(report.checkpoint)} has a name that no log can hold"
-        if (problem := recordable.report_problem(report.metrics)) is not None:
+        if (problem := recordable.report_problem(report.metrics, report.texts)) is not None:
             return problem
-        new = [name for name in report.metrics if name not in self._names]
+        columns = [*report.metrics, *(f"{name}{recordable.TEXT_SUFFIX}" for name in report.texts)]
+        new = [name for name in columns if name not in self._names]
         if len(new) + len(self._names) > MOST_NAMES:
             return f"{MOST_NAMES:,} different metrics were reported before {recordable.shown(new[0])}; name fewer"
         self._names.update(new)

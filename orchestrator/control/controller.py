@@ -119,13 +119,13 @@ class Controller:
         self.remarks.see(trial, report)
         t, m, metrics = self._clock(), self._monotonic(), ev.spelled(report.metrics)
         said = (t, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
-        event = ev.Reported(*said, m=m)
+        event = ev.Reported(*said, texts=dict(report.texts), m=m)
         if report.checkpoint and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
             self._superseded.append(trial.checkpoint)
         judgement = self.state.take_report(event)
         stop = self._stop_reason(report, judgement is not None and judgement.weak, event.clock_s)
         if stop is not None or judgement is not None:
-            event = ev.Reported(*said, stop, judgement, m=m)
+            event = ev.Reported(*said, stop, judgement, texts=event.texts, m=m)
             self.state.take_verdict(event)
         self._brake.on_report(report.trial, report.metrics[self.state.plan.spec.objective.metric])
         self._append(event)

@@ -89,7 +89,8 @@ REPORT_HEAD = {
     "code_hash": pa.string(),
     "code_changed": pa.bool_(),
 }
-"""Before the metrics. (trial, attempt, fidelity) is the key; `verdict` is continue, or why the trial was stopped."""
+"""Before the metrics, numbers under their names, texts under `<name>.text`. (trial, attempt, fidelity) is the key;
+`verdict` is continue, or why the trial was stopped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,10 +74,12 @@ def read_table(files: FileSystem, name: str) -> pa.Table:
     return pq.read_table(pa.BufferReader(files.read(name))).replace_schema_metadata(None)
 
 
-def column_names(files: FileSystem, name: str) -> list[str]:
-    """Return the names of a file's columns; none where the file is missing, damaged or foreign."""
+def column_types(files: FileSystem, name: str) -> dict[str, pa.DataType]:
+    """Return a file's columns, name to type; none where the file is missing, damaged or foreign."""
     content = files.read(name)
-    return list(pq.read_schema(pa.BufferReader(content)).names) if _versions(content) else []
+    if not _versions(content):
+        return {}
+    return {field.name: field.type for field in pq.read_schema(pa.BufferReader(content))}
 
 
 def _encoded(table: pa.Table, start: int, kept: list[_Version]) -> tuple[bytes, bytes]:

@@ -16,15 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestrator.results.columns import REPORT_HEAD, DriverPeriod, FreeNames, moment
-from orchestrator.results.parquet_file import column_names, read_table, replace_table
+from orchestrator.results.parquet_file import column_types, read_table, replace_table
 from orchestrator.results.row_parts import empty_parts, part_name
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.recordable import TEXT_SUFFIX
 
 if TYPE_CHECKING:
     from orchestrator.storage.filesystem import FileSystem
 
 FOLDER = "reports"
 ROWS_PER_PART = 25_000
+NUMBER, TEXT = pa.float64(), pa.string()
 _ROWS_PER_CHUNK = 10_000
 _Row: TypeAlias = dict[str, object]
 _Key: TypeAlias = tuple[int, int, float]
@@ -41,7 +43,7 @@ class ReportParts:
         self._metrics = self._metrics_on_disk()
         self._metrics_written = 0
         self._names = FreeNames(REPORT_HEAD)
-        self._column_of: dict[str, str] = {}
+        self._column_of: dict[tuple[str, bool], str] = {}
         self._reported: dict[tuple[int, int], set[float]] = {}
         self._index = 0
         self._part = self._schema.empty_table()
@@ -94,18 +96,20 @@ class ReportParts:
 
     @property
     def _schema(self) -> pa.Schema:
-        return pa.schema({**REPORT_HEAD, **dict.fromkeys(self._metrics, pa.float64())})
+        return pa.schema({**REPORT_HEAD, **self._metrics})
 
-    def _new_column(self, metric: str) -> str:
-        column = self._column_of[metric] = self._names.take("metric", metric)
-        self._metrics.setdefault(column)
-        return column
+    def _column(self, metric: str, arrow: pa.DataType) -> str:
+        key = metric, arrow == TEXT
+        if key not in self._column_of:
+            name = f"{metric}{TEXT_SUFFIX}" if arrow == TEXT else metric
+            self._column_of[key] = self._names.take("metric", name)
+            self._metrics[self._column_of[key]] = arrow
+        return self._column_of[key]
 
-    def _metrics_on_disk(self) -> dict[str, None]:
+    def _metrics_on_disk(self) -> dict[str, pa.DataType]:
         # A rebuild must not take a column away from readers until the log gets to where the metric appeared.
-        return dict.fromkeys(
-            name for name in column_names(self._files, part_name(FOLDER, 0)) if name not in REPORT_HEAD
-        )
+        columns = column_types(self._files, part_name(FOLDER, 0))
+        return {name: arrow for name, arrow in columns.items() if name not in REPORT_HEAD}
 
     def _row(self, report: ev.Reported, stage: str, session: DriverPeriod) -> _Row:
         row: _Row = {
@@ -122,8 +126,9 @@ class ReportParts:
             "code_changed": session.code_changed,
         }
         for name, value in report.metrics.items():
-            column = self._column_of.get(name)
-            row[self._new_column(name) if column is None else column] = float(value)
+            row[self._column(name, NUMBER)] = float(value)
+        for name, text in report.texts.items():
+            row[self._column(name, TEXT)] = text
         return row
 
     def _append(self, row: _Row) -> None:

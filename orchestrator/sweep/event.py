@@ -31,8 +31,8 @@ FORMAT = 2
 
 1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
     heartbeat, driver_stopped
-2   format_raised, reopened, storage_was_away; monotonic seconds on every record; judgements, causes, what a proposal
-    rests on, whether an attempt is repeated, what the brake acted on
+2   format_raised, reopened, storage_was_away; monotonic seconds on every record; judgements, causes, texts, what a
+    proposal rests on, whether an attempt is repeated, what the brake acted on
 """
 
 
@@ -168,6 +168,8 @@ class Reported(_Event, frozen=True, tag="reported"):
     stop: StopReason | None = None
     judgement: Judgement | None = None
     """What the scheduler found; None where no rung judged, and in format 1."""
+    texts: dict[str, str] = {}
+    """What it reported that is text, by name. A name may be a metric's too."""
 
 
 class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):

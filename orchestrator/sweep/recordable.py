@@ -17,12 +17,14 @@ from typing import Any
 
 COUNTED = "training_iteration"
 """Metric that is the number of a report in its training: Ray Tune's name for it. Whoever reports it is believed."""
+TEXT_SUFFIX = ".text"
+"""Ends the name of a text's column, so that a number of that name has its own, whichever came first."""
 MOST_METRICS = 5_000
 """Metrics of one report."""
 LONGEST_NAME = 250
 """Characters of a metric's name."""
 LONGEST_TEXT = 10_000
-"""Characters of a text for people; the middle of a longer one is left out."""
+"""Characters of a text for people, or of one that a training reports; the middle of a longer one is left out."""
 _SHOWN = 60
 _UNHOLDABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # tab and line end are text
@@ -38,10 +40,16 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def report_problem(metrics: Mapping[str, float]) -> str | None:
-    """Say why the log cannot hold a report's metrics; None where it can."""
-    if len(metrics) > MOST_METRICS:
-        return f"a report holds {len(metrics):,} metrics; {MOST_METRICS:,} are the most: report sums or means of them"
+def report_problem(metrics: Mapping[str, float], texts: Mapping[str, str] | None = None) -> str | None:
+    """Say why the log cannot hold a report's metrics and texts; None where it can."""
+    count = len(metrics) + len(texts or ())
+    if count > MOST_METRICS:
+        return f"a report holds {count:,} metrics; {MOST_METRICS:,} are the most: report sums or means of them"
+    for name, text in (texts or {}).items():
+        if (problem := name_problem(name)) is not None:
+            return problem
+        if not isinstance(text, str) or _UNPRINTABLE.search(text) or len(text) > 10 * LONGEST_TEXT:
+            return f"the text of {shown(name)} is too long, or has characters that no log can hold"
     for name, value in metrics.items():
         if not isinstance(name, str):
             return f"the name of the metric {shown(str(name))} is no text"

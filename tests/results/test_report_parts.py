@@ -221,3 +221,32 @@ def test_reports_at_one_fidelity_join_in_one_row(sweep, told, is_written_between
         (0.5, 2.0, 0.7, 0.6, "ck/1")
     ]
     assert sweep.query(f"select reports from {{trials}} where trial = {said.trial}") == [(1,)]
+
+
+def test_a_name_that_is_a_number_and_a_text_has_two_columns_whichever_came_first(sweep, told):
+    first = next(at for at, event in enumerate(told) if isinstance(event, ev.Reported))
+    said = msgspec.structs.replace(told[first], stop=None)
+    reports = [
+        msgspec.structs.replace(said, fidelity=1.0, metrics={"score": 0.1}, texts={"note": "warm", "phase": "one"}),
+        msgspec.structs.replace(said, fidelity=2.0, metrics={"score": 0.2, "note": 7.0, "phase.text": 3.0}),
+        msgspec.structs.replace(said, fidelity=2.0, metrics={"score": 0.3}, texts={"note": "hot"}),
+        msgspec.structs.replace(said, fidelity=3.0, metrics={"score": 0.4, "note": 8.0}, texts={"note": "NaN"}),
+    ]
+    tables = sweep.tables(rows_per_part=2)
+    sweep.write([*told[:first], reports[0]])
+    tables.advance()
+    sweep.write(reports[1:])
+    tables.advance()
+    columns = 'fidelity, score, note, "note.text", "phase.text", "metric.phase.text"'
+    expected = [
+        (1.0, 0.1, None, "warm", "one", None),
+        (2.0, 0.3, 7.0, "hot", None, 3.0),
+        (3.0, 0.4, 8.0, "NaN", None, None),
+    ]
+    assert sweep.query(f"select {columns} from {{reports}} order by fidelity") == expected
+    grown = sweep.content()
+    for file in sweep.folder.rglob("*.parquet"):
+        file.unlink()
+    sweep.tables(rows_per_part=2).advance()
+    assert sweep.query(f"select {columns} from {{reports}} order by fidelity") == expected
+    assert sweep.content() == grown

@@ -119,7 +119,7 @@ class Bridge:
         live.was_told_to_stop = True
         with self._guarded():
             verdict = self._controller.on_report(
-                Report(live.trial, live.attempt, report.fidelity, report.metrics, report.checkpoint)
+                Report(live.trial, live.attempt, report.fidelity, report.metrics, report.checkpoint, report.texts)
             )
             live.was_told_to_stop = verdict is Verdict.STOP
             for remark in self._controller.remarks.take():
@@ -127,12 +127,12 @@ class Bridge:
         return live.was_told_to_stop
 
     def _tell_of(self, trial: int, report: WorkerReport) -> None:
-        """Say, once a sweep, what of a report is no number and so in no table."""
+        """Say, once a sweep, what of a report is neither a number nor a text, and so in no table."""
         new = {name: kind for name, kind in report.left_out.items() if name not in self._told}
         if new:
             self._told.update(new)
             said = ", ".join(f"{name} ({kind})" for name, kind in new.items())
-            _log.warning("trial %d reported what is no number, so it is in no table: %s", trial, said)
+            _log.warning("trial %d reported what is neither a number nor text, so it is in no table: %s", trial, said)
 
     def finished(self, key: str) -> None:
         """Take note that the training function returned, or obeyed a STOP."""

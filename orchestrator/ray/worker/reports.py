@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.sweep import recordable
 from orchestrator.sweep.recordable import COUNTED
 
-SHOWN_KEYS = 12
+SHOWN_KEYS, SHOWN_NAME = 12, 60
 DEEPEST = 20
 """How deep the mappings of a report may lie in one another."""
 CHECKPOINT = "checkpoint"
@@ -36,8 +36,10 @@ class WorkerReport:
     A number is what `orchestrator.sweep.recordable.as_number` says; one beyond a float's range is infinite."""
     checkpoint: str | None = None
     """Where the checkpoint of this very report lies; None without one."""
+    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Every text in it, by name, as the log can hold it."""
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """What is no number, by name: its type."""
+    """What is neither number nor text, by name: its type."""
 
 
 def read_report(
@@ -47,7 +49,7 @@ def read_report(
     number: float | None = None,
     each: str = "ray.tune.report(...)",
 ) -> WorkerReport:
-    """Take the numbers out of a report; `objective` and `fidelity` are the keys that it must hold.
+    """Take the numbers and texts out of a report; `objective` and `fidelity` are the keys that it must hold.
 
     Without a fidelity it is a training's one score. `number` is the report's number in the training, which counts where
     it says none; `each` is what messages call a report.
@@ -56,24 +58,31 @@ def read_report(
     """
     left_out: dict[str, str] = {}
     metrics: dict[str, float] = {}
-    for name, value in _numbers(reported, "", 0, left_out):
-        if name in metrics and not _same(metrics[name], value):
-            raise ReportError(f"a report holds two metrics of one name, {recordable.shown(name)}; rename one of them")
-        metrics[name] = value
+    texts: dict[str, str] = {}
+    for name, value in _leaves(reported, "", 0):
+        if (found := recordable.as_number(value)) is not None:
+            if name in metrics and not _same(metrics[name], found):
+                twice = f"a report holds two metrics of one name, {recordable.shown(name)}; rename one of them"
+                raise ReportError(twice)
+            metrics[name] = found
+        elif isinstance(value, str):
+            texts[name] = recordable.cleaned(value)
+        else:
+            left_out[recordable.cleaned(name, SHOWN_NAME)] = type(value).__name__
     if number is not None:
         metrics.setdefault(COUNTED, number)
-    if (problem := recordable.report_problem(metrics)) is not None:
+    if (problem := recordable.report_problem(metrics, texts)) is not None:
         raise ReportError(problem)
     for key, field in ((objective, "objective.metric"), (fidelity, "fidelity.metric")):
         if key is not None and key not in metrics:
             raise ReportError(_missing(reported, key, field, each))
     if fidelity is None:
-        return WorkerReport(1.0, metrics, left_out=left_out)
+        return WorkerReport(1.0, metrics, texts=texts, left_out=left_out)
     if not math.isfinite(metrics[fidelity]):
         raise ReportError(
             f"{fidelity!r} is reported as {metrics[fidelity]}: report how far the training is, e.g. the epoch"
         )
-    return WorkerReport(metrics[fidelity], metrics, left_out=left_out)
+    return WorkerReport(metrics[fidelity], metrics, texts=texts, left_out=left_out)
 
 
 class FidelityCounter:
@@ -157,18 +166,14 @@ def read_line(
     return report, name
 
 
-def _numbers(
-    reported: Mapping[str, Any], prefix: str, depth: int, left_out: dict[str, str]
-) -> Iterator[tuple[str, float]]:
+def _leaves(reported: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     if depth > DEEPEST:
         raise ReportError(f"a report holds mappings more than {DEEPEST} deep in one another; report fewer levels")
     for key, value in reported.items():
         if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{key}/", depth + 1, left_out)
-        elif (number := recordable.as_number(value)) is not None:
-            yield f"{prefix}{key}", number
+            yield from _leaves(value, f"{prefix}{key}/", depth + 1)
         else:
-            left_out[recordable.cleaned(f"{prefix}{key}", 60)] = type(value).__name__
+            yield f"{prefix}{key}", value
 
 
 def _same(value: float, other: float) -> bool:
@@ -179,7 +184,7 @@ def _missing(reported: Mapping[str, Any], key: str, field: str, each: str) -> st
     if key in reported:
         kind = type(reported[key]).__name__
         return f"{key!r} is reported as a {kind}, not as a number; report float(...) or .item() of it"
-    keys = [recordable.cleaned(str(name), 60) for name in reported]
+    keys = [recordable.cleaned(str(name), SHOWN_NAME) for name in reported]
     shown = ", ".join(keys[:SHOWN_KEYS]) + (", ..." if len(keys) > SHOWN_KEYS else "")
     counting = ", or leave it out: then the reports are counted" if field == "fidelity.metric" else ""
     return (

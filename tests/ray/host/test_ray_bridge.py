@@ -161,13 +161,17 @@ def test_a_controller_that_waits_is_asked_again_soon_or_after_an_end():
 def test_what_is_no_number_is_told_once_and_what_is_kept_without_a_judgement_too(caplog):
     sweep = Sweep()
     key, other = sweep.start().key, sweep.start().key
-    for at, left_out in ((key, {"note": "str", "mask": "Tensor"}), (other, {"note": "str"}), (other, {"of": "list"})):
+    for at, left_out in (
+        (key, {"note": "bytes", "mask": "Tensor"}),
+        (other, {"note": "bytes"}),
+        (other, {"of": "list"}),
+    ):
         sweep.bridge.must_stop(at, WorkerReport(1.0, {"epoch": 1.0, "score": 1.0}, left_out=left_out))
     sweep.report(key, 7)
     sweep.report(key, 2)
     sweep.report(key, 3)
     assert [record.getMessage() for record in caplog.records] == [
-        "trial 0 reported what is no number, so it is in no table: note (str), mask (Tensor)",
-        "trial 1 reported what is no number, so it is in no table: of (list)",
+        "trial 0 reported what is neither a number nor text, so it is in no table: note (bytes), mask (Tensor)",
+        "trial 1 reported what is neither a number nor text, so it is in no table: of (list)",
         "trial 0: epoch 2 came after 7: kept, not judged",
     ]

@@ -44,7 +44,7 @@ def test_numbers_count_and_the_rest_is_left_out():
         "val/deep/f1": 0.25,
     }
     assert all(type(value) is float for value in report.metrics.values())
-    assert report.left_out == {"note": "str", "none": "NoneType", "list": "list"}
+    assert (report.texts, report.left_out) == ({"note": "x"}, {"none": "NoneType", "list": "list"})
 
 
 class Scalar:
@@ -79,7 +79,9 @@ class Scalar:
 def test_a_number_is_what_converts_itself_to_one_and_is_no_text(value, number):
     report = read_report({"epoch": 1, "score": 0.5, "side": value}, "score", "epoch")
     assert report.metrics.get("side") == number
-    assert report.left_out == ({} if number is not None else {"side": type(value).__name__})
+    assert report.texts == ({"side": value} if isinstance(value, str) else {})
+    kinds = {"side": type(value).__name__}
+    assert report.left_out == ({} if number is not None or report.texts else kinds)
 
 
 def test_every_report_is_counted_and_one_that_says_its_number_is_believed():

@@ -129,7 +129,7 @@ def test_a_report_carries_its_own_checkpoint_and_the_users_numbers(make_worker, 
     from orchestrator.ray.worker.reports import WorkerReport
 
     numbers = {"epoch": 1.0, "score": 0.5, "pid": 7.0, "net/loss": 2.0, "ok": 1.0, "training_iteration": 1.0}
-    assert worker.train()["_report"] == WorkerReport(1.0, numbers, left_out={"hostname": "str"})
+    assert worker.train()["_report"] == WorkerReport(1.0, numbers, texts={"hostname": "mine"})
     second = worker.train()
     checkpoint = str(tmp_path / "session/trial-0/checkpoint_000000")
     assert second["_report"] == WorkerReport(2.0, {"epoch": 2.0, "score": 0.6, "training_iteration": 2.0}, checkpoint)
