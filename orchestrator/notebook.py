@@ -65,6 +65,7 @@ class Sweep:
         budget: Mapping[str, Any],
         trainable: str | Callable[[dict[str, Any]], Any] | None = None,
         command: Sequence[str] | None = None,
+        args: Mapping[str, Any] | None = None,
         stages: Literal["auto"] | Sequence[Mapping[str, Any]] | None = None,
         nested: bool | None = None,
         couple: Mapping[str, Mapping[str, Any]] | None = None,

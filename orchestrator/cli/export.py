@@ -15,22 +15,29 @@ from orchestrator.errors import UsageError
 
 def export(
     sweep: SweepArgument,
-    form: Annotated[str, typer.Option("--format", help="json, yaml, args, env or hydra.")] = "json",
+    form: Annotated[str, typer.Option("--format", help="json, yaml, args, argv0, env or hydra.")] = "json",
     top: Annotated[int, typer.Option(min=1, help="How many configurations, best first.")] = 1,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write. Unset: stdout.")] = None,
 ) -> None:
     """Print the best configurations in a form that another program takes; what the best one's curve shows to stderr."""
     from orchestrator.results.diagnoses import winner_diagnosis
     from orchestrator.results.export import export as exported
+    from orchestrator.results.export import is_split_by_shells
     from orchestrator.views.diagnosis import reading_text
 
-    log = open_sweep(sweep, None).results()
+    handle = open_sweep(sweep, None)
+    log = handle.results()
     text = exported(log.state, form, top)
     if output is None:
         answer_piece(text)
     else:
         _write(output, text)
         say(f"wrote {output}")
+    if form == "args" and is_split_by_shells(log.state):
+        say(
+            "note: these arguments are quoted for a shell that reads them as a command. A bare $(...) tears them "
+            f"apart; hand them over as they are: stepladder export {handle.typed} --format argv0 | xargs -0 PROGRAM"
+        )
     if told := reading_text(log.state, winner_diagnosis(log.state, log.events)):
         say(told)
 

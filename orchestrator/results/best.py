@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.curves.reading import curve_reading
-from orchestrator.results.export import ordered, shell_arguments
+from orchestrator.results.export import arguments_of, ordered
 from orchestrator.results.summary import Mark, StageSummary, summarise, valued_at
 from orchestrator.sweep.standing import best
 from orchestrator.sweep.trial import Trial, training_seed
@@ -136,8 +136,9 @@ def _provenance(state: SweepState) -> dict[str, Any]:
 
 
 def _rerun(state: SweepState, winner: Trial | None, folder: Location) -> dict[str, Any]:
+    arguments = None if winner is None else arguments_of(state, winner)
     return {
         "trainable": state.plan.spec.program,
-        "arguments": None if winner is None else shell_arguments(ordered(state, winner)),
+        "arguments": None if arguments is None else shlex.join(arguments),
         "command": f"stepladder export {shlex.quote(str(folder))} --format args" if winner else None,
     }

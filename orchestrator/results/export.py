@@ -1,14 +1,17 @@
 r"""The best configurations in the formats that training scripts read. Every value parses back to itself.
 
-    json    {"learning_rate": 0.01, ...}, `model.lr` nested; with `top` above 1 a list of such objects, best first
+    json    {"learning_rate": 0.01, ...}; with `top` above 1 a list of such objects, best first
     yaml    the same in YAML 1.2, written so that YAML 1.1 readers (PyYAML) agree
-    args    --learning_rate=0.01 ...       one configuration a line, quoted for a POSIX shell
-    env     LEARNING_RATE=0.01             one variable a line, quoted for a POSIX shell; `model.lr` is MODEL_LR
+    args    --learning_rate=0.01 ...       one configuration a line, quoted for a shell that reads it as a command: one
+                                           pasted into, or `eval "python train.py $(...)"`
+    argv0   the same arguments, each with a NUL behind it and nothing quoted: `... | xargs -0 python train.py`
+    env     LEARNING_RATE=0.01             one variable a line, quoted for a POSIX shell
     hydra   learning_rate=0.01 ...         one configuration a line, quoted for Hydra's grammar and then for a shell
 
-With `top` above 1, `yaml`, `args`, `env` and `hydra` say before each configuration which trial it is, in a comment.
-Truth values are `true` and `false`, null is `null`, lists and mappings are JSON in `args` and `env`; names are the
-search space's own.
+The arguments of a sweep of a program are the program's own, as its `command` writes them; those of a function are
+`--name=value`, and true and false are written out. With `top` above 1, `yaml`, `args`, `env` and `hydra` say before
+each configuration which trial it is, in a comment. Names are the search space's own; in `json` and `yaml` those with
+dots are nested, as the trial was given them.
 """
 
 from __future__ import annotations
@@ -16,25 +19,42 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
 from orchestrator.results.summary import note, valued_at
-from orchestrator.sweep.domains import Config, Value
+from orchestrator.sweep.domains import Config
 from orchestrator.sweep.nesting import nested
+from orchestrator.sweep.program import Arguments
 from orchestrator.sweep.standing import ranked
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import Trial, training_seed
+from orchestrator.sweepfile.arguments import hydra_value, plain, written, yaml_key, yaml_value
+from orchestrator.sweepfile.placeholders import carried, carrying, names_config_file
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
 
+SPELT_OUT = Arguments(booleans="value")
+"""How arguments are written of which no command says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One of the best configurations."""
+
+    config: Config
+    """Its hyperparameters, in the order of the search space."""
+    arguments: list[str] | None
+    """How a program takes them; None where its command wants them in a file."""
+
 
 def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 - the command line's own word
-    """Return the `top` best configurations, the winner's first, as text that ends with a newline.
+    """Return the `top` best configurations, the winner's first, as text that ends with a newline (`argv0`: a NUL).
 
     Trials that diverged or failed are not among them; fewer come where fewer have a value. Raises UsageError for an
-    unknown format, for `top` below 1, and while no trial leads.
+    unknown format, for `top` below 1, for what a format cannot hold, and while no trial leads.
     """
     if format not in _WRITERS:
         raise UsageError(f"--format {format!r} is not a format; choose one of {', '.join(_WRITERS)}")
@@ -43,11 +63,11 @@ def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 -
     trials = ranked(state.plan.goal, state.trials)[:top]
     if not trials:
         raise UsageError(f"{note(state)}: nothing to export; see `stepladder status`")
-    configs = [ordered(state, trial) for trial in trials]
+    found = [Exported(ordered(state, trial), arguments_of(state, trial)) for trial in trials]
     if format in _NESTING and state.plan.spec.nested:
-        configs = [nested(config) for config in configs]
+        found = [replace(each, config=nested(each.config)) for each in found]
     comments = [_comment(state, rank, trial) for rank, trial in enumerate(trials, 1)]
-    return _WRITERS[format](configs, comments if top > 1 else [])
+    return _WRITERS[format](found, comments if top > 1 else [])
 
 
 def ordered(state: SweepState, trial: Trial) -> Config:
@@ -55,9 +75,31 @@ def ordered(state: SweepState, trial: Trial) -> Config:
     return {name: trial.config[name] for name in state.plan.space if name in trial.config}
 
 
-def shell_arguments(config: Mapping[str, Value]) -> str:
-    """Return `--name=value ...` quoted for a POSIX shell."""
-    return " ".join(shlex.quote(f"--{name}={_plain(value)}") for name, value in config.items())
+def arguments_of(state: SweepState, trial: Trial) -> list[str] | None:
+    """Return a trial's configuration as the arguments of its program that carry it; no shell is thought of.
+
+    None where the program's command wants them in a file. A function has no program: `--name=value` then.
+    """
+    spec, config = state.plan.spec, ordered(state, trial)
+    if spec.command is None:
+        return written(config, SPELT_OUT)
+    if not carried(spec.command, config):
+        return (
+            None if names_config_file(spec.command, list(state.plan.space)) else written(config, spec.args or SPELT_OUT)
+        )
+    told = {
+        "number": trial.number,
+        "trial_id": trial.trial_id,
+        "seed": training_seed(spec.seed, trial.number),
+        "max_fidelity": trial.max_fidelity or spec.fidelity.max,
+    }
+    return carrying(spec.command, config, told, spec.args or Arguments())
+
+
+def is_split_by_shells(state: SweepState) -> bool:
+    """Say whether a shell would tear the winner's arguments apart where their `args` stand in a bare `$(...)`."""
+    winner = ranked(state.plan.goal, state.trials)[:1]
+    return any(shlex.quote(text) != text for trial in winner for text in arguments_of(state, trial) or ())
 
 
 def _comment(state: SweepState, rank: int, trial: Trial) -> str:
@@ -66,34 +108,58 @@ def _comment(state: SweepState, rank: int, trial: Trial) -> str:
     return f"# {rank}: trial {trial.number}, {spec.objective.metric} {trial.value!r} at {reached}, {trial.state.value}"
 
 
-def _json(configs: list[Config], comments: list[str]) -> str:
+def _json(found: list[Exported], comments: list[str]) -> str:
+    configs = [each.config for each in found]
     return json.dumps(configs if comments else configs[0], indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _yaml(configs: list[Config], comments: list[str]) -> str:
+def _yaml(found: list[Exported], comments: list[str]) -> str:
     if not comments:
-        return "".join(f"{_yaml_key(name)}: {_yaml_value(value)}\n" for name, value in configs[0].items())
+        return "".join(f"{_entry(name, value)}\n" for name, value in found[0].config.items())
     lines = []
-    for config, comment in zip(configs, comments, strict=True):
+    for each, comment in zip(found, comments, strict=True):
         lines.append(comment)
-        entries = "\n  ".join(f"{_yaml_key(name)}: {_yaml_value(value)}" for name, value in config.items())
+        entries = "\n  ".join(_entry(name, value) for name, value in each.config.items())
         lines.append(f"- {entries}")
     return "\n".join(lines) + "\n"
 
 
-def _args(configs: list[Config], comments: list[str]) -> str:
-    return _lines([shell_arguments(config) for config in configs], comments)
+def _entry(name: str, value: object) -> str:
+    return f"{yaml_key(name)}: {yaml_value(value)}"
 
 
-def _env(configs: list[Config], comments: list[str]) -> str:
+def _args(found: list[Exported], comments: list[str]) -> str:
+    return _lines([shlex.join(_arguments(each)) for each in found], comments)
+
+
+def _argv0(found: list[Exported], comments: list[str]) -> str:
+    if comments:
+        raise UsageError("--format argv0 holds the arguments of one program; leave out --top")
+    arguments = _arguments(found[0])
+    odd = next((text for text in arguments if "\0" in text), None)
+    if odd is not None:
+        raise UsageError(f"--format argv0: {odd!r} has a NUL in it, which no argument can have; choose json or yaml")
+    return "".join(f"{text}\0" for text in arguments)
+
+
+def _arguments(each: Exported) -> list[str]:
+    if each.arguments is None:
+        raise UsageError(
+            "this sweep's command takes its hyperparameters from a file, {config}, not as arguments; "
+            "write one: --format yaml -o config.yaml"
+        )
+    return each.arguments
+
+
+def _env(found: list[Exported], comments: list[str]) -> str:
     blocks = []
-    for config in configs:
+    for config in (each.config for each in found):
         variables = {_variable(name): name for name in config}
         clash = next((name for name in config if variables[_variable(name)] != name), None)
         if clash is not None:
             both, variable = " and ".join(sorted([clash, variables[_variable(clash)]])), _variable(clash)
             raise UsageError(f"--format env: {both} would be the same variable {variable}; choose another format")
-        blocks.append("\n".join(f"{_variable(name)}={shlex.quote(_plain(value))}" for name, value in config.items()))
+        blocks.append("\n".join(f"{_variable(name)}={shlex.quote(plain(value))}" for name, value in config.items()))
     return _lines(blocks, comments)
 
 
@@ -101,8 +167,8 @@ def _variable(name: str) -> str:
     return re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
-def _hydra(configs: list[Config], comments: list[str]) -> str:
-    overrides = ([f"{name}={_hydra_value(value)}" for name, value in config.items()] for config in configs)
+def _hydra(found: list[Exported], comments: list[str]) -> str:
+    overrides = ([f"{name}={hydra_value(value)}" for name, value in each.config.items()] for each in found)
     return _lines([shlex.join(override) for override in overrides], comments)
 
 
@@ -112,62 +178,17 @@ def _lines(blocks: list[str], comments: list[str]) -> str:
     return "".join(f"{comment}\n{block}\n" for comment, block in zip(comments, blocks, strict=True))
 
 
-_WRITERS: dict[str, Callable[[list[Config], list[str]], str]] = {
+_WRITERS: dict[str, Callable[[list[Exported], list[str]], str]] = {
     "json": _json,
     "yaml": _yaml,
     "args": _args,
+    "argv0": _argv0,
     "env": _env,
     "hydra": _hydra,
 }
 
 _NESTING = frozenset({"json", "yaml"})
-"""Formats that a training reads back as a configuration: names with dots are nested as they were for the trial."""
+"""Formats that a training reads back as a configuration."""
 
 FORMATS = tuple(_WRITERS)
 """What `export` can write."""
-
-
-def _plain(value: Value) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-_AMBIGUOUS_KEYS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_UNPRINTABLE = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-
-
-def _yaml_key(name: str) -> str:
-    return json.dumps(name) if name.lower() in _AMBIGUOUS_KEYS or name.isdecimal() else name
-
-
-def _yaml_value(value: Value) -> str:
-    if isinstance(value, str):
-        return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
-    if isinstance(value, list):
-        return f"[{', '.join(map(_yaml_value, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_yaml_value(key)}: {_yaml_value(inner)}' for key, inner in value.items())}}}"
-    text = json.dumps(value)
-    mantissa, exponent, power = text.partition("e")
-    lacks_dot = isinstance(value, float) and exponent and "." not in mantissa
-    return f"{mantissa}.0e{power}" if lacks_dot else text  # YAML 1.1 needs the dot
-
-
-_HYDRA_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HYDRA_RESERVED = frozenset({"true", "false", "null", "nan", "inf"})
-
-
-def _hydra_value(value: Value) -> str:
-    if isinstance(value, list):
-        return f"[{','.join(map(_hydra_value, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{_hydra_value(key)}:{_hydra_value(inner)}' for key, inner in value.items())}}}"
-    if not isinstance(value, str):
-        return json.dumps(value)
-    if _HYDRA_WORD.fullmatch(value) and value.lower() not in _HYDRA_RESERVED:
-        return value
-    # OmegaConf reads ${...} as an interpolation unless a backslash stands before it; Hydra's quoted strings double the
-    # backslashes that stand before a quote, and only those.
-    literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", value)
-    quoted = re.sub(r'(\\*)"', lambda found: found[1] * 2 + r"\"", literal)
-    trailing = len(quoted) - len(quoted.rstrip("\\"))
-    return f'"{quoted}{quoted[len(quoted) - trailing :]}"'

@@ -65,6 +65,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("rules",), []),
     Meaning(("fidelity", "metric"), "epoch"),
     Meaning(("fidelity", "once"), value=False),
+    Meaning(("args",), None),
     *(
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")

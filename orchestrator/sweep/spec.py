@@ -19,6 +19,7 @@ from pydantic import (
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.recordable import COUNTED
+from orchestrator.sweep.program import Arguments
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 HYPERPARAMETER_PATTERN = r"^(?=.{1,128}$)[A-Za-z][A-Za-z0-9_]*([./-][A-Za-z0-9_]+)*$"
@@ -206,7 +207,10 @@ class SweepSpec(Record):
     trainable: Annotated[str, Strict()] | None = None
     """`file.py:function`, relative to the sweep file: an ordinary Ray Tune training function."""
     command: tuple[Annotated[str, Strict()], ...] | None = None
-    """A training program instead: its arguments, `{name}` for a hyperparameter, run in the sweep file's folder."""
+    """A training program instead: its arguments, `{name}` for a hyperparameter, `{args}` for all of them, `{config}`
+    for a file of them. It runs in the sweep file's folder."""
+    args: Arguments | None = None
+    """How `{args}` and `{config}` are written. None: `--name=value`, true as a flag, lists as JSON; a YAML file."""
     objective: Objective
     """What is optimised."""
     fidelity: Fidelity

@@ -72,6 +72,11 @@ def _command(spec: SweepSpec) -> Complaints:
         yield ("command",), "is empty; write the program and its arguments, as in [python, train.py]"
 
 
+def _args(spec: SweepSpec) -> Complaints:
+    if spec.args is not None and spec.command is None:
+        yield ("args",), "says how a command is written, and there is none; remove it, or write `command`"
+
+
 def _places_of_command(spec: SweepSpec) -> Complaints:
     """Yield what asks for more than one process to be started for a command, which starts its own."""
     if spec.command is None:
@@ -184,6 +189,7 @@ def _shares(spec: SweepSpec) -> Complaints:
 _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = (
     (frozenset({"trainable"}), _trainable),
     (frozenset({"command", "search_space"}), _command),
+    (frozenset({"command", "args"}), _args),
     (frozenset({"command", "resources"}), _places_of_command),
     (frozenset({"storage"}), _storage),
     (frozenset({"objective", "fidelity"}), _metrics),

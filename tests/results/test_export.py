@@ -13,7 +13,7 @@ from sweeps import SPACE, make_plan
 
 from orchestrator.control.fold import replay
 from orchestrator.errors import UsageError
-from orchestrator.results.export import FORMATS, export
+from orchestrator.results.export import FORMATS, export, is_split_by_shells
 from orchestrator.sweep import event as ev
 
 HOSTILE = [
@@ -157,7 +157,7 @@ def test_several_configurations_each_say_whose_they_are(story):
 def test_what_cannot_be_exported_is_said(story):
     state = replay(story)
     with pytest.raises(
-        UsageError, match=r"^--format 'toml' is not a format; choose one of json, yaml, args, env, hydra$"
+        UsageError, match=r"^--format 'toml' is not a format; choose one of json, yaml, args, argv0, env, hydra$"
     ):
         export(state, "toml")
     with pytest.raises(UsageError, match=r"^--top 0: export at least 1 configuration$"):
@@ -182,7 +182,7 @@ def test_names_that_make_one_variable_are_refused():
     ):
         export(state, "env")
     assert export(state, "args") == "--LR=0.9 --beta=0.9 --lr=0.9\n"
-    assert FORMATS == ("json", "yaml", "args", "env", "hydra")
+    assert FORMATS == ("json", "yaml", "args", "argv0", "env", "hydra")
 
 
 ANY = [None, [64, 64], {"a": 1, "b": [True, "x y"]}, [], {}, "null", [[1e-05]]]
@@ -226,3 +226,69 @@ def test_values_of_every_kind_and_names_with_dots_read_back():
         "model.lr=1e-05 'model.net=[64,64]'",
         "model.lr=1e-05 'model.net={a:1,b:[true,\"x y\"]}'",
     ]
+
+
+SHOW = "import sys; print(*map(ascii, sys.argv[1:]), sep=chr(10))"
+"""A program that says what arguments it got."""
+
+
+def test_the_lines_of_the_readme_hand_each_value_over_unchanged(tmp_path):
+    states = [state_of([text]) for text in HOSTILE]
+    (tmp_path / "show.py").write_text(SHOW)
+    (tmp_path / "args").write_bytes(" ".join(export(state, "args").removesuffix("\n") for state in states).encode())
+    (tmp_path / "argv0").write_bytes("".join(export(state, "argv0") for state in states).encode())
+    for line in ('eval "python show.py $(cat args)"', "cat argv0 | xargs -0 python show.py"):
+        said = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=True, text=True)
+        assert said.stdout.splitlines() == [ascii(f"--text={text}") for text in HOSTILE]
+
+
+def test_values_that_a_bare_substitution_would_tear_apart_are_known():
+    assert [is_split_by_shells(state_of([text])) for text in ("cosine", "a,b=1", "cosine annealing", "*")] == [
+        False, False, True, True,
+    ]  # fmt: skip
+
+
+def exported(command, form="args", **args):
+    plan = make_plan(
+        search_space={name: SPACE[name] for name in ("learning_rate", "momentum")},
+        trainable=None, command=command, args=args or None, searcher={"name": "random"}, search={"name": "random"},
+    )  # fmt: skip
+    events = [
+        ev.SweepPlanned(0.0, ev.FORMAT, plan.model_dump(mode="json")),
+        ev.TrialProposed(1.0, 0, {"learning_rate": 0.05, "momentum": 0.9}, "tier-1", "baseline", [], None, 0),
+        ev.AttemptStarted(1.0, 0, 0),
+        ev.Reported(2.0, 0, 0, 27.0, {"score": 1.0}, None, "full_fidelity"),
+    ]
+    return export(replay(events), form)
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "arguments"),
+    [
+        (["python", "t.py", "--epochs", "3", "--lr", "{learning_rate}", "--seed", "{trial.seed}"], {}, "--lr 0.05\n"),
+        (["python", "t.py", "model.optimizer.lr={learning_rate}"], {}, "model.optimizer.lr=0.05\n"),
+        (["python", "t.py", "{args}"], {"style": "dash"}, "--learning-rate=0.05 --momentum=0.9\n"),
+        (["python", "t.py", "{args}"], {"style": "hydra"}, "learning_rate=0.05 momentum=0.9\n"),
+        (["python", "t.py"], {}, "--learning_rate=0.05 --momentum=0.9\n"),
+    ],
+)
+def test_a_command_gets_its_own_arguments_back(command, args, arguments):
+    assert exported(command, **args) == arguments
+    assert exported(command, "argv0", **args) == arguments.replace(" ", "\0").replace("\n", "\0")
+
+
+def test_a_command_that_reads_a_file_is_told_to_write_one():
+    said = (
+        r"^this sweep's command takes its hyperparameters from a file, \{config\}, not as arguments; "
+        r"write one: --format yaml -o config\.yaml$"
+    )
+    with pytest.raises(UsageError, match=said):
+        exported(["python", "t.py", "{config}"])
+    assert exported(["python", "t.py", "{config}"], "yaml") == "learning_rate: 0.05\nmomentum: 0.9\n"
+
+
+def test_one_list_of_arguments_is_of_one_program(story):
+    with pytest.raises(UsageError, match=r"^--format argv0 holds the arguments of one program; leave out --top$"):
+        export(replay(story), "argv0", 2)
+    with pytest.raises(UsageError, match=r"^--format argv0: '--text=a\\x00b' has a NUL in it, which no argument can"):
+        export(state_of(["a\0b"]), "argv0")

@@ -34,7 +34,7 @@ class Case:
 
 
 TOP_LEVEL = (
-    "brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, name, nested, "
+    "args, brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, name, nested, "
     "objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, scale, source, step, tier, type, unit, when"

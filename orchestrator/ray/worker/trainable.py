@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from orchestrator.sweep.program import Arguments
     from orchestrator.sweep.spec import SweepSpec
 
 TRIAL_KEY = "_trial"
@@ -92,6 +93,8 @@ class Command:
     """The program and its arguments, `{name}` in them for hyperparameters (see `sweepfile.placeholders`)."""
     files: tuple[str, ...] = ()
     """Those among them that name files of the folder."""
+    args: Arguments | None = None
+    """How they write the configuration; None: as a sweep file means it that does not say."""
 
     def found_folder(self) -> Path:
         """Return the sweep file's folder as this process sees it, as `TrainableFile.found_folder` does."""
@@ -126,7 +129,7 @@ def named_in(spec: SweepSpec, folder: Path) -> TrainableFile | Command:
         return TrainableFile.from_spec(folder, spec.trainable)
     named = (argument for argument in spec.command or () if argument and not argument.startswith(("-", "/")))
     files = tuple(argument for argument in named if (folder / argument).is_file())
-    return Command(folder.absolute(), spec.command or (), files)
+    return Command(folder.absolute(), spec.command or (), files, spec.args)
 
 
 def _folder_with(files: Sequence[str], folder: Path) -> Path:
