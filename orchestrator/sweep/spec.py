@@ -18,8 +18,8 @@ from pydantic import (
 
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 from orchestrator.sweep.patience import Duration, Limits, Retry
-from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.program import Arguments
+from orchestrator.sweep.recordable import COUNTED
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 HYPERPARAMETER_PATTERN = r"^(?=.{1,128}$)[A-Za-z][A-Za-z0-9_]*([./-][A-Za-z0-9_]+)*$"

@@ -53,11 +53,7 @@ def written(config: Mapping[str, Any], style: Arguments = AS_WRITTEN) -> list[st
     """Return a configuration as arguments, in the order of its names."""
     if style.style == "hydra":
         return [f"{name}={hydra_value(value)}" for name, value in config.items()]
-    return [
-        text
-        for name, value in config.items()
-        for text in _options(_spelt(name, style), value, style)
-    ]
+    return [text for name, value in config.items() for text in _options(_spelt(name, style), value, style)]
 
 
 def listed(value: list[Any], option: str | None, style: Arguments) -> list[str]:

@@ -23,7 +23,6 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,23 +31,26 @@ from pyarrow import fs
 from ray.tune import Checkpoint
 from ray.tune.result import RESULT_DUPLICATE
 
-from orchestrator.ray.worker.failure import ERROR, LOST, OUT_OF_MEMORY, AttemptFailed, cut, speaks_of_memory
+from orchestrator.ray.worker.failure import ERROR, AttemptFailed
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, counter_of
 from orchestrator.ray.worker.given import TrialInfo
+from orchestrator.ray.worker.kept_checkpoints import KeptCheckpoints, found_in
 from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.program import GRACE_S, Program
+from orchestrator.ray.worker.program_failure import failure_of_program
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, ReportLines, read_line
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
 from orchestrator.sweep.nesting import nested
 from orchestrator.sweep.recordable import COUNTED
-from orchestrator.sweepfile.placeholders import filled
+from orchestrator.sweepfile.arguments import AS_WRITTEN, config_file
+from orchestrator.sweepfile.placeholders import filled, names_config_file
 
 CHECKPOINT_VARIABLE = "STEPLADDER_CHECKPOINT"
 """Tells a program what to go on from."""
 POLL_S = 0.1
 """How often reports are looked for."""
-SHOWN_LINES, SHOWN_BYTES = 20, 1500
-"""How much of stderr an error tells."""
+READ_BYTES = 32 * 2**10
+"""How much of the end of what a program printed is looked at for what ended it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class _Room:
     @property
     def checkpoints(self) -> Path:
         return self.own / "checkpoints"
+
+    def remark(self, text: str) -> None:
+        """Tell a person something, among what the program printed to stderr."""
+        with (self.logs / "stderr.txt").open("a") as file:
+            file.write(f"stepladder: {text}\n")
 
     @classmethod
     def made(cls, storage: Any) -> _Room:
@@ -126,11 +133,16 @@ def _prepared(
     found = None
     if checkpoint is not None:
         checkpoint.to_directory(str(room.checkpoints))
-        found = next(str(path) for path in sorted(room.checkpoints.iterdir()) if not path.name.startswith("."))
+        held = found_in(room.checkpoints)
+        found = None if held is None else str(held)
     trial = {**config[TRIAL_KEY], "checkpoint": found}
     hyperparameters = {name: value for name, value in config.items() if name != TRIAL_KEY}
-    told = nested(hyperparameters) if assignment.is_nested else hyperparameters
-    told |= {TRIAL_KEY: trial} if assignment.begun_format < 2 else {}
+    given = nested(hyperparameters) if assignment.is_nested else hyperparameters
+    told = {**given, TRIAL_KEY: trial} if assignment.begun_format < 2 else given
+    style = command.args or AS_WRITTEN
+    file = room.own / f"config.{style.config}"
+    if names_config_file(command.arguments, list(hyperparameters)):
+        file.write_text(config_file(given, style))
     environment = {name: value for name, value in os.environ.items() if name != CHECKPOINT_VARIABLE}
     environment |= {
         **TrialInfo.of(trial).variables(),
@@ -140,90 +152,43 @@ def _prepared(
         "STEPLADDER_CHECKPOINTS": str(room.checkpoints),
         "STEPLADDER_TRIAL_FOLDER": str(room.own),
     }
-    return environment, filled(command.arguments, config, trial)
+    known = {**trial, "folder": str(room.own), "checkpoints": str(room.checkpoints)}
+    return environment, filled(command.arguments, hyperparameters, known, style, str(file))
 
 
 def _listen(assignment: Assignment, counter: FidelityCounter, program: Program, room: _Room, session: Any) -> int:
     """Pass reports on until the program ended; returns how many there were."""
-    lines, kept, count = ReportLines(room.reports), _Kept(room.checkpoints), 0
+    lines, kept, count = ReportLines(room.reports), KeptCheckpoints(room.checkpoints, room.remark), 0
     killed_before = kernel_kills()
     while True:
         status = program.status(POLL_S)
         for number, line in lines.read(final=status is not None):
             try:
                 report, name = read_line(line, number, assignment.objective, assignment.fidelity, counter)
-                checkpoint = None if name is None else kept.staged(name, number)
+                checkpoint = None if name is None else kept.staged(name, f"line {number} of STEPLADDER_REPORTS")
             except ReportError as error:
                 raise AttemptFailed(ERROR, str(error)) from None
             session.report({REPORT_KEY: report}, checkpoint=checkpoint)  # waits for the verdict; SystemExit on STOP
             kept.done()
             count += 1
         if status is not None:
-            _refuse_failure(status, room.logs / "stderr.txt", kernel_kills() - killed_before)
+            _refuse_failure(status, room, kernel_kills() - killed_before)
             return count
         if session.stop_event.is_set():
             raise SystemExit(0)
 
 
-class _Kept:
-    """Hands checkpoints on to storage; here the newest is kept, for the program may read it again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._staging = folder.with_name("staging")
-        self._newest: str | None = None
-
-    def staged(self, name: str, line: int) -> Checkpoint:
-        """Return the named file or folder as a checkpoint that holds it under its name."""
-        source = self._folder / name
-        if not source.exists():
-            raise ReportError(
-                f"line {line} of STEPLADDER_REPORTS: there is no {name!r} in STEPLADDER_CHECKPOINTS; "
-                "write the checkpoint before the report that names it"
-            )
-        self._staging.mkdir()
-        if source.is_dir():
-            shutil.copytree(source, self._staging / name, copy_function=os.link)
-        else:
-            os.link(source, self._staging / name)
-        if self._newest not in (None, name):
-            _remove(self._folder / str(self._newest))
-        self._newest = name
-        return Checkpoint.from_directory(str(self._staging))
-
-    def done(self) -> None:
-        """Take that storage has the checkpoint."""
-        shutil.rmtree(self._staging, ignore_errors=True)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _refuse_failure(status: int, stderr: Path, killed: int) -> None:
+def _refuse_failure(status: int, room: _Room, killed: int) -> None:
     """Raise AttemptFailed unless the program ended well; the kernel's memory killer ended `killed` processes since."""
     if status == 0:
         return
-    with stderr.open("rb") as file:
-        file.seek(max(0, stderr.stat().st_size - 8 * SHOWN_BYTES))
-        printed = file.read().decode(errors="replace")
-    raise failure_of_program(status, printed, is_memory_killer_seen=killed > 0)
+    printed = {name: _end_of(room.logs / f"{name}.txt") for name in ("stderr", "stdout")}
+    raise failure_of_program(
+        status, printed["stderr"], is_memory_killer_seen=killed > 0, printed_to_stdout=printed["stdout"]
+    )
 
 
-def failure_of_program(status: int, printed: str, *, is_memory_killer_seen: bool) -> AttemptFailed:
-    """Say how a program failed: `status` as `subprocess` has it, never 0, and the end of what it `printed` to stderr.
-
-    A kill is a person's, the scheduler's or the node's, and the trial is repeated; unless the kernel's memory killer
-    was at work meanwhile.
-    """
-    how = f"exited with code {status}" if status > 0 else f"was ended by {signal.Signals(-status).name}"
-    last = "\n".join(printed.strip().splitlines()[-SHOWN_LINES:])[-SHOWN_BYTES:]
-    text = cut(f"the program {how}; its stderr ends with:\n{last}" if last else f"the program {how}, stderr is empty")
-    if speaks_of_memory(printed):
-        return AttemptFailed(OUT_OF_MEMORY, text)
-    if status == -signal.SIGKILL and is_memory_killer_seen:
-        return AttemptFailed(OUT_OF_MEMORY, f"{text}\nmemory ran out and the kernel ended it")
-    return AttemptFailed(LOST if status == -signal.SIGKILL else ERROR, text)
+def _end_of(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - READ_BYTES))
+        return file.read().decode(errors="replace")

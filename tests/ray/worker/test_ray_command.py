@@ -204,3 +204,40 @@ def test_a_program_that_returns_early_has_completed_what_it_reported(run):
     ran = run("report(epoch=1, score=0.25)\nreport(epoch=2, score=float('nan'))\n", budget={"trials": 1})
     assert ran.outcomes(0) == ["stopped"]
     assert ran.state.trials[0].state.value == "diverged"
+
+
+def test_arguments_a_file_and_a_linked_checkpoint_reach_a_program_that_goes_on(run):
+    """A program that keeps `last.pt` as a link to the newest of its files and dies in its first attempt."""
+    ran = run(
+        """
+        import argparse
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--x", type=float)
+        parser.add_argument("--config")
+        parser.add_argument("--out", type=Path)
+        given = parser.parse_args()
+        assert Path(given.config).read_text() == f"x: {given.x}\\n", given
+        folder = Path(os.environ["STEPLADDER_CHECKPOINTS"])
+        assert given.out == folder
+        saved = os.environ.get("STEPLADDER_CHECKPOINT")
+        start = int(Path(saved).read_text()) if saved else 0
+        for epoch in range(start + 1, 5):
+            (folder / f"epoch-{epoch}.pt").write_text(str(epoch))
+            (folder / "last.pt").unlink(missing_ok=True)
+            (folder / "last.pt").symlink_to(f"epoch-{epoch}.pt")
+            report(epoch=epoch, score=given.x, came_from=start, checkpoint="last.pt")
+            if epoch == 2 and attempt == 0:
+                time.sleep(1)  # until the report is taken
+                os.kill(os.getpid(), 9)
+        """,
+        "{args}",
+        "--config={config}",
+        "--out",
+        "{trial.checkpoints}",
+        budget={"trials": 1},
+        fidelity={"metric": "epoch", "max": 4},
+    )
+    [trial] = ran.state.trials
+    assert ran.outcomes(0) == ["lost", "stopped"]
+    assert trial.attempts[1].resumed_from == 2.0
+    assert Path(trial.checkpoint, "last.pt").read_text() == "4"
