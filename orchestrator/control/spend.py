@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from orchestrator.sweep.event import AttemptEnded
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Attempt
 
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from orchestrator.errors import ClusterError
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 
 class JobState(StrEnum):

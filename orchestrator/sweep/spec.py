@@ -20,6 +20,7 @@ from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, Stri
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.program import Arguments
 from orchestrator.sweep.recordable import COUNTED
+from orchestrator.sweep.resources import Resources
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 HYPERPARAMETER_PATTERN = r"^(?=.{1,128}$)[A-Za-z][A-Za-z0-9_]*([./-][A-Za-z0-9_]+)*$"
@@ -144,59 +145,6 @@ class Budget(Record):
     wall: Duration | None = Field(None, gt=0)
     """Cap on the seconds that the sweep's drivers work, all together; the time between them does not count. None: no
     cap. Of sweeps begun in format 1 each driver has it anew, and leaves with exit code 75."""
-
-
-class Resources(Record):
-    """What one trial occupies."""
-
-    cpus: StrictFloat = Field(1.0, ge=0, le=4096)
-    """CPU cores of one trial, on all its nodes together."""
-    gpus: StrictFloat = Field(0.0, ge=0, le=4096)
-    """GPUs of one trial, on all its nodes together; below 1, several trials share one GPU."""
-    nodes: StrictInt = Field(1, ge=1, le=4096)
-    """Equal parts that one trial's CPUs and GPUs come in, each part on one node."""
-    spread: Annotated[bool, Strict()] = False
-    """Whether each part gets a node of its own. No: the parts lie on as few nodes as have room for them."""
-    processes: StrictInt | None = Field(None, ge=1, le=32768)
-    """Processes that run the training function, on all nodes together, under torch.distributed where there are
-    several. None: one for each GPU or, without GPUs, for each node. 1: a single one, which sees all the GPUs."""
-    max_concurrent: StrictInt | None = Field(None, ge=1)
-    """Most trials at once. None: as many as the cluster holds; one more where an autoscaler may add nodes."""
-    reuse_workers: Annotated[bool, Strict()] | None = None
-    """Let a worker process run one trial after another. None: yes without GPUs, no with them (a leak or an
-    out-of-memory must not reach the next trial)."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Resources:
-        if self.cpus == 0 and self.gpus == 0:
-            raise ValueError("a trial needs some CPUs or GPUs; set cpus to 1, or gpus to 0.25, for example")
-        if self.gpus > 1 and self.gpus != int(self.gpus):
-            whole = int(self.gpus) + 1
-            raise ValueError(f"gpus {self.gpus:g}: above one GPU only whole numbers can be placed; use {whole}")
-        if self.nodes > 1 and self.gpus % self.nodes:
-            several = self.nodes * (int(self.gpus / self.nodes) + 1)
-            raise ValueError(f"gpus {self.gpus:g}: cannot be dealt evenly over {self.nodes} nodes; use {several}")
-        if self.ranks % self.nodes:
-            raise ValueError(
-                f"processes {self.ranks}: cannot be dealt evenly over {self.nodes} nodes; "
-                f"use {self.nodes * (self.ranks // self.nodes + 1)}"
-            )
-        if self.ranks > 1 and self.gpus % self.ranks:
-            raise ValueError(
-                f"processes {self.ranks}: {self.gpus:g} GPUs cannot be dealt evenly over them; "
-                "use as many processes as GPUs, or a divisor of that number"
-            )
-        return self
-
-    @property
-    def each(self) -> tuple[float, float]:
-        """CPUs and GPUs of each part."""
-        return self.cpus / self.nodes, self.gpus / self.nodes
-
-    @property
-    def ranks(self) -> int:
-        """How many processes run the training function."""
-        return self.processes or max(int(self.gpus) if self.gpus else self.nodes, 1)
 
 
 class SweepSpec(Record):

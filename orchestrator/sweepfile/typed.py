@@ -20,6 +20,7 @@ from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
 from orchestrator.sweep.patience import Limits, Retry
 from orchestrator.sweep.program import Arguments
+from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spec import (
     NAME_PATTERN,
     Budget,
@@ -27,7 +28,6 @@ from orchestrator.sweep.spec import (
     Fidelity,
     Member,
     Objective,
-    Resources,
     Stage,
     SweepSpec,
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from orchestrator.launchers import Launch, Launcher, Submission
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 SECRET = "3f1c-never-to-be-seen"  # noqa: S105 - stands for one
 """A value that may appear nowhere."""

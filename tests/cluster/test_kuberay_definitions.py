@@ -13,7 +13,7 @@ from kubernetes import problems
 from orchestrator.launchers import Submission
 from orchestrator.launchers.kuberay import KubeRay
 from orchestrator.members import definitions
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 NAMES = ["kuberay", "kuberay-kueue", "kuberay-volcano"]
 DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"

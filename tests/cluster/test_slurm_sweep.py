@@ -23,7 +23,7 @@ from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.slurm import Slurm as SlurmLauncher
 from orchestrator.members import definitions
 from orchestrator.storage.location import Location
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Trial
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]

@@ -17,7 +17,7 @@ from orchestrator.demos import write_demo
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.kuberay import KubeRay, job_status, resource_name
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 GOLDEN = Path(__file__).parent / "golden"
 KUBECTL = """#!/bin/sh

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Submission
 from orchestrator.launchers._config_map import code_files, keys, manifest
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 TEXTS = st.text(st.sampled_from("ab #:-'\"|\\\t\n\r\u00e9\u2028\x85{}"), max_size=30).map(str.encode)
 CONTENTS = st.dictionaries(st.sampled_from(["a.py", "b/a.py", "b_a.py", "ü.py"]), TEXTS | st.binary(max_size=20))

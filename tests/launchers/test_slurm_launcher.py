@@ -13,7 +13,7 @@ import pytest
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.slurm import Slurm, read_record, state_of
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 GOLDEN = Path(__file__).parent / "golden"
 DIGITS = Submission(

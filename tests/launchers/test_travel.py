@@ -11,7 +11,7 @@ import pytest
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Submission
 from orchestrator.launchers._travel import described, pack, refuse_above
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 
 def sent(folder: Path, files: dict[str, int]) -> Submission:

@@ -19,7 +19,7 @@ from ray.experimental.internal_kv import _internal_kv_get
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
 from orchestrator.ray.host.bundles import bundles_of, strategy_of
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 FIRST_S = 15.0
 """How long a cluster that has just begun is given to say that it has an autoscaler: the first word comes after 5 s."""

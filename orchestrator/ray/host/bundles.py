@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 
 def bundles_of(resources: Resources) -> list[dict[str, float]]:

@@ -19,7 +19,7 @@ from ray._private.state import state as cluster_state
 from orchestrator.errors import ClusterError
 from orchestrator.ray.host import autoscaler
 from orchestrator.ray.host.options import HostOptions
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 UNBOUNDED = 10_000
 """Nodes that a group without an upper bound is taken to have."""

@@ -32,7 +32,7 @@ from orchestrator.ray.worker.function import Assignment, Gang
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
 from orchestrator.storage.location import Location
 from orchestrator.sweep.nesting import outermost
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 __all__ = ["HostOptions", "run_on_ray"]
 

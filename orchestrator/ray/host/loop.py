@@ -34,7 +34,7 @@ from orchestrator.ray.worker.worker import Placement, worker_class
 from orchestrator.storage.checkpoints import FOLDER
 from orchestrator.storage.location import Location
 from orchestrator.storage.object_store import explained
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Outcome
 
 EMPTY_TURN_S = 0.05

@@ -36,7 +36,7 @@ from orchestrator.ray.preflight.smoke import one_line, smoke_trial
 from orchestrator.ray.worker.trainable import Trainable, name_of
 from orchestrator.storage.location import Location
 from orchestrator.sweep.plan import Plan
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 FOLDER = ".preflight"
 

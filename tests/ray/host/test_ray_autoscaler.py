@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.ray.host.autoscaler import FIRST_S, AutoscalerReading, is_at_work, would_hold
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 
 @pytest.mark.ray

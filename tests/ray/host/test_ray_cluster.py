@@ -11,7 +11,7 @@ import pytest
 from orchestrator.errors import ClusterError
 from orchestrator.ray.host.cluster import Nodes, capacity, connected, infeasible, places
 from orchestrator.ray.host.options import HostOptions
-from orchestrator.sweep.spec import Resources
+from orchestrator.sweep.resources import Resources
 
 
 @pytest.mark.parametrize(
