@@ -37,3 +37,10 @@ def grid_size(draft: Draft) -> int | None:
     """Return how many combinations a grid of the drafted space has; None where a range has no end of them."""
     sizes = [values_in(entry.value) for entry in draft.tunable.values()]
     return None if None in sizes else min(math.prod(size or 1 for size in sizes), MOST_ROWS)
+
+
+def write_grid(draft: Draft) -> None:
+    """Let the sweep go through every combination: whole ranges in full, as other tools' grids do."""
+    most = max((values_in(entry.value) or 1 for entry in draft.tunable.values()), default=1)
+    draft.write("search", {"name": "joint", "prior_trials": 0, "prior_probability": 0})
+    draft.write("searcher", {"name": "grid", "points": min(most, 1000)} if most > GRID_POINTS else "grid")

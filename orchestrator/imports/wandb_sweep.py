@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from orchestrator.imports.budgeting import GRID_POINTS, grid_size, invent_trials, values_in
+from orchestrator.imports.budgeting import grid_size, invent_trials, write_grid
 from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAFileError
 from orchestrator.imports.foreign_yaml import read_foreign
+from orchestrator.imports.naming import hyperparameter_name
 from orchestrator.imports.wandb_command import OWN, command_of
 from orchestrator.imports.wandb_parameters import entry_of, parameters
 from orchestrator.sweepfile.foreign import COMMANDS
@@ -22,7 +24,7 @@ from orchestrator.sweepfile.yaml_source import Tree
 METHODS = ("grid", "random", "bayes")
 EPOCHS = re.compile(r"(?:max|num|n|train|total)?[_-]?(?:train[_-]?)?epochs?", re.IGNORECASE)
 """Names under which programs are told how long to train."""
-INVENTED_EPOCHS = 10
+INVENTED_REPORTS = 27
 _CARRIED = frozenset(
     {"name", "program", "method", "metric", "parameters", "early_terminate", "command", "run_cap", "description"}
 )
@@ -46,7 +48,7 @@ def import_wandb(content: bytes, file: str, stem: str, program: str | None = Non
     data = tree.data
     if not isinstance(data, Mapping) or not isinstance(data.get("parameters"), Mapping):
         raise NotSuchAFileError(f"{file} is not a W&B sweep: it has no mapping `parameters`")
-    draft = Draft(f"{file}, {COMMANDS['wandb'][0]}")
+    draft = Draft(f"{Path(file).name}, {COMMANDS['wandb'][0]}")
     draft.name(str(data.get("name") or stem))
     flags = _space(data["parameters"], tree, draft)
     _command(data, program, flags, draft)
@@ -56,10 +58,9 @@ def import_wandb(content: bytes, file: str, stem: str, program: str | None = Non
     for key in (key for key in data if key not in _CARRIED):
         told = _NO_COUNTERPART.get(key, "a key that W&B does not document; remove it, or mend the spelling")
         draft.lose(f"{_line(tree, key)}{key}", told)
-    metric, fidelity = (quote(draft.keys[key].value["metric"]) for key in ("objective", "fidelity"))
     draft.todo.append(
-        f"the program must report {metric} and {fidelity}: JSON lines in the file that STEPLADDER_REPORTS names "
-        "(README, Programs); wandb.log(...) may stay"
+        f"the program must report {quote(draft.keys['objective'].value['metric'])}: JSON lines in the file that "
+        "STEPLADDER_REPORTS names (README, Programs); wandb.log(...) may stay"
     )
     return draft
 
@@ -76,26 +77,14 @@ def _space(described: Mapping[str, Any], tree: Tree, draft: Draft) -> dict[str, 
         nested = ("parameters", *(part for name in path for part in (name, "parameters")))[:-1]
         where = f"{_line(tree, *nested)}parameters.{flag}"
         try:
-            name = _name(flag, flags)
+            name, told = hyperparameter_name(flag, flags)
             entry = entry_of(parameter)
         except CannotCarryError as reason:
             draft.lose(where, str(reason))
             continue
-        told = (f"{flag!r} there",) if name != flag else ()
         draft.space[name] = Entry(entry.value, (*told, *entry.told))
         flags[name] = flag
     return flags
-
-
-def _name(flag: str, taken: Mapping[str, str]) -> str:
-    """Return the hyperparameter's name in our file: its own, in the letters that names may have."""
-    name = re.sub(r"[^A-Za-z0-9_]", "_", flag)
-    name = name if name[:1].isalpha() else f"p{name}"
-    if len(name) > 64:
-        raise CannotCarryError(f"a name of {len(name)} letters; 64 are the most here")
-    while name in taken:
-        name = f"{name[:60]}_2"
-    return name
 
 
 def _command(data: Mapping[str, Any], program: str | None, flags: Mapping[str, str], draft: Draft) -> None:
@@ -126,15 +115,12 @@ def _objective(metric: Any, draft: Draft) -> None:
 
 def _fidelity(early: Any, draft: Draft) -> None:
     """Write how long a training is and where trials are compared; a sweep without early_terminate stops none."""
-    epochs = _epochs(draft)
-    told = [] if epochs is None else [f"max is the constant {epochs[0]}"]
-    if epochs is None:
-        told.append(f"max invented: a full training of {INVENTED_EPOCHS} epochs")
-    longest = INVENTED_EPOCHS if epochs is None else epochs[1]
     if not isinstance(early, Mapping):
-        draft.write("scheduler", "none", "W&B stops no trial without early_terminate; without this line, weak ones are")
-        draft.write("fidelity", {"metric": "epoch", "max": longest}, *told)
+        draft.write("fidelity", "none", "the last score counts: W&B compares none on the way without early_terminate")
         return
+    epochs = _epochs(draft)
+    told = [f"max is the constant {epochs[0]}" if epochs else f"max invented: {INVENTED_REPORTS} reports"]
+    longest = INVENTED_REPORTS if epochs is None else epochs[1]
     for key in sorted(early.keys() - {"type", "min_iter", "max_iter", "s", "eta"}):
         draft.lose(f"early_terminate.{key}", "has no counterpart: here trials are compared as they come (ASHA)")
     if early.get("type") != "hyperband":
@@ -151,8 +137,8 @@ def _fidelity(early: Any, draft: Draft) -> None:
     elif least is not None and least > longest:
         longest = least * eta
         told = [f"max invented: {eta:g} times min_iter"]
-    fidelity = {"metric": "epoch", **({} if least is None else {"min": least}), "max": longest}
-    told.append("counted in calls of wandb.log there")
+    fidelity = {**({} if least is None else {"min": least}), "max": longest}
+    told.append("reports are counted, as calls of wandb.log there")
     draft.write("fidelity", fidelity | {"reduction_factor": eta}, *told)
 
 
@@ -185,11 +171,7 @@ def _search(data: Mapping[str, Any], draft: Draft) -> None:
     if method == "random":
         draft.write("search", "random")
     elif method == "grid":
-        draft.write("search", {"name": "joint", "prior_trials": 0, "prior_probability": 0})
-        most = max(
-            (size for entry in draft.tunable.values() if (size := values_in(entry.value)) is not None), default=1
-        )
-        draft.write("searcher", {"name": "grid", "points": min(most, 1000)} if most > GRID_POINTS else "grid")
+        write_grid(draft)
         if (rows := grid_size(draft)) is not None:
             cap, told = (min(cap, rows), told) if data.get("run_cap") else (rows, ["every combination of the grid"])
     draft.write("budget", {"trials": cap}, *told)

@@ -47,7 +47,9 @@ def _text(value: str) -> str:
 
 def _heading(draft: Draft) -> Iterator[str]:
     yield from _comment(f"From {draft.source}.")
-    yield from _comment("What says `invented` is a guess to look at before the first run.")
+    yield from _comment(
+        "What says `invented` is a guess to look at before the first run; a tier that is not told is 1."
+    )
     for title, lines in (("Could not be carried", list(map(str, draft.lost))), ("Left to you", draft.todo)):
         if lines:
             yield "#"

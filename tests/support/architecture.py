@@ -37,8 +37,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """The rooms, from the roof to the ground. A module imports from its own room and from floors below."""
 
 ONLY: Mapping[str, tuple[str, ...]] = {
-    "ray": ("ray", "launchers.ray_job", "demos"),
-    "optuna": ("searchers", "results.sinks"),
+    "ray": ("ray", "launchers.ray_job", "demos", "imports.recorder_ray"),
+    "optuna": ("searchers", "results.sinks", "imports.recorder_optuna"),
     "pyarrow": ("storage", "results", "ray.worker"),
     "torch": ("training", "rules._inspection", "demos"),
     "httpx": ("launchers",),
