@@ -67,6 +67,7 @@ class Sweep:
         command: Sequence[str] | None = None,
         args: Mapping[str, Any] | None = None,
         stages: Literal["auto"] | Sequence[Mapping[str, Any]] | None = None,
+        seeds: int | None = None,
         nested: bool | None = None,
         couple: Mapping[str, Mapping[str, Any]] | None = None,
         search: str | Mapping[str, Any] | type[Ladder] | None = None,

@@ -24,6 +24,7 @@ def proposed(proposal: Proposal, number: int, bracket: int, t: float, m: float |
         proposal.max_fidelity,
         learned_from=proposal.learned_from,
         nearest=proposal.nearest,
+        replicates=proposal.replicates,
         m=m,
     )
 

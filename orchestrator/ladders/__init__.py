@@ -55,6 +55,8 @@ class Proposal:
     """How many trials the searcher had learned from; 0 around the defaults; None where nothing was modelled."""
     nearest: int | None = None
     """Number of the earlier trial nearest to it, where `learned_from` says something."""
+    replicates: int | None = None
+    """Trial whose configuration it repeats with another seed; None for one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,15 @@ class Ladder(ABC):
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return the proposal for trial `number`, none that was tried already; None when nothing is left to propose.
 
-        Trial 0 is the baseline. `trials` holds the trials 0 to `number` - 1.
+        Trial 0 is the baseline, which the others repeat where nothing is tuned. `trials`: those before `number`.
         """
-        self._tried.update(_key(trial.config) for trial in trials[self._seen :])
+        self._tried.update(exact(trial.config) for trial in trials[self._seen :])
         self._seen = len(trials)
         self.standings.update(trials)
         if number == 0:
             return Proposal(self.space.baseline, stage_of(self.plan, 0).name, "baseline", ())
+        if not self.tuned:
+            return Proposal(self.space.baseline, stage_of(self.plan, number).name, "repeat", (), 0, replicates=0)
         drawn: list[Proposal] = []
         for repetition in range(REDRAWS):
             proposal = self.draw(number, repetition, trials)
@@ -163,7 +167,7 @@ class Ladder(ABC):
 
     def is_tried(self, config: Config) -> bool:
         """Say whether a trial has this configuration."""
-        return _key(config) in self._tried
+        return exact(config) in self._tried
 
     def coin(self, number: int, repetition: int, purpose: str) -> Random:
         """Return a generator for one purpose of one proposal, independent of every other."""
@@ -250,7 +254,7 @@ class Ladder(ABC):
         return replace(proposal, nearest=self._neighbours.nearest(proposal.config, trials))
 
     def _asked(self, number: int, reported: int, finished: int) -> list[Asking]:
-        return self.askings(number, reported, finished) if number else []  # the baseline asks none
+        return self.askings(number, reported, finished) if number and self.tuned else []  # the baseline asks none
 
     def _guided(self, proposal: Proposal, guidance: Guidance, history: Sequence[Trial]) -> Proposal:
         said = {note for trial in history for note in trial.notes} if guidance.notes else set()
@@ -294,7 +298,3 @@ def own_stage(name: str, blocks: Sequence[StagePlan], share: float) -> StagePlan
     if any(block.name == name for block in blocks):
         raise SpecError(f"stages: the ladder adds a stage {name!r} of its own; give yours another name")
     return StagePlan(name=name, tune=union(blocks), share=share)
-
-
-def _key(config: Config) -> Hashable:
-    return frozenset((name, exact(value)) for name, value in config.items())

@@ -25,7 +25,7 @@ IDENTIFYING = (
     "searcher", "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
-ADJUSTABLE = ("budget", "resources", "retry", "limits", "brake", "keep_checkpoints", "storage")
+ADJUSTABLE = ("budget", "seeds", "resources", "retry", "limits", "brake", "keep_checkpoints", "storage")
 """What may differ from one driver of a sweep to the next."""
 
 PACKAGES = {
@@ -107,7 +107,7 @@ def _blocks(spec: SweepSpec) -> list[StagePlan]:
     given = [stage.share for stage in stages if stage.share is not None]
     total, open_stages = sum(given), len(stages) - len(given)
     rest = (1 - total) / open_stages if open_stages else 0.0
-    scale = 1.0 if open_stages else 1 / total
+    scale = 1.0 if open_stages or not stages else 1 / total
     return [
         StagePlan(
             name=stage.name,
@@ -146,6 +146,8 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
         del content["couple"]
     if not spec.fidelity.once:
         del content["fidelity"]["once"]  # as above
+    if spec.seeds is None:
+        del content["seeds"]
     if not spec.nested or not any("." in name for name in spec.search_space):
         del content["nested"]  # as above: flat, or nothing to nest
     del content["ignore"], content["rules"]

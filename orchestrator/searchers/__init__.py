@@ -17,6 +17,10 @@ from orchestrator.sweep.domains import Config, Record, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Member
 from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.values import exact
+
+MOST_LISTED = 10_000
+"""Entries of a list that are gone through to count them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,21 @@ class Searcher(ABC):
         one such list, and it only grows. Conditions are honoured: a hyperparameter that the new values deactivate is
         missing, one that they activate has a value.
         """
+
+    def count(self, block: tuple[str, ...]) -> int | None:
+        """Return how many configurations its list over a block has, the defaults among them; None: it has no end.
+
+        What goes through a list may know it without; here it is gone through.
+        """
+        if not self.enumerates:
+            return None
+        found = {exact(self.space.baseline)}
+        for position in range(MOST_LISTED):
+            config = self.propose(ProposalRequest(1, block, {}, "0", position), [])
+            if config is None:
+                return len(found)
+            found.add(exact(config))
+        return None
 
     def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance | None:
         """Return what goes with the proposal for this request, None for nothing: a function of the two alone."""

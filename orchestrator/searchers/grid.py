@@ -49,6 +49,17 @@ class GridSearcher(Searcher):
             return None
         return self._row(request.position, request.block, request.held)
 
+    @override
+    def count(self, block: tuple[str, ...]) -> int:
+        """Return the number of rows, and one more where none of them is the defaults."""
+        defaults = self.space.baseline
+        is_there = all(
+            any(exact(value) == exact(defaults[name]) for value in self._values[name])
+            for name in block
+            if name in defaults
+        )
+        return self.rows(block, {}) + (not is_there)
+
     def rows(self, block: Sequence[str], held: Mapping[str, Value]) -> int:
         """Count the rows of the grid over `block`, the other values as `held`."""
         return self._count(tuple(self.space), {}, block, held)

@@ -62,6 +62,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("limits", "storage"), 0.0),
     Meaning(("brake",), value=False),
     Meaning(("nested",), value=False),
+    Meaning(("seeds",), None),
     Meaning(("rules",), []),
     Meaning(("fidelity", "metric"), "epoch"),
     Meaning(("fidelity", "once"), value=False),

@@ -137,7 +137,7 @@ class Budget(Record):
     """When to stop asking for more."""
 
     trials: StrictInt = Field(ge=1, le=1_000_000)
-    """How many configurations are tried."""
+    """How many configurations are tried. `all` in a file: as many as the grid, or another list, has."""
     gpu_hours: StrictFloat | None = Field(None, gt=0)
     """Cap on GPUs times hours from placement to release, all attempts counted. None: no cap."""
     cpu_hours: StrictFloat | None = Field(None, gt=0)
@@ -165,6 +165,9 @@ class SweepSpec(Record):
     """How far a training goes and where trials are compared; `none`: it has one final score."""
     search_space: Mapping[str, Hyperparameter] = Field(min_length=1)
     """Hyperparameters by name."""
+    seeds: StrictInt | None = Field(None, ge=1, le=10_000)
+    """How often the one configuration of a space of constants alone is trained, each time with a seed of its own: the
+    number of trials then. None: something is tuned."""
     nested: Annotated[bool, Strict()] = True
     """Whether names with dots are nested in the configuration that a training is given: `config["model"]["lr"]` for
     `model.lr`, beside `config["model.lr"]`. No: as they are written, and nothing else."""

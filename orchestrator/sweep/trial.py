@@ -169,7 +169,7 @@ class Trial:
     stage: str
     """Name of the stage that proposed it."""
     move: str
-    """How it was proposed: baseline, prior, uniform, model, block-model, block-uniform, listed."""
+    """How it was proposed: baseline, prior, uniform, model, block-model, block-uniform, listed, repeat."""
     block: tuple[str, ...]
     """The hyperparameters that the proposal drew; the rest was held."""
     parent: int | None

@@ -16,6 +16,7 @@ from orchestrator.sweep.nesting import clashes
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile import placeholders
 from orchestrator.sweepfile.circles import circle, phrase_circle
+from orchestrator.sweepfile.counting import seeds_problem
 from orchestrator.sweepfile.couplings import coupling_problems
 from orchestrator.sweepfile.lint import rules
 from orchestrator.sweepfile.magnitudes import fidelity_problems, size_problems, space_problems
@@ -125,8 +126,11 @@ def _nested(spec: SweepSpec) -> Complaints:
 
 
 def _tunable(spec: SweepSpec) -> Complaints:
-    if all(isinstance(domain, Constant) for domain in spec.search_space.values()):
-        yield ("search_space",), "nothing can be tuned, every value is a constant; give one a range or choices"
+    if (problem := seeds_problem(spec)) is not None:
+        yield ("seeds",), problem
+    if spec.seeds is None and all(isinstance(domain, Constant) for domain in spec.search_space.values()):
+        what = "nothing can be tuned, every value is a constant; give one a range or choices"
+        yield ("search_space",), f"{what}, or write seeds: 5 to train it five times"
 
 
 def _stages(spec: SweepSpec) -> Complaints:
@@ -197,7 +201,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = 
     (frozenset({"search_space", "nested"}), _nested),
     (frozenset({"search_space"}), space_problems),
     (frozenset({"fidelity"}), fidelity_problems),
-    (frozenset({"search_space"}), _tunable),
+    (frozenset({"search_space", "seeds"}), _tunable),
     (frozenset({"search_space", "stages"}), _stages),
     (frozenset({"stages"}), _shares),
     (frozenset({"search_space"}), _schedules),

@@ -14,6 +14,7 @@ from orchestrator.errors import SpecError
 from orchestrator.planning.compile import PACKAGES
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile import overrides as command_line
+from orchestrator.sweepfile.counting import asks_for_all, counted, fill_in
 from orchestrator.sweepfile.crosscheck import crosscheck
 from orchestrator.sweepfile.messages import KeyPath, Problems
 from orchestrator.sweepfile.spaces import Fields, FindSpace, expand, no_spaces
@@ -80,6 +81,8 @@ def parse_text(
         if not data["search_space"] and "search_space" in problems.keys:
             data["search_space"] = _STAND_INS["search_space"]
     _check_program(data, problems)
+    is_countless = asks_for_all(data)
+    fill_in(data, problems)
     spec = typed(SweepSpec, data, problems)
     broken = problems.keys
     stand_in = spec or SweepSpec.model_validate(_repaired(data, broken))
@@ -87,6 +90,8 @@ def parse_text(
     if problems.keys.isdisjoint(_PROGRAMS) and not data.keys().isdisjoint(_PROGRAMS):
         for path, complaint in check_program(stand_in):
             problems.add(path, complaint)
+    if spec is not None and is_countless and spec.seeds is None and not problems:
+        spec = counted(spec, problems)
     problems.raise_any()
     assert spec is not None
     return Parsed(spec, problems, shipped)

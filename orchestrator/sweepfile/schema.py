@@ -17,6 +17,7 @@ from orchestrator.planning.compile import PACKAGES
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Record
 from orchestrator.sweep.spec import HYPERPARAMETER_PATTERN, SweepSpec
+from orchestrator.sweepfile.counting import ALL
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -45,6 +46,9 @@ def json_schema() -> Schema:
     definitions["Hyperparameter"] = _hyperparameter()
     for record, key in [("Budget", "wall"), *(("Limits", key) for key in definitions["Limits"]["properties"])]:
         _allow_units(definitions[record]["properties"][key])
+    trials = definitions["Budget"]["properties"]["trials"]
+    number = {key: trials.pop(key) for key in [*trials] if key != "description"}
+    trials["anyOf"] = [number, {"const": ALL}]
     properties["search_space"] = _search_space(properties["search_space"]["description"])
     reasons = {key: value for key, value in properties["ignore"].items() if key != "description"}
     properties["ignore"] = {**_described(properties["ignore"]), "anyOf": [reasons, {"type": "array", "items": reasons}]}

@@ -35,7 +35,8 @@ class Case:
 
 TOP_LEVEL = (
     "args, brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, name, nested, "
-    "objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, stages, storage, trainable"
+    "objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
+    "storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, scale, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
@@ -258,7 +259,8 @@ CASES = [
          "  x: {low: 0, high: 2, default: 1, when: {y: [1]}}\n  y: {low: 0, high: 2, default: 1, when: {x: [1]}}",
          "9: search_space.x.when: the conditions go in a circle: x needs y, y needs x; drop one of them"),
     Case("only constants", VALID[VALID.index("  learning_rate") : VALID.index("stages")], "  width: 32\n",
-         "5: search_space: nothing can be tuned, every value is a constant; give one a range or choices"),
+         "5: search_space: nothing can be tuned, every value is a constant; give one a range or choices, "
+         "or write seeds: 5 to train it five times"),
     Case("unknown space", EXTENDS[0], EXTENDS[1].format("sdg"),
          "6: search_space.extends[0]: 'sdg' is not a search space (did you mean 'sgd'?); `stepladder spaces` lists "
          "them, or give a path such as ./my_space.yaml"),
