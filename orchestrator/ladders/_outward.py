@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import count
 
 from orchestrator.ladders._nearest import has_places
-from orchestrator.sweep.domains import Choice, Config, Int, Value
+from orchestrator.sweep.domains import Choice, Config, Float, Int, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.values import exact, is_same
 
@@ -51,8 +51,10 @@ def _steps(space: Space, name: str, config: Config) -> list[Value]:
     if isinstance(domain, Int):
         steps: list[Value] = [int(value) - domain.step, int(value) + domain.step]
         return [step for step in steps if domain.contains(step)]
-    width = FINEST if cells is None else 1 / cells
-    units = (domain.to_unit(value) + sign * width for sign in (-1, 1))
+    if isinstance(domain, Float) and cells is not None:
+        cell = domain.cell_of(value)
+        return [domain.cell(beside) for beside in (cell - 1, cell + 1) if 0 <= beside < cells]
+    units = (domain.to_unit(value) + sign * FINEST for sign in (-1, 1))
     return [domain.from_unit(min(max(unit, 0.0), 1.0)) for unit in units]
 
 

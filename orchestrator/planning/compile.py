@@ -157,6 +157,9 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
         _strip_choice(spec.search_space[name], fields)
         if not fields.get("also"):
             fields.pop("also", None)  # as above
+        if fields.get("mean") is None:
+            for key in ("mean", "sd"):
+                fields.pop(key, None)  # as above
         if fields.get("step") is None or fields.get("grid") == "decimal":
             fields.pop("grid", None)  # as above
     return content

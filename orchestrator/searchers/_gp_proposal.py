@@ -143,8 +143,8 @@ def log_improvement(above: FloatArray) -> FloatArray:
 
 
 def _is_uneven(domain: object) -> bool:
-    """Say whether the cells of a domain differ in width on the unit interval: a whole number on a log scale."""
-    return not isinstance(domain, Float) and getattr(domain, "scale", "linear") == "log"
+    """Say whether the cells of a domain differ in width on the unit interval, as on a log scale."""
+    return not domain.is_even if isinstance(domain, Float) else getattr(domain, "scale", "linear") == "log"
 
 
 def _stepped(domain: Choice, value: Value, step: int) -> Value:

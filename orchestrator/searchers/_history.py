@@ -64,7 +64,8 @@ class Axis:
             return cls(domain, cells if not domain.is_ordered or len(domain.choices) <= MOST_CELLS else None)
         if domain.low == domain.high and not (isinstance(domain, Float) and domain.also):
             return None
-        evenly = domain.scale == "linear" and cells is not None and cells <= MOST_CELLS
+        is_even = domain.is_even if isinstance(domain, Float) else domain.scale == "linear"
+        evenly = is_even and cells is not None and cells <= MOST_CELLS
         return cls(domain, cells if evenly else None)
 
     @cached_property

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, model_validator
 from typing_extensions import override
 
+from orchestrator.sweep.bells import Bell, check_bell
 from orchestrator.sweep.choices import Choice, Constant
 from orchestrator.sweep.described import Described
 from orchestrator.sweep.ranges import Beside, Grid, check_also, check_range, exp, log_edges, on_grid, ratio
@@ -44,6 +45,11 @@ class Float(Described):
     grid: Literal["decimal", "binary"] = "decimal"
     """How values with a `step` are worked out: `decimal` gives what the file's digits say (3 times 0.1 is 0.3),
     `binary` sums of floats (0.30000000000000004), as sweeps of format 1 did and go on doing."""
+    mean: StrictFloat | None = None
+    """Where draws are most frequent: they are normal around it, cut to the range; with `scale: log` lognormal, around it
+    as their median. None: no value of the range is more frequent on its scale than another."""
+    sd: StrictFloat | None = Field(None, gt=0)
+    """Standard deviation of the draws around `mean`, in the same unit; with `scale: log` of their natural logarithm."""
     also: tuple[StrictFloat, ...] = Field(default=(), max_length=4)
     """Values outside the range that may be drawn too, each one time in ten: `[0.0]` beside a log scale."""
     default: StrictFloat
@@ -54,6 +60,7 @@ class Float(Described):
         check_also(self.low, self.high, self.step, self.also)
         default = self.low if self.default in self.also else self.default
         check_range(self.low, self.high, self.scale, self.step, default)
+        check_bell(self.low, self.high, self.scale, self.mean, self.sd)
         return self
 
     def from_unit(self, unit: float) -> float:
@@ -61,6 +68,9 @@ class Float(Described):
         if (beside := self._beside.value_at(unit)) is not None:
             return beside
         unit = self._beside.inner(unit)
+        if self._bell is not None:
+            drawn = self._bell.value_at(unit)
+            return drawn if self._grid is None else self._grid.value(self._grid.cell_of(drawn))
         if self._grid is not None:
             return self._grid.value(self._grid.cell_at(unit))
         if self.scale == "log":
@@ -80,6 +90,16 @@ class Float(Described):
         """Return the value of one cell of the grid, 0 for `low`; only with a step."""
         assert self._grid is not None
         return self._grid.value(number)
+
+    def cell_of(self, value: Value) -> int:
+        """Return the cell of a value, the nearest of one beside the range; only with a step."""
+        assert self._grid is not None
+        return self._grid.cell_of(float(value))
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the cells of its grid are equally wide on the unit interval, or it has none."""
+        return self._grid is None or (self.scale == "linear" and self._bell is None)
 
     @override
     def canonical(self, value: Value) -> float:
@@ -116,6 +136,8 @@ class Float(Described):
 
     def _inside(self, number: float) -> float:
         """Map a value of the range to its part of the range."""
+        if self._bell is not None:
+            return self._bell.unit_of(number)
         if self._grid is not None:
             return self._grid.unit_of(number)
         if self.scale == "log":
@@ -123,6 +145,12 @@ class Float(Described):
         if not math.isfinite(self.high - self.low):
             return (number / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return ratio(number - self.low, self.high - self.low)
+
+    @cached_property
+    def _bell(self) -> Bell | None:
+        if self.mean is None or self.sd is None or self.low == self.high:
+            return None
+        return Bell(self.low, self.high, self.scale, self.mean, self.sd)
 
     @cached_property
     def _beside(self) -> Beside:

@@ -74,6 +74,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("search_space", "*", "grid"), "binary", of="float", beside="step"),
     Meaning(("search_space", "*", "ordered"), value=False, of="choice"),
     Meaning(("search_space", "*", "weights"), None, of="choice"),
+    *(Meaning(("search_space", "*", key), None, of="float") for key in ("mean", "sd")),
     Meaning(("search_space", "*", "tier"), 1),
     *(Meaning(("search_space", "*", "scale"), "linear", of=kind) for kind in ("float", "int")),
     Meaning(("search_space", "*", "supplied"), {}),
@@ -102,7 +103,7 @@ def as_begun(spec: SweepSpec, begun_in: int, meanings: Sequence[Meaning] = MEANI
     for name, domain in spec.search_space.items():
         fields = written["search_space"][name]
         fields["type"] = domain.type  # what tells domains apart is part of each
-        for key in domain.supplied.keys() - {"default"}:  # there was no sweep without a default
+        for key in domain.supplied.keys() & {"tier", "scale"}:  # nothing else could be left out
             del fields[key]
         fields.pop("supplied", None)
     return SweepSpec.model_validate(with_meanings(written, begun_in, meanings))

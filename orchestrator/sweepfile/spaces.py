@@ -29,7 +29,7 @@ Fields: TypeAlias = dict[str, Any]
 
 SPACE_KEYS = ("description", "extends", "hyperparameters", "couple")
 """The keys of a search space's own file."""
-_NUMBER_KEYS = ("low", "high", "scale", "step")
+_NUMBER_KEYS = ("low", "high", "scale", "step", "mean", "sd")
 _SHAPE = ("type", "choices", "ordered", "weights", "value", "default", "also", "advised", *_NUMBER_KEYS)
 
 
@@ -254,7 +254,7 @@ def _kind(fields: Fields) -> str | None:
     if not any(key in fields for key in _NUMBER_KEYS):
         return None
     whole = all(isinstance(fields.get(key), int) and not isinstance(fields[key], bool) for key in ("low", "high"))
-    return "int" if whole else "float"
+    return "int" if whole and "mean" not in fields else "float"
 
 
 def _family(fields: Fields) -> str | None:

@@ -2,8 +2,9 @@
 
     tier       the catalogue's for the name (`orchestrator.sweepfile.known`); else 1
     scale      the catalogue's for the name, where the range can have it; else linear
-    default    the catalogue's for the name, where the domain holds it; else the middle of the range on its scale, of
-               ordered choices the middle one, of others the first
+    default    the catalogue's for the name, where the domain holds it; else the mean of normal draws, else the middle
+               of the range on its scale, of ordered choices the middle one, of others the first
+    low, high  of normal draws: three standard deviations from their mean
 
 What was supplied, and by whom, is told by `plan` and `check` (`supplied` of the hyperparameter). A scale is told where
 it is the catalogue's; that a range without one is linear is what everybody expects, and `plan` shows it.
@@ -17,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.errors import SpecError
+from orchestrator.sweep.bells import REACH, reach
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter
 from orchestrator.sweep.values import Value, is_number
 from orchestrator.sweepfile.known import SPACES, canonical
@@ -73,13 +75,14 @@ def _optimizer(definitions: Mapping[str, Fields]) -> str | None:
 def _supplied(name: str, fields: Fields, catalogue: _Catalogue) -> Fields:
     if fields.get("type") not in ("float", "int", "choice"):
         return fields
+    fields, ends = _with_ends(fields)
     missing = [key for key in ("tier", "scale", "default") if key not in fields]
     if fields["type"] == "choice" and "scale" in missing:
         missing.remove("scale")
-    if not missing:
+    if not missing and not ends:
         return fields
     about, source = catalogue.about(name)
-    found, told = dict(fields), {}
+    found, told = dict(fields), dict.fromkeys(ends, f"{REACH:g} standard deviations from the mean")
     if "tier" in missing:
         found["tier"] = about.get("tier", 1)
         told["tier"] = source or "the catalogue does not know the name"
@@ -89,6 +92,18 @@ def _supplied(name: str, fields: Fields, catalogue: _Catalogue) -> Fields:
         found["default"], told["default"], is_known = _default(found, about, source)
         found["provenance"] = "catalogue" if is_known else "user"
     return {**found, "supplied": told}
+
+
+def _with_ends(fields: Fields) -> tuple[Fields, list[str]]:
+    """Return the fields with the ends of normal draws that are not written, and which these are."""
+    mean, sd, scale = fields.get("mean", ""), fields.get("sd", ""), fields.get("scale", "linear")
+    missing = [key for key in ("low", "high") if key not in fields]
+    if fields["type"] != "float" or not (is_number(mean) and is_number(sd) and sd > 0):
+        return fields, []
+    if scale == "log" and mean <= 0:
+        return fields, []
+    ends = dict(zip(("low", "high"), (float(f"{end:.6g}") for end in reach(scale, mean, sd)), strict=True))
+    return {**fields, **{key: ends[key] for key in missing}}, missing
 
 
 def _default(fields: Fields, about: Fields, source: str) -> tuple[Value, str, bool]:
@@ -105,6 +120,9 @@ def _default(fields: Fields, about: Fields, source: str) -> tuple[Value, str, bo
     outside = "" if advised is None else f"; the catalogue's {advised!r} is not in it"
     if isinstance(domain, Choice) and not domain.is_ordered:
         return first, f"the first of the choices{outside}", False
+    mean = getattr(domain, "mean", None)
+    if mean is not None and domain.contains(mean):
+        return mean, f"the mean of the draws{outside}", False
     what = "choice" if isinstance(domain, Choice) else "value"
     return _middle(domain), f"the middle {what} of the range{outside}", False
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orchestrator import wording
 from orchestrator.planning.estimate import Estimate, Hours, estimate
-from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
+from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.views.render import listing, pairs
@@ -120,6 +120,8 @@ def _values(domain: Hyperparameter) -> str:
         return ", ".join(wording.scalar(choice) for choice in domain.choices)
     step = "" if domain.step in (None, 1) else f" in steps of {wording.scalar(domain.step or 1)}"
     unit = f" {domain.unit}" if domain.unit else ""
+    if isinstance(domain, Float) and domain.mean is not None:
+        step += f", normal around {wording.scalar(domain.mean)}, sd {wording.scalar(domain.sd)}"
     return f"{wording.scalar(domain.low)} to {wording.scalar(domain.high)}{unit}, {domain.scale}{step}"
 
 

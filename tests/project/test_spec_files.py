@@ -51,7 +51,7 @@ def test_messages_call_files_as_the_user_did(folder, monkeypatch):
     (folder / "spaces" / "mine.yaml").write_text("hyperparameters: {width: {low: 16, higg: 64}}\n")
     assert refusal(Path("sweep/sweep.yaml"), overrides=("seed=-1",)).splitlines() == [
         "sweep/spaces/mine.yaml:1: hyperparameters.width.higg: unknown key; choose one of advised, also, cautions, "
-        "default, grid, high, low, scale, source, step, tier, type, unit, when (did you mean 'high'?)",
+        "default, grid, high, low, mean, scale, sd, source, step, tier, type, unit, when (did you mean 'high'?)",
         "override seed=-1: seed: -1 is too small; choose 0 or more",
     ]
 

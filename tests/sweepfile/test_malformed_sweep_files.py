@@ -38,7 +38,7 @@ TOP_LEVEL = (
     "objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
     "storage, trainable"
 )
-NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, scale, source, step, tier, type, unit, when"
+NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, mean, scale, sd, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
 FORMS = "write {low: ..., high: ...}, {choices: [...]}, {value: ...} or one plain value"
 EXTENDS = "search_space:\n", "search_space:\n  extends: [{}]\n"

@@ -171,7 +171,7 @@ def test_a_mistake_in_an_extended_file_is_said_with_that_files_line():
         "spaces/broken.yaml:6: hyperparameters.c: [1] defines nothing; write {low: ..., high: ...}, "
         "{choices: [...]}, {value: ...} or one plain value",
         "spaces/broken.yaml:7: hyperparameters.d.hihg: unknown key; choose one of advised, also, cautions, default, "
-        "grid, high, low, scale, source, step, tier, type, unit, when (did you mean 'high'?)",
+        "grid, high, low, mean, scale, sd, source, step, tier, type, unit, when (did you mean 'high'?)",
     ]
 
 
