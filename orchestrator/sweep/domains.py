@@ -46,8 +46,8 @@ class Float(Described):
     """How values with a `step` are worked out: `decimal` gives what the file's digits say (3 times 0.1 is 0.3),
     `binary` sums of floats (0.30000000000000004), as sweeps of format 1 did and go on doing."""
     mean: StrictFloat | None = None
-    """Where draws are most frequent: they are normal around it, cut to the range; with `scale: log` lognormal, around it
-    as their median. None: no value of the range is more frequent on its scale than another."""
+    """Where draws are most frequent: normal around it, cut to the range; with `scale: log` lognormal, it is the median.
+    None: no value of the range is more frequent on its scale than another."""
     sd: StrictFloat | None = Field(None, gt=0)
     """Standard deviation of the draws around `mean`, in the same unit; with `scale: log` of their natural logarithm."""
     also: tuple[StrictFloat, ...] = Field(default=(), max_length=4)
