@@ -55,6 +55,8 @@ Domain: TypeAlias = Float | Int | Choice | Constant
 class Sweep:
     """A sweep built in Python; its folder lies below `folder`, the present one unless said otherwise."""
 
+    _has_warned = False
+
     def __init__(
         self,
         *,
@@ -99,7 +101,6 @@ class Sweep:
         parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: ())
         self.spec = parsed.spec
         self._remarks = lint(parsed.spec, parsed.problems, parsed.shipped)
-        self._has_warned = False
 
     def plan(self) -> Plan:
         """Return what the sweep compiles to."""
