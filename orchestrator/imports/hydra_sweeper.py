@@ -47,6 +47,7 @@ def import_hydra(content: bytes, file: str, stem: str, program: str | None = Non
     arguments = _space(sweeper, draft)
     told = [] if program else ["program invented: say which with --program"]
     draft.write("command", ["python", program or "train.py", *arguments], *told)
+    draft.write("args", {"style": "hydra"})
     _objective(tree.data, sweeper, draft)
     _search(sweeper, draft)
     for key in (key for key in sweeper if key not in _CARRIED):
@@ -95,9 +96,10 @@ def _space(sweeper: Mapping[str, Any], draft: Draft) -> list[str]:
             draft.lose(f"params.{key}", str(reason))
             continue
         draft.space[name] = Entry(entry.value, (*told, *entry.told))
-        arguments.append(f"{key}={{{name}}}")
-        _warn_of_quotes(key, entry, draft)
-    return arguments
+        if key != name:  # {args} writes the others
+            arguments.append(f"{key}={{{name}}}")
+            _warn_of_quotes(key, entry, draft)
+    return ["{args}", *arguments]
 
 
 def _warn_of_quotes(key: str, entry: Entry, draft: Draft) -> None:

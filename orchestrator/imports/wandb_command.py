@@ -13,13 +13,14 @@ from orchestrator.imports.draft import Draft
 OWN = ("${env}", "${interpreter}", "${program}", "${args}")
 """What W&B runs where a file says nothing."""
 
-_FORMS = {"${args}": "--{flag}={{{name}}}", "${args_no_boolean_flags}": "--{flag}={{{name}}}",
-          "${args_no_hyphens}": "{flag}={{{name}}}"}  # fmt: skip
-_MACRO = re.compile(r"\$\{([^}]*)\}")
-_LEFT_OUT = {
-    "${args_json}": "the configuration as one JSON argument; the program finds it in the variable STEPLADDER_CONFIG",
-    "${args_json_file}": "the configuration as a JSON file; the program finds it in the variable STEPLADDER_CONFIG",
+_FORMS = {
+    "${args}": ("--{flag}={{{name}}}", {"booleans": "value"}),
+    "${args_no_boolean_flags}": ("--{flag}={{{name}}}", {"booleans": "flag"}),
+    "${args_no_hyphens}": ("{flag}={{{name}}}", {"style": "hydra"}),
+    "${args_json_file}": ("", {"config": "json"}),
 }
+"""Macros that hand hyperparameters on: how one is written out, and which `args` of the sweep file mean the same."""
+_MACRO = re.compile(r"\$\{([^}]*)\}")
 
 
 def command_of(written: Sequence[str], program: str, flags: Mapping[str, str], draft: Draft) -> list[str]:
@@ -28,28 +29,29 @@ def command_of(written: Sequence[str], program: str, flags: Mapping[str, str], d
     `flags` are the names by which the program takes the hyperparameters, by the names that they have in our file.
     """
     arguments: list[str] = []
+    style: dict[str, str] = {}
     for piece in written:
         if piece in ("${env}", ""):
             continue  # /usr/bin/env finds the program on the path, as is done without it
         if piece == "${interpreter}":
             arguments.append("python")
         elif piece in _FORMS:
-            arguments += [_FORMS[piece].format(flag=flag, name=name) for name, flag in flags.items()]
-        elif piece in _LEFT_OUT:
-            draft.lose(f"command: {piece}", _LEFT_OUT[piece])
+            form, means = _FORMS[piece]
+            style |= means
+            renamed = {name: flag for name, flag in flags.items() if form and flag != name}
+            arguments.append("{args}" if form else "{config}")
+            arguments += [form.format(flag=flag, name=name) for name, flag in renamed.items()]
+        elif piece == "${args_json}":
+            draft.lose(f"command: {piece}", "the configuration as one argument; ${args_json_file} is carried")
         else:
             arguments.append(_filled(piece, program, draft))
-    if "${args_no_boolean_flags}" in written:
-        draft.lose("command: ${args_no_boolean_flags}", "booleans as bare flags; they are written --name=true here")
-    if not any(_takes_hyperparameters(piece) for piece in written):
+    if style:
+        draft.write("args", style)
+    else:
         draft.todo.append(
-            "the command hands no hyperparameter on: the program finds them in STEPLADDER_CONFIG, as JSON"
+            "the command hands no hyperparameter on; the program finds them in STEPLADDER_CONFIG, as JSON"
         )
     return arguments
-
-
-def _takes_hyperparameters(piece: str) -> bool:
-    return piece in _FORMS
 
 
 def _filled(piece: str, program: str, draft: Draft) -> str:

@@ -14,6 +14,7 @@ from orchestrator.imports.draft import CannotCarryError
 from orchestrator.imports.hydra_overrides import Sweeping, parse_override
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweepfile.placeholders import filled
 
 FILES = Path(__file__).parent / "hydra"
 APP = "import hydra\n\n\n@hydra.main(config_path='conf', config_name='config')\ndef main(config):\n    return 1.0\n"
@@ -73,10 +74,11 @@ def test_the_basic_sweeper_is_a_grid(folder: Path):
 
 
 def test_the_command_is_the_apps_with_its_own_keys(folder: Path):
-    command = imported("basic", folder).spec.command
-    assert command[:3] == ("python", "src/run.py", "lr={lr}")
-    assert "~callbacks" in command
-    assert any(argument.startswith("+trainer.fast={trainer") for argument in command)
+    spec = imported("basic", folder).spec
+    assert spec.command == ("python", "src/run.py", "{args}", "+trainer.fast={trainer.fast}", "~callbacks")
+    config = {name: domain.default for name, domain in spec.search_space.items()}
+    arguments = filled(spec.command, config, {}, spec.args)
+    assert {"model=mlp", "shape=[8,8]", 'note="a, b"', "+trainer.fast=true"} <= set(arguments)
 
 
 def test_the_optuna_plugins_block(folder: Path):

@@ -16,6 +16,7 @@ from orchestrator.imports.wandb_sweep import import_wandb
 from orchestrator.imports.writing import text_of
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweepfile.placeholders import filled
 
 FILES = Path(__file__).parent / "wandb"
 LOST = {
@@ -24,11 +25,10 @@ LOST = {
     "cells": [],
     "control": [],
     "federated": [],
-    "flags": ["command: ${args_no_boolean_flags}"],
+    "flags": [],
     "hydra-app": [],
     "json": [
         "command: ${envvar:DATA_ROOT}",
-        "command: ${args_json_file}",
         "command: ${args_json}",
         "command: ${unknown}",
     ],
@@ -195,9 +195,14 @@ def test_a_grid_asks_for_every_combination(folder: Path):
 
 def test_names_keep_their_flags_where_our_names_have_other_letters(folder: Path):
     plan = imported("proteins", folder)
-    long = "model_config.sigma-sample-density.min-value"
-    assert f"--model_config.sigma-sample-density.min-value={{{long}}}" in plan.spec.command
-    assert "--9lives={p9lives}" in plan.spec.command
+    assert plan.spec.command == ("python", "train.py", "{args}", "--9lives={p9lives}")
+    config = {name: domain.default for name, domain in plan.spec.search_space.items()}
+    assert sorted(filled(plan.spec.command, config, {}, plan.spec.args)[2:]) == [
+        "--9lives=2",
+        "--data/augment=true",
+        "--model_config.depth=4",
+        "--model_config.sigma-sample-density.min-value=0.01",
+    ]
 
 
 def test_the_command_is_what_wandb_would_run(folder: Path):
@@ -205,13 +210,16 @@ def test_the_command_is_what_wandb_would_run(folder: Path):
 
 
 def test_a_command_without_hyphens_is_hydras(folder: Path):
-    assert imported("hydra-app", folder).spec.command == (
-        "python",
-        "src/run.py",
-        "model.optimizer.lr={model.optimizer.lr}",
-        "data.batch_size={data.batch_size}",
-        "hydra.run.dir={{dir}}",
-    )
+    spec = imported("hydra-app", folder).spec
+    assert spec.command == ("python", "src/run.py", "{args}", "hydra.run.dir={{dir}}")
+    assert spec.args.style == "hydra"
+
+
+def test_booleans_as_flags_and_a_configuration_file(folder: Path):
+    assert imported("flags", folder).spec.args.booleans == "flag"
+    spec = imported_again("json", folder).spec
+    assert spec.command == ("python3", "train.py", "--root=DATA_ROOT", "--config", "{config}", "unknown")
+    assert spec.args.config == "json"
 
 
 def test_hyperband_is_the_fidelity(folder: Path):
