@@ -32,6 +32,17 @@ class S3Server:
     """Its URL."""
     credentials: Path
     """A shared-credentials file that it accepts."""
+    pid: int
+    """Its process, which leads a group of its own."""
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Let it answer nothing inside the block: connections are taken, and that is all."""
+        os.killpg(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.pid, signal.SIGCONT)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -57,7 +68,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
     port, command = _command(folder)
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    server = S3Server(f"http://127.0.0.1:{port}", credentials)
+    server = S3Server(f"http://127.0.0.1:{port}", credentials, process.pid)
     try:
         _await(process, server, folder / "weed.log")
         _make_bucket(server)

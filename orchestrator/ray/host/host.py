@@ -59,10 +59,11 @@ def run_on_ray(
     handlers = _current_handlers()
     try:
         with cluster.connected(options):
-            resources = controller.state.plan.spec.resources
+            spec = controller.state.plan.spec
+            resources = spec.resources
             cluster.refuse_infeasible(resources)
             places = _Capacity(resources, options.capacity_s)
-            run = make_run(bridge, _assignment(controller, trainable, options), resources, _session(controller), places)
+            run = make_run(bridge, _assignment(controller, trainable, options), spec, _session(controller), places)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             with _signals_to(bridge.leave):  # after ray.init, which sets its own
                 _drive(bridge, run, watchdog, on_step)

@@ -29,12 +29,12 @@ from typing_extensions import override
 from orchestrator.ray.host.bridge import Bridge, LiveAttempt
 from orchestrator.ray.host.bundles import bundles_of, strategy_of
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment
-from orchestrator.ray.worker.outcomes import classify
+from orchestrator.ray.worker.outcomes import classify, storage_away
+from orchestrator.ray.worker.patient_storage import PatientStorage
 from orchestrator.ray.worker.worker import Placement, worker_class
 from orchestrator.storage.checkpoints import FOLDER
-from orchestrator.storage.location import Location
-from orchestrator.storage.object_store import explained
 from orchestrator.sweep.resources import Resources
+from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.trial import Outcome
 
 EMPTY_TURN_S = 0.05
@@ -173,6 +173,8 @@ class SweepRun(TuneController):
         self._schedule_trial_train(trial)
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
+        if (away := storage_away(exception)) is not None:
+            self._bridge.fail(away)
         self._bridge.ended(trial.trial_id, *classify(exception))
         super()._process_trial_failure(trial, exception)
 
@@ -218,12 +220,16 @@ class _ActorManager(RayActorManager):
 def make_run(
     bridge: Bridge,
     assignment: Assignment,
-    resources: Resources,
+    spec: SweepSpec,
     session_name: str,
     places: Callable[[], int],
 ) -> SweepRun:
-    """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints."""
-    storage = _storage(bridge.folder / FOLDER, session_name)
+    """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints.
+
+    Raises StorageError where nothing can be put there.
+    """
+    resources = spec.resources
+    storage = PatientStorage(bridge.folder / FOLDER, session_name, spec.limits.storage)
     name = f"stepladder-{session_name}"
     register_trainable(name, worker_class(assignment))
     request = _request(resources, assignment)
@@ -253,11 +259,3 @@ def _request(resources: Resources, assignment: Assignment) -> PlacementGroupFact
     """
     head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
     return PlacementGroupFactory([*head, *bundles_of(resources)], strategy=strategy_of(resources))
-
-
-def _storage(folder: Location, session_name: str) -> StorageContext:
-    if not folder.is_remote:
-        return StorageContext(storage_path=str(folder), experiment_dir_name=session_name)
-    store, path = folder.store()
-    with explained(str(folder)):
-        return StorageContext(storage_path=path, storage_filesystem=store, experiment_dir_name=session_name)

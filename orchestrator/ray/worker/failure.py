@@ -18,6 +18,9 @@ from orchestrator.sweep.recordable import cleaned
 ERROR, OUT_OF_MEMORY, LOST = "error", "out_of_memory", "lost"
 """The outcomes that a worker tells, spelled as in `orchestrator.sweep.trial.Outcome`, which workers need not import."""
 
+STORAGE_AWAY = "storage_away"
+"""Told by a worker whose checkpoint could not be put for so long that the driver is to leave."""
+
 MAX_FRAMES = 3
 MAX_TEXT = 2000
 _OUT_OF_MEMORY = (

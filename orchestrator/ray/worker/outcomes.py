@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ray import exceptions as ray_errors
 
-from orchestrator.ray.worker.failure import AttemptFailed, cut, is_out_of_memory
+from orchestrator.errors import StorageAwayError
+from orchestrator.ray.worker.failure import STORAGE_AWAY, AttemptFailed, cut, is_out_of_memory
 from orchestrator.sweep.trial import Outcome
 
 MAX_TOLD = 300
@@ -38,8 +39,18 @@ def classify(error: BaseException) -> tuple[Outcome, str]:
     return Outcome.ERROR, cut(f"{type(error).__name__}: {error}")
 
 
+def storage_away(error: BaseException) -> StorageAwayError | None:
+    """Return what the driver must leave with, where an attempt ended because storage stays away for its checkpoints."""
+    cause = error.cause if isinstance(error, ray_errors.RayTaskError) else error
+    if isinstance(cause, AttemptFailed) and cause.outcome == STORAGE_AWAY:
+        return StorageAwayError(f"storage stayed away: {cause.text}")
+    return None
+
+
 def _classify_raised(error: ray_errors.RayTaskError) -> tuple[Outcome, str]:
     cause = error.cause
+    if isinstance(cause, AttemptFailed) and cause.outcome == STORAGE_AWAY:
+        return Outcome.INTERRUPTED, cause.text
     if isinstance(cause, AttemptFailed):
         return Outcome(cause.outcome), cause.text
     if isinstance(cause, ray_errors.RayError) and not isinstance(cause, ray_errors.RayTaskError):

@@ -1,0 +1,193 @@
+"""Real drivers whose storage goes away and comes back: a disk that fills up, an object store that falls silent."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import ENVIRONMENT, kill_family, start, stepladder, wait_until
+from s3_server import S3Server
+
+from orchestrator.control.fold import SweepState
+from orchestrator.control.session import read_events, read_sweep
+from orchestrator.errors import SweepNotFoundError
+from orchestrator.storage.location import Location
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.trial import Outcome, TrialState
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+TRAIN = """
+import tempfile, time
+from pathlib import Path
+from ray import tune
+
+def train(config):
+    start = 0
+    checkpoint = tune.get_checkpoint()
+    if checkpoint:
+        with checkpoint.as_directory() as folder:
+            start = int((Path(folder) / "state.txt").read_text().split()[0])
+    for epoch in range(start + 1, 13):
+        time.sleep(0.5)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "state.txt").write_text(f"{epoch} " + "x" * 500_000)
+            metrics = {"epoch": epoch, "loss": config["lr"] / epoch}
+            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+"""
+SWEEP = """
+name: away
+trainable: train.py:train
+objective: {metric: loss, goal: minimize}
+fidelity: {metric: epoch, min: 1, max: 12}
+search_space:
+  lr: {low: 0.1, high: 1.0, default: 0.5}
+searcher: random
+scheduler: none
+budget: {trials: 6}
+"""
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of 20 MB of its own."""
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"may not mount here: {made.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextlib.contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Fill a disk to its last byte inside the block, again and again: what is removed there meanwhile is no room."""
+    fill = disk / "fill"
+    fill.touch()
+
+    def grow() -> None:
+        with contextlib.suppress(OSError), fill.open("ab", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    try:
+        for _ in range(20):
+            grow()
+            time.sleep(0.5)
+        yield
+    finally:
+        fill.unlink()
+
+
+def state_of(place: Location) -> SweepState | None:
+    try:
+        return read_sweep(place)
+    except SweepNotFoundError:
+        return None
+
+
+def begun(folder: Path, place: Location, *overrides: str) -> tuple[subprocess.Popen[bytes], Path]:
+    (folder / "train.py").write_text(TRAIN)
+    (folder / "sweep.yaml").write_text(SWEEP)
+    storage = place.text.rpartition("/")[0]
+    log = folder / "said.txt"
+    process = start("run", "sweep.yaml", f"storage={storage}", *overrides, "--cpus", 2, cwd=folder, log=log)
+    wait_until(lambda: (state := state_of(place)) is not None and state.reported >= 2, process, 240)
+    assert process.poll() is None, log.read_text()
+    return process, log
+
+
+def check_whole(place: Location, acknowledged: list[ev.Event]) -> SweepState:
+    """Every trial ended once and well, and what had been acknowledged stands."""
+    events = read_events(place)
+    assert events[: len(acknowledged)] == acknowledged
+    reports = Counter((e.trial, e.attempt, e.fidelity) for e in events if isinstance(e, ev.Reported))
+    assert set(reports.values()) == {1}
+    state = read_sweep(place)
+    assert [trial.state for trial in state.trials] == [TrialState.COMPLETED] * 6
+    ends = {attempt.outcome for trial in state.trials for attempt in trial.attempts}
+    assert ends <= {Outcome.STOPPED, Outcome.RETURNED, Outcome.INTERRUPTED}
+    return state
+
+
+@pytest.mark.long
+def test_a_disk_that_fills_up_and_is_freed_ends_no_sweep(tmp_path: Path):
+    with small_disk(tmp_path / "disk") as disk:
+        place = Location.parse(disk / "away")
+        process, log = begun(tmp_path, place)
+        try:
+            with full(disk):
+                before = read_events(place)
+                wait_until(lambda: "storage is away: " in log.read_text(), process, 60)
+                shown = stepladder("status", place, cwd=tmp_path)
+                assert (shown.returncode, "the sweep is driven by process" in shown.stdout) == (0, True)
+                time.sleep(10)
+                assert process.poll() is None, log.read_text()
+            code = process.wait(timeout=300)
+        finally:
+            if process.poll() is None:
+                kill_family(process)
+        said = log.read_text()
+        assert code == 0, said
+        assert "the disk is full; free some space. Decisions wait and are tried again for 10m 00s (limits.st" in said
+        assert "storage is back after " in said
+        assert "Traceback" not in said
+        state = check_whole(place, before)
+        assert len(state.outages) >= 1
+        assert "storage     was away" in stepladder("status", place, cwd=tmp_path).stdout
+
+
+@pytest.mark.nightly
+def test_a_disk_that_stays_full_leaves_the_sweep_to_whoever_repeats(tmp_path: Path):
+    with small_disk(tmp_path / "disk") as disk:
+        place = Location.parse(disk / "away")
+        process, log = begun(tmp_path, place, "limits.storage=20s")
+        try:
+            with full(disk):
+                before = read_events(place)
+                code = process.wait(timeout=120)
+                assert code == 75, log.read_text()
+                (line,) = [line for line in log.read_text().splitlines() if line.startswith("error: ")]
+                assert line.startswith("error: storage stayed away")
+                again = stepladder("resume", "--auto", "sweep.yaml", f"storage={disk}", "--cpus", 2, cwd=tmp_path)
+                assert again.returncode == 75, again.stderr
+                assert "the disk is full; free some space" in again.stderr
+        finally:
+            if process.poll() is None:
+                kill_family(process)
+        overrides = (f"storage={disk}", "limits.storage=20s")
+        again = stepladder("resume", "--auto", "sweep.yaml", *overrides, "--cpus", 2, cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+        check_whole(place, before)
+
+
+@pytest.mark.nightly
+def test_a_store_that_is_silent_for_a_minute_ends_no_sweep(
+    bucket: Location, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in s3.environment.items():
+        monkeypatch.setitem(ENVIRONMENT, name, value)
+    place = bucket / "away"
+    process, log = begun(tmp_path, place)
+    try:
+        before = read_events(place)
+        with s3.silent():
+            wait_until(lambda: "storage is away: " in log.read_text(), process, 90)
+            time.sleep(60)
+            assert process.poll() is None, log.read_text()
+        code = process.wait(timeout=300)
+    finally:
+        if process.poll() is None:
+            kill_family(process)
+    said = log.read_text()
+    assert code == 0, said
+    assert "the store cannot be reached at " in said
+    assert "Traceback" not in said
+    assert len(check_whole(place, before).outages) >= 1
