@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.driver import Ending
     from orchestrator.errors import (
         ClusterError,
+        ClusterLostError,
         FolderLostError,
         JournalDamagedError,
         LeaseHeldError,
@@ -48,6 +49,7 @@ __all__ = [
     "Bracket",
     "Choice",
     "ClusterError",
+    "ClusterLostError",
     "Constant",
     "Ending",
     "Fidelity",
@@ -97,9 +99,9 @@ _HOMES = {
     "control.fold": ("SweepState",),
     "driver": ("Ending",),
     "errors": (
-        "ClusterError", "FolderLostError", "JournalDamagedError", "LeaseHeldError", "LeaseLostError",
-        "SpecChangedError", "SpecError", "StepladderError", "StorageAwayError", "StorageError", "SweepExistsError",
-        "SweepNotFoundError", "UsageError",
+        "ClusterError", "ClusterLostError", "FolderLostError", "JournalDamagedError", "LeaseHeldError",
+        "LeaseLostError", "SpecChangedError", "SpecError", "StepladderError", "StorageAwayError", "StorageError",
+        "SweepExistsError", "SweepNotFoundError", "UsageError",
     ),
     "ladders": ("Asking", "Ladder", "Proposal"),
     "launchers": ("Job", "JobState", "JobStatus", "Launch", "Launcher", "Submission"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from orchestrator import exitcodes
 from orchestrator.control.caps import is_used_up
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
+from orchestrator.errors import ClusterLostError
 from orchestrator.results.background import BackgroundFollower
 from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
@@ -35,12 +37,16 @@ if TYPE_CHECKING:
     from orchestrator.ray.worker.trainable import Trainable
 
 
+LOST = "cluster"
+"""The reason of a driver whose Ray was gone."""
+
+
 @dataclass(frozen=True)
 class Ending:
     """How a run ended."""
 
     reason: str
-    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT, SIGTERM, stop, cancel or brake."""
+    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT, SIGTERM, stop, cancel, cluster or brake."""
     state: SweepState
     """What is known about the sweep."""
     problems: list[str] = field(default_factory=list)
@@ -58,50 +64,102 @@ class Ending:
         return self.reason in exitcodes.OF_LEAVING and not is_used_up(self.state, self.reason)
 
 
-def run_session(session: Session, code: Path | Callable[[Config], object], options: HostOptions) -> Ending:
+def run_session(
+    session: Session,
+    code: Path | Callable[[Config], object],
+    options: HostOptions,
+    on_stuck: Callable[[ClusterLostError], None] = lambda _: None,
+) -> Ending:
     """Run a sweep with its progress on stderr: what `stepladder run` and `Sweep.run` do once the session is open.
 
-    `code` is the folder that the plan's training function or command lies in, or the function itself. Raises as
-    `drive` does.
+    `code` is the folder that the plan's training function or command lies in, or the function itself. For `on_stuck`,
+    and for what is raised, see `drive`.
     """
     from orchestrator.ray.worker.trainable import named_in  # importing ray takes seconds
 
     trainable = named_in(session.state.plan.spec, code) if isinstance(code, Path) else code
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
-        return drive(session, trainable, options, progress.on_step)
+
+        def stuck(error: ClusterLostError) -> None:
+            progress.__exit__(None, None, None)  # a terminal gets its cursor back
+            on_stuck(error)
+
+        return drive(session, trainable, options, progress.on_step, stuck)
 
 
 def drive(
-    session: Session, trainable: Trainable, options: HostOptions, on_step: Callable[[SweepState, float], None]
+    session: Session,
+    trainable: Trainable,
+    options: HostOptions,
+    on_step: Callable[[SweepState, float], None],
+    on_stuck: Callable[[ClusterLostError], None] = lambda _: None,
 ) -> Ending:
     """Run the session's sweep until nothing is left to do or something stops it; the session is closed afterwards.
 
     `on_step(state, now)` is called several times a second, `now` by the monotonic clock. Raises what the host raises
     (ClusterError, StorageError, LeaseLostError, a bug of ours); the lease is then released and the sweep can go on.
+    Where Ray is gone and this thread is stuck in it, `on_stuck` is called from another one, with everything closed and
+    the tables refreshed: whoever owns the process ends it, or Ray's library does within the minute.
     """
-    from orchestrator.ray.host.host import run_on_ray  # importing ray takes seconds
+    from orchestrator.ray.host.host import end_own, run_on_ray  # importing ray takes seconds
 
-    following, retention = BackgroundFollower(_follower(session.folder)), Retention(session.folder)
-
+    closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session.folder)))
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
 
     def step() -> None:
         session.on_step()
-        retention.remove(session.controller.take_removable())
+        closing.retention.remove(session.controller.take_removable())
         on_step(session.state, time.monotonic())
+
+    def leave(error: ClusterLostError) -> None:
+        closing.close(LOST)
+        end_own()
+        on_stuck(error)
 
     try:
         with _leaving_in_order() as left:
-            left.append(run_on_ray(session.controller, trainable, session.folder, options, step))
-        reason = left[-1]
-        session.close(reason)
-    except BaseException:
-        session.release()
+            left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave))
+    except BaseException as error:
+        closing.close(LOST if isinstance(error, ClusterLostError) else None)
         raise
-    finally:
-        retention.stop()
-        problems = following.stop()
-    return Ending(reason, session.state, [*problems, *missed_rungs(session.state)])
+    problems = closing.close(left[-1])
+    return Ending(left[-1], session.state, [*problems, *missed_rungs(session.state)])
+
+
+class _Closing:
+    """Closes a run once, whoever comes first: the run itself, or the vigil over Ray where the run is stuck in it."""
+
+    def __init__(self, session: Session, retention: Retention, following: BackgroundFollower) -> None:
+        self.retention = retention
+        self._session = session
+        self._following = following
+        self._problems: list[str] | None = None
+        self._alone = threading.Lock()
+
+    def close(self, reason: str | None) -> list[str]:
+        """Close the session, with why the driver leaves or (None) without a word; returns what else went wrong.
+
+        Raises what closing raises (StorageError); all is ended then, too.
+        """
+        with self._alone:
+            if self._problems is None:
+                self._problems = []
+                try:
+                    self._end_session(reason)
+                finally:
+                    self.retention.stop()
+                    self._problems = self._following.stop()
+            return self._problems
+
+    def _end_session(self, reason: str | None) -> None:
+        try:
+            if reason is not None:
+                self._session.close(reason)
+                return
+        except BaseException:
+            self._session.release()
+            raise
+        self._session.release()
 
 
 def _follower(folder: Location) -> Follower:

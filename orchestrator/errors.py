@@ -13,6 +13,7 @@ StepladderError                 exit 1
 |-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
 |   `-- LeaseLostError                   this driver was replaced while it ran
 `-- ClusterError                exit 1   the cluster cannot run what was asked
+    `-- ClusterLostError        exit 75  Ray, or the cluster, is away: to be tried again
 """
 
 from __future__ import annotations
@@ -83,3 +84,9 @@ class LeaseLostError(LeaseHeldError):
 
 class ClusterError(StepladderError):
     """The cluster cannot run what was asked."""
+
+
+class ClusterLostError(ClusterError):
+    """Ray, or the cluster that it ran on, is away: nobody's fault, and a new try may find it there."""
+
+    exit_code = exitcodes.RESUMABLE

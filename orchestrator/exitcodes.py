@@ -25,6 +25,7 @@ OF_LEAVING = {
     "stop": DONE,
     "cancel": DONE,
     "brake": FAILED,
+    "cluster": RESUMABLE,
 }
 """The code of each reason for which a driver leaves with work left."""
 

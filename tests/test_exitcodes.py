@@ -9,7 +9,15 @@ import pytest
 from architecture import modules
 
 from orchestrator import exitcodes
-from orchestrator.errors import LeaseHeldError, SpecError, StorageError, UsageError
+from orchestrator.errors import (
+    ClusterError,
+    ClusterLostError,
+    LeaseHeldError,
+    SpecError,
+    StorageAwayError,
+    StorageError,
+    UsageError,
+)
 from orchestrator.storage.requests import DriverRequest
 
 
@@ -41,3 +49,4 @@ def test_a_code_is_read_as_a_number_or_as_text(code, expected):
 
 def test_errors_leave_with_the_codes_that_their_tree_says():
     assert [error.exit_code for error in (UsageError, SpecError, StorageError, LeaseHeldError)] == [2, 2, 1, 1]
+    assert [error.exit_code for error in (StorageAwayError, ClusterLostError, ClusterError)] == [75, 75, 1]

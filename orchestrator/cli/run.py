@@ -25,6 +25,7 @@ from orchestrator.project.address import to_join
 if TYPE_CHECKING:
     from orchestrator.control.session import Session
     from orchestrator.driver import Ending
+    from orchestrator.errors import ClusterLostError
 
 
 def run(
@@ -60,9 +61,17 @@ def drive_and_answer(
     from orchestrator.driver import run_session
     from orchestrator.ray.host.options import HostOptions, job_address
 
-    ending = run_session(session, code, HostOptions(address or job_address(os.environ), cpus, gpus))
+    ending = run_session(session, code, HostOptions(address or job_address(os.environ), cpus, gpus), _leave_at_once)
     _show_ending(session, ending, as_json=as_json)
     raise typer.Exit(ending.exit_code)
+
+
+def _leave_at_once(error: ClusterLostError) -> None:
+    """End this process, whose main thread is stuck in a Ray that is gone: in order it would never end."""
+    say(f"error: {error}")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(error.exit_code)
 
 
 def _show_ending(session: Session, ending: Ending, *, as_json: bool) -> None:

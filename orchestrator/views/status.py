@@ -45,6 +45,7 @@ _STOPS = {
     "stop": "stopped on request, its running trials trained to the end",
     "cancel": "cancelled on request",
     "brake": "stopped because its trials fail alike",
+    "cluster": "left because Ray was gone",
 }
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.controller import Controller
+from orchestrator.errors import ClusterLostError
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.storage.location import Location
@@ -65,6 +67,7 @@ class Bridge:
         self._controller = controller
         self._clock = clock
         self._ask_at = -math.inf
+        self._alone = threading.RLock()
         self._told: set[str] = set()
 
     @property
@@ -86,6 +89,13 @@ class Bridge:
         if self.failure is None:
             _log.error("the sweep stops: %s: %s", type(error).__name__, error)
             self.failure = error
+
+    def lose(self, error: ClusterLostError) -> None:
+        """End what is open, and the loop: Ray is gone. Called from beside the loop, which may be stuck."""
+        with self._alone:
+            if self.failure is None:
+                self.interrupt_all()
+                self.fail(error)
 
     def next_attempt(self, places: int) -> LiveAttempt | None:
         """Start an attempt if one of `places` is free and the controller has one; sets `done` when it never will."""
@@ -178,10 +188,11 @@ class Bridge:
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
         """Keep an exception out of Tune's loop, which would wrap it in text; the host raises it at the end."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - whatever it is, the host raises it
-            self.fail(error)
+        with self._alone:
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - whatever it is, the host raises it
+                self.fail(error)
 
     def _started(self, step: StartTrial | ResumeTrial) -> LiveAttempt:
         trial = {

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import ray
 from ray._private import ray_constants
+from ray._private import worker as ray_worker
 from ray._private.state import state as cluster_state
 
-from orchestrator.errors import ClusterError
+from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import autoscaler
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.sweep.resources import Resources
@@ -44,8 +45,8 @@ class Nodes:
 def connected(options: HostOptions) -> Iterator[None]:
     """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
 
-    Inside, what is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises ClusterError
-    where no Ray answers at the address.
+    Inside, what is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises
+    ClusterLostError where no Ray answers at the address, ClusterError for an address that can be none.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
@@ -139,12 +140,30 @@ def infeasible(present: Sequence[Nodes], declared: Sequence[Nodes], resources: R
 
 
 def refuse_dead() -> None:
-    """Raise ClusterError where Ray's process on this machine is gone: the driver's workers ended with it for good."""
+    """Raise ClusterLostError where Ray's process here is gone: the driver's workers ended with it for good."""
     mine = ray.get_runtime_context().get_node_id()
     if not any(node["NodeID"] == mine and node["Alive"] for node in ray.nodes()):
-        raise ClusterError(
+        raise ClusterLostError(
             "Ray ended on this machine, and every worker with it. Nothing acknowledged is lost; resume it"
         )
+
+
+def doors() -> dict[str, tuple[str, int]]:
+    """Return where Ray's control store and this machine's raylet listen, by their names."""
+    here = ray.get_runtime_context()
+    host, _, port = here.gcs_address.rpartition(":")
+    found = {"control store (GCS)": (host.strip("[]"), int(port))}
+    for node in ray.nodes():
+        if node["NodeID"] == here.get_node_id() and node["Alive"]:
+            found["raylet"] = (node["NodeManagerAddress"], node["NodeManagerPort"])
+    return found
+
+
+def end_own() -> None:
+    """End what is left of the Ray that was started here, without asking it. A cluster that was joined goes on."""
+    node = ray_worker._global_node  # noqa: SLF001 - ray.shutdown would wait for what is gone
+    if node is not None and node.is_head():
+        node.kill_all_processes(check_alive=False, allow_graceful=False)
 
 
 def has_room(resources: Resources) -> bool:
@@ -192,7 +211,8 @@ def _connect(options: HostOptions) -> None:
         raise
     except Exception as error:  # Ray raises a bare one where its own start takes too long
         where = f"answers at {options.address}" if options.address else "could be started on this machine"
-        raise ClusterError(f"no Ray {where}: {error}") from error
+        kind = ClusterError if isinstance(error, ValueError | TypeError) else ClusterLostError
+        raise kind(f"no Ray {where}: {error}") from error
 
 
 def _refuse_unreachable(address: str) -> None:

@@ -22,11 +22,13 @@ from types import FrameType
 import ray
 
 from orchestrator.control.controller import Controller
-from orchestrator.errors import ClusterError
+from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.host.cluster import end_own
 from orchestrator.ray.host.loop import SweepRun, make_run
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.host.vigil import Vigil
 from orchestrator.ray.host.watchdog import Watchdog
 from orchestrator.ray.worker.function import Assignment, Gang
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
@@ -34,7 +36,7 @@ from orchestrator.storage.location import Location
 from orchestrator.sweep.nesting import outermost
 from orchestrator.sweep.resources import Resources
 
-__all__ = ["HostOptions", "run_on_ray"]
+__all__ = ["HostOptions", "end_own", "run_on_ray"]
 
 OVERDUE_S = 1.0
 """How often overdue attempts are looked for, and the watchdog looks."""
@@ -48,23 +50,26 @@ def run_on_ray(
     sweep_folder: Location,
     options: HostOptions,
     on_step: Callable[[], None] = lambda: None,
+    leave: Callable[[ClusterLostError], None] = lambda _: None,
 ) -> str:
     """Run a sweep until nothing is left to do or it is asked to stop; returns why it ended.
 
     `on_step` is called at every turn of the loop, several times a second; what it raises ends the sweep. The answer is
     `finished`, the controller's reason, or the name of a signal. Raises ClusterError where the cluster cannot hold a
-    trial or is lost, and whatever the controller raised.
+    trial, ClusterLostError where it is gone, and whatever the controller raised. Where Ray is gone and holds the loop
+    in a call that does not return, `leave` is called from another thread, the open attempts ended.
     """
     bridge = Bridge(controller, sweep_folder.absolute(), time.monotonic)
     handlers = _current_handlers()
     try:
-        with cluster.connected(options):
+        with Vigil(bridge.lose, leave) as vigil, cluster.connected(options):
             spec = controller.state.plan.spec
             resources = spec.resources
             cluster.refuse_infeasible(resources)
             places = _Capacity(resources, options.capacity_s)
             run = make_run(bridge, _assignment(controller, trainable, options), spec, _session(controller), places)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
+            vigil.begin(cluster.doors())
             with _signals_to(bridge.leave):  # after ray.init, which sets its own
                 _drive(bridge, run, watchdog, on_step)
     finally:
@@ -119,11 +124,12 @@ def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, on_step: Callable[
     except (ClusterError, ray.exceptions.RayError) as error:
         bridge.interrupt_all()
         if not isinstance(error, ClusterError):
-            error = ClusterError(f"Ray failed under the sweep: {error}. Nothing acknowledged is lost; resume it")
+            error = ClusterLostError(f"Ray failed under the sweep: {error}. Nothing acknowledged is lost; resume it")
         bridge.fail(error)
     finally:
         bridge.interrupt_all()  # first what must be durable, then what takes time
-        run.cleanup()
+        if not isinstance(bridge.failure, ClusterLostError):  # a Ray that is gone would not answer
+            run.cleanup()
 
 
 class _Capacity:

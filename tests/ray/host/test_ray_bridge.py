@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from sweeps import make_plan
 
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState
-from orchestrator.errors import StorageError
+from orchestrator.errors import ClusterLostError, StorageError
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.storage.location import Location
@@ -65,6 +66,35 @@ def test_a_whole_sweep():
     assert (sweep.bridge.done, sweep.bridge.is_over, sweep.bridge.failure) == ("finished", True, None)
     assert sweep.state.counts()[TrialState.COMPLETED] == 3
     assert [trial.attempt.outcome for trial in sweep.state.trials] == [Outcome.STOPPED] * 3
+
+
+def test_a_ray_that_is_gone_ends_what_is_open_and_lets_nothing_follow():
+    sweep = Sweep()
+    first, second = sweep.start(), sweep.start()
+    sweep.report(first.key, 3)
+    gone = ClusterLostError("Ray is gone")
+    sweep.bridge.lose(gone)
+    sweep.bridge.lose(ClusterLostError("said twice"))
+    assert (sweep.bridge.failure, sweep.bridge.is_over, sweep.state.open) == (gone, True, {})
+    assert [trial.attempt.outcome for trial in sweep.state.trials] == [Outcome.INTERRUPTED] * 2
+    assert sweep.report(second.key, 3), "what comes late is answered with a stop"
+    sweep.bridge.ended(second.key, Outcome.LOST, "its worker died with Ray")
+    assert sum(isinstance(event, ev.AttemptEnded) for event in sweep.disk.events) == 2
+
+
+def test_a_ray_that_is_gone_waits_for_an_answer_in_the_making():
+    sweep, order = Sweep(), []
+    sweep.start()
+
+    def slow() -> None:
+        thread.start()
+        thread.join(0.2)
+        order.append("the answer")
+
+    thread = threading.Thread(target=lambda: (sweep.bridge.lose(ClusterLostError("gone")), order.append("the loss")))
+    sweep.bridge.turn(slow)
+    thread.join(10)
+    assert order == ["the answer", "the loss"]
 
 
 def test_an_attempt_ends_once():

@@ -125,14 +125,15 @@ def test_a_ray_of_our_own_is_closed_to_the_network_and_leaves_nothing_behind(tmp
 
 
 @pytest.mark.parametrize(
-    ("address", "text"),
+    ("address", "text", "code"),
     [
-        ("127.0.0.1:1", "no Ray answers at 127.0.0.1:1: [Errno 111] Connection refused"),
-        ("ray://127.0.0.1:10001", "ray://127.0.0.1:10001: a sweep is driven from inside the cluster, never through"),
+        ("127.0.0.1:1", "no Ray answers at 127.0.0.1:1: [Errno 111] Connection refused", 75),
+        ("ray://127.0.0.1:10001", "ray://127.0.0.1:10001: a sweep is driven from inside the cluster, never through", 1),
     ],
 )
-def test_a_cluster_that_does_not_answer_is_an_error_for_a_person(address, text, monkeypatch):
+def test_a_cluster_that_does_not_answer_is_an_error_for_a_person(address, text, code, monkeypatch):
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(ClusterError) as caught, connected(HostOptions(address=address)):
         pass
     assert str(caught.value).startswith(text)
+    assert caught.value.exit_code == code

@@ -380,7 +380,8 @@ def test_a_ray_that_died_ends_the_run_with_a_sentence(tmp_path, start_driver):
     os.kill(raylet, signal.SIGKILL)
     _, err = driver.communicate(timeout=120)
     assert driver.returncode == 1
-    assert "ClusterError: Ray ended on this machine, and every worker with it. Nothing acknowledged is lost;" in err
+    assert "ClusterLostError: Ray " in err
+    assert "Nothing acknowledged is lost" in err
     assert not any(trial.is_open for trial in read_sweep(Location.parse(tmp_path / "runs")).trials)
 
 

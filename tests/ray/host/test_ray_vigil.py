@@ -1,0 +1,99 @@
+"""The vigil over Ray's processes: what counts as gone, and who leaves then."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from orchestrator.errors import ClusterLostError
+from orchestrator.ray.host import vigil
+from orchestrator.ray.host.vigil import Vigil, is_open, lost
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"KNOCK_S": 0.01, "GONE_S": 0.1, "LEAVE_S": 0.1}.items():
+        monkeypatch.setattr(vigil, name, seconds)
+
+
+@pytest.fixture
+def door() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+class Told:
+    """Keeps what the vigil calls for."""
+
+    def __init__(self) -> None:
+        self.lost: list[ClusterLostError] = []
+        self.left = threading.Event()
+
+    def leave(self, error: ClusterLostError) -> None:
+        assert error is self.lost[0]
+        self.left.set()
+
+
+def test_while_a_door_opens_nobody_leaves(door: socket.socket):
+    told = Told()
+    with Vigil(told.lost.append, told.leave) as watch:
+        watch.begin({"raylet": door.getsockname()})
+        assert not told.left.wait(0.5)
+    assert told.lost == []
+
+
+def test_a_door_that_stays_shut_is_told_once_and_then_the_sweep_is_left(door: socket.socket):
+    told, address = Told(), door.getsockname()
+    with Vigil(told.lost.append, told.leave) as watch:
+        watch.begin({"raylet": address, "other": address})
+        door.close()
+        assert told.left.wait(10)
+        time.sleep(0.3)
+    said = f"Ray is gone: its raylet at 127.0.0.1:{address[1]} does not answer any more. Nothing acknowledged is lost: "
+    remedy = "resume it, on a cluster that was joined once that is there again"
+    assert [str(error) for error in told.lost] == [said + remedy]
+    assert told.lost[0].exit_code == 75
+
+
+def test_a_loop_that_leaves_by_itself_is_left_alone(door: socket.socket, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vigil, "LEAVE_S", 30.0)
+    told = Told()
+    with Vigil(told.lost.append, told.leave) as watch:
+        watch.begin({"raylet": door.getsockname()})
+        door.close()
+        deadline = time.monotonic() + 10
+        while not told.lost:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert not told.left.wait(0.3)
+
+
+def test_a_door_that_opens_again_in_time_was_not_shut(door: socket.socket, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vigil, "GONE_S", 1.0)
+    told, shut = Told(), {"now": False}
+    monkeypatch.setattr(vigil, "is_open", lambda address: not shut["now"])
+    with Vigil(told.lost.append, told.leave) as watch:
+        watch.begin({"raylet": door.getsockname()})
+        for _ in range(4):
+            shut["now"] = not shut["now"]
+            time.sleep(0.4)
+        assert told.lost == []
+
+
+def test_a_block_that_ends_before_it_began_to_knock_starts_nothing():
+    told = Told()
+    with Vigil(told.lost.append, told.leave):
+        pass
+    assert told.lost == []
+
+
+def test_a_closed_port_is_shut_and_an_open_one_is_not(door: socket.socket):
+    address = door.getsockname()
+    assert is_open(address)
+    door.close()
+    assert not is_open(address)
+    assert "127.0.0.1" in str(lost("raylet", address))

@@ -1,0 +1,127 @@
+"""Real drivers under which Ray dies: told within seconds, tables up to date, exit code 75, and the next one goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from processes import family, kill_family, start, stepladder, wait_until
+
+from orchestrator.control.session import read_events, read_sweep, sweep_exists
+from orchestrator.storage.location import Location
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.trial import Outcome, TrialState
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+TRAIN = """
+import tempfile, time
+from pathlib import Path
+from ray import tune
+
+def train(config):
+    start = 0
+    checkpoint = tune.get_checkpoint()
+    if checkpoint:
+        with checkpoint.as_directory() as folder:
+            start = int((Path(folder) / "state.txt").read_text())
+    for epoch in range(start + 1, 31):
+        time.sleep(0.2)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "state.txt").write_text(str(epoch))
+            metrics = {"epoch": epoch, "loss": config["lr"] / epoch}
+            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+"""
+SWEEP = """
+name: gone
+trainable: train.py:train
+objective: {metric: loss, goal: minimize}
+fidelity: {metric: epoch, min: 1, max: 30}
+search_space:
+  lr: {low: 0.1, high: 1.0, default: 0.5}
+searcher: random
+scheduler: none
+budget: {trials: 6}
+"""
+
+
+class Driver:
+    """`stepladder run` at work, on a Ray of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "train.py").write_text(TRAIN)
+        (folder / "sweep.yaml").write_text(SWEEP)
+        self.folder, self.log = folder, folder / "said.txt"
+        self.sweep = Location.parse(folder / "runs" / "gone")
+        self.process = start("run", "sweep.yaml", "--cpus", 2, cwd=folder, log=self.log)
+        wait_until(lambda: sweep_exists(self.sweep) and read_sweep(self.sweep).reported >= 2, self.process, 240)
+        assert self.process.poll() is None, self.log.read_text()
+
+    def of_ray(self, program: str) -> int:
+        """The process id of a part of its Ray."""
+        for pid in family(self.process.pid):
+            with contextlib.suppress(OSError):
+                if Path(os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0])).name == program:
+                    return pid
+        raise AssertionError(f"no {program} below the driver")
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Driver]:
+    made = Driver(tmp_path)
+    known = family(made.process.pid)
+    yield made
+    if made.process.poll() is None:
+        kill_family(made.process, known)
+
+
+@pytest.mark.parametrize(
+    ("program", "behind"),
+    [
+        pytest.param("gcs_server", "control store (GCS)", marks=pytest.mark.long),
+        pytest.param("raylet", "raylet", marks=pytest.mark.nightly),
+    ],
+)
+def test_a_part_of_ray_that_is_killed_ends_the_driver_in_seconds(program: str, behind: str, driver: Driver):
+    known = family(driver.process.pid)
+    os.kill(driver.of_ray(program), signal.SIGKILL)
+    begun = time.monotonic()
+    wait_until(lambda: f"Ray is gone: its {behind} at " in driver.log.read_text(), driver.process, 60)
+    told_s = time.monotonic() - begun
+    code = driver.process.wait(timeout=90)
+    said = driver.log.read_text()
+    assert (code, told_s < 15, "Traceback" in said) == (75, True, False), said
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: Ray is gone: its {behind} at ")
+    assert line.endswith(
+        ". Nothing acknowledged is lost: resume it, on a cluster that was joined once that is there again"
+    )
+    events, state = read_events(driver.sweep), read_sweep(driver.sweep)
+    assert isinstance(events[-1], ev.DriverStopped)
+    assert (events[-1].reason, state.open) == ("cluster", {})
+    ended = [attempt for trial in state.trials for attempt in trial.attempts if attempt.outcome is Outcome.INTERRUPTED]
+    assert {attempt.cause for attempt in ended} <= {"cluster", None}
+    reports = duckdb.sql(f"select count(*) from read_parquet('{driver.sweep}/reports/*.parquet')").fetchall()
+    assert reports == [(sum(trial.report_count for trial in state.trials),)], "the tables are up to date"
+    assert "left because Ray was gone; it can go on" in stepladder("status", driver.sweep, cwd=driver.folder).stdout
+    deadline = time.monotonic() + 60
+    while alive := [pid for pid in known if Path(f"/proc/{pid}/cmdline").exists() and is_alive(pid)]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.5)
+    again = stepladder("resume", "--auto", "sweep.yaml", "--cpus", 2, cwd=driver.folder)
+    assert again.returncode == 0, again.stderr
+    after = read_sweep(driver.sweep)
+    assert [trial.state for trial in after.trials] == [TrialState.COMPLETED] * 6
+    assert read_events(driver.sweep)[: len(events)] == events
+
+
+def is_alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
