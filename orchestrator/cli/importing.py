@@ -80,7 +80,7 @@ def write_and_check(draft: Draft, output: Path) -> Plan:
         raise StorageError(f"{path} cannot be written: {error.strerror}; choose another with -o") from error
     tuned = len(draft.tunable)
     answer_text(f"wrote {', '.join(map(str, files))}: {tuned} hyperparameter{'' if tuned == 1 else 's'} to tune")
-    for title, lines in (("could not be carried", list(map(str, draft.lost))), ("left to you", draft.todo)):
+    for title, lines in draft.lists:
         for line in lines:
             say(f"{title}: {line}")
     plan, _ = linted_plan(output)

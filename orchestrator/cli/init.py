@@ -1,4 +1,4 @@
-"""The commands that one begins with: `init` writes an example, `schema` tells an editor what a sweep file may hold."""
+"""The commands that one begins with: `init` writes an example, or a sweep file for code that is there; `schema`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,51 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.say import answer_json, say
+from orchestrator.cli.say import answer, answer_json, say
 
 
 def init(
     demo: Annotated[str, typer.Argument(help="Which demonstration: digits, fashion or text.")] = "digits",
-    to: Annotated[Path | None, typer.Option(help="Folder to make. Unset: the demonstration's name.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to make; with --from, the sweep file. Unset: the demonstration's name.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE.py[:FUNCTION]", help="Your training code: write a sweep file for it."),
+    ] = None,
 ) -> None:
-    """Write a working example: a training function and its sweep file."""
+    """Write a working example: a training function and its sweep file. Or, with --from, a sweep file for your code.
+
+    The code is read, not run: what hyperparameters it takes is met with the catalogue by name.
+    """
     from orchestrator.demos import write_demo
 
+    if source is not None:
+        _init_from(source, to)
+        return
     folder = write_demo(demo, to or Path(demo))
     say(f"wrote {', '.join(str(path) for path in sorted(folder.iterdir()))}")
     say(f"next: stepladder plan {folder / 'sweep.yaml'}")
+
+
+def _init_from(source: str, to: Path | None) -> None:
+    """Write a sweep file beside a training file, and show its first plan."""
+    from orchestrator.cli.importing import write_and_check
+    from orchestrator.imports.code_draft import draft_of_code
+    from orchestrator.imports.python_source import parsed
+    from orchestrator.planning.estimate import planned_workers
+    from orchestrator.project.spec_files import read_foreign_file, space_finder
+    from orchestrator.views.plan import plan_answer
+
+    name, colon, function = source.rpartition(":") if source.rpartition(":")[0].endswith(".py") else (source, "", "")
+    file = Path(name)
+    content = read_foreign_file(file)
+    module = parsed(content, str(file))
+    output = to or file.parent / "sweep.yaml"
+    draft = draft_of_code(content, module, file, function if colon else None, space_finder(output.parent))
+    plan = write_and_check(draft, output)
+    answer(plan_answer(plan, planned_workers(plan), None))
+    say(f"next: look at what is marked `invented` in {output}, then stepladder check {output}")
 
 
 def schema() -> None:

@@ -64,6 +64,8 @@ class Draft:
     """What could not be carried, in the order in which it was met."""
     todo: list[str] = field(default_factory=list)
     """What is left to the user: mostly how the training is to report."""
+    kept: list[str] = field(default_factory=list)
+    """What was found in code and stays as the code has it."""
     beside: dict[str, str] = field(default_factory=dict)
     """Files that are written beside the sweep file, by name: a bridge to the user's own function."""
 
@@ -80,6 +82,15 @@ class Draft:
         fitting = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-_")[:64] or "imported"
         assert re.fullmatch(NAME_PATTERN, fitting)
         self.write("name", fitting, *([f"was called {wanted!r} there"] if fitting != wanted else []))
+
+    @property
+    def lists(self) -> tuple[tuple[str, list[str]], ...]:
+        """What is to be told of the draft, by title: what was lost, what was found and left, what is left to do."""
+        return (
+            ("could not be carried", list(map(str, self.lost))),
+            ("left as the code has it", self.kept),
+            ("left to you", self.todo),
+        )
 
     @property
     def tunable(self) -> Mapping[str, Entry]:

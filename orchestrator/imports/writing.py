@@ -50,10 +50,10 @@ def _heading(draft: Draft) -> Iterator[str]:
     yield from _comment(
         "What says `invented` is a guess to look at before the first run; a tier that is not told is 1."
     )
-    for title, lines in (("Could not be carried", list(map(str, draft.lost))), ("Left to you", draft.todo)):
+    for title, lines in draft.lists:
         if lines:
             yield "#"
-            yield f"# {title}:"
+            yield f"# {title[0].upper()}{title[1:]}:"
         for line in lines:
             yield from _comment(line, "#   - ", "#     ")
     yield ""
