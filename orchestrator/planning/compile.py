@@ -40,7 +40,7 @@ _PROSE = {"unit", "source", "advised", "cautions", "supplied"}
 
 def compile_plan(spec: SweepSpec, provenance: Provenance) -> Plan:
     """Compile a checked specification; raises SpecError for an unknown member, ValueError for what a check refuses."""
-    spec = _ordered(spec)
+    spec = spec.in_order()
     scheduler, options = members.build(PACKAGES["scheduler"], spec.scheduler)
     return Plan(
         sweep_id=sweep_id(spec),
@@ -97,11 +97,6 @@ def _grows(path: str, growing: tuple[str, ...]) -> bool:
     return any(key.partition("[")[0] in GROWING for key in keys)
 
 
-def _ordered(spec: SweepSpec) -> SweepSpec:
-    names = sorted(spec.search_space, key=lambda name: (spec.search_space[name].tier, name))
-    return spec.model_copy(update={"search_space": {name: spec.search_space[name] for name in names}})
-
-
 def _blocks(spec: SweepSpec) -> list[StagePlan]:
     stages = _auto(spec) if spec.stages == "auto" else spec.stages
     given = [stage.share for stage in stages if stage.share is not None]
@@ -121,7 +116,7 @@ def _blocks(spec: SweepSpec) -> list[StagePlan]:
 
 def _auto(spec: SweepSpec) -> tuple[Stage, ...]:
     tiers: dict[int, list[str]] = {}
-    for name, domain in _ordered(spec).search_space.items():
+    for name, domain in spec.in_order().search_space.items():
         if not isinstance(domain, Constant):
             tiers.setdefault(domain.tier, []).append(name)
     return tuple(Stage(name=f"tier-{tier}", tune=tuple(names), share=None) for tier, names in tiers.items())

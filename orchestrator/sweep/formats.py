@@ -106,7 +106,7 @@ def as_begun(spec: SweepSpec, begun_in: int, meanings: Sequence[Meaning] = MEANI
         for key in domain.supplied.keys() & {"tier", "scale"}:  # nothing else could be left out
             del fields[key]
         fields.pop("supplied", None)
-    return SweepSpec.model_validate(with_meanings(written, begun_in, meanings))
+    return SweepSpec.model_validate(with_meanings(written, begun_in, meanings)).in_order()
 
 
 def _supply(node: Any, path: tuple[str, ...], meaning: Meaning) -> None:

@@ -205,6 +205,11 @@ class SweepSpec(Record):
     rules: tuple[Annotated[str, Strict()], ...] = ()
     """More rules for `stepladder check`, your own, as `module:name`: `[my_lab.rules:no_big_batch]`."""
 
+    def in_order(self) -> SweepSpec:
+        """Return it with the hyperparameters in the order in which everything is drawn: by tier, then by name."""
+        names = sorted(self.search_space, key=lambda name: (self.search_space[name].tier, name))
+        return self.model_copy(update={"search_space": {name: self.search_space[name] for name in names}})
+
     @property
     def members(self) -> dict[str, str]:
         """Every member that is named, by key path: `{"searcher": "tpe", "stages[0].searcher": "grid", ...}`."""

@@ -192,6 +192,24 @@ def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
     assert as_begun(make_spec(**changes), 1) == make_spec(**changes, **then)
 
 
+def test_what_a_file_leaves_out_means_to_an_old_sweep_what_it_meant_then():
+    told = "the catalogue's batch_size, search space batch"
+    supplied = {"tier": 2, "scale": "log", "supplied": {"tier": told, "scale": told, "default": told}}
+    space = {
+        "batch_size": {"type": "float", "low": 16.0, "high": 64.0, "default": 32.0, **supplied},
+        "z": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5},
+        "sizes": {"type": "choice", "choices": [2, 1], "default": 1},
+    }
+    found = make_spec(search_space=space).in_order()
+    assert list(found.search_space) == ["sizes", "z", "batch_size"]
+    old = as_begun(found, 1)
+    assert list(old.search_space) == ["batch_size", "sizes", "z"]  # drawn in the order in which its writer drew
+    rate = old.search_space["batch_size"]
+    assert (rate.tier, rate.scale, rate.default, rate.supplied) == (1, "linear", 32.0, {})
+    assert not old.search_space["sizes"].is_ordered
+    assert as_begun(found, 2) is found
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A sweep of format 1, as it was left, below the file that it was made from."""
