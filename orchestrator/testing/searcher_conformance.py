@@ -24,11 +24,16 @@ SPACE = Space(
         "layers": Int(low=1, high=9, step=2, default=3),
         "width": Int(low=16, high=1024, default=64),
         "loss": Choice(choices=("plain", 1, 0.5, True), default="plain"),
+        "units": Choice(choices=(64, 16, 32), default=16),
+        "kinds": Choice(choices=(3, 1, 2), default=3, ordered=False, weights=(1.0, 2.0, 1.0)),
+        "model.net": Choice(choices=(None, [64, 64], {"a": 1}), default=None),
+        "model.scale": Float(low=-1.0, high=1.0, mean=0.0, sd=0.5, default=0.0, when={"model.net": (None, [64, 64])}),
         "classes": Constant(value=10),
         "fixed": Float(low=0.3, high=0.3, default=0.3),
     }
 )
-"""Every kind of hyperparameter: scales, steps, mixed choices, a constant, one without room, two conditional."""
+"""Every kind of hyperparameter: scales, steps, normal draws, choices ordered, mixed, weighted and of lists, a constant,
+one without room, three conditional."""
 
 BLOCKS: tuple[tuple[str, ...], ...] = (
     SPACE.tunable,
@@ -36,6 +41,7 @@ BLOCKS: tuple[tuple[str, ...], ...] = (
     ("batch_size", "dropout", "loss"),
     ("optimizer", "momentum", "nesterov"),
     ("momentum", "learning_rate"),
+    ("model.net", "model.scale", "units"),
 )
 """The blocks that are asked for."""
 
