@@ -68,6 +68,7 @@ class Sweep:
         trainable: str | Callable[[dict[str, Any]], Any] | None = None,
         command: Sequence[str] | None = None,
         args: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
         stages: Literal["auto"] | Sequence[Mapping[str, Any]] | None = None,
         seeds: int | None = None,
         nested: bool | None = None,
@@ -97,6 +98,9 @@ class Sweep:
         if self._function is not None:
             keys["trainable"] = f"{self._function.__name__}.py:{self._function.__name__}"
         self._text = json.dumps(keys, default=_plain, indent=1).encode()
+        self._check()
+
+    def _check(self) -> None:
         look_beside(self.folder)
         parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: ())
         self.spec = parsed.spec

@@ -21,8 +21,8 @@ from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
 IDENTIFYING = (
-    "trainable", "command", "args", "objective", "fidelity", "search_space", "nested", "stages", "couple", "search",
-    "searcher", "scheduler", "seed",
+    "trainable", "command", "args", "metrics", "objective", "fidelity", "search_space", "nested", "stages", "couple",
+    "search", "searcher", "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = ("budget", "seeds", "resources", "retry", "limits", "brake", "keep_checkpoints", "storage")
@@ -134,7 +134,7 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
         del fields["searcher"]  # absent where there is none, so that ids from before it existed stay what they were
         if stage.searcher is not None:
             fields["searcher"] = _member_content(PACKAGES["searcher"], stage.searcher, is_past=is_past)
-    for key in ("trainable", "command", "args"):
+    for key in ("trainable", "command", "args", "metrics"):
         if content[key] is None:
             del content[key]  # as above
     if not spec.couple:

@@ -67,6 +67,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("fidelity", "metric"), "epoch"),
     Meaning(("fidelity", "once"), value=False),
     Meaning(("args",), None),
+    Meaning(("metrics",), None),
     *(
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")

@@ -18,7 +18,7 @@ from pydantic import (
 
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 from orchestrator.sweep.patience import Duration, Limits, Retry
-from orchestrator.sweep.program import Arguments
+from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.resources import Resources
 
@@ -159,6 +159,8 @@ class SweepSpec(Record):
     for a file of them. It runs in the sweep file's folder."""
     args: Arguments | None = None
     """How `{args}` and `{config}` are written. None: `--name=value`, true as a flag, lists as JSON; a YAML file."""
+    metrics: Metrics | None = None
+    """Where the program's metrics are read. None: it appends JSON lines to the file that STEPLADDER_REPORTS names."""
     objective: Objective
     """What is optimised."""
     fidelity: Fidelity

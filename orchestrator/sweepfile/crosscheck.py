@@ -22,6 +22,7 @@ from orchestrator.sweepfile.lint import rules
 from orchestrator.sweepfile.magnitudes import fidelity_problems, size_problems, space_problems
 from orchestrator.sweepfile.membership import check_members, misfits, own_rule_ids, rule_problems
 from orchestrator.sweepfile.messages import Complaints, KeyPath, Problems, quote
+from orchestrator.sweepfile.metrics import metrics_problems
 from orchestrator.sweepfile.spaces import leaves_folder
 
 WITHOUT_MOMENTUM = ("adagrad", "adadelta")
@@ -74,8 +75,10 @@ def _command(spec: SweepSpec) -> Complaints:
 
 
 def _args(spec: SweepSpec) -> Complaints:
-    if spec.args is not None and spec.command is None:
+    if spec.command is None and spec.args is not None:
         yield ("args",), "says how a command is written, and there is none; remove it, or write `command`"
+    if spec.command is None and spec.metrics is not None:
+        yield ("metrics",), "says where a program's metrics are read, and there is no `command`; remove it"
 
 
 def _places_of_command(spec: SweepSpec) -> Complaints:
@@ -193,7 +196,8 @@ def _shares(spec: SweepSpec) -> Complaints:
 _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = (
     (frozenset({"trainable"}), _trainable),
     (frozenset({"command", "search_space"}), _command),
-    (frozenset({"command", "args"}), _args),
+    (frozenset({"command", "args", "metrics"}), _args),
+    (frozenset({"metrics", "objective", "fidelity"}), metrics_problems),
     (frozenset({"command", "resources"}), _places_of_command),
     (frozenset({"storage"}), _storage),
     (frozenset({"objective", "fidelity"}), _metrics),

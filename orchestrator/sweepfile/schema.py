@@ -60,6 +60,8 @@ def json_schema() -> Schema:
     properties["rules"]["items"]["pattern"] = outside.PATTERN
     measured = {"anyOf": [{"$ref": "#/$defs/Fidelity"}, {"const": "none"}]}
     properties["fidelity"] = {**_described(properties["fidelity"]), **measured}
+    for key in ("stdout", "stderr"):
+        definitions["Metrics"]["properties"][key]["anyOf"].append({"type": "string", "minLength": 1})
     arguments: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     properties["command"] = {**_described(properties["command"]), **arguments}
     schema["oneOf"] = [{"required": ["trainable"]}, {"required": ["command"]}]

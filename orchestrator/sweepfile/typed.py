@@ -19,7 +19,7 @@ from orchestrator.members import nearest
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
 from orchestrator.sweep.patience import Limits, Retry
-from orchestrator.sweep.program import Arguments
+from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spec import (
     NAME_PATTERN,
@@ -45,7 +45,7 @@ _Record = TypeVar("_Record", bound=BaseModel)
 _PARTS: dict[str, type[BaseModel]] = {
     "objective": Objective, "fidelity": Fidelity, "budget": Budget, "resources": Resources, "retry": Retry,
     "limits": Limits, "stages": Stage, "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
-    "args": Arguments,
+    "args": Arguments, "metrics": Metrics,
 }  # fmt: skip
 _DOMAINS: dict[str, type[BaseModel]] = {"float": Float, "int": Int, "choice": Choice, "constant": Constant}
 _WANTED = {

@@ -42,6 +42,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "pyarrow": ("storage", "results", "ray.worker"),
     "torch": ("training", "rules._inspection", "demos"),
     "httpx": ("launchers",),
+    "tensorboardX": ("ray.worker", "results.sinks"),
     "rich": ("views", "cli"),
     "typer": ("cli",),
     "pandas": ("notebook",),

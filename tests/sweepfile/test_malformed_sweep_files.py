@@ -34,8 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "args, brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, name, nested, "
-    "objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
+    "args, brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, metrics, name, "
+    "nested, objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
     "storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, mean, scale, sd, source, step, tier, type, unit, when"

@@ -329,7 +329,7 @@ def test_one_broken_part_hides_no_mistake_of_another():
     stages = "stages: [{name: a, tune: [learnin_rate]}]\n"
     assert said(SPACE + "budgets: 3\n" + stages + "searcher: {name: tpe, candidates: 0}\n") == [
         "sweep.yaml:8: budgets: unknown key; choose one of args, brake, budget, command, couple, fidelity, ignore, "
-        "keep_checkpoints, limits, max_attempts, name, nested, objective, resources, retry, rules, scheduler, "
+        "keep_checkpoints, limits, max_attempts, metrics, name, nested, objective, resources, retry, rules, scheduler, "
         "search, search_space, searcher, seed, seeds, stages, storage, trainable (did you mean 'budget'?)",
         "sweep.yaml:9: stages[0].tune[0]: 'learnin_rate' is not in the search space; choose one of learning_rate "
         "(did you mean 'learning_rate'?)",

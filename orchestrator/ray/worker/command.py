@@ -23,6 +23,7 @@ import logging
 import os
 import shlex
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,12 @@ from orchestrator.ray.worker.function import REPORT_KEY, Assignment, counter_of
 from orchestrator.ray.worker.given import TrialInfo
 from orchestrator.ray.worker.kept_checkpoints import KeptCheckpoints, found_in
 from orchestrator.ray.worker.kernel_kills import kernel_kills
+from orchestrator.ray.worker.metric_sources import MetricSource, source_of
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.program_failure import failure_of_program
-from orchestrator.ray.worker.reports import FidelityCounter, ReportError, ReportLines, read_line
+from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_said
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
 from orchestrator.sweep.nesting import nested
-from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweepfile.arguments import AS_WRITTEN, config_file
 from orchestrator.sweepfile.placeholders import filled, names_config_file
 
@@ -110,19 +111,16 @@ def run_command(assignment: Assignment, command: Command, config: dict[str, Any]
         raise AttemptFailed(ERROR, problem)
     room = _Room.made(session.storage)
     environment, arguments = _prepared(assignment, command, config, room, session.loaded_checkpoint)
+    source = source_of(command.metrics, room.reports, room.own, room.logs, assignment.objective, assignment.fidelity)
     program = Program(arguments, command.found_folder(), environment, room.logs, min(assignment.teardown_s, GRACE_S))
     try:
         counter = counter_of(assignment, TrialInfo.of(config[TRIAL_KEY]))
-        count = _listen(assignment, counter, program, room, session)
+        count = _listen(assignment, counter, program, source, room, session)
     finally:
         program.end()
         room.close(session.storage)
     if not count and CHECKPOINT_VARIABLE not in environment:
-        is_counted = assignment.fidelity in (None, COUNTED)
-        names = json.dumps({**({} if is_counted else {assignment.fidelity: 1}), assignment.objective: 0.5})
-        raise AttemptFailed(
-            ERROR, f"{shlex.join(arguments)} ended without a report; append lines such as {names} to STEPLADDER_REPORTS"
-        )
+        raise AttemptFailed(ERROR, f"{shlex.join(arguments)} ended without a report; {source.lacking()}")
     session.report({RESULT_DUPLICATE: True})
 
 
@@ -147,6 +145,7 @@ def _prepared(
     environment |= {
         **TrialInfo.of(trial).variables(),
         "PATH": command.search_path,
+        "PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"),  # what is printed is there to be read at once
         "STEPLADDER_CONFIG": json.dumps(told),
         "STEPLADDER_REPORTS": str(room.reports),
         "STEPLADDER_CHECKPOINTS": str(room.checkpoints),
@@ -156,16 +155,23 @@ def _prepared(
     return environment, filled(command.arguments, hyperparameters, known, style, str(file))
 
 
-def _listen(assignment: Assignment, counter: FidelityCounter, program: Program, room: _Room, session: Any) -> int:
+def _listen(
+    assignment: Assignment,
+    counter: FidelityCounter,
+    program: Program,
+    source: MetricSource,
+    room: _Room,
+    session: Any,
+) -> int:
     """Pass reports on until the program ended; returns how many there were."""
-    lines, kept, count = ReportLines(room.reports), KeptCheckpoints(room.checkpoints, room.remark), 0
+    kept, count = KeptCheckpoints(room.checkpoints, room.remark), 0
     killed_before = kernel_kills()
     while True:
         status = program.status(POLL_S)
-        for number, line in lines.read(final=status is not None):
+        for said, where in _told(source, final=status is not None):
             try:
-                report, name = read_line(line, number, assignment.objective, assignment.fidelity, counter)
-                checkpoint = None if name is None else kept.staged(name, f"line {number} of STEPLADDER_REPORTS")
+                report, name = read_said(said, where, assignment.objective, assignment.fidelity, counter)
+                checkpoint = None if name is None else kept.staged(name, where)
             except ReportError as error:
                 raise AttemptFailed(ERROR, str(error)) from None
             session.report({REPORT_KEY: report}, checkpoint=checkpoint)  # waits for the verdict; SystemExit on STOP
@@ -176,6 +182,14 @@ def _listen(assignment: Assignment, counter: FidelityCounter, program: Program, 
             return count
         if session.stop_event.is_set():
             raise SystemExit(0)
+
+
+def _told(source: MetricSource, *, final: bool) -> Iterator[tuple[dict[str, Any], str]]:
+    try:
+        for where, said in source.read(final=final):
+            yield said, where
+    except ReportError as error:
+        raise AttemptFailed(ERROR, str(error)) from None
 
 
 def _refuse_failure(status: int, room: _Room, killed: int) -> None:

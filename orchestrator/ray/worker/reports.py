@@ -141,25 +141,28 @@ class ReportLines:
                     yield self._number, line
 
 
-def read_line(
-    line: bytes, number: int, objective: str, fidelity: str | None, counter: FidelityCounter
-) -> tuple[WorkerReport, str | None]:
-    """Return a line's report and the name of its checkpoint; raises ReportError, which names the line."""
-    where = f"line {number} of STEPLADDER_REPORTS"
+def read_object(line: bytes, where: str, remedy: str) -> dict[str, Any]:
+    """Return the JSON object that a line holds; raises ReportError, with `where` it stands and a `remedy`."""
     try:
         said = json.loads(line)
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         shown = line.decode(errors="replace").strip()[:80]
-        raise ReportError(
-            f"{where} is no JSON object: {shown!r}; append one such as {{{json.dumps(fidelity or objective)}: 1, ...}}"
-        )
-    name = said.pop(CHECKPOINT, None)
+        raise ReportError(f"{where} is no JSON object: {shown!r}; {remedy}")
+    return said
+
+
+def read_said(
+    said: Mapping[str, Any], where: str, objective: str, fidelity: str | None, counter: FidelityCounter
+) -> tuple[WorkerReport, str | None]:
+    """Return what a program said as a report, and the name of its checkpoint; raises ReportError, with `where`."""
+    name = said.get(CHECKPOINT)
     if name is not None and (not isinstance(name, str) or name in ("", ".", "..") or "/" in name):
         raise ReportError(f"{where}: {name!r} names no checkpoint; give the name of a file in STEPLADDER_CHECKPOINTS")
+    metrics = {key: value for key, value in said.items() if key != CHECKPOINT}
     try:
-        report = read_report(said, objective, fidelity, counter.count(), "line")
+        report = read_report(metrics, objective, fidelity, counter.count(), "line")
         counter.see(report.fidelity)
     except ReportError as error:
         raise ReportError(f"{where}: {error}") from None

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from orchestrator.sweep.program import Arguments
+    from orchestrator.sweep.program import Arguments, Metrics
     from orchestrator.sweep.spec import SweepSpec
 
 TRIAL_KEY = "_trial"
@@ -95,6 +95,8 @@ class Command:
     """Those among them that name files of the folder."""
     args: Arguments | None = None
     """How they write the configuration; None: as a sweep file means it that does not say."""
+    metrics: Metrics | None = None
+    """Where its metrics are read; None: in the lines that it writes for us."""
 
     def found_folder(self) -> Path:
         """Return the sweep file's folder as this process sees it, as `TrainableFile.found_folder` does."""
@@ -129,7 +131,7 @@ def named_in(spec: SweepSpec, folder: Path) -> TrainableFile | Command:
         return TrainableFile.from_spec(folder, spec.trainable)
     named = (argument for argument in spec.command or () if argument and not argument.startswith(("-", "/")))
     files = tuple(argument for argument in named if (folder / argument).is_file())
-    return Command(folder.absolute(), spec.command or (), files, spec.args)
+    return Command(folder.absolute(), spec.command or (), files, spec.args, spec.metrics)
 
 
 def _folder_with(files: Sequence[str], folder: Path) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from processes import marked
 
 from orchestrator.ray.worker.trainable import Command
+from orchestrator.sweep.program import Metrics
 
 pytestmark = pytest.mark.ray
 
@@ -35,7 +36,8 @@ def run(host):
     def run(code, *arguments, on_step=lambda _: None, **changes):
         (host.folder / "train.py").write_text(SCRIPT + textwrap.dedent(code))
         program = arguments if arguments[:1] == ("sh",) else ("python", "train.py", *arguments)
-        ran = host.run(Command(host.folder, program), on_step=on_step, **changes)
+        command = Command(host.folder, program, metrics=changes.get("metrics") and Metrics(**changes.pop("metrics")))
+        ran = host.run(command, on_step=on_step, **changes)
         deadline = time.monotonic() + 15
         while left(host.folder) and time.monotonic() < deadline:
             time.sleep(0.1)  # the reaper outlives what it ended by a moment
@@ -171,7 +173,7 @@ def test_a_killed_worker_leaves_no_orphan_and_the_program_goes_on_from_its_check
             "pass",
             "error",
             'python train.py ended without a report; append lines such as {"epoch": 1, "score": 0.5} to '
-            "STEPLADDER_REPORTS",
+            "STEPLADDER_REPORTS, or say by `metrics` where it writes them",
         ),
         (
             "report(epoch=1, score=1); report(epoch=2, loss=1); time.sleep(600)",
@@ -241,3 +243,29 @@ def test_arguments_a_file_and_a_linked_checkpoint_reach_a_program_that_goes_on(r
     assert ran.outcomes(0) == ["lost", "stopped"]
     assert trial.attempts[1].resumed_from == 2.0
     assert Path(trial.checkpoint, "last.pt").read_text() == "4"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "say"),
+    [
+        ({"stdout": r"epoch (?P<epoch>\d+) score (?P<score>[\d.]+)"}, "print(f'epoch {epoch} score {epoch / 4}')"),
+        (
+            {"csv": "out/*.csv"},
+            "out = Path(sys.argv[1]) / 'out'; out.mkdir(exist_ok=True)\n"
+            "    with (out / 'm.csv').open('a') as file:\n"
+            "        file.write(('epoch,score\\n' if epoch == 1 else '') + f'{epoch},{epoch / 4}\\n')",
+        ),
+    ],
+    ids=["stdout", "csv"],
+)
+def test_a_program_that_reports_nothing_is_read_where_it_prints_or_keeps_its_metrics(run, host, metrics, say):
+    code = f"for epoch in range(1, 9):\n    {say}\n    if epoch == 4: time.sleep(600)\n"
+    ran = run(
+        code,
+        "{trial.folder}",
+        metrics=metrics,
+        budget={"trials": 1},
+        fidelity={"metric": "epoch", "max": 4},
+    )
+    assert ran.outcomes(0) == ["stopped"]
+    assert ran.state.trials[0].values == {1.0: 0.25, 2.0: 0.5, 3.0: 0.75, 4.0: 1.0}

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from orchestrator.ray.worker.failure import ERROR, MAX_TEXT, AttemptFailed, describe
-from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_line, read_report
+from orchestrator.ray.worker.metric_sources import ReportFile
+from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_report, read_said
 
 
 def nested(depth: int) -> dict:
@@ -93,9 +94,16 @@ def test_a_number_is_what_one_float_can_stand_for(value, number):
     ],
     ids=["surrogate", "nul", "deep", "long number", "infinite epoch", "long name"],
 )
-def test_a_line_that_no_log_can_hold_is_refused_by_number(line: bytes):
+def test_a_line_that_no_log_can_hold_is_refused_by_number(line: bytes, tmp_path):
+    path = tmp_path / "reports.jsonl"
+    path.write_bytes(b"\n" * 6 + line)
+
+    def take():
+        [(where, said)] = ReportFile(path, "score", "epoch").read(final=True)
+        read_said(said, where, "score", "epoch", FidelityCounter("epoch", 0.0, refuses=False))
+
     with pytest.raises(ReportError, match=r"^line 7 of STEPLADDER_REPORTS") as caught:
-        read_line(line, 7, "score", "epoch", FidelityCounter("epoch", 0.0, refuses=False))
+        take()
     assert len(str(caught.value)) < 600
     msgspec.json.encode(str(caught.value))
 

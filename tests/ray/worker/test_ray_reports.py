@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from orchestrator.ray.worker.metric_sources import ReportFile
 from orchestrator.ray.worker.reports import (
     FidelityCounter,
     ReportError,
     ReportLines,
     WorkerReport,
-    read_line,
     read_report,
+    read_said,
 )
 
 
@@ -170,9 +171,16 @@ def test_a_line_that_is_not_whole_yet_is_waited_for(tmp_path):
     assert list(lines.read(final=True)) == [(4, b'{"epoch": 3}')]
 
 
-def test_a_line_may_name_its_checkpoint():
+def taken(line, number, folder):
+    """What is made of a line that stands behind empty ones."""
+    (folder / "reports.jsonl").write_bytes(b"\n" * (number - 1) + line)
+    [(where, said)] = ReportFile(folder / "reports.jsonl", "score", "epoch").read(final=True)
+    return read_said(said, where, "score", "epoch", counter())
+
+
+def test_a_line_may_name_its_checkpoint(tmp_path):
     line = b'{"epoch": 2, "score": NaN, "note": "x", "checkpoint": "epoch-2.pt"}\n'
-    report, checkpoint = read_line(line, 1, "score", "epoch", counter())
+    report, checkpoint = taken(line, 1, tmp_path)
     assert checkpoint == "epoch-2.pt"
     assert isinstance(report, WorkerReport)
     assert report.metrics.keys() == {"epoch", "score", "training_iteration"}
@@ -184,7 +192,7 @@ def test_a_line_may_name_its_checkpoint():
     [
         (
             b"epoch 1\n",
-            "line 7 of STEPLADDER_REPORTS is no JSON object: 'epoch 1'; append one such as {\"epoch\": 1, ...}",
+            "line 7 of STEPLADDER_REPORTS is no JSON object: 'epoch 1'; append one such as {\"epoch\": 1, ",
         ),
         (b"[1]\n", "line 7 of STEPLADDER_REPORTS is no JSON object: '[1]'; "),
         (b"\xff\n", "line 7 of STEPLADDER_REPORTS is no JSON object: "),
@@ -196,7 +204,7 @@ def test_a_line_may_name_its_checkpoint():
         (b'{"epoch": 1, "score": 1, "checkpoint": 3}\n', "line 7 of STEPLADDER_REPORTS: 3 names no checkpoint; "),
     ],
 )
-def test_a_bad_line_is_told_by_its_number(line, text):
+def test_a_bad_line_is_told_by_its_number(line, text, tmp_path):
     with pytest.raises(ReportError) as caught:
-        read_line(line, 7, "score", "epoch", counter())
+        taken(line, 7, tmp_path)
     assert str(caught.value).startswith(text)
