@@ -76,6 +76,16 @@ class Report:
     """Every text it reported, by name."""
 
 
+@dataclass(slots=True)
+class HostView:
+    """What a host sees beside reports and ends."""
+
+    silent: dict[int, float] = field(default_factory=dict)
+    """For how many seconds which trials have given no sign of life, where that is odd."""
+    avoided: list[str] = field(default_factory=list)
+    """Names of the nodes that it keeps away from."""
+
+
 class Verdict(Enum):
     """The answer to a report."""
 

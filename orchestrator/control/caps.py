@@ -1,9 +1,13 @@
-"""Which cap of the budget is reached: what ends a sweep, or a driver, although there is work left."""
+"""Which cap is reached: of the budget, which ends a sweep or a driver although work is left, or of one trial."""
 
 from __future__ import annotations
 
 from orchestrator.control.fold import SweepState
+from orchestrator.control.spend import taken_s
+from orchestrator.sweep.trial import Trial
 
+TRIAL_LIMIT = "limits.trial"
+"""Why a trial ends that took too long (`AttemptEnded.cause`)."""
 SUMS_WALL = 2
 """Sweeps begun in this format or later have one wall time for all their drivers; in older ones each has its own."""
 
@@ -23,6 +27,12 @@ def reached_cap(state: SweepState, now_s: float, driver_since_s: float) -> str |
     if budget.gpu_hours is not None and spend.gpu_hours >= budget.gpu_hours:
         return "gpu_hours"
     return "cpu_hours" if budget.cpu_hours is not None and spend.cpu_hours >= budget.cpu_hours else None
+
+
+def is_overtime(state: SweepState, trial: Trial, now_s: float) -> bool:
+    """Say whether a trial has taken what `limits.trial` allows, all its attempts together; `now_s` as above."""
+    limit_s = state.plan.spec.limits.trial
+    return limit_s is not None and taken_s(trial, now_s) >= limit_s
 
 
 def is_used_up(state: SweepState, reason: str) -> bool:

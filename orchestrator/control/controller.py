@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.control import brake
-from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
+from orchestrator.control.answers import Done, HostView, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.control.border import Border
-from orchestrator.control.caps import reached_cap
+from orchestrator.control.caps import TRIAL_LIMIT, is_overtime, reached_cap
 from orchestrator.control.carry import stage_entries
 from orchestrator.control.fold import SweepState
 from orchestrator.control.record_writer import RecordWriter
-from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
 from orchestrator.control.remarks import ReportRemarks
 from orchestrator.control.retries import ruling
 from orchestrator.control.starting import proposed, start_of
@@ -58,6 +58,8 @@ class Controller:
         self.state = state
         self.stop_requested: str | None = None
         self.drain_requested: str | None = None
+        self.host = HostView()
+        """What the host sees beside reports and ends, for heartbeats to record."""
         self._journal = journal
         self._clock = clock
         self._monotonic = monotonic
@@ -158,9 +160,7 @@ class Controller:
         now_s = self.clock_s()
         if now_s - self._last_heartbeat_s >= HEARTBEAT_S:
             self._last_heartbeat_s = now_s
-            placed = [trial for trial in self.state.open.values() if trial.attempt.placed_t is not None]
-            running = [(trial.number, trial.attempt.number) for trial in placed]
-            self._write(ev.Heartbeat(self._clock(), running, m=self._monotonic()))
+            self._write(heartbeat(self.state, self.host, self._clock(), self._monotonic()))
         if self._dirty_since_s is not None and now_s - self._dirty_since_s >= COMMIT_S:
             self.commit()
 
@@ -247,11 +247,12 @@ class Controller:
     def _stop_reason(self, report: Report, weak: bool, now_s: float) -> StopReason | None:
         state = self.state
         reason = reason_to_stop(state.plan.spec, state.trials[report.trial], report, weak=weak)
-        if reason is not None:
-            return reason
-        closed = self._closed(now_s)
+        if reason is None and is_overtime(state, state.trials[report.trial], now_s):
+            self._causes[report.trial] = TRIAL_LIMIT
+            return StopReason.OVERTIME
+        closed = self._closed(now_s) if reason is None else None
         if closed is None:
-            return None
+            return reason
         self._causes[report.trial] = closed
         return StopReason.BUDGET
 
@@ -260,6 +261,8 @@ class Controller:
         known = self._causes.pop(trial, None)
         if outcome is Outcome.INTERRUPTED:
             return known or self._closed() or self.drain_requested
+        if outcome is Outcome.OVERTIME or known == TRIAL_LIMIT:
+            return TRIAL_LIMIT
         told = self.state.trials[trial].state is TrialState.INTERRUPTED
         return known if told and outcome in {Outcome.STOPPED, Outcome.RETURNED} else None
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from orchestrator.control.late_scheduler import LateScheduler
+from orchestrator.control.retries import state_after
 from orchestrator.control.spend import Spend, charged_s
 from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
@@ -24,11 +25,9 @@ from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.standing import leader, winner
 from orchestrator.sweep.trial import (
-    AFTER_ATTEMPT,
     AFTER_STOP,
     Attempt,
     Outcome,
-    StopReason,
     Trial,
     TrialState,
     trial_id,
@@ -73,8 +72,11 @@ class SweepState:
         """What it found, where that is more than the reason says: what the brake acted on."""
         self.outages: list[ev.StorageWasAway] = []
         """When storage was away under a driver, and came back."""
-        self._telling = Telling(self.plan.goal, tells_failures=first.format > 1)
+        self.avoided: tuple[str, ...] = ()
+        """Names of the nodes that the present driver keeps away from."""
+        self.slowest_s: float | None = None  # the slowest interval between two reports of one attempt; None before any
         self._late = LateScheduler(self.plan)
+        self._telling = Telling(self.plan.goal, tells_failures=first.format > 1)
 
     @property
     def last_clock_s(self) -> float:
@@ -135,6 +137,9 @@ class SweepState:
         self.last_t, self.last_m = report.t, report.m
         trial, attempt = self.trials[report.trial], self.trials[report.trial].attempts[report.attempt]
         attempt.seen_t, attempt.seen_s = report.t, report.clock_s
+        if attempt.reported_s is not None:
+            self.slowest_s = max(self.slowest_s or 0.0, report.clock_s - attempt.reported_s)
+        attempt.reported_s, attempt.silent_s = report.clock_s, 0.0
         begun = attempt.fidelity or (attempt.resumed_from if report.fidelity > attempt.resumed_from else 0.0)
         self.spend.fidelity += max(0.0, report.fidelity - begun)
         is_highest = attempt.take(report.fidelity)
@@ -196,7 +201,7 @@ class SweepState:
         self._driver_since_s = event.clock_s
         self.format = max(self.format, event.format)
         self.sessions.append(event)
-        self.stopped = self.stopped_note = None
+        self.stopped, self.stopped_note, self.avoided = None, None, ()
 
     def _format_raised(self, event: ev.FormatRaised) -> None:
         _refuse_newer(event.format)
@@ -255,18 +260,9 @@ class SweepState:
             self.waiting[event.trial] = trial
 
     def _end(self, trial: Trial, attempt: Attempt, event: ev.AttemptEnded) -> None:
-        after = AFTER_ATTEMPT[event.outcome]
         if event.outcome is Outcome.RETURNED and not trial.values:
-            after = TrialState.FAILED
             attempt.error = "the training function returned without reporting a value"
-        elif event.outcome is Outcome.RETURNED and trial.max_fidelity is not None:
-            after = AFTER_STOP[StopReason.SHORT]
-        lost = sum(1 for a in trial.counted_attempts if a.outcome is Outcome.LOST)
-        if event.outcome is Outcome.LOST and lost > self.plan.spec.retry.lost:
-            after = TrialState.FAILED
-        if event.repeats is not None:
-            after = TrialState.INTERRUPTED if event.repeats else TrialState.FAILED
-        trial.state = after
+        trial.state = state_after(trial, event.outcome, event.repeats, self.plan.spec.retry)
         self._telling.take_state(trial)
 
     def _reopened(self, event: ev.TrialReopened) -> None:
@@ -280,7 +276,10 @@ class SweepState:
     def _heartbeat(self, event: ev.Heartbeat) -> None:
         for trial, attempt in event.running:
             seen = self.trials[trial].attempts[attempt]
-            seen.seen_t, seen.seen_s = event.t, event.clock_s
+            seen.seen_t, seen.seen_s, seen.silent_s = event.t, event.clock_s, 0.0
+        self.avoided = tuple(event.avoided)
+        for trial, silent_s in event.silent:
+            self.trials[trial].attempt.silent_s = silent_s
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:

@@ -1,9 +1,10 @@
-"""What a driver writes about the one that died before it: every attempt it left open is over, and paid for."""
+"""What tells of a driver that dies: its heartbeats, and what the next one writes about every attempt it left open."""
 
 from __future__ import annotations
 
+from orchestrator.control.answers import HostView
 from orchestrator.control.fold import SweepState
-from orchestrator.sweep.event import AttemptEnded, TrialReopened
+from orchestrator.sweep.event import AttemptEnded, Heartbeat, TrialReopened
 from orchestrator.sweep.trial import Attempt, Outcome, TrialState
 
 HEARTBEAT_S = 30.0
@@ -11,6 +12,14 @@ HEARTBEAT_S = 30.0
 
 DRIVER_DIED = "driver_died"
 """The cause of such an end (`AttemptEnded.cause`)."""
+
+
+def heartbeat(state: SweepState, host: HostView, t: float, m: float | None) -> Heartbeat:
+    """Return the record of what runs, and of what the host sees there; written at `t` and `m` as below."""
+    placed = (trial for trial in state.open.values() if trial.attempt.placed_t is not None)
+    running = [(trial.number, trial.attempt.number) for trial in placed]
+    silent = [(trial, seconds) for trial, seconds in host.silent.items() if trial in state.open]
+    return Heartbeat(t, running, silent, host.avoided, m=m)
 
 
 def ended_by_crash(state: SweepState, t: float, m: float | None = None) -> list[AttemptEnded]:

@@ -4,6 +4,7 @@
     preempted   the machine was taken back by its owner: repeated, never counted
     hung        repeated `retry.hung` times
     error       repeated `retry.error` times where it looks transient, else never
+    overtime    never repeated: a trial that took longer than `limits.trial` has had its time
 
 A trial whose worker dies three times at the same place, each time on another node or each time with the same exit
 code or signal, dies of itself: it fails, and its error says so.
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from orchestrator.control.gist import message_of
 from orchestrator.sweep.patience import Retry
-from orchestrator.sweep.trial import Attempt, Outcome, Trial
+from orchestrator.sweep.trial import AFTER_ATTEMPT, AFTER_STOP, Attempt, Outcome, StopReason, Trial, TrialState
 
 DEATHS = 3
 """Deaths at one place that make it the trial's own."""
@@ -64,6 +65,23 @@ def ruling(trial: Trial, outcome: Outcome, error: str | None, retry: Retry, *, j
         why = _own_death(trial, error)
         return Ruling(None) if why is None else Ruling(repeats=False, why=why)
     return Ruling(None)
+
+
+def state_after(trial: Trial, outcome: Outcome, repeats: bool | None, retry: Retry) -> TrialState:
+    """Return the state of a running trial whose attempt ended so; `repeats` is what the record of the end rules.
+
+    The attempt is the trial's current one, and knows its outcome.
+    """
+    if repeats is not None:
+        return TrialState.INTERRUPTED if repeats else TrialState.FAILED
+    if outcome in {Outcome.RETURNED, Outcome.OVERTIME} and not trial.values:
+        return TrialState.FAILED
+    if outcome is Outcome.RETURNED and trial.max_fidelity is not None:
+        return AFTER_STOP[StopReason.SHORT]
+    lost = sum(1 for attempt in trial.counted_attempts if attempt.outcome is Outcome.LOST)
+    if outcome is Outcome.LOST and lost > retry.lost:
+        return TrialState.FAILED
+    return AFTER_ATTEMPT[outcome]
 
 
 def is_transient(error: str | None) -> bool:

@@ -18,6 +18,7 @@ from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
 from orchestrator.control.outage import Outages, PatientWriter
 from orchestrator.control.recovery import ended_by_crash, reopened
+from orchestrator.control.wishes import Wishes
 from orchestrator.errors import (
     JournalDamagedError,
     StorageError,
@@ -31,7 +32,7 @@ from orchestrator.storage.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.storage.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.storage.location import Location
 from orchestrator.storage.marks import REMEDY, DurableMark, journal_name, read_marks
-from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, DriverRequest, Requests
+from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.formats import as_begun
 from orchestrator.sweep.plan import Plan
@@ -126,7 +127,7 @@ class Session:
             was_storage_away=self.outages.was_away,
         )
         self._requests = Requests(files, lease.epoch)
-        self._asked: DriverRequest | None = None
+        self._wishes = Wishes(self.controller, _log.warning)
         self._said_brake: str | None = None
         self._renewed = self._polled = time.monotonic()
 
@@ -145,7 +146,8 @@ class Session:
             self.outages.through(self._hold.renew)
         if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
-            self._obey(self.outages.through(self._requests.poll))
+            self._wishes.take(self.outages.through(self._requests.poll), now)
+        self._wishes.look(now)
         for outage in self.outages.take_ended():
             self.controller.on_storage_back(outage.seconds, outage.problem)
 
@@ -155,17 +157,6 @@ class Session:
             self._said_brake = note
             said = f"nothing more is started: {note}" if note else "a trial has reported: trials are started again"
             _log.warning("the brake: %s", said)
-
-    def _obey(self, asked: DriverRequest | None) -> None:
-        if asked is None or asked is self._asked:
-            return
-        self._asked = asked
-        if asked is DriverRequest.CANCEL:
-            _log.warning("cancel requested: leaving now")
-            self.controller.request_stop(asked)
-        else:
-            _log.warning("stop requested: no new trials, %d running finish", len(self.state.open))
-            self.controller.drain(asked)
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.sweep.event import AttemptEnded
 from orchestrator.sweep.resources import Resources
-from orchestrator.sweep.trial import Attempt
+from orchestrator.sweep.trial import Attempt, Trial
 
 
 @dataclass(slots=True)
@@ -45,6 +45,14 @@ def charged_s(attempt: Attempt, end: AttemptEnded) -> float:
     if end.charged_until is not None:
         return max(0.0, end.charged_until - attempt.placed_t)
     return max(0.0, end.clock_s - attempt.placed_s)
+
+
+def taken_s(trial: Trial, now_s: float) -> float:
+    """Return what a trial's attempts took on their workers until `now_s`, by the clock that measures, in seconds."""
+    ended = sum(attempt.charged_s for attempt in trial.attempts)
+    if not trial.is_open or trial.attempt.placed_s is None:
+        return ended
+    return ended + max(0.0, now_s - trial.attempt.placed_s)
 
 
 def seconds_per_fidelity(attempts: Iterable[Attempt]) -> float | None:

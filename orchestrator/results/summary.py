@@ -94,6 +94,18 @@ class SpendSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class SilentTrial:
+    """A trial whose training gives no sign of life for longer than is usual in its sweep."""
+
+    trial: int
+    """Its number."""
+    silent_s: float
+    """For how long, as its driver's newest heartbeat told."""
+    node: str | None
+    """Host that runs it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A sweep at a moment."""
 
@@ -121,6 +133,10 @@ class Summary:
     """Why there is no winner, or what keeps the one named from being final; None where nothing does."""
     spend: SpendSummary
     """What was paid so far."""
+    silent: tuple[SilentTrial, ...] = ()
+    """Those that are silent, the longest first."""
+    avoided: tuple[str, ...] = ()
+    """Nodes on which attempts keep dying, so that none is placed there."""
 
     @property
     def stage(self) -> str | None:
@@ -154,7 +170,15 @@ def summarise(state: SweepState, now: float) -> Summary:
         baseline=mark(state.baseline),
         note=note(state),
         spend=SpendSummary(spend.gpu_hours, spend.cpu_hours, spend.worker_s, spend.fidelity),
+        silent=_silent(state),
+        avoided=state.avoided,
     )
+
+
+def _silent(state: SweepState) -> tuple[SilentTrial, ...]:
+    attempts = ((trial.number, trial.attempt) for trial in state.open.values())
+    found = [SilentTrial(number, attempt.silent_s, attempt.node) for number, attempt in attempts if attempt.silent_s]
+    return tuple(sorted(found, key=lambda silent: -silent.silent_s))
 
 
 def _clock_s(state: SweepState, now: float) -> float:

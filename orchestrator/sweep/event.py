@@ -32,7 +32,8 @@ FORMAT = 2
 1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
     heartbeat, driver_stopped
 2   format_raised, reopened, storage_was_away; monotonic seconds on every record; judgements, causes, texts, what a
-    proposal rests on, whether an attempt is repeated, what the brake acted on
+    proposal rests on, whether an attempt is repeated, what the brake acted on; the outcome and the stop of an overtime,
+    who is silent, which nodes are avoided
 """
 
 
@@ -182,9 +183,9 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     charged_until: float | None = None
     """Where spend ends if not at `t`: the last sign of life of a driver that died. It dates; `charged_s` counts."""
     cause: str | None = None
-    """Why it was ended from outside: a cap (gpu_hours, cpu_hours, wall), a request (stop, cancel), a signal (SIGINT,
-    SIGTERM), `storage` that was away, `driver_died`, or what else the driver left for. None where it ended by itself,
-    obeyed a judgement, or was lost; None in format 1."""
+    """Why it was ended from outside: a cap (gpu_hours, cpu_hours, wall, limits.trial), a request (stop, cancel), a
+    signal (SIGINT, SIGTERM), `storage` that was away, `driver_died`, or what else the driver left for. None where it
+    ended by itself, obeyed a judgement, or was lost; None in format 1."""
     repeats: bool | None = None
     """Whether the trial is offered again, where that does not follow from the outcome and `retry.lost` alone."""
     charged_s: float | None = None
@@ -197,6 +198,10 @@ class Heartbeat(_Event, frozen=True, tag="heartbeat"):
 
     running: list[tuple[int, int]]
     """(trial, attempt) of each."""
+    silent: list[tuple[int, float]] = []
+    """(trial, seconds) of those that give no sign of life for longer than any took between two reports."""
+    avoided: list[str] = []
+    """Names of the nodes on which attempts keep dying, so that none is placed there."""
 
 
 class DriverStopped(_Event, frozen=True, tag="driver_stopped"):

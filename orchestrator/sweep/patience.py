@@ -38,7 +38,21 @@ class Retry(Record):
 
 
 class Limits(Record):
-    """How long what is away is waited for."""
+    """How long is waited for what does not come: a sign of life, an end, a beginning, storage."""
+
+    silence: Duration | None = Field(None, ge=0)
+    """Seconds without a sign of life (a report, a print, a checkpoint, a process of it at work) after which a training
+    that has reported is ended as hung. None: thirty times the slowest interval between two reports of this sweep, and
+    never under an hour. 0: it is told of, and never ended."""
+    trial: Duration | None = Field(None, gt=0)
+    """Seconds that one trial may take on its workers, all attempts together: its next report is answered with STOP, and
+    it is ended where none comes for a tenth longer. It is not repeated. None: as long as it takes."""
+    start: Duration = Field(3600.0, ge=0)
+    """Seconds from when the cluster has set a trial's place aside until its worker is ready, after which that is given
+    up as lost. 0: it is waited for."""
+    stop: Duration | None = Field(None, ge=0)
+    """Seconds for which `stepladder stop` lets running trials go on to their ends; what still runs then goes on with
+    the next driver, from its checkpoint. None: as long as they take."""
 
     storage: Duration = Field(600.0, ge=0, le=86_400)
     """Seconds for which storage that takes no writes (a full disk, a server that is away) is tried again before the

@@ -26,7 +26,8 @@ class TrialState(StrEnum):
     COMPLETED = "completed"
     """Trained to the full fidelity, or returned by itself."""
     PRUNED = "pruned"
-    """Stopped below the full training: by the scheduler for being weak, or where a coarse round ends."""
+    """Stopped below the full training: by the scheduler for being weak, where a coarse round ends, or for taking
+    longer than `limits.trial`."""
     DIVERGED = "diverged"
     """Reported a value that is not finite."""
     FAILED = "failed"
@@ -49,6 +50,8 @@ class StopReason(StrEnum):
     """The training is complete."""
     SHORT = "short"
     """It was to be trained so far and no further: a coarse round's trial, below the full training."""
+    OVERTIME = "overtime"
+    """The trial has taken as long as `limits.trial` allows."""
     BUDGET = "budget"
     """A cap on hours is reached; the trial may go on if the cap is raised."""
 
@@ -70,6 +73,8 @@ class Outcome(StrEnum):
     """Its machine was taken back by whoever owns it: repeated, not counted as lost."""
     HUNG = "hung"
     """It gave no sign of life for too long and was ended: repeated, counted apart."""
+    OVERTIME = "overtime"
+    """Its trial took longer than `limits.trial` allows and was ended: not repeated."""
     INTERRUPTED = "interrupted"
     """The driver stopped or died under it: repeated, not counted as lost."""
 
@@ -79,6 +84,7 @@ AFTER_STOP: dict[StopReason, TrialState] = {
     StopReason.NOT_FINITE: TrialState.DIVERGED,
     StopReason.FULL_FIDELITY: TrialState.COMPLETED,
     StopReason.SHORT: TrialState.PRUNED,
+    StopReason.OVERTIME: TrialState.PRUNED,
     StopReason.BUDGET: TrialState.INTERRUPTED,
 }
 """State of a running trial whose report was answered with STOP."""
@@ -91,11 +97,12 @@ AFTER_ATTEMPT: dict[Outcome, TrialState] = {
     Outcome.LOST: TrialState.INTERRUPTED,
     Outcome.PREEMPTED: TrialState.INTERRUPTED,
     Outcome.HUNG: TrialState.INTERRUPTED,
+    Outcome.OVERTIME: TrialState.PRUNED,
     Outcome.INTERRUPTED: TrialState.INTERRUPTED,
 }
 """State of a trial that was still running when its attempt ended so. A final state is never left; a trial that
-returned without any report failed, one that was lost more often than `retry.lost` says failed, and what the record of
-the end rules itself (`AttemptEnded.repeats`) goes before this table."""
+returned, or took too long, without any report failed, one that was lost more often than `retry.lost` says failed, and
+what the record of the end rules itself (`AttemptEnded.repeats`) goes before this table."""
 
 
 @dataclass(slots=True)
@@ -116,6 +123,10 @@ class Attempt:
     """As `placed_t`, by the clock that measures (`Event.clock_s`): what is charged begins here."""
     seen_s: float | None = None
     """As `seen_t`, by that clock."""
+    reported_s: float | None = None
+    """When it last reported, by that clock; None before it did."""
+    silent_s: float = 0.0
+    """For how long it gave no sign of life, as its driver's newest heartbeat told; 0 where that is nothing odd."""
     ended_t: float | None = None
     """When it ended; None while it is open."""
     outcome: Outcome | None = None

@@ -23,6 +23,7 @@ from orchestrator.results.summary import Summary, summarise
 from orchestrator.views.event_lines import EventLines
 from orchestrator.views.render import WIDTH
 from orchestrator.views.status import reached, spent
+from orchestrator.views.trouble import silences
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -165,7 +166,7 @@ def _trials(summary: Summary) -> str:
     tally = summary.tally
     text = f"{tally.running} running, {tally.done} done, {tally.stopped} stopped"
     rare = [f"{count} {word}" for count, word in ((tally.failed, "failed"), (tally.waiting, "waiting")) if count]
-    return ", ".join([text, *rare])
+    return ", ".join([text, *rare, *silences(summary)])
 
 
 def _best_line(summary: Summary) -> str:

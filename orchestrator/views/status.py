@@ -24,6 +24,7 @@ from orchestrator.sweep.trial import TrialState
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, region_line
 from orchestrator.views.render import listing, pairs
+from orchestrator.views.trouble import trouble_rows
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -42,7 +43,7 @@ _STOPS = {
     "wall": "the cap on wall time is reached",
     "SIGINT": "stopped by Ctrl-C",
     "SIGTERM": "stopped by a signal (SIGTERM)",
-    "stop": "stopped on request, its running trials trained to the end",
+    "stop": "stopped on request",
     "cancel": "cancelled on request",
     "brake": "stopped because its trials fail alike",
     "cluster": "left because Ray was gone",
@@ -182,6 +183,7 @@ def _details(found: Status) -> Table:
     rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows += [("storage", found.storage_away)] if found.storage_away else []
+    rows += trouble_rows(summary)
     rows.append(("spent", spent(summary)))
     rows += [("files", path) for path in found.files.values()]
     rows += [("next", command) for command in found.next]

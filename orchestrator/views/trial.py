@@ -9,9 +9,11 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator import wording
+from orchestrator.control.caps import TRIAL_LIMIT
 from orchestrator.errors import UsageError
 from orchestrator.results.export import ordered
 from orchestrator.results.summary import valued_at
+from orchestrator.sweep.trial import TrialState
 from orchestrator.views.render import pairs
 
 if TYPE_CHECKING:
@@ -72,6 +74,9 @@ def _reached(state: SweepState, trial: Trial) -> str:
 def _stop(state: SweepState, trial: Trial) -> str | None:
     """Say by what evidence it was stopped early; None where it was not, or the log does not say."""
     judged = trial.stopped_by
+    if trial.state is TrialState.PRUNED and trial.attempt.cause == TRIAL_LIMIT:
+        taken_s = sum(attempt.charged_s for attempt in trial.attempts)
+        return f"after {wording.duration(taken_s)}: as long as limits.trial lets one trial take"
     if judged is None:
         return None
     where = f"at {state.plan.spec.fidelity.unit} {wording.number(judged.rung)}"
@@ -90,6 +95,8 @@ def _attempt(attempt: Attempt, unit: str) -> str:
     if attempt.node is not None:
         gpus = f", GPUs {attempt.gpu_ids}" if attempt.gpu_ids else ""
         parts.append(f"on {attempt.node}{gpus}")
+    if attempt.ended_t is None and attempt.silent_s:
+        parts.append(f"silent for {wording.duration(attempt.silent_s)}")
     if attempt.ended_t is not None:
         parts.append(wording.duration(attempt.charged_s))
     text = "; ".join(parts)

@@ -74,7 +74,7 @@ CASES = [
     Case("retries as a number", "stages: auto", "retry: 3",
          "9: retry: 3 is not a mapping; write one such as {key: value}"),
     Case("a limit of what is not limited", "stages: auto", "limits: {storge: 3m}",
-         "9: limits.storge: unknown key; choose one of storage (did you mean 'storage'?)"),
+         "9: limits.storge: unknown key; choose one of silence, start, stop, storage, trial (did you mean 'storage'?)"),
     Case("a limit without a unit", "stages: auto", "limits: {storage: 10 minutes}",
          "9: limits.storage: '10 minutes' is not a duration; write a number and s, m, h or d, e.g. 8h"),
     Case("storage away without end", "stages: auto", "limits: {storage: 2d}",

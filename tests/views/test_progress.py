@@ -13,12 +13,15 @@ from sweeps import make_plan
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.results.summary import summarise
+from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.event_lines import BURST, EventLines
 from orchestrator.views.progress import Pace, Progress, overview, pace, picture
 from orchestrator.views.render import make_console
+from orchestrator.views.status import status_answer
+from orchestrator.views.trial import trial_answer
 
 
 class Terminal(io.StringIO):
@@ -103,6 +106,23 @@ def test_a_trial_that_is_stopped_says_what_it_was_held_against(story):
         for event in story
     ]
     assert "[55m 00s] trial 1 stopped early: score 0.25 at epoch 3, worse than 0.4321 among 7 [2/6]" in lines_of(told)
+
+
+def test_who_is_silent_is_named_by_progress_and_status(story):
+    running = next(i for i, event in enumerate(story) if isinstance(event, ev.AttemptPlaced) and event.trial == 5) + 1
+    silent = ev.Heartbeat(story[running - 1].t + 1, [(5, 0)], [(5, 724.0)])
+    state = replay([*story[:running], silent])
+    node = state.trials[5].attempt.node
+    said = f"trial 5 on {node} silent for 12m 04s"
+    assert said in overview(summarise(state, silent.t), Pace())
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(status_answer(state, Location.parse("runs/test"), "host:17", silent.t))
+        console.print(trial_answer(state, 5))
+    assert said in captured.get()
+    assert "silent for 12m 04s" in captured.get().rpartition("attempt 0")[2]
+    state.apply(ev.Reported(silent.t + 1, 5, 0, 27.0, {"score": 0.5}))
+    assert "silent" not in overview(summarise(state, silent.t + 1), Pace())
 
 
 def test_a_trial_that_goes_on_says_from_where(story):

@@ -59,12 +59,7 @@ def test_the_winner_is_golden(story):
         ("wall", "finished", "the cap on wall time is reached", "stepladder export "),
         ("SIGINT", "stopped", "stopped by Ctrl-C; it can go on", "stepladder resume runs/test"),
         ("SIGTERM", "stopped", "stopped by a signal (SIGTERM); it can go on", "stepladder resume runs/test"),
-        (
-            "stop",
-            "stopped",
-            "stopped on request, its running trials trained to the end; it can go on",
-            "stepladder resume",
-        ),
+        ("stop", "stopped", "stopped on request; it can go on", "stepladder resume"),
         ("cancel", "stopped", "cancelled on request; it can go on", "stepladder resume runs/test"),
         (None, "interrupted", "its driver host:17 is gone without a word; nothing acknowledged", "stepladder resume "),
     ],

@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
+from orchestrator.control.avoidance import Avoidance
 from orchestrator.control.controller import Controller
+from orchestrator.control.silence import SilenceWatch
+from orchestrator.control.spend import taken_s
 from orchestrator.errors import ClusterLostError
+from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.storage.location import Location
@@ -46,8 +50,16 @@ class LiveAttempt:
     """Whether a worker took it."""
     was_told_to_stop: bool = False
     """Whether a report of it was answered with STOP."""
+    has_place: bool = False
+    """Whether the cluster has set its place aside."""
+    shunned: frozenset[str] = frozenset()
+    """Ray's ids of the nodes on which its trial died before, and is to run no more."""
+    processes: tuple[WorkerProcess, ...] = ()
+    """The processes that run it; empty before a worker took it."""
     was_killed: bool = False
     """Whether its worker was ended because it was overdue."""
+    fault: tuple[Outcome, str] | None = None
+    """What it is ended for, and its text; None while it is not."""
 
 
 class Bridge:
@@ -66,6 +78,10 @@ class Bridge:
         """When something last started, was placed, reported or ended; monotonic seconds."""
         self._controller = controller
         self._clock = clock
+        spec = controller.state.plan.spec
+        self._watch = SilenceWatch(spec.limits, clock(), reports_once=spec.fidelity.once)
+        self._avoidance = Avoidance()
+        self._named: set[str] = set()
         self._ask_at = -math.inf
         self._alone = threading.RLock()
         self._told: set[str] = set()
@@ -110,11 +126,21 @@ class Bridge:
             self._ask_at = self._clock() + ASK_AGAIN_S
         return None
 
-    def placed(self, key: str, node: str | None, gpu_ids: str | None) -> None:
+    def reserved(self, key: str) -> None:
+        """Take note that the cluster has set the attempt's place aside."""
+        live = self.live.get(key)
+        if live is not None and not live.has_place:
+            live.has_place = True
+            self._watch.take_place(key, self._clock())
+
+    def placed(
+        self, key: str, node: str | None, gpu_ids: str | None, processes: tuple[WorkerProcess, ...] = ()
+    ) -> None:
         """Take note that a worker took the attempt."""
         live = self.live.get(key)
         if live is not None and self.failure is None:
-            live.is_placed = True
+            live.is_placed, live.processes = True, processes
+            self._watch.take_begun(key, self._clock())
             self._seen()
             with self._guarded():
                 self._controller.on_placed(live.trial, live.attempt, node, gpu_ids)
@@ -126,6 +152,9 @@ class Bridge:
             return True
         self._seen()
         self._tell_of(live.trial, report)
+        self._watch.take_report(key, self._clock())
+        for process in live.processes:
+            self._avoidance.report(process.node_id, process.host)
         live.was_told_to_stop = True
         with self._guarded():
             verdict = self._controller.on_report(
@@ -134,6 +163,8 @@ class Bridge:
             live.was_told_to_stop = verdict is Verdict.STOP
             for remark in self._controller.remarks.take():
                 _log.warning("%s", remark)
+        if live.was_told_to_stop:
+            self._watch.end(key)  # what it takes to end is bounded by the worker itself
         return live.was_told_to_stop
 
     def _tell_of(self, trial: int, report: WorkerReport) -> None:
@@ -156,9 +187,15 @@ class Bridge:
         if live is None or self.failure is not None:
             return
         self._seen()
+        self._watch.end(key)
         self._ask_at = -math.inf
-        if live.was_killed:
+        if live.fault is not None and outcome not in {Outcome.STOPPED, Outcome.RETURNED}:
+            outcome, error = live.fault
+        elif live.was_killed:
             outcome, error = Outcome.INTERRUPTED, None
+        nodes = {process.node_id: process.host for process in live.processes}
+        for node_id, name in nodes.items() if len(nodes) == 1 else ():  # of several, nobody knows which it was
+            self._avoidance.end(node_id, name, live.trial, outcome, error)
         with self._guarded():
             self._controller.on_attempt_end(live.trial, live.attempt, outcome, error)
 
@@ -179,6 +216,41 @@ class Bridge:
                 live.was_killed = True
             return found
         return []
+
+    def to_ask(self) -> list[LiveAttempt]:
+        """Return the attempts whose workers must be asked now for a sign of life."""
+        asked = self._watch.to_ask(self._clock(), self._controller.state.slowest_s)
+        return [self.live[key] for key in asked if self.live[key].fault is None]
+
+    def alive(self, key: str) -> None:
+        """Take note of a sign of life that is no report."""
+        if key in self.live:
+            self._watch.take_life(key, self._clock())
+
+    def faulty(self) -> list[LiveAttempt]:
+        """Return, once each, the attempts to be ended, whose `fault` says for what; tell of those that are silent."""
+        now, found = self._clock(), []
+        for finding in self._watch.look(now, self._controller.state.slowest_s):
+            live = self.live[finding.key]
+            where = self._controller.state.trials[live.trial].attempt.node
+            text = f"trial {live.trial}" + (f" on {where}" if where else "")
+            if finding.outcome is not None and not live.was_killed:
+                live.fault = finding.outcome, finding.text
+                found.append(live)
+                _log.warning("%s is ended: %s", text, finding.text)
+            elif finding.outcome is None:
+                _log.warning("%s: %s", text, finding.text)
+        self._controller.host.silent = {self.live[key].trial: s for key, s in self._watch.silent(now).items()}
+        return found
+
+    def avoided(self) -> frozenset[str]:
+        """Return Ray's ids of the nodes to keep away from; each is named once."""
+        found = self._avoidance.avoided()
+        for node_id in sorted(found.keys() - self._named):
+            _log.warning("%s", self._avoidance.why(node_id))
+        self._named = set(found)
+        self._controller.host.avoided = sorted(found.values())
+        return frozenset(found)
 
     def interrupt_all(self) -> None:
         """End what is still open because the driver leaves."""
@@ -209,7 +281,10 @@ class Bridge:
         }
         key = f"{step.trial_id}.{step.attempt}"
         live = LiveAttempt(key, step.trial, step.attempt, {**step.config, TRIAL_KEY: trial}, self._clock())
+        live.shunned = self._avoidance.shunned_by(step.trial)
         self.live[key] = live
+        spent_s = taken_s(self._controller.state.trials[step.trial], self._controller.clock_s())
+        self._watch.begin(key, self._clock(), spent_s)
         self._seen()
         return live
 

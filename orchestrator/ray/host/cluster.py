@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import ray
@@ -73,9 +73,9 @@ def places(nodes: Sequence[Nodes], resources: Resources) -> int:
     return bisect.bisect_left(range(1, _all_parts(parts) // resources.nodes + 1), x=True, key=lambda t: not fit(t))
 
 
-def present_nodes() -> list[Nodes]:
-    """List the nodes that are alive."""
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def present_nodes(avoided: Collection[str] = ()) -> list[Nodes]:
+    """List the nodes that are alive, without those whose ids are `avoided`."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in avoided]
     return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
 
 
@@ -94,13 +94,13 @@ def declared_nodes() -> list[Nodes]:
     ]
 
 
-def capacity(resources: Resources) -> int:
-    """Return how many trials may be alive at once, 1 at least.
+def capacity(resources: Resources, avoided: Collection[str] = ()) -> int:
+    """Return how many trials may be alive at once, 1 at least, without the nodes whose ids are `avoided`.
 
     Where an autoscaler may add nodes, as many as they would hold: it adds them only for trials that wait. Where it does
     not say how many it may add, `max_concurrent`; without that, one more than there is room for.
     """
-    present, declared = places(present_nodes(), resources), places(declared_nodes(), resources)
+    present, declared = places(present_nodes(avoided), resources), places(declared_nodes(), resources)
     held = max(present, declared, 1)
     if not declared and autoscaler.is_at_work():
         held = max(present + 1, resources.max_concurrent or 0)

@@ -28,6 +28,7 @@ from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.cluster import end_own
 from orchestrator.ray.host.loop import SweepRun, make_run
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.host.silence import HostWatch
 from orchestrator.ray.host.vigil import Vigil
 from orchestrator.ray.host.watchdog import Watchdog
 from orchestrator.ray.worker.function import Assignment, Gang
@@ -66,12 +67,13 @@ def run_on_ray(
             spec = controller.state.plan.spec
             resources = spec.resources
             cluster.refuse_infeasible(resources)
-            places = _Capacity(resources, options.capacity_s)
-            run = make_run(bridge, _assignment(controller, trainable, options), spec, _session(controller), places)
+            places = _Capacity(resources, options.capacity_s, bridge.avoided)
+            assignment = _assignment(controller, trainable, options)
+            run = make_run(bridge, assignment, spec, _session(controller), places, places.avoided)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             vigil.begin(cluster.doors())
             with _signals_to(bridge.leave):  # after ray.init, which sets its own
-                _drive(bridge, run, watchdog, on_step)
+                _drive(bridge, run, watchdog, HostWatch(bridge, run, _file(trainable)), on_step)
     finally:
         _restore(handlers)
     if bridge.failure is not None:
@@ -96,6 +98,14 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
     )
 
 
+def _file(trainable: Trainable) -> str | None:
+    """Return the Python file whose frames are the user's own; None where that is not known."""
+    if isinstance(trainable, TrainableFile):
+        return trainable.file
+    named = trainable.files if isinstance(trainable, Command) else ()
+    return next((file for file in named if file.endswith(".py")), None)
+
+
 def _gang(resources: Resources) -> Gang | None:
     if resources.ranks == 1:
         return None
@@ -108,7 +118,7 @@ def _session(controller: Controller) -> str:
     return f"{state.plan.spec.name}-{state.sessions[-1].epoch if state.sessions else 0:06d}"
 
 
-def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, on_step: Callable[[], None]) -> None:
+def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, watch: HostWatch, on_step: Callable[[], None]) -> None:
     look_at = 0.0
     try:
         while not run.is_finished() and bridge.leaving is None and bridge.failure is None:
@@ -120,6 +130,7 @@ def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, on_step: Callable[
                 look_at = now + OVERDUE_S
                 for attempt in bridge.overdue():
                     run.end(attempt)
+                watch.look(now)
                 watchdog.look(now, bridge.last_event, bridge.live.values(), run.describe)
     except (ClusterError, ray.exceptions.RayError) as error:
         bridge.interrupt_all()
@@ -135,19 +146,31 @@ def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, on_step: Callable[
 class _Capacity:
     """How many trials may be alive at once, read again from time to time: a cluster grows and shrinks."""
 
-    def __init__(self, resources: Resources, every_s: float) -> None:
+    def __init__(self, resources: Resources, every_s: float, avoided: Callable[[], frozenset[str]]) -> None:
+        self._avoided: frozenset[str] = frozenset()
+        self._to_avoid = avoided
         self._resources = resources
         self._every_s = every_s
         self._read_at = float("-inf")
+        self._wanted: frozenset[str] = frozenset()
         self._places = 1
 
     def __call__(self) -> int:
-        now = time.monotonic()
-        if now - self._read_at >= self._every_s:
-            self._read_at = now
+        now, to_avoid = time.monotonic(), self._to_avoid()
+        if now - self._read_at >= self._every_s or to_avoid != self._wanted:
+            self._read_at, self._wanted = now, to_avoid
             cluster.refuse_dead()
-            self._places = cluster.capacity(self._resources)
+            self._avoided = to_avoid if self._is_room_without(to_avoid) else frozenset()
+            self._places = cluster.capacity(self._resources, self._avoided)
         return self._places
+
+    def avoided(self, shunned: frozenset[str]) -> frozenset[str]:
+        """Return the nodes that take no trial, `shunned` ones among them; not so many that none could hold one."""
+        both = self._avoided | shunned
+        return both if not shunned or self._is_room_without(both) else self._avoided
+
+    def _is_room_without(self, avoided: frozenset[str]) -> bool:
+        return not avoided or cluster.places(cluster.present_nodes(avoided), self._resources) > 0
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

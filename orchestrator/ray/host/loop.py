@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import ray
@@ -27,11 +27,11 @@ from ray.tune.search import SearchAlgorithm
 from typing_extensions import override
 
 from orchestrator.ray.host.bridge import Bridge, LiveAttempt
-from orchestrator.ray.host.bundles import bundles_of, strategy_of
+from orchestrator.ray.host.bundles import away_from, bundles_of, strategy_of
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify, storage_away
 from orchestrator.ray.worker.patient_storage import PatientStorage
-from orchestrator.ray.worker.worker import Placement, worker_class
+from orchestrator.ray.worker.worker import SIGNS, Placement, worker_class
 from orchestrator.storage.checkpoints import FOLDER
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spec import SweepSpec
@@ -136,6 +136,17 @@ class SweepRun(TuneController):
         started = self._actor_manager.is_actor_started(actor)
         return f"{trial.status}, actor {'started' if started else 'waits for resources'}"
 
+    def has_place(self, key: str) -> bool:
+        """Say whether the cluster has set an attempt's place aside."""
+        actor = self._trial_to_actor.get(self._attempts[key]) if key in self._attempts else None
+        return actor is not None and self._actor_manager.is_actor_started(actor)
+
+    def ask_for_sign(self, attempt: LiveAttempt) -> ray.ObjectRef[str | None] | None:
+        """Ask the worker of an attempt for a sign of life; None where it has none."""
+        trial = self._attempts.get(attempt.key)
+        actor = None if trial is None else trial.temporary_state.ray_actor
+        return None if actor is None else actor.sign_of_life.remote()
+
     def end(self, attempt: LiveAttempt) -> None:
         """End the worker of an attempt that does not report: nothing short of its process obeys."""
         trial = self._attempts.get(attempt.key)
@@ -169,7 +180,7 @@ class SweepRun(TuneController):
         return True
 
     def _on_begun(self, trial: TuneTrial, placement: Placement) -> None:
-        self._bridge.placed(trial.trial_id, placement.node, placement.gpu_ids)
+        self._bridge.placed(trial.trial_id, placement.node, placement.gpu_ids, placement.processes)
         self._schedule_trial_train(trial)
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
@@ -199,7 +210,7 @@ class _ActorClasses:
     def get(self, trainable: type) -> Any:
         """Return the actor class of a trainable."""
         if trainable not in self._known:
-            self._known[trainable] = ray.remote(trainable)
+            self._known[trainable] = ray.remote(concurrency_groups={SIGNS: 1})(trainable)
         return self._known[trainable]
 
 
@@ -223,16 +234,17 @@ def make_run(
     spec: SweepSpec,
     session_name: str,
     places: Callable[[], int],
+    avoided: Callable[[frozenset[str]], Collection[str]] = frozenset,
 ) -> SweepRun:
     """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints.
 
-    Raises StorageError where nothing can be put there.
+    `places` says how many trials may be alive at once, `avoided` Ray's ids of the nodes that are to take none, and of
+    those it is given, as far as another could hold a trial. Raises StorageError where nothing can be put into storage.
     """
     resources = spec.resources
     storage = PatientStorage(bridge.folder / FOLDER, session_name, spec.limits.storage)
     name = f"stepladder-{session_name}"
     register_trainable(name, worker_class(assignment))
-    request = _request(resources, assignment)
 
     def make_trial(attempt: LiveAttempt) -> TuneTrial:
         return TuneTrial(
@@ -240,7 +252,7 @@ def make_run(
             config=attempt.config,
             trial_id=attempt.key,
             storage=storage,
-            placement_group_factory=request,
+            placement_group_factory=_request(resources, assignment, avoided(attempt.shunned)),
             trial_name_creator=lambda trial: str(trial.trial_id),
             trial_dirname_creator=lambda trial: str(trial.trial_id),
             max_failures=0,
@@ -251,11 +263,12 @@ def make_run(
     return SweepRun(bridge, search, storage, reuse_workers=reuse, teardown_s=assignment.teardown_s)
 
 
-def _request(resources: Resources, assignment: Assignment) -> PlacementGroupFactory:
+def _request(resources: Resources, assignment: Assignment, avoided: Collection[str]) -> PlacementGroupFactory:
     """Ask for the places of one trial: a bundle for each of its nodes.
 
     Several processes find their places in those bundles, and Tune's own actor, which watches over them, needs none: it
     sits on the first node with an empty bundle.
     """
     head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
-    return PlacementGroupFactory([*head, *bundles_of(resources)], strategy=strategy_of(resources))
+    bundles, strategy = bundles_of(resources), strategy_of(resources)
+    return PlacementGroupFactory([*head, *bundles], strategy=strategy, **away_from(avoided, len(bundles)))

@@ -41,6 +41,7 @@ from orchestrator.ray.worker.metric_sources import MetricSource, source_of
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.program_failure import failure_of_program
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_said
+from orchestrator.ray.worker.signs import waiting
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
 from orchestrator.sweep.nesting import nested
 from orchestrator.sweepfile.arguments import AS_WRITTEN, config_file
@@ -174,7 +175,8 @@ def _listen(
                 checkpoint = None if name is None else kept.staged(name, where)
             except ReportError as error:
                 raise AttemptFailed(ERROR, str(error)) from None
-            session.report({REPORT_KEY: report}, checkpoint=checkpoint)  # waits for the verdict; SystemExit on STOP
+            with waiting():  # for storage and the verdict; SystemExit on STOP
+                session.report({REPORT_KEY: report}, checkpoint=checkpoint)
             kept.done()
             count += 1
         if status is not None:

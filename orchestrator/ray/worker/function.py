@@ -6,6 +6,7 @@ the driver as words (see `failure`), never as a class that the driver lacks.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from orchestrator.project.calling import read_calling, signature_of
 from orchestrator.ray.worker.failure import ERROR, AttemptFailed, describe
 from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_report
+from orchestrator.ray.worker.signs import waiting
 from orchestrator.ray.worker.trainable import (
     TRIAL_KEY,
     Command,
@@ -192,7 +194,8 @@ class _Reporter:
 
     def _pass_on(self, metrics: dict[str, Any], checkpoint: Checkpoint | None) -> None:
         try:
-            self._send(metrics, checkpoint=checkpoint)
+            with waiting() if self._counts else contextlib.nullcontext():  # who keeps pace waits for another rank
+                self._send(metrics, checkpoint=checkpoint)
         except SystemExit:
             self.is_stopped = True
             raise

@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -22,8 +23,10 @@ from ray.air._internal.util import StartTraceback
 from ray.train._internal.session import get_session, init_session
 from ray.tune.result import RESULT_DUPLICATE
 
+from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, Gang, run_function
 from orchestrator.ray.worker.reports import WorkerReport
+from orchestrator.ray.worker.signs import MARK, Signs
 
 _USERS_CHOICE = ("GLOO_SOCKET_IFNAME",)
 """What the node's environment may say better."""
@@ -45,6 +48,8 @@ class Arrival:
     """GPUs that Ray gave it."""
     interface: str | None
     """Network interface of that address; None where it has none of its own."""
+    process: WorkerProcess
+    """This very process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,16 @@ class Turn:
 
 
 class Rank:
-    """The actor of one rank. `turn` waits for the training, so `stop` must be let in beside it (max_concurrency=2)."""
+    """The actor of one rank. `turn` waits for the training, so `stop` and `sign_of_life` are let in beside it."""
 
     def __init__(self, assignment: Assignment, rank: int) -> None:
         self._assignment = assignment
         self._rank = rank
         self._door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._signs: Signs | None = None
 
-    def arrive(self) -> Arrival:
-        """Say where this rank is, and keep a port.
+    def arrive(self, folder: str) -> Arrival:
+        """Say where this rank is, and keep a port; `folder` is the attempt's own on each node.
 
         The port stays bound, so that nobody else is given it, and not listening, so that torch can listen there.
         """
@@ -74,7 +80,16 @@ class Rank:
         self._door.bind(("", 0))
         address = ray.util.get_node_ip_address()
         gpu_ids = tuple(map(str, ray.get_gpu_ids()))
-        return Arrival(platform.node(), address, self._door.getsockname()[1], gpu_ids, _interface(address))
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        os.environ[MARK] = folder
+        offer_stacks(Path(folder), f"-{self._rank}")
+        self._signs = Signs(Path(folder))
+        mine = WorkerProcess.current(folder, f"-{self._rank}")
+        return Arrival(platform.node(), address, self._door.getsockname()[1], gpu_ids, _interface(address), mine)
+
+    def sign_of_life(self) -> str | None:
+        """Return what was seen of this rank since the last call (see `signs`); None where nothing was."""
+        return self._signs.seen() if self._signs is not None else None
 
     def begin(self, environment: Mapping[str, str], config: dict[str, Any], inherited: Mapping[str, Any]) -> None:
         """Get ready to train; `inherited` are the arguments of Tune's session of the trial."""

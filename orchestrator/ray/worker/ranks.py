@@ -8,6 +8,7 @@ are actors owned by this one, so they do not outlive it either.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,8 @@ SETTLE_S = 15.0
 """How long a broken connection is asked about: the rank at its other end may be found dead, and is the cause."""
 PATIENCE_S = 1800.0
 """How long a rank waits at a report for rank 0: as long as torch.distributed itself waits by default (gloo)."""
+SIGNS_S = 5.0
+"""How long the ranks are waited for when they are asked for signs of life."""
 GRACE_S = 5.0
 """What the other ranks get to end once rank 0 has."""
 
@@ -92,7 +95,7 @@ class Ranks:
             .options(
                 num_cpus=gang.cpus,
                 num_gpus=gang.gpus,
-                max_concurrency=2,
+                max_concurrency=3,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(group, rank // gang.per_node),
             )
             .remote(assignment, rank)
@@ -101,7 +104,8 @@ class Ranks:
 
     def gather(self, config: dict[str, Any], session: Any, run_id: str) -> list[Arrival]:
         """Wait until all are there, tell them of each other, and return where they are."""
-        arrivals: list[Arrival] = ray.get([actor.arrive.remote() for actor in self._actors])
+        folder = session.storage.trial_working_directory
+        arrivals: list[Arrival] = ray.get([actor.arrive.remote(folder) for actor in self._actors])
         inherited = {
             "trial_info": session.trial_info,
             "storage": session.storage,
@@ -113,6 +117,15 @@ class Ranks:
         ]
         ray.get(begun)
         return arrivals
+
+    def signs(self) -> list[str | None]:
+        """Return what was seen of each rank since the last call (see `signs`); who does not answer says nothing."""
+        asked = [actor.sign_of_life.remote() for actor in self._actors]
+        ready, _ = ray.wait(asked, num_returns=len(asked), timeout=SIGNS_S)
+        with contextlib.suppress(ray.exceptions.RayError):  # one that died is noticed elsewhere
+            found: list[str | None] = ray.get(ready)
+            return found
+        return []
 
     def run(self, session: Any) -> None:
         """Train to the end, in the training thread of `session`; raises AttemptFailed, and SystemExit after a STOP."""

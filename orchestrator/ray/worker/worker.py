@@ -3,7 +3,7 @@
 - a resumed attempt finds its checkpoint through the user's plain `ray.tune.get_checkpoint()`;
 - a trial of several processes has them started, paced and ended here (see `ranks`);
 - a stopped training gets time to run its `finally` before the process is used again or ended;
-- it tells the driver on which node and GPUs it sits.
+- it tells the driver on which node and GPUs it sits, and when asked, beside the training, what signs of life there are.
 
 The working directory is the trial's own folder, as Ray Tune does it. OMP_NUM_THREADS is Ray's doing too: the floor of
 the trial's CPUs, 1 at least, unless the environment sets it.
@@ -27,10 +27,12 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.trainable import FunctionTrainable
 
 from orchestrator.errors import StorageError
+from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, run_function
 from orchestrator.ray.worker.ranks import Ranks, describe_places
 from orchestrator.ray.worker.reports import WorkerReport
+from orchestrator.ray.worker.signs import MARK, Signs
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command, TrainableFile
 from orchestrator.storage.checkpoints import recorded_checkpoint
 from orchestrator.storage.location import Location
@@ -44,6 +46,12 @@ class Placement:
     """Host name; of an attempt on several nodes their names, in the order of the ranks, with a comma between them."""
     gpu_ids: str | None
     """Comma-separated ids on that host, those of several nodes with a semicolon between them; None without GPUs."""
+    processes: tuple[WorkerProcess, ...]
+    """The processes that run it: this one, and its ranks."""
+
+
+SIGNS = "signs"
+"""Ray's name of what this actor answers beside its training."""
 
 
 class TrialWorker(FunctionTrainable):
@@ -53,6 +61,7 @@ class TrialWorker(FunctionTrainable):
     assignment: Assignment
     _stuck = False
     _ranks: Ranks | None = None
+    _signs: Signs | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Set up the session once per process."""
@@ -61,15 +70,28 @@ class TrialWorker(FunctionTrainable):
 
     def begin(self) -> Placement:
         """Get ready for the attempt in `self.config`; called once for each, before its first `train`."""
+        folder = Path(get_session().storage.trial_working_directory)
+        os.environ[MARK] = str(folder)
+        offer_stacks(folder)
+        self._signs = Signs(folder)
+        mine = WorkerProcess.current(str(folder))
         checkpoint = self.config[TRIAL_KEY]["checkpoint"]
         if checkpoint is not None:
             get_session().loaded_checkpoint = _opened(checkpoint)
         if self.assignment.gang is not None:
             self._ranks = Ranks(self.assignment, self.assignment.gang)
             arrivals = self._ranks.gather(self.config, get_session(), self.trial_id)
-            return Placement(*describe_places(self.assignment.gang, arrivals))
+            others = tuple(arrival.process for arrival in arrivals)
+            return Placement(*describe_places(self.assignment.gang, arrivals), (mine, *others))
         gpus = ray.get_gpu_ids()
-        return Placement(platform.node(), ",".join(map(str, gpus)) if gpus else None)
+        return Placement(platform.node(), ",".join(map(str, gpus)) if gpus else None, (mine,))
+
+    @ray.method(concurrency_group=SIGNS)
+    def sign_of_life(self) -> str | None:
+        """Return what was seen of the attempt since the last call (see `signs`); None where nothing was."""
+        mine = self._signs.seen() if self._signs is not None else None
+        theirs = self._ranks.signs() if self._ranks is not None else []
+        return next((sign for sign in (mine, *theirs) if sign is not None), None)
 
     def step(self) -> dict[str, Any]:
         """Wait for the next report. Its checkpoint lies in storage already: no save task need follow."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import pytest
 from sweeps import make_plan
 
 from orchestrator.control.controller import Controller
@@ -10,6 +11,7 @@ from orchestrator.control.fold import SweepState
 from orchestrator.errors import ClusterLostError, StorageError
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.worker.reports import WorkerReport
+from orchestrator.results.summary import summarise
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
@@ -205,3 +207,104 @@ def test_what_is_no_number_is_told_once_and_what_is_kept_without_a_judgement_too
         "trial 1 reported what is neither a number nor text, so it is in no table: of (list)",
         "trial 0: epoch 2 came after 7: kept, not judged",
     ]
+
+
+def silent_for(sweep: Sweep, seconds: float) -> list[str]:
+    """Let time pass at a second a turn; returns the keys of those who are to be ended."""
+    found = []
+    for _ in range(int(seconds)):
+        sweep.now += 1.0
+        found += [attempt.key for attempt in sweep.bridge.faulty()]
+        sweep.bridge.turn(lambda: None)
+    return found
+
+
+def test_one_that_hangs_ends_as_hung_and_another_goes_on_from_its_checkpoint(caplog):
+    sweep = Sweep(budget={"trials": 2}, limits={"silence": 100})
+    hung, other = sweep.start(), sweep.start()
+    for attempt in (hung, other):
+        sweep.report(attempt.key, 1)
+    for _ in range(9):
+        assert silent_for(sweep, 10) == []
+        sweep.bridge.alive(other.key)
+    assert [attempt.key for attempt in sweep.bridge.to_ask()] == [hung.key]
+    heartbeat = [event for event in sweep.disk.events if isinstance(event, ev.Heartbeat)][-1]
+    assert heartbeat.silent == [(0, 90.0)], "told at half of what is written, and in each heartbeat from then on"
+    assert [(silent.trial, silent.node) for silent in summarise(sweep.state, sweep.now).silent] == [(0, "host")]
+    assert silent_for(sweep, 15) == [hung.key]
+    assert silent_for(sweep, 5) == [], "once"
+    sweep.bridge.ended(hung.key, Outcome.LOST, "the worker was lost")
+    attempt = sweep.state.trials[0].attempt
+    assert attempt.outcome is Outcome.HUNG
+    assert attempt.error.startswith("it gave no sign of life for 1m 40s (limits.silence): ")
+    assert sweep.state.trials[0].state is TrialState.INTERRUPTED
+    assert summarise(sweep.state, sweep.now).silent == ()
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("trial 0 on host: silent for 50s; it is ended after 1m 40s without a sign of life")
+    assert said[1].startswith("trial 0 on host is ended: it gave no sign of life for 1m 40s (limits.silence)")
+
+
+def test_one_that_returns_just_before_it_is_ended_has_returned():
+    sweep = Sweep(limits={"silence": 10})
+    attempt = sweep.start()
+    sweep.report(attempt.key, 1)
+    assert silent_for(sweep, 12) == [attempt.key]
+    sweep.bridge.finished(attempt.key)
+    assert sweep.state.trials[0].attempt.outcome is Outcome.RETURNED
+
+
+def test_one_that_was_told_to_stop_is_watched_no_more():
+    sweep = Sweep(limits={"silence": 10, "trial": 20}, fidelity={"metric": "epoch", "max": 3})
+    attempt = sweep.start()
+    assert sweep.report(attempt.key, 3)
+    assert silent_for(sweep, 100) == []
+
+
+def test_a_trial_is_stopped_at_its_first_report_after_its_limit():
+    sweep = Sweep(budget={"trials": 1}, limits={"trial": 60}, fidelity={"metric": "epoch", "max": 99})
+    attempt = sweep.start()
+    assert not sweep.report(attempt.key, 1)
+    assert silent_for(sweep, 59) == []
+    assert not sweep.report(attempt.key, 2)
+    sweep.now += 2
+    assert sweep.report(attempt.key, 3)
+    sweep.bridge.finished(attempt.key)
+    trial = sweep.state.trials[0]
+    assert (trial.state, trial.attempt.outcome, trial.attempt.cause) == (
+        TrialState.PRUNED,
+        Outcome.STOPPED,
+        "limits.trial",
+    )
+
+
+@pytest.mark.parametrize(("reports", "state"), [(0, TrialState.FAILED), (1, TrialState.PRUNED)])
+def test_a_trial_that_makes_no_report_after_its_limit_is_ended_and_not_repeated(reports, state):
+    sweep = Sweep(budget={"trials": 1}, limits={"trial": 60})
+    attempt = sweep.start()
+    for epoch in range(reports):
+        sweep.report(attempt.key, epoch + 1)
+    assert silent_for(sweep, 67) == [attempt.key]
+    sweep.bridge.ended(attempt.key, Outcome.LOST, "the worker was lost")
+    trial = sweep.state.trials[0]
+    assert (trial.state, trial.attempt.outcome, trial.attempt.cause) == (state, Outcome.OVERTIME, "limits.trial")
+    assert "longer than limits.trial (1m 00s)" in trial.attempt.error
+
+
+def test_what_earlier_attempts_took_counts():
+    sweep = Sweep(budget={"trials": 1}, limits={"trial": 60})
+    attempt = sweep.start()
+    silent_for(sweep, 50)
+    sweep.bridge.ended(attempt.key, Outcome.LOST, "the worker was lost")
+    attempt = sweep.start()
+    assert silent_for(sweep, 15) == []
+    assert silent_for(sweep, 2) == [attempt.key]
+
+
+def test_the_slowest_interval_is_of_reports_of_one_attempt():
+    sweep = Sweep(budget={"trials": 2})
+    attempt, other = sweep.start(), sweep.start()
+    assert sweep.state.slowest_s is None
+    for key, epoch, after in ((attempt.key, 1, 100), (other.key, 1, 300), (other.key, 2, 7), (attempt.key, 2, 5)):
+        sweep.now += after
+        sweep.report(key, epoch)
+    assert sweep.state.slowest_s == 312.0

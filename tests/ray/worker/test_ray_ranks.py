@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.failure import AttemptFailed
 from orchestrator.ray.worker.function import Gang
 from orchestrator.ray.worker.rank import Arrival, environment
@@ -18,11 +19,12 @@ from orchestrator.ray.worker.ranks import PATIENCE_S, RankBarrier, _is_consequen
 
 SUPPORT = Path(__file__).parents[2] / "support"
 GANG = Gang(nodes=2, per_node=2, cpus=1, gpus=1)
+ANYWHERE = WorkerProcess("node", 17, "0", "/own")
 ARRIVALS = [
-    Arrival("left", "10.0.0.1", 4001, ("1",), "eth0"),
-    Arrival("left", "10.0.0.1", 4002, ("0",), "eth0"),
-    Arrival("right", "10.0.0.2", 4003, ("2",), None),
-    Arrival("right", "10.0.0.2", 4004, ("3",), None),
+    Arrival("left", "10.0.0.1", 4001, ("1",), "eth0", ANYWHERE),
+    Arrival("left", "10.0.0.1", 4002, ("0",), "eth0", ANYWHERE),
+    Arrival("right", "10.0.0.2", 4003, ("2",), None, ANYWHERE),
+    Arrival("right", "10.0.0.2", 4004, ("3",), None, ANYWHERE),
 ]
 
 

@@ -1,0 +1,27 @@
+"""What is odd while a sweep runs, in words: trials that are silent, nodes that are avoided."""
+
+from __future__ import annotations
+
+from orchestrator import wording
+from orchestrator.results.summary import Summary
+
+SHOWN_SILENT = 3
+"""How many silent trials are named; the others are counted."""
+
+
+def trouble_rows(summary: Summary) -> list[tuple[str, str]]:
+    """Return the lines of a status that tell of it, each with its label."""
+    rows = [("silent", "; ".join(said)) for said in [silences(summary)] if said]
+    if summary.avoided:
+        rows.append(("avoided", f"{', '.join(summary.avoided)}: attempts keep dying there, and do well elsewhere"))
+    return rows
+
+
+def silences(summary: Summary) -> list[str]:
+    """Say which trials give no sign of life for longer than is usual: `trial 3 on w1 silent for 12m 04s`."""
+    said = [
+        f"trial {found.trial}{f' on {found.node}' if found.node else ''} silent for {wording.duration(found.silent_s)}"
+        for found in summary.silent[:SHOWN_SILENT]
+    ]
+    more = len(summary.silent) - SHOWN_SILENT
+    return [*said, f"{more} more silent"] if more > 0 else said
