@@ -76,6 +76,7 @@ class Sweep:
         search: str | Mapping[str, Any] | type[Ladder] | None = None,
         searcher: str | Mapping[str, Any] | type[Searcher] | None = None,
         scheduler: str | Mapping[str, Any] | type[Scheduler] | None = None,
+        confirm: Literal["none"] | Mapping[str, Any] | None = None,
         resources: Mapping[str, Any] | None = None,
         retry: Mapping[str, Any] | None = None,
         max_attempts: int | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import pytest
 from forgetful import ForgetfulFileSystem, PowerCutError
@@ -71,6 +72,44 @@ def test_one_worker_ends_the_same_after_any_prefix(search: str):
         assert facts(state) == facts(whole)
         assert state.scheduler.snapshot() == whole.scheduler.snapshot()
         assert contains(state.scheduler.snapshot(), rungs)
+
+
+def luck(config, seed: int, fidelity: float) -> float:
+    return Random(f"{seed}/{fidelity}").gauss(0, 0.05)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("noise", [luck, lambda *_: 0.0], ids=["lucky", "exact"])
+def test_confirming_goes_on_after_any_prefix(noise, workers: int):
+    cluster = SimulatedCluster(workers=workers, noise=noise)
+    plan = make_plan(
+        budget={"trials": 24},
+        fidelity={"metric": "epoch", "min": 3, "max": 9},
+        confirm={"share": 0.5},
+        searcher="random",
+    )
+    whole, journal = simulate_plan(plan, smooth, cluster)
+    begun = next(
+        n for n, e in enumerate(journal.events) if isinstance(e, ev.TrialProposed) and e.replicates is not None
+    )
+    assert whole.confirmation() is not None
+    for length in range(begun - 8, len(journal.events), workers):
+        prefix = journal.events[:length]
+        state, resumed = resume_simulation(prefix, smooth, cluster)
+        assert resumed.events[:length] == prefix
+        assert all(trial.state.is_final for trial in state.everyone())
+        proposed = Counter(event.trial for event in resumed.events if isinstance(event, ev.TrialProposed))
+        assert set(proposed.values()) == {1}
+        assert state.confirmation() is not None
+        if workers == 1:
+            assert repeated(state) == repeated(whole)
+            assert facts(state) == facts(whole)
+            assert state.confirmation() == whole.confirmation()
+
+
+def repeated(state: SweepState) -> list[tuple]:
+    return [(t.number, t.replicates, t.move, t.config, t.state, t.values) for t in state.replicates]
 
 
 @pytest.mark.parametrize("workers", [1, 5])

@@ -13,6 +13,7 @@ import typer
 from orchestrator import exitcodes
 from orchestrator.cli.audit import audit
 from orchestrator.cli.check import check
+from orchestrator.cli.confirm import confirm
 from orchestrator.cli.export import export
 from orchestrator.cli.importing import import_foreign
 from orchestrator.cli.init import init, schema
@@ -37,7 +38,7 @@ app = typer.Typer(
 app.command()(init)
 app.command("import")(import_foreign)
 app.add_typer(spaces_app, name="spaces")
-for verb in (check, plan, run, resume, submit, status, ls, logs, export, stop, cancel, audit, schema):
+for verb in (check, plan, run, resume, confirm, submit, status, ls, logs, export, stop, cancel, audit, schema):
     app.command()(verb)
 
 

@@ -1,9 +1,10 @@
-"""Which cap is reached: of the budget, which ends a sweep or a driver although work is left, or of one trial."""
+"""Which cap is reached: of the budget, which ends a sweep, its search, or a driver, or of one trial."""
 
 from __future__ import annotations
 
+from orchestrator.control.confirming import search_part
 from orchestrator.control.fold import SweepState
-from orchestrator.control.spend import taken_s
+from orchestrator.control.spend import seconds_per_fidelity, taken_s
 from orchestrator.sweep.trial import Trial
 
 TRIAL_LIMIT = "limits.trial"
@@ -12,21 +13,48 @@ SUMS_WALL = 2
 """Sweeps begun in this format or later have one wall time for all their drivers; in older ones each has its own."""
 
 
-def reached_cap(state: SweepState, now_s: float, driver_since_s: float) -> str | None:
-    """Return the cap that is reached at `now_s`: wall, gpu_hours or cpu_hours; None below all of them.
+class Caps:
+    """The caps of one sweep, as one driver meets them. Moments are by the clock that measures (`Event.clock_s`)."""
 
-    `now_s` and `driver_since_s`, when this driver began, are by the clock that measures (`Event.clock_s`).
-    """
-    budget = state.plan.spec.budget
-    worked_s = now_s - driver_since_s + (state.past_drivers_s if is_used_up(state, "wall") else 0.0)
-    if budget.wall is not None and worked_s >= budget.wall:
-        return "wall"
-    if budget.gpu_hours is None and budget.cpu_hours is None:
-        return None
-    spend = state.spend_at(now_s)
-    if budget.gpu_hours is not None and spend.gpu_hours >= budget.gpu_hours:
-        return "gpu_hours"
-    return "cpu_hours" if budget.cpu_hours is not None and spend.cpu_hours >= budget.cpu_hours else None
+    def __init__(self, state: SweepState, driver_since_s: float) -> None:
+        """Begin with a driver that began at `driver_since_s`."""
+        self._state = state
+        self._driver_since_s = driver_since_s
+
+    def reached(self, now_s: float, *, by_replicate: bool = True) -> str | None:
+        """Return the cap that is reached at `now_s`: wall, gpu_hours or cpu_hours; None below all of them.
+
+        For what is no replicate a cap ends where the part begins that is kept back for confirming.
+        """
+        budget, part = self._state.plan.spec.budget, 1.0 if by_replicate else search_part(self._state)
+        if budget.wall is not None and self._worked_s(now_s) >= budget.wall * part:
+            return "wall"
+        if budget.gpu_hours is None and budget.cpu_hours is None:
+            return None
+        spend = self._state.spend_at(now_s)
+        if budget.gpu_hours is not None and spend.gpu_hours >= budget.gpu_hours * part:
+            return "gpu_hours"
+        return "cpu_hours" if budget.cpu_hours is not None and spend.cpu_hours >= budget.cpu_hours * part else None
+
+    def has_room(self, now_s: float) -> bool:
+        """Say whether one more full training is expected to end below every cap; at first, two in turn."""
+        state, budget, resources = self._state, self._state.plan.spec.budget, self._state.plan.spec.resources
+        if budget.wall is None and budget.gpu_hours is None and budget.cpu_hours is None:
+            return True
+        attempts = [attempt for trial in state.everyone() for attempt in trial.attempts]
+        each_s = (seconds_per_fidelity(attempts) or 0.0) * state.plan.spec.fidelity.max
+        rounds = 1 if state.replicates else 2
+        if budget.wall is not None and self._worked_s(now_s) + rounds * each_s > budget.wall:
+            return False
+        begun_s = [now_s - (now_s if (at := trial.attempt.placed_s) is None else at) for trial in state.open.values()]
+        ahead = state.spend_at(now_s)
+        ahead.charge(each_s + sum(max(0.0, each_s - begun) for begun in begun_s), resources)
+        gpus, cpus = (float("inf") if cap is None else cap for cap in (budget.gpu_hours, budget.cpu_hours))
+        return ahead.gpu_hours <= gpus and ahead.cpu_hours <= cpus
+
+    def _worked_s(self, now_s: float) -> float:
+        past_s = self._state.past_drivers_s if is_used_up(self._state, "wall") else 0.0
+        return now_s - self._driver_since_s + past_s
 
 
 def is_overtime(state: SweepState, trial: Trial, now_s: float) -> bool:

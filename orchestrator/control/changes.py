@@ -51,7 +51,9 @@ def changed_ground(state: SweepState, plan: Plan) -> list[str]:
 
 def gone_checkpoints(state: SweepState, finder: CheckpointFinder) -> list[str]:
     """Say which unfinished trials lost the checkpoint that they would go on from. Raises StorageError."""
-    owners = {trial.checkpoint: trial.number for trial in state.trials if trial.checkpoint and not trial.state.is_final}
+    owners = {
+        trial.checkpoint: trial.number for trial in state.everyone() if trial.checkpoint and not trial.state.is_final
+    }
     gone = sorted(owners[checkpoint] for checkpoint in finder.missing(owners))
     if len(gone) == 1:
         return [f"the checkpoint of trial {gone[0]} is gone; it starts again from the beginning"]

@@ -14,18 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.control import brake
+from orchestrator.control.ahead import WorkAhead
 from orchestrator.control.answers import Done, HostView, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.control.border import Border
-from orchestrator.control.caps import TRIAL_LIMIT, is_overtime, reached_cap
-from orchestrator.control.carry import stage_entries
+from orchestrator.control.caps import TRIAL_LIMIT, Caps, is_overtime
+from orchestrator.control.confirming import NextReplicate
 from orchestrator.control.fold import SweepState
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
 from orchestrator.control.remarks import ReportRemarks
 from orchestrator.control.retries import ruling
-from orchestrator.control.starting import proposed, start_of
+from orchestrator.control.starting import begun, start_of
 from orchestrator.control.stopping import reason_to_stop
-from orchestrator.planning.making import make_ladder
+from orchestrator.ladders import Proposal
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.recordable import cleaned
 from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState
@@ -66,8 +67,6 @@ class Controller:
         self._check_lease = check_lease
         self._find_checkpoint = find_checkpoint
         self._was_storage_away = was_storage_away
-        self._ladder = make_ladder(state.plan)
-        self._exhausted = False
         self._superseded: list[str] = []
         self._removable: list[str] = []
         self._causes: dict[int, str] = {}
@@ -75,6 +74,8 @@ class Controller:
         self.remarks = ReportRemarks(state.plan.spec.fidelity)
         self._dirty_since_s: float | None = None
         self._last_heartbeat_s = self._since_s = self.clock_s()
+        self._caps = Caps(state, self._since_s)
+        self._ahead = WorkAhead(state, self._caps)
         self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))
 
     def clock_s(self) -> float:
@@ -86,12 +87,12 @@ class Controller:
         """Say what to do with a free place."""
         reason = self._closed() or self._drained() or self._braked()
         if reason is None:
-            if self.state.waiting:
-                return self._resume(next(iter(self.state.waiting.values())))
-            started = self._start()
-            if started is not None:
-                return started
-            reason = "exhausted" if self._exhausted else "finished"
+            wanted = self._ahead.next(self.clock_s())
+            if isinstance(wanted, Trial):
+                return self._resume(wanted)
+            if wanted is not None:
+                return self._begin(wanted)
+            reason = self._ahead.ending(self.clock_s())
         return Wait() if self.state.open else Done(reason)
 
     def on_placed(
@@ -111,7 +112,7 @@ class Controller:
         """Judge a report. One of an attempt that is over or was told to stop, or that no log holds, is told STOP."""
         if not self._is_current(report.trial, report.attempt):
             return Verdict.STOP
-        trial = self.state.trials[report.trial]
+        trial = self.state.trial(report.trial)
         if trial.state is not TrialState.RUNNING:
             return Verdict.STOP
         if not self._border.admits(report):
@@ -148,11 +149,11 @@ class Controller:
             outcome, error = self._border.ending(trial, attempt, outcome, error)
             cause, state = self._cause(trial, outcome), self.state
             judges = state.begun_format > 1  # an older writer took every death for a machine's
-            ruled = ruling(state.trials[trial], outcome, error, state.plan.spec.retry, judges_deaths=judges)
+            ruled = ruling(state.trial(trial), outcome, error, state.plan.spec.retry, judges_deaths=judges)
             error = "\n".join(filter(None, (error, ruled.why))) or None
             ended = (self._clock(), trial, attempt, outcome, error)
             self._write(ev.AttemptEnded(*ended, cause=cause, repeats=ruled.repeats, m=self._monotonic()))
-            self._brake.on_end(state.trials[trial])
+            self._brake.on_end(state.trial(trial))
             self.commit()
 
     def tick(self) -> None:
@@ -200,10 +201,11 @@ class Controller:
 
         That is what runs once a cap is reached, and what still waits for a worker once the sweep drains.
         """
-        capped, drains = self._cap(), self.drain_requested
+        drains, now_s = self.drain_requested, self.clock_s()
+        caps = {kind: self._caps.reached(now_s, by_replicate=kind) for kind in (False, True)}
         found = []
         for trial in self.state.open.values():
-            cause = drains if trial.attempt.placed_t is None else capped
+            cause = drains if trial.attempt.placed_t is None else caps[trial.is_replicate]
             if cause is not None:
                 self._causes.setdefault(trial.number, cause)
                 found.append((trial.number, trial.attempt.number))
@@ -219,22 +221,12 @@ class Controller:
         self._write(ev.DriverStopped(self._clock(), reason, note, m=self._monotonic()))
         self.commit()
 
-    def _start(self) -> Step | None:
-        state = self.state
-        number = len(state.trials)
-        if number >= state.plan.spec.budget.trials or self._exhausted:
-            return None
-        proposal = self._ladder.propose(number, state.trials)
-        if proposal is None:
-            self._exhausted = True
-            return None
-        now, m = self._clock(), self._monotonic()
-        for entry in stage_entries(state, proposal.stage, now, m):
-            self._write(entry)
-        self._write(proposed(proposal, number, state.scheduler.bracket_of(number), now, m))
-        self._write(ev.AttemptStarted(now, number, 0, m=m))
+    def _begin(self, wanted: Proposal | NextReplicate) -> Step:
+        for record in begun(self.state, wanted, self._clock(), self._monotonic()):
+            self._write(record)
         self.commit()
-        return start_of(state, state.trials[number], StartTrial)
+        trial = self.state.trials[-1] if isinstance(wanted, Proposal) else self.state.replicates[-1]
+        return start_of(self.state, trial, StartTrial)
 
     def _resume(self, trial: Trial) -> Step:
         found = self._find_checkpoint(trial.checkpoint) if trial.checkpoint else None
@@ -246,11 +238,14 @@ class Controller:
 
     def _stop_reason(self, report: Report, weak: bool, now_s: float) -> StopReason | None:
         state = self.state
-        reason = reason_to_stop(state.plan.spec, state.trials[report.trial], report, weak=weak)
-        if reason is None and is_overtime(state, state.trials[report.trial], now_s):
+        trial = state.trial(report.trial)
+        reason = reason_to_stop(state.plan.spec, trial, report, weak=weak)
+        if reason is not None:
+            return reason
+        if is_overtime(state, trial, now_s):
             self._causes[report.trial] = TRIAL_LIMIT
             return StopReason.OVERTIME
-        closed = self._closed(now_s) if reason is None else None
+        closed = self.stop_requested or self._caps.reached(now_s, by_replicate=trial.is_replicate)
         if closed is None:
             return reason
         self._causes[report.trial] = closed
@@ -263,29 +258,21 @@ class Controller:
             return known or self._closed() or self.drain_requested
         if outcome is Outcome.OVERTIME or known == TRIAL_LIMIT:
             return TRIAL_LIMIT
-        told = self.state.trials[trial].state is TrialState.INTERRUPTED
+        told = self.state.trial(trial).state is TrialState.INTERRUPTED
         return known if told and outcome in {Outcome.STOPPED, Outcome.RETURNED} else None
 
-    def _closed(self, now: float | None = None) -> str | None:
-        return self.stop_requested or self._cap(now)
+    def _closed(self) -> str | None:
+        return self.stop_requested or self._caps.reached(self.clock_s())
 
     def _drained(self) -> str | None:
         """Return why nothing more is started although there is work left."""
-        return self.drain_requested if self._is_work_left else None
+        return self.drain_requested if self._ahead.is_left else None
 
     def _braked(self) -> str | None:
-        return brake.REASON if self.brake_note is not None and self._is_work_left else None
-
-    @property
-    def _is_work_left(self) -> bool:
-        more = len(self.state.trials) < self.state.plan.spec.budget.trials and not self._exhausted
-        return bool(self.state.waiting) or more
-
-    def _cap(self, now_s: float | None = None) -> str | None:
-        return reached_cap(self.state, self.clock_s() if now_s is None else now_s, self._since_s)
+        return brake.REASON if self.brake_note is not None and self._ahead.is_left else None
 
     def _is_current(self, trial: int, attempt: int) -> bool:
-        known = self.state.trials[trial]
+        known = self.state.trial(trial)
         return known.is_open and known.attempt.number == attempt
 
     def _write(self, event: ev.Event) -> None:

@@ -8,12 +8,12 @@ is part of the record, depends on the rungs that the report enters.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from typing import assert_never
 
 from orchestrator.control.late_scheduler import LateScheduler
 from orchestrator.control.retries import state_after
+from orchestrator.control.roster import Roster
 from orchestrator.control.spend import Spend, charged_s
 from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
@@ -23,9 +23,9 @@ from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.spec import SweepSpec
-from orchestrator.sweep.standing import leader, winner
 from orchestrator.sweep.trial import (
     AFTER_STOP,
+    FIRST_REPLICATE,
     Attempt,
     Outcome,
     Trial,
@@ -34,23 +34,17 @@ from orchestrator.sweep.trial import (
 )
 
 
-class SweepState:
+class SweepState(Roster):
     """Everything known about a sweep, made from its events alone."""
 
     def __init__(self, first: ev.SweepPlanned) -> None:
+        super().__init__()
         _refuse_newer(first.format)
         self.begun_format = first.format
         """Format of the log that the sweep was begun in: it goes on as a writer of that format would have."""
         self.format = first.format
         """Newest format that was written into the log so far."""
         self.plan = Plan.model_validate({**first.plan, "spec": formats.with_meanings(first.plan["spec"], first.format)})
-        """The plan in force, amendments included."""
-        self.trials: list[Trial] = []
-        """By number."""
-        self.open: dict[int, Trial] = {}
-        """Trials with an attempt that has not ended, wanted or not."""
-        self.waiting: dict[int, Trial] = {}
-        """Trials to be offered (again), in the order in which they came to wait."""
         self.stages_entered: dict[str, ev.StageEntered] = {}
         """What each stage began with, in order."""
         self.sessions: list[ev.DriverStarted] = []
@@ -125,9 +119,10 @@ class SweepState:
 
     def take_report(self, report: ev.Reported) -> Judgement | None:
         """Take the first half of a report in: values and rungs. Returns what the scheduler finds; None beside rungs."""
-        value = self._take_values(report)
-        bracket = self.trials[report.trial].bracket
-        return None if value is None else self.scheduler.show(report.trial, bracket, report.fidelity, value)
+        value, trial = self._take_values(report), self.trial(report.trial)
+        if value is None or trial.is_replicate:
+            return None
+        return self.scheduler.show(report.trial, trial.bracket, report.fidelity, value)
 
     def _take_values(self, report: ev.Reported) -> float | None:
         """Take a report's values in; returns the objective's, None where it is not finite or judges nothing.
@@ -135,7 +130,8 @@ class SweepState:
         That is where it repeats a fidelity or lies below the highest of its attempt: such a report is kept.
         """
         self.last_t, self.last_m = report.t, report.m
-        trial, attempt = self.trials[report.trial], self.trials[report.trial].attempts[report.attempt]
+        trial = self.trial(report.trial)
+        attempt = trial.attempts[report.attempt]
         attempt.seen_t, attempt.seen_s = report.t, report.clock_s
         if attempt.reported_s is not None:
             self.slowest_s = max(self.slowest_s or 0.0, report.clock_s - attempt.reported_s)
@@ -152,48 +148,20 @@ class SweepState:
         if not math.isfinite(value):
             return None
         trial.values[report.fidelity] = value
-        self._telling.take_value(report.fidelity, value)
+        if not trial.is_replicate:
+            self._telling.take_value(report.fidelity, value)
         return value if is_highest else None
 
     def take_verdict(self, report: ev.Reported) -> None:
         """Take the second half of a report in: its verdict, and the judgement as it was then."""
-        trial = self.trials[report.trial]
+        trial = self.trial(report.trial)
         trial.judgement = report.judgement or trial.judgement
         if report.stop is not None and trial.state is TrialState.RUNNING:
-            trial.state = AFTER_STOP[report.stop]
-            self._telling.take_state(trial)
+            self._come_to(trial, AFTER_STOP[report.stop])
 
     def spend_at(self, now_s: float) -> Spend:
         """Return the spend with the open attempts paid until `now_s`, by the clock that measures (`Event.clock_s`)."""
         return self.spend.with_open((trial.attempt for trial in self.open.values()), now_s, self.plan.spec.resources)
-
-    def counts(self) -> dict[TrialState, int]:
-        """Count the trials by state, every state present."""
-        found = Counter(trial.state for trial in self.trials)
-        return {state: found[state] for state in TrialState}
-
-    def leader(self) -> Trial | None:
-        """Return the trial with the best current value, running ones included."""
-        return leader(self.plan.goal, self.trials)
-
-    def winner(self) -> Trial | None:
-        """Return the best completed trial; while none has completed, the leader."""
-        return winner(self.plan.goal, self.trials)
-
-    @property
-    def baseline(self) -> Trial | None:
-        """Trial 0; None before it is proposed."""
-        return self.trials[0] if self.trials else None
-
-    @property
-    def reported(self) -> int:
-        """How many trials have a finite value."""
-        return sum(1 for trial in self.trials if trial.values)
-
-    @property
-    def all_failed(self) -> bool:
-        """Say whether no trial leads although some have ended."""
-        return any(trial.state.is_final for trial in self.trials) and self.leader() is None
 
     def _session(self, event: ev.DriverStarted) -> None:
         _refuse_newer(event.format)
@@ -210,22 +178,24 @@ class SweepState:
     def _amended(self, event: ev.SpecAmended) -> None:
         spec = SweepSpec.model_validate(formats.with_meanings(event.spec, self.format))
         dealt = len(self.trials) if self.begun_format > 1 else 0  # a writer of format 1 dealt all of them anew
-        self.plan = self.plan.amended(spec, tuple(event.overrides), dealt)
+        self.plan, self._contenders = self.plan.amended(spec, tuple(event.overrides), dealt), None
 
     def _stage_entered(self, event: ev.StageEntered) -> None:
         self.stages_entered.setdefault(event.stage, event)
 
     def _proposed(self, event: ev.TrialProposed) -> None:
-        assert event.trial == len(self.trials)
+        confirms = event.trial >= FIRST_REPLICATE
+        siblings, first = (self.replicates, FIRST_REPLICATE) if confirms else (self.trials, 0)
+        assert event.trial == first + len(siblings)
         name, made = trial_id(event.trial, event.config), (event.stage, event.move, tuple(event.block), event.parent)
         trial = Trial(event.trial, name, event.config, *made, event.bracket)
         trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
         trial.replicates, trial.learned_from, trial.nearest = event.replicates, event.learned_from, event.nearest
-        self.trials.append(trial)
-        self.waiting[event.trial] = trial
+        siblings.append(trial)
+        self.waiting[event.trial], self._contenders = trial, None
 
     def _attempt_started(self, event: ev.AttemptStarted) -> None:
-        trial = self.trials[event.trial]
+        trial = self.trial(event.trial)
         assert event.attempt == len(trial.attempts)
         trial.attempts.append(Attempt(event.attempt, event.t, resumed_from=event.fidelity))
         trial.state = TrialState.RUNNING
@@ -233,7 +203,7 @@ class SweepState:
         self.open[event.trial] = trial
 
     def _placed(self, event: ev.AttemptPlaced) -> None:
-        attempt = self.trials[event.trial].attempts[event.attempt]
+        attempt = self.trial(event.trial).attempts[event.attempt]
         attempt.reserved_t = attempt.reserved_t or event.reserved_t
         if attempt.placed_t is None:
             attempt.placed_t, attempt.placed_s = event.t, event.clock_s
@@ -243,11 +213,13 @@ class SweepState:
     def _reported(self, event: ev.Reported) -> None:
         value = self._take_values(event)
         if value is not None:  # the verdict is the record's own, so the scheduler may be shown this later
-            self._late.show(event.trial, self.trials[event.trial].bracket, event.fidelity, value)
+            trial = self.trial(event.trial)
+            if not trial.is_replicate:
+                self._late.show(event.trial, trial.bracket, event.fidelity, value)
         self.take_verdict(event)
 
     def _attempt_ended(self, event: ev.AttemptEnded) -> None:
-        trial = self.trials[event.trial]
+        trial = self.trial(event.trial)
         attempt = trial.attempts[event.attempt]
         attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
         attempt.cause = event.cause
@@ -262,12 +234,17 @@ class SweepState:
     def _end(self, trial: Trial, attempt: Attempt, event: ev.AttemptEnded) -> None:
         if event.outcome is Outcome.RETURNED and not trial.values:
             attempt.error = "the training function returned without reporting a value"
-        trial.state = state_after(trial, event.outcome, event.repeats, self.plan.spec.retry)
-        self._telling.take_state(trial)
+        self._come_to(trial, state_after(trial, event.outcome, event.repeats, self.plan.spec.retry))
+
+    def _come_to(self, trial: Trial, state: TrialState) -> None:
+        trial.state, self._contenders = state, None
+        if not trial.is_replicate:  # what a searcher is told rests on the search alone
+            self._telling.take_state(trial)
 
     def _reopened(self, event: ev.TrialReopened) -> None:
-        trial = self.trials[event.trial]
+        trial = self.trial(event.trial)
         trial.state, trial.reopened_after = TrialState.INTERRUPTED, len(trial.attempts)
+        self._contenders = None
         self._telling.forget(trial)
         self.waiting[event.trial] = trial
         if event.trial == 0:  # everything is measured against the baseline, and it says soonest whether the code works
@@ -275,11 +252,11 @@ class SweepState:
 
     def _heartbeat(self, event: ev.Heartbeat) -> None:
         for trial, attempt in event.running:
-            seen = self.trials[trial].attempts[attempt]
+            seen = self.trial(trial).attempts[attempt]
             seen.seen_t, seen.seen_s, seen.silent_s = event.t, event.clock_s, 0.0
         self.avoided = tuple(event.avoided)
         for trial, silent_s in event.silent:
-            self.trials[trial].attempt.silent_s = silent_s
+            self.trial(trial).attempt.silent_s = silent_s
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:

@@ -41,7 +41,7 @@ def ended_by_crash(state: SweepState, t: float, m: float | None = None) -> list[
 
 def reopened(state: SweepState, t: float, m: float | None = None) -> list[TrialReopened]:
     """Return the records that open every failed trial again, written at `t` seconds since the epoch, `m` as above."""
-    return [TrialReopened(t, trial.number, m=m) for trial in state.trials if trial.state is TrialState.FAILED]
+    return [TrialReopened(t, trial.number, m=m) for trial in state.everyone() if trial.state is TrialState.FAILED]
 
 
 def _charged(state: SweepState, attempt: Attempt, t: float) -> tuple[float | None, float | None]:

@@ -69,6 +69,9 @@ class SimulatedCluster:
     """Reports between two checkpoints; 0: none."""
     loses: Callable[[int, int, float], bool] = lambda _trial, _attempt, _fidelity: False
     """(trial, attempt, fidelity): whether its machine is lost before that report."""
+    noise: Callable[[Config, int, float], float] = lambda _config, _seed, _fidelity: 0.0
+    """(configuration, seed of the training, fidelity): what is added to the objective. None by default: training is
+    exact, and fresh seeds change nothing."""
     fails: Callable[[Config, int, float], str | None] = lambda _config, _attempt, _fidelity: None
     """(configuration, attempt, fidelity): the error that it raises before that report; None: it raises none."""
 
@@ -171,7 +174,8 @@ def _report(
         return False
     measured = objective(start.config, training.fidelity)
     spec = controller.state.plan.spec
-    metrics = measured if isinstance(measured, Mapping) else {spec.objective.metric: measured}
+    metrics = dict(measured) if isinstance(measured, Mapping) else {spec.objective.metric: measured}
+    metrics[spec.objective.metric] += cluster.noise(start.config, start.seed, training.fidelity)
     training.reports += 1
     keeps = cluster.checkpoint_every and training.reports % cluster.checkpoint_every == 0
     checkpoint = f"checkpoints/{start.trial_id}/{training.fidelity:g}" if keeps else None

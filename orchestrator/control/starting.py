@@ -1,25 +1,33 @@
-"""What a decision to begin a trial, or another attempt of one, leaves on the log and tells the host."""
+"""What a decision to begin a trial, a replicate, or another attempt leaves on the log and tells the host."""
 
 from __future__ import annotations
 
 from orchestrator.control.answers import ResumeTrial, StartTrial
+from orchestrator.control.carry import stage_entries
+from orchestrator.control.confirming import STAGE, NextReplicate
 from orchestrator.control.fold import SweepState
 from orchestrator.ladders import Proposal
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.trial import Trial, training_seed
+from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, training_seed
 
 
-def proposed(proposal: Proposal, number: int, bracket: int, t: float, m: float | None) -> ev.TrialProposed:
-    """Return the record of a proposal, written at `t` seconds since the epoch and `m` by the monotonic clock."""
-    return ev.TrialProposed(
+def begun(state: SweepState, wanted: Proposal | NextReplicate, t: float, m: float | None) -> list[ev.Event]:
+    """Return the records of a trial's beginning, written at `t` seconds since the epoch and `m` by the monotonic clock.
+
+    Those of the stage that it enters come first, the start of its first attempt last.
+    """
+    if isinstance(wanted, Proposal):
+        return [*stage_entries(state, wanted.stage, t, m), *_proposed(state, wanted, t, m)]
+    return _repeated(state, wanted, t, m)
+
+
+def _proposed(state: SweepState, proposal: Proposal, t: float, m: float | None) -> list[ev.Event]:
+    number = len(state.trials)
+    made = (number, proposal.config, proposal.stage, proposal.move, list(proposal.block), proposal.parent)
+    record = ev.TrialProposed(
         t,
-        number,
-        proposal.config,
-        proposal.stage,
-        proposal.move,
-        list(proposal.block),
-        proposal.parent,
-        bracket,
+        *made,
+        state.scheduler.bracket_of(number),
         list(proposal.notes),
         proposal.max_fidelity,
         learned_from=proposal.learned_from,
@@ -27,6 +35,16 @@ def proposed(proposal: Proposal, number: int, bracket: int, t: float, m: float |
         replicates=proposal.replicates,
         m=m,
     )
+    return [record, ev.AttemptStarted(t, number, 0, m=m)]
+
+
+def _repeated(state: SweepState, wanted: NextReplicate, t: float, m: float | None) -> list[ev.Event]:
+    """Return the records of a replicate: the same configuration and rungs, a number and so a seed of its own."""
+    number, trial = FIRST_REPLICATE + len(state.replicates), wanted.trial
+    record = ev.TrialProposed(
+        t, number, dict(trial.config), STAGE, wanted.part, [], None, trial.bracket, replicates=trial.number, m=m
+    )
+    return [record, ev.AttemptStarted(t, number, 0, m=m)]
 
 
 def start_of(

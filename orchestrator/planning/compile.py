@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from orchestrator import members
 from orchestrator.errors import SpecError
+from orchestrator.planning.survival import trained
 from orchestrator.sweep.domains import Choice, Constant, Hyperparameter
 from orchestrator.sweep.growth import GROWING, has_grown
 from orchestrator.sweep.plan import Plan, Provenance, StagePlan
@@ -25,7 +26,7 @@ IDENTIFYING = (
     "search", "searcher", "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
-ADJUSTABLE = ("budget", "seeds", "resources", "retry", "limits", "brake", "keep_checkpoints", "storage")
+ADJUSTABLE = ("budget", "confirm", "seeds", "resources", "retry", "limits", "brake", "keep_checkpoints", "storage")
 """What may differ from one driver of a sweep to the next."""
 
 PACKAGES = {
@@ -42,12 +43,17 @@ def compile_plan(spec: SweepSpec, provenance: Provenance) -> Plan:
     """Compile a checked specification; raises SpecError for an unknown member, ValueError for what a check refuses."""
     spec = spec.in_order()
     scheduler, options = members.build(PACKAGES["scheduler"], spec.scheduler)
+    brackets, survival = scheduler.plan(spec.fidelity, options), scheduler.survival(spec.fidelity)
+    parts = [(bracket.share, trained(bracket, spec.fidelity.max, survival)) for bracket in brackets]
+    expected = sum(share * (spec.fidelity.max if part is None else part) for share, part in parts)
     return Plan(
         sweep_id=sweep_id(spec),
         spec=spec,
         stages=stage_plans(spec),
-        brackets=scheduler.plan(spec.fidelity, options),
+        brackets=brackets,
         provenance=provenance,
+        trial_part=expected / spec.fidelity.max,
+        is_listed=members.load(PACKAGES["searcher"], spec.searcher.name).enumerates,
     )
 
 

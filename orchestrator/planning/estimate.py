@@ -15,7 +15,8 @@ from orchestrator import members
 from orchestrator.ladders import Ladder, union
 from orchestrator.planning.compile import PACKAGES
 from orchestrator.planning.making import make_ladder
-from orchestrator.sweep.plan import Bracket, Plan
+from orchestrator.planning.survival import trained
+from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import numbers_of
 
 WORKERS = 8
@@ -89,6 +90,10 @@ class Estimate:
     """None until the time of one unit of fidelity is known."""
     expected_hours: Hours | None
     """None likewise, or where `expected_fidelity` is."""
+    confirm_fidelity: float
+    """What is kept back for confirming, part of both sums; 0 where nothing is confirmed."""
+    confirm_hours: Hours | None
+    """None as `most_hours`, and where nothing is confirmed."""
 
 
 def planned_workers(plan: Plan) -> int:
@@ -98,21 +103,23 @@ def planned_workers(plan: Plan) -> int:
 
 def estimate(plan: Plan, workers: int, seconds_per_fidelity: float | None = None) -> Estimate:
     """Estimate a plan with `workers` trials at once, one unit of fidelity (an epoch) taking so many seconds."""
-    trials = plan.spec.budget.trials
     full = plan.spec.fidelity.max
     survival = _survival(plan)
     stages, ends = _stages(plan, make_ladder(plan), workers)
-    most = trials * full
-    expected = _expected(plan, ends, survival)
+    kept = plan.reserve.replicates * full
+    most, expected = plan.reserve.trials * full + kept, _expected(plan, ends, survival)
+    expected = None if expected is None else expected + kept
     return Estimate(
         workers=workers,
         stages=stages,
-        brackets=tuple(BracketEstimate(b.rungs, b.share, _trained(b, full, survival)) for b in plan.brackets),
+        brackets=tuple(BracketEstimate(b.rungs, b.share, trained(b, full, survival)) for b in plan.brackets),
         configurations=plan.space.size(union(plan.stages)),
         most_fidelity=most,
         expected_fidelity=expected,
         most_hours=_hours(plan, workers, most, seconds_per_fidelity),
         expected_hours=_hours(plan, workers, expected, seconds_per_fidelity),
+        confirm_fidelity=kept,
+        confirm_hours=_hours(plan, workers, kept, seconds_per_fidelity) if kept else None,
     )
 
 
@@ -185,25 +192,11 @@ def _expected(plan: Plan, short: Sequence[tuple[Mapping[float, float], int]], su
     total = 0.0
     for end, trials in ends.items():
         for bracket in plan.brackets:
-            trained = _trained(bracket, end, survival)
-            if trained is None:
+            part = trained(bracket, end, survival)
+            if part is None:
                 return None
-            total += trials * bracket.share * trained
+            total += trials * bracket.share * part
     return total
-
-
-def _trained(bracket: Bracket, end: float, survival: float | None) -> float | None:
-    """Return how far a trial of `bracket` is expected to train whose training ends at `end`."""
-    rungs = [rung for rung in bracket.rungs if rung < end]
-    if not rungs:
-        return end
-    if survival is None:
-        return None
-    expected, before, alive = 0.0, 0.0, 1.0
-    for rung in (*rungs, end):
-        expected += alive * (rung - before)
-        before, alive = rung, alive * survival
-    return expected
 
 
 def _hours(plan: Plan, workers: int, fidelity: float | None, seconds_per_fidelity: float | None) -> Hours | None:

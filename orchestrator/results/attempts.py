@@ -106,7 +106,7 @@ class AttemptTable:
         self._parts.empty_strays()
 
     def _put(self, key: tuple[int, int], state: SweepState, released_t: float | None = None) -> None:
-        known, attempt = self._open[key], state.trials[key[0]].attempts[key[1]]
+        known, attempt = self._open[key], state.trial(key[0]).attempts[key[1]]
         self._parts.put(known.number, self._row(key[0], attempt, known, released_t))
 
     def _row(self, trial: int, attempt: Attempt, known: _Open, released_t: float | None) -> tuple[object, ...]:

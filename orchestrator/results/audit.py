@@ -205,7 +205,7 @@ def _checkpoints(swept: _Swept) -> Iterator[AuditFinding]:
     winner = swept.state.winner()
     needed = {
         trial.checkpoint: trial.number
-        for trial in swept.state.trials
+        for trial in swept.state.everyone()
         if trial.checkpoint and (trial is winner or not trial.state.is_final)
     }
     gone = sorted(needed[checkpoint] for checkpoint in CheckpointFinder(swept.folder, lambda _: None).missing(needed))

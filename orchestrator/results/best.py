@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.curves.reading import curve_reading
+from orchestrator.results.confirm_summary import ConfirmSummary
 from orchestrator.results.export import arguments_of, ordered
 from orchestrator.results.summary import Mark, StageSummary, summarise, valued_at
 from orchestrator.sweep.standing import best
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.curves.diagnosis import Diagnosis
     from orchestrator.storage.filesystem import FileSystem
     from orchestrator.storage.location import Location
+    from orchestrator.sweep.confirmation import FreshScore
 
 NAME = "best.json"
 
@@ -39,9 +41,11 @@ def best_document(state: SweepState, folder: Location, diagnosis: Diagnosis | No
         "sweep": {"id": summary.sweep_id, "name": spec.name, "seed": spec.seed},
         "objective": {"metric": summary.metric, "goal": summary.goal, "fidelity": summary.fidelity_metric},
         "note": summary.note,
-        "winner": None if winner is None else _winner(state, winner, folder, diagnosis),
-        "baseline": None if baseline is None else _evaluated(state, baseline),
+        "winner": None if winner is None else _winner(state, winner, folder, diagnosis, summary.confirm.winner),
+        "baseline": None if baseline is None else _evaluated(state, baseline, summary.confirm.baseline),
         "improvement": summary.improvement,
+        "verdict": summary.confirm.verdict,
+        "confirm": _confirm(summary.confirm),
         "stages": [_stage(stage) for stage in summary.stages],
         "trials": {"planned": summary.planned, **{found.value: count for found, count in state.counts().items()}},
         "spend": {
@@ -65,9 +69,11 @@ def write_best(files: FileSystem, state: SweepState, folder: Location, diagnosis
     files.replace(NAME, best_text(state, folder, diagnosis).encode())
 
 
-def _winner(state: SweepState, trial: Trial, folder: Location, diagnosis: Diagnosis | None) -> dict[str, Any]:
+def _winner(
+    state: SweepState, trial: Trial, folder: Location, diagnosis: Diagnosis | None, score: FreshScore | None
+) -> dict[str, Any]:
     return {
-        **_evaluated(state, trial),
+        **_evaluated(state, trial, score),
         "best_value": best(state.plan.goal, trial.values.values()),
         "stage": trial.stage,
         "move": trial.move,
@@ -78,7 +84,16 @@ def _winner(state: SweepState, trial: Trial, folder: Location, diagnosis: Diagno
     }
 
 
-def _evaluated(state: SweepState, trial: Trial) -> dict[str, Any]:
+def _confirm(found: ConfirmSummary) -> dict[str, Any]:
+    return {
+        "replicates": found.begun,
+        "is_over": found.is_over,
+        "difference": None if found.difference is None else asdict(found.difference),
+        "text": found.text,
+    }
+
+
+def _evaluated(state: SweepState, trial: Trial, score: FreshScore | None) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "trial_id": trial.trial_id,
@@ -86,6 +101,7 @@ def _evaluated(state: SweepState, trial: Trial) -> dict[str, Any]:
         "metric": state.plan.spec.objective.metric,
         "value": trial.value,
         "fidelity": valued_at(trial),
+        "confirmed": None if score is None else asdict(score),
         "state": trial.state.value,
         "rungs": list(state.plan.brackets[trial.bracket].rungs_to(trial.max_fidelity or state.plan.spec.fidelity.max)),
     }

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from orchestrator.curves.diagnosis import Diagnosis
+from orchestrator.sweep.confirmation import FreshScore
 from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Value
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import best
@@ -46,6 +47,9 @@ TRIAL_TAIL = {
     "stopped_at_rung": pa.float64(),
     "stopped_threshold": pa.float64(),
     "stopped_among": pa.int64(),
+    "replicates": pa.int64(),
+    "confirmed": pa.float64(),
+    "confirmed_n": pa.int64(),
     "notes": pa.string(),
     "checkpoint": pa.string(),
     "worker_s": pa.float64(),
@@ -66,6 +70,9 @@ TRIAL_TAIL = {
 }
 """After them. `block` is comma-separated; `learned_from` is how many trials the searcher had learned from (0 for a draw
 around the defaults) and `nearest` the earlier trial nearest to the proposal, both null where nothing was modelled;
+`replicates` is the trial whose configuration a replicate repeats with another seed, null for a trial of
+the search, and `move` is then what it is for: race or confirm; `confirmed` is the mean over the `confirmed_n` seeds
+that chose nothing, for the chosen trial and the baseline, null for all others;
 `stopped_at_rung`, `stopped_threshold` and `stopped_among` say of a trial that was stopped for being weak at which
 fidelity, what it was worse than, and how many values that is made from, null for any other; `notes` says, one a line,
 what a coupling re-scaled or a searcher narrowed for the trial, null where nothing was; `diagnosis` is what the learning
@@ -130,9 +137,14 @@ class TrialColumns:
         """Names and types, in the order of `row`."""
 
     def row(
-        self, trial: Trial, paid: Paid, session: DriverPeriod, diagnosis: Diagnosis | None = None
+        self,
+        trial: Trial,
+        paid: Paid,
+        session: DriverPeriod,
+        diagnosis: Diagnosis | None = None,
+        score: FreshScore | None = None,
     ) -> tuple[object, ...]:
-        """Return a trial's values in the order of the schema."""
+        """Return a trial's values in the order of the schema; `score` is what fresh seeds say of it."""
         last = trial.attempts[-1] if trial.attempts else None
         config = (cells.of_trial(name, trial.config) for name, cells in self._cells.items())
         return (
@@ -149,6 +161,7 @@ class TrialColumns:
             *config,
             *_proposed(trial),
             *_stopped(trial),
+            *_confirmed(trial, score),
             "\n".join(trial.notes) or None,
             trial.checkpoint,
             paid.worker_s,
@@ -167,6 +180,10 @@ class TrialColumns:
 
 def _proposed(trial: Trial) -> tuple[object, ...]:
     return trial.move, ",".join(trial.block), trial.parent, trial.bracket, trial.learned_from, trial.nearest
+
+
+def _confirmed(trial: Trial, score: FreshScore | None) -> tuple[float | None, ...]:
+    return (trial.replicates, None, None) if score is None else (trial.replicates, score.mean, score.n)
 
 
 def _stopped(trial: Trial) -> tuple[float | None, float | None, int | None]:

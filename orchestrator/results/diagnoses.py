@@ -15,7 +15,7 @@ from orchestrator.curves.remedy import keep_valid_advice, learning_rate
 from orchestrator.curves.roles import Roles
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -35,8 +35,8 @@ class Curves:
         """Take one record in, after the state that holds `trials` took it."""
         if isinstance(event, ev.TrialReopened):
             self.diagnoses.pop(event.trial, None)
-        if not isinstance(event, ev.Reported | ev.AttemptEnded):
-            return
+        if not isinstance(event, ev.Reported | ev.AttemptEnded) or event.trial >= FIRST_REPLICATE:
+            return  # a replicate's curve is the one that it repeats, but for luck
         if isinstance(event, ev.Reported):
             _join(self._points.setdefault(event.trial, {}), self._roles.point(event))
         trial = trials[event.trial]

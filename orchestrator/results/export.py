@@ -28,7 +28,6 @@ from orchestrator.results.summary import note, valued_at
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.nesting import nested
 from orchestrator.sweep.program import Arguments
-from orchestrator.sweep.standing import ranked
 from orchestrator.sweep.trial import Trial, training_seed
 from orchestrator.sweepfile.arguments import hydra_value, plain, written, yaml_key, yaml_value
 from orchestrator.sweepfile.placeholders import carried, carrying, names_config_file
@@ -60,7 +59,7 @@ def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 -
         raise UsageError(f"--format {format!r} is not a format; choose one of {', '.join(_WRITERS)}")
     if top < 1:
         raise UsageError(f"--top {top}: export at least 1 configuration")
-    trials = ranked(state.plan.goal, state.trials)[:top]
+    trials = state.ranked()[:top]
     if not trials:
         raise UsageError(f"{note(state)}: nothing to export; see `stepladder status`")
     found = [Exported(ordered(state, trial), arguments_of(state, trial)) for trial in trials]
@@ -98,14 +97,17 @@ def arguments_of(state: SweepState, trial: Trial) -> list[str] | None:
 
 def is_split_by_shells(state: SweepState) -> bool:
     """Say whether a shell would tear the winner's arguments apart where their `args` stand in a bare `$(...)`."""
-    winner = ranked(state.plan.goal, state.trials)[:1]
-    return any(shlex.quote(text) != text for trial in winner for text in arguments_of(state, trial) or ())
+    winner = state.winner()
+    return any(shlex.quote(text) != text for text in (arguments_of(state, winner) or () if winner else ()))
 
 
 def _comment(state: SweepState, rank: int, trial: Trial) -> str:
     spec = state.plan.spec
     reached = f"{spec.fidelity.unit} {valued_at(trial):g}"
-    return f"# {rank}: trial {trial.number}, {spec.objective.metric} {trial.value!r} at {reached}, {trial.state.value}"
+    text = f"# {rank}: trial {trial.number}, {spec.objective.metric} {trial.value!r} at {reached}, {trial.state.value}"
+    found = state.confirmation()
+    score = None if found is None else found.scores.get(trial.number)
+    return text if score is None else f"{text}, {score.mean!r} over {score.n} fresh seeds"
 
 
 def _json(found: list[Exported], comments: list[str]) -> str:

@@ -10,7 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.control.confirming import confirming, search_trials
 from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.results.confirm_summary import ConfirmSummary, confirm_summary
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import gain, leader, numbers_of
 from orchestrator.sweep.trial import Trial, TrialState
@@ -120,19 +122,22 @@ class Summary:
     fidelity_unit: str
     """The same as people say it (`Fidelity.unit`)."""
     planned: int
-    """Trials of the budget."""
+    """Trials that the search proposes: those of the budget without what is kept back for confirming."""
     tally: Tally
-    """Trials so far."""
+    """Trials of the search so far."""
     stages: tuple[StageSummary, ...]
     """In order."""
     best: Mark | None
-    """The winner: the best completed trial, while none has completed the leader; None while no trial leads."""
+    """The winner: what confirming chose, before that the best completed trial, while none has completed the leader;
+    None while no trial leads."""
     baseline: Mark | None
     """Trial 0; None before it reported."""
     note: str | None
     """Why there is no winner, or what keeps the one named from being final; None where nothing does."""
     spend: SpendSummary
     """What was paid so far."""
+    confirm: ConfirmSummary
+    """What fresh seeds say."""
     silent: tuple[SilentTrial, ...] = ()
     """Those that are silent, the longest first."""
     avoided: tuple[str, ...] = ()
@@ -145,7 +150,14 @@ class Summary:
 
     @property
     def improvement(self) -> float | None:
-        """By how much the best beats the baseline; positive is better, whichever the goal. None without both."""
+        """By how much the best beats the baseline; positive is better, whichever the goal. None without both.
+
+        Over fresh seeds where they say something, else by the single training of each.
+        """
+        if self.best is not None and self.best.trial == 0:
+            return 0.0
+        if self.confirm.difference is not None:
+            return self.confirm.difference.mean
         if self.best is None or self.baseline is None:
             return None
         return gain(self.goal, self.best.value, self.baseline.value)
@@ -163,13 +175,14 @@ def summarise(state: SweepState, now: float) -> Summary:
         goal=spec.objective.goal,
         fidelity_metric=spec.fidelity.metric,
         fidelity_unit=spec.fidelity.unit,
-        planned=spec.budget.trials,
+        planned=max(search_trials(state), len(state.trials)),
         tally=_tally(state.counts()),
         stages=stage_trail(state),
         best=mark(state.winner()),
         baseline=mark(state.baseline),
         note=note(state),
         spend=SpendSummary(spend.gpu_hours, spend.cpu_hours, spend.worker_s, spend.fidelity),
+        confirm=confirm_summary(state),
         silent=_silent(state),
         avoided=state.avoided,
     )
@@ -214,6 +227,10 @@ def note(state: SweepState) -> str | None:
     if winner.state is not TrialState.COMPLETED:
         reached = f"{fidelity.unit} {valued_at(winner):g} of {fidelity.max:g}"
         return f"no trial has completed yet: trial {winner.number} leads at {reached}"
+    so_far = confirming(state)
+    if so_far.begun and not so_far.is_over:
+        ended = so_far.begun - so_far.open
+        return f"the winner is being confirmed: {ended} of up to {so_far.planned} fresh trainings have ended"
     if any(not trial.state.is_final for trial in state.trials):
         return "the sweep has unfinished trials: a better one may still come"
     return None

@@ -84,7 +84,8 @@ class _Content:
         self._session = DriverPeriod()
         self._sessions: dict[int, DriverPeriod] = {}
         self._gpu_s: defaultdict[int, float] = defaultdict(float)
-        self._rows: list[tuple[object, ...]] = []
+        self._rows: dict[int, tuple[object, ...]] = {}
+        self._scored: set[int] = set()
         self._touched: set[int] = set()
         self._is_first = True
 
@@ -108,14 +109,14 @@ class _Content:
         self._attempts.take(event, state, self._session)
         self._take_report(event)
         if isinstance(event, ev.AttemptEnded):
-            charged_s = state.trials[event.trial].attempts[event.attempt].charged_s
+            charged_s = state.trial(event.trial).attempts[event.attempt].charged_s
             self._gpu_s[event.trial] += charged_s * state.plan.spec.resources.gpus
 
     def _take_report(self, event: ev.Event) -> None:
         if isinstance(event, ev.AttemptStarted):
             self._reports.begin(event.trial, event.attempt)
         elif isinstance(event, ev.Reported):
-            self._reports.add(event, self._state.trials[event.trial].stage, self._session)
+            self._reports.add(event, self._state.trial(event.trial).stage, self._session)
         elif isinstance(event, ev.AttemptEnded):
             self._reports.end(event.trial, event.attempt)
 
@@ -133,13 +134,15 @@ class _Content:
         self._is_first = False
 
     def _trial_table(self) -> pa.Table:
-        self._rows += [()] * (len(self._state.trials) - len(self._rows))
+        scores = found.scores if (found := self._state.confirmation()) else {}
+        self._touched |= self._scored | scores.keys()
+        self._scored = set(scores)
         for number in self._touched:
-            trial = self._state.trials[number]
+            trial = self._state.trial(number)
             known = self._sessions.get(number, DriverPeriod()), self._curves.diagnoses.get(number)
-            self._rows[number] = self._columns.row(trial, self._paid(trial), *known)
+            self._rows[number] = self._columns.row(trial, self._paid(trial), *known, scores.get(number))
         self._touched.clear()
-        return table_of(self._rows, self._columns.schema)
+        return table_of([self._rows[trial.number] for trial in self._state.everyone()], self._columns.schema)
 
     def _paid(self, trial: Trial) -> Paid:
         worker_s = sum(attempt.charged_s for attempt in trial.attempts)

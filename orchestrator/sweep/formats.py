@@ -21,7 +21,7 @@ member's options a new key enters it there in the same commit, and so does whoev
 `tests/formats/test_formats.py` holds every key of format 1 with its default of then, and fails until that is done. The
 value is what a writer without the key did, which need not be the new default. An example, not in force:
 
-    Meaning(("confirm",), None)                                    a new key of the file
+    Meaning(("notify",), None)                                     a new key of the file
 
 It counts where a plan is read (replay) and where a sweep is resumed under its file, which may lack the key as well:
 there it is the sweep's age that says what the absence means, until the user writes the key. A key that the catalogue
@@ -65,6 +65,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("limits", "start"), 0.0),
     Meaning(("limits", "stop"), None),
     Meaning(("brake",), value=False),
+    Meaning(("confirm",), "none"),
     Meaning(("nested",), value=False),
     Meaning(("seeds",), None),
     Meaning(("rules",), []),

@@ -8,6 +8,7 @@ from itertools import accumulate
 from pydantic import Field
 
 from orchestrator.sweep.domains import Record
+from orchestrator.sweep.reserve import Reserve, reserve
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Goal, Member, SweepSpec
 
@@ -81,17 +82,23 @@ class Plan(Record):
     """The rungs."""
     provenance: Provenance
     """Versions and hashes at planning time."""
+    trial_part: float | None = None
+    """Part of a full training that one of its trials is expected to take, by the scheduler's ideal rate of survival.
+    None in plans from before anything was confirmed; 1 where that follows from the curves alone."""
+    is_listed: bool = False
+    """Whether its search goes through a list, every entry of which is to be tried: a grid."""
     dealings: tuple[Dealing, ...] = Field(default=(), exclude=True)
     """How the trials before the last change of their number were dealt to the stages; kept by the fold."""
 
     def amended(self, spec: SweepSpec, overrides: tuple[str, ...], dealt: int) -> Plan:
         """Return the plan under another specification; the first `dealt` trials keep the stages that they have."""
+        kept = {name: getattr(self, name) for name in ("sweep_id", "stages", "brackets", "trial_part", "is_listed")}
         provenance = self.provenance.model_copy(update={"overrides": overrides})
-        trials = self.spec.budget.trials
-        is_dealt_on = dealt > 0 and spec.budget.trials != trials
-        dealings = (*self.dealings, Dealing(trials=trials, until=dealt)) if is_dealt_on else self.dealings
-        kept = {"sweep_id": self.sweep_id, "stages": self.stages, "brackets": self.brackets}
-        return Plan(**kept, spec=spec, provenance=provenance, dealings=dealings)  # anew: nothing cached is left over
+        anew = Plan(**kept, spec=spec, provenance=provenance, dealings=self.dealings)  # nothing cached is left over
+        before = self.reserve.trials
+        if not dealt or anew.reserve.trials == before:
+            return anew
+        return anew.model_copy(update={"dealings": (*self.dealings, Dealing(trials=before, until=dealt))})
 
     @cached_property
     def space(self) -> Space:
@@ -102,6 +109,13 @@ class Plan(Record):
     def stage_ends(self) -> tuple[float, ...]:
         """Where each stage ends, as a part of all trials: sums of the shares, a hair less for their rounding."""
         return tuple(passed - 1e-9 for passed in accumulate(stage.share for stage in self.stages))
+
+    @property
+    def reserve(self) -> Reserve:
+        """What is kept back of the budget to confirm the winner."""
+        confirm, trials = self.spec.confirm, self.spec.budget.trials
+        is_listed, is_tuned = self.is_listed, bool(self.space.tunable)
+        return reserve(confirm, trials, self.trial_part or 1.0, is_listed=is_listed, is_tuned=is_tuned)
 
     @property
     def goal(self) -> Goal:

@@ -20,6 +20,7 @@ from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, Stri
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.recordable import COUNTED
+from orchestrator.sweep.reserve import Confirm
 from orchestrator.sweep.resources import Resources
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -185,6 +186,8 @@ class SweepSpec(Record):
     """What stops weak trials early."""
     budget: Budget
     """When to stop asking for more."""
+    confirm: Confirm | Literal["none"] = Confirm()
+    """How the winner is confirmed over fresh seeds, inside the budget; `none`: not at all."""
     resources: Resources = Resources()
     """What one trial occupies."""
     retry: Retry = Retry()

@@ -105,7 +105,7 @@ def numbers_of(plan: Plan, stage: StagePlan) -> range:
     The range then begins where the stage would.
     """
     index = next(index for index, other in enumerate(plan.stages) if other.name == stage.name)
-    numbers = range(plan.spec.budget.trials)
+    numbers = range(plan.reserve.trials)
     first, end = (bisect_left(numbers, place, key=lambda n: _stage_index(plan, n)) for place in (index, index + 1))
     return range(first, end)
 
@@ -116,7 +116,7 @@ def _stage_index(plan: Plan, number: int) -> int:
         if number < dealing.until:
             return max(reached, _dealt(plan, number, dealing.trials))
         reached = max(reached, _dealt(plan, dealing.until - 1, dealing.trials))
-    return max(reached, _dealt(plan, number, plan.spec.budget.trials))
+    return max(reached, _dealt(plan, number, plan.reserve.trials))
 
 
 def _dealt(plan: Plan, number: int, trials: int) -> int:

@@ -15,6 +15,9 @@ from random import Random
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.judgement import Judgement
 
+FIRST_REPLICATE = 1_000_000
+"""Replicates are numbered from here on, above every trial that a search may propose (`budget.trials`)."""
+
 
 class TrialState(StrEnum):
     """Where a trial stands. The last four are final."""
@@ -172,7 +175,7 @@ class Trial:
     """One configuration being evaluated."""
 
     number: int
-    """0 is the baseline; also the trial's place in every table."""
+    """0 is the baseline; of a replicate, from `FIRST_REPLICATE` on."""
     trial_id: str
     """`<number>-<hash of the configuration>`."""
     config: Config
@@ -180,7 +183,8 @@ class Trial:
     stage: str
     """Name of the stage that proposed it."""
     move: str
-    """How it was proposed: baseline, prior, uniform, model, block-model, block-uniform, listed, repeat."""
+    """How it was proposed: baseline, prior, uniform, model, block-model, block-uniform, listed, repeat; where it
+    confirms, what for: race (to choose among contenders) or confirm (to report on the chosen one, or the baseline)."""
     block: tuple[str, ...]
     """The hyperparameters that the proposal drew; the rest was held."""
     parent: int | None
@@ -221,6 +225,11 @@ class Trial:
     """Number of the earlier trial nearest to it; None likewise."""
     judgement: Judgement | None = None
     """What the newest rung found that judged it; None before any, and where the log does not say."""
+
+    @property
+    def is_replicate(self) -> bool:
+        """Say whether it confirms: it repeats a trial of the search, and is none itself."""
+        return self.number >= FIRST_REPLICATE
 
     @property
     def stopped_by(self) -> Judgement | None:

@@ -20,6 +20,7 @@ from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
 from orchestrator.sweep.patience import Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
+from orchestrator.sweep.reserve import Confirm
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spec import (
     NAME_PATTERN,
@@ -35,17 +36,13 @@ from orchestrator.sweepfile.messages import KeyPath, Problems, phrase_choices, q
 
 MOST_TOLD = 400
 """Most mistakes of one record that are put into words: the first of thousands say what is wrong with it."""
-NOT_YET = {
-    "confirm": "not supported yet; remove it, and re-run the winner over a few seeds yourself",
-}
-"""Keys of what is not built yet: refused, never ignored."""
 
 _Record = TypeVar("_Record", bound=BaseModel)
 
 _PARTS: dict[str, type[BaseModel]] = {
     "objective": Objective, "fidelity": Fidelity, "budget": Budget, "resources": Resources, "retry": Retry,
     "limits": Limits, "stages": Stage, "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
-    "args": Arguments, "metrics": Metrics,
+    "args": Arguments, "metrics": Metrics, "confirm": Confirm,
 }  # fmt: skip
 _DOMAINS: dict[str, type[BaseModel]] = {"float": Float, "int": Int, "choice": Choice, "constant": Constant}
 _WANTED = {
@@ -138,6 +135,8 @@ def _sentence(model: type[BaseModel], path: KeyPath, details: dict[str, ErrorDet
     value = detail["input"]
     if details.keys() >= {"literal_error", "tuple_type"}:
         return f"{quote(value)} is neither auto nor a list; write auto, or [{{name: first, tune: [learning_rate]}}]"
+    if path == ("confirm",) and "literal_error" in details:
+        return f"{quote(value)} is neither none nor a mapping; write none, or {{share: 0.15, top: 4}}"
     if kind == "missing":
         return _missing(path)
     if kind == "extra_forbidden":
@@ -166,8 +165,6 @@ def _missing(path: KeyPath) -> str:
 
 def _unknown(model: type[BaseModel], path: KeyPath, data: Any) -> str:
     key = str(path[-1])
-    if key in NOT_YET and model is SweepSpec:
-        return NOT_YET[key]
     known = _known(model, path[:-1], data)
     if (strange := next((letter for letter in key if not letter.isascii()), None)) is not None:
         named = unicodedata.name(strange, "a character without a name")

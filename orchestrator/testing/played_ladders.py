@@ -95,7 +95,7 @@ def make_plan(ladder: type[Ladder], space: dict[str, Any], trials: int = 60, see
     ]
     spec = SweepSpec(
         name="conformance", trainable="train.py:train", objective=Objective(metric="score", goal="maximize"),
-        fidelity=Fidelity(max=9.0), search_space=space, budget=Budget(trials=trials), seed=seed,
+        fidelity=Fidelity(max=9.0), search_space=space, budget=Budget(trials=trials), confirm="none", seed=seed,
     )  # fmt: skip
     stages = ladder.stages(blocks, options_of(ladder, **options))
     provenance = Provenance(versions={}, git_commit=None, code_hash="")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator import wording
+from orchestrator.control.confirming import search_trials
 from orchestrator.results.summary import valued_at
 from orchestrator.sweep.standing import RankedValue, ranked_value
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 from orchestrator.views.failures import last_error_line
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class EventLines:
 
     def __init__(self) -> None:
         self._told: dict[int, int] = {}  # open trial -> attempts told
-        self._trials = 0
+        self._trials = self._replicates = 0
         self._stages = 0
         self._ended = 0
         self._best: RankedValue | None = None
@@ -52,13 +53,17 @@ class EventLines:
         since = state.sessions[-1].t if state.sessions else state.started_t
         self._stages = sum(1 for entry in state.stages_entered.values() if entry.t < since)
         earlier = [trial for trial in state.trials if trial.attempts and trial.attempts[0].started_t < since]
-        self._trials = len(earlier)
+        repeated = [trial for trial in state.replicates if trial.attempts and trial.attempts[0].started_t < since]
+        self._trials, self._replicates = len(earlier), len(repeated)
         for trial in earlier:
             if not trial.state.is_final or trial.attempt.started_t >= since:
                 self._told[trial.number] = sum(1 for attempt in trial.attempts if attempt.started_t < since)
             else:
                 self._is_best(state, trial)
         self._ended = self._trials - len(self._told)
+        for trial in repeated:
+            if not trial.state.is_final or trial.attempt.started_t >= since:
+                self._told[trial.number] = sum(1 for attempt in trial.attempts if attempt.started_t < since)
         return self._ended
 
     def lines(self, state: SweepState, now: float) -> list[str]:
@@ -89,9 +94,11 @@ class EventLines:
     def _news(self, state: SweepState) -> Iterator[_Line]:
         for number in range(self._trials, len(state.trials)):
             self._told[number] = 0
-        self._trials = len(state.trials)
+        for replicate in state.replicates[self._replicates :]:
+            self._told[replicate.number] = 0
+        self._trials, self._replicates = len(state.trials), len(state.replicates)
         for number in list(self._told):
-            trial = state.trials[number]
+            trial = state.trial(number)
             if len(trial.attempts) > self._told[number]:
                 self._told[number] = len(trial.attempts)
                 for note in trial.notes if len(trial.attempts) == 1 else ():
@@ -99,7 +106,7 @@ class EventLines:
                 yield _Line(_started(state, trial))
             if trial.state.is_final:
                 del self._told[number]
-                self._ended += 1
+                self._ended += not trial.is_replicate
                 yield self._finished(state, trial)
 
     def _finished(self, state: SweepState, trial: Trial) -> _Line:
@@ -108,13 +115,14 @@ class EventLines:
         if trial.value is not None:
             text += f": {state.plan.spec.objective.metric} {wording.number(trial.value)}"
             text += f" at {state.plan.spec.fidelity.unit} {wording.number(valued_at(trial))}"
-            is_best = self._is_best(state, trial)
+            is_best = not trial.is_replicate and self._is_best(state, trial)
             text += ", the best so far" if is_best and trial.number else ""
         if (judged := trial.stopped_by) is not None and judged.threshold is not None:
             text += f", worse than {wording.number(judged.threshold)} among {judged.among}"
         if trial.state is TrialState.FAILED:
             text += f": {last_error_line(trial)}"
-        return _Line(f"{text} [{self._ended}/{state.plan.spec.budget.trials}]", is_important=is_best)
+        counted = "" if trial.is_replicate else f" [{self._ended}/{search_trials(state)}]"
+        return _Line(f"{text}{counted}", is_important=is_best)
 
     def _is_best(self, state: SweepState, trial: Trial) -> bool:
         """Say whether a final trial is the best of the completed ones told so far, itself included."""
@@ -126,11 +134,19 @@ class EventLines:
 
 
 def _name(trial: Trial) -> str:
-    return f"trial {trial.number}" if trial.number else "trial 0 (the baseline)"
+    if trial.is_replicate:
+        return f"fresh seed {trial.number - FIRST_REPLICATE + 1}, of {_number(trial.replicates or 0)},"
+    return _number(trial.number)
+
+
+def _number(number: int) -> str:
+    return f"trial {number}" if number else "trial 0 (the baseline)"
 
 
 def _started(state: SweepState, trial: Trial) -> str:
     attempt = trial.attempts[-1]
+    if attempt.number == 0 and trial.is_replicate:
+        return f"{_name(trial)} started, to {'choose' if trial.move == 'race' else 'report on it'}"
     if attempt.number == 0:
         shown = trial.block if trial.parent is not None else state.plan.space.tunable
         origin = "" if trial.parent is None else f" from trial {trial.parent}"

@@ -59,12 +59,32 @@ def _facts(plan: Plan, found: Estimate) -> Table:
     stopping = "nobody is stopped early" if spec.fidelity.once else f"early stopping by {spec.scheduler.name}"
     rows = [
         ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.program}"),
-        ("trials", f"{spec.budget.trials}{room}, {length}, {found.workers} at once"),
+        ("trials", f"{plan.reserve.trials}{room}, {length}, {found.workers} at once"),
+        ("confirm", _confirm(plan, found)),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, {stopping}"),
         ("a trial takes", _needs(spec)),
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
+
+
+def _confirm(plan: Plan, found: Estimate) -> str:
+    kept = plan.reserve
+    if kept.why_not is not None:
+        return f"nothing: {kept.why_not}"
+    budget = plan.spec.budget
+    trainings = wording.counted(kept.replicates, "full training")
+    text = f"up to {trainings} with fresh seeds"
+    if kept.share:
+        text = f"{kept.share:.0%} of the budget of {budget.trials} trials is kept back: {text}"
+    if found.confirm_hours is not None:
+        text += f", {_sum(found.confirm_fidelity, found.confirm_hours, plan.spec.fidelity.unit)}"
+    caps = (
+        []
+        if not kept.share
+        else [name for name in ("gpu_hours", "cpu_hours", "wall") if getattr(budget, name) is not None]
+    )
+    return text + (f"; the search ends at {1 - kept.share:.0%} of {' and '.join(caps)}" if caps else "")
 
 
 def _needs(spec: SweepSpec) -> str:

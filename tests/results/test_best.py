@@ -116,6 +116,8 @@ def test_the_file_is_stable_finite_json(sweep, told):
         "winner",
         "baseline",
         "improvement",
+        "verdict",
+        "confirm",
         "stages",
         "trials",
         "spend",

@@ -29,6 +29,7 @@ def make_spec(**changes: Any) -> SweepSpec:
         "fidelity": {"metric": "epoch", "min": 3, "max": 27},
         "search_space": SPACE,
         "budget": {"trials": 30},
+        "confirm": "none",
         "seed": 7,
     }
     return SweepSpec.model_validate(fields | changes)

@@ -34,8 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "args, brake, budget, command, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, metrics, name, "
-    "nested, objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
+    "args, brake, budget, command, confirm, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, metrics, "
+    "name, nested, objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
     "storage, trainable"
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, mean, scale, sd, source, step, tier, type, unit, when"
@@ -116,7 +116,7 @@ CASES = [
     Case("missing metric", "metric: val_accuracy, ", "",
          "3: objective.metric: is missing; write e.g. `metric: val_accuracy`"),
     Case("confirm", "stages: auto", "confirm: {top: 3, seeds: 5}",
-         "9: confirm: not supported yet; remove it, and re-run the winner over a few seeds yourself"),
+         "9: confirm.seeds: unknown key; choose one of share, top, trainings"),
     Case("missing trainable", "trainable: train.py:train\n", "",
          "1: trainable: is missing; write e.g. `trainable: train.py:train`, or a program as "
          "`command: [python, train.py]`"),

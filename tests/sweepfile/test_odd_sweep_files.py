@@ -205,7 +205,9 @@ def test_many_values_of_a_condition_are_looked_up_and_not_searched_for(file):
 
 def test_a_million_trials_are_planned_as_few_are(file):
     file.write_text(VALID)
-    few, many = (estimate(plan_from_file(file, [f"budget.trials={count}"]), 8) for count in (4000, 1_000_000))
+    few, many = (
+        estimate(plan_from_file(file, [f"budget.trials={count}", "confirm=none"]), 8) for count in (4000, 1_000_000)
+    )
     assert sum(stage.trials for stage in many.stages) == 1_000_000
     for one, other in zip(few.stages, many.stages, strict=True):
         assert one.model_based / one.trials == pytest.approx(other.model_based / other.trials, abs=0.02)

@@ -251,7 +251,10 @@ def test_overrides_change_what_extended_spaces_say():
         ("budget.trials=0", "budget.trials: 0 is too small; choose 1 or more"),
         ("budget.trails=3", "budget.trails: unknown key; choose one of cpu_hours, gpu_hours, trials, wall "
                             "(did you mean 'trials'?)"),
-        ("confirm={top: 3}", "confirm: not supported yet; remove it, and re-run the winner over a few seeds yourself"),
+        ("confirm=5", "confirm: 5 is neither none nor a mapping; write none, or {share: 0.15, top: 4}"),
+        ("confirm=[none]", 'confirm: ["none"] is neither none nor a mapping; write none, or {share: 0.15, top: 4}'),
+        ("confirm.share=0.9", "confirm.share: 0.9 is too large; choose 0.5 or less"),
+        ("confirm={share: 0.2, trainings: 8}", "confirm.trainings: trainings stands beside share; write one of them"),
         ("search_space.learning_rate.high=0.001", "search_space.learning_rate.high: "),
         ("searcher=tpee", "searcher: 'tpee' is not a searcher; "
                           "choose one of auto, coarse-to-fine, gp, grid, manual, quasirandom, random, "
@@ -328,9 +331,9 @@ def test_a_complaint_about_the_training_function_comes_with_its_line():
 def test_one_broken_part_hides_no_mistake_of_another():
     stages = "stages: [{name: a, tune: [learnin_rate]}]\n"
     assert said(SPACE + "budgets: 3\n" + stages + "searcher: {name: tpe, candidates: 0}\n") == [
-        "sweep.yaml:8: budgets: unknown key; choose one of args, brake, budget, command, couple, fidelity, ignore, "
-        "keep_checkpoints, limits, max_attempts, metrics, name, nested, objective, resources, retry, rules, scheduler, "
-        "search, search_space, searcher, seed, seeds, stages, storage, trainable (did you mean 'budget'?)",
+        "sweep.yaml:8: budgets: unknown key; choose one of args, brake, budget, command, confirm, couple, fidelity, "
+        "ignore, keep_checkpoints, limits, max_attempts, metrics, name, nested, objective, resources, retry, rules, "
+        "scheduler, search, search_space, searcher, seed, seeds, stages, storage, trainable (did you mean 'budget'?)",
         "sweep.yaml:9: stages[0].tune[0]: 'learnin_rate' is not in the search space; choose one of learning_rate "
         "(did you mean 'learning_rate'?)",
         "sweep.yaml:10: searcher.candidates: 0 is too small; choose 1 or more",

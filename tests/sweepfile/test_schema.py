@@ -44,6 +44,8 @@ VALID = [
     "ignore: {no-schedule: train.py has its own}",
     "ignore: [no-schedule: train.py has its own, data-first: done]",
     "resources: {gpus: 8, nodes: 2, processes: 4}",
+    "confirm: {share: 0.3, top: 3}",
+    "confirm: none",
     "search_space: {a: {low: 1e-6, high: 1e-2, scale: log, also: [0.0], default: 0.0, advised: [1e-4, 1e-3]}}",
 ]
 INVALID = [
@@ -60,7 +62,8 @@ INVALID = [
     "retry: {everything: 3}",
     "limits: {storage: -1}",
     "limits: {everything: 1h}",
-    "confirm: {top: 3}",
+    "confirm: {top: 0}",
+    "confirm: all",
     "stages: automatic",
     "stages: [{name: a}]",
     "search_space: {}",

@@ -232,7 +232,7 @@ class Bridge:
         now, found = self._clock(), []
         for finding in self._watch.look(now, self._controller.state.slowest_s):
             live = self.live[finding.key]
-            where = self._controller.state.trials[live.trial].attempt.node
+            where = self._controller.state.trial(live.trial).attempt.node
             text = f"trial {live.trial}" + (f" on {where}" if where else "")
             if finding.outcome is not None and not live.was_killed:
                 live.fault = finding.outcome, finding.text
@@ -283,7 +283,7 @@ class Bridge:
         live = LiveAttempt(key, step.trial, step.attempt, {**step.config, TRIAL_KEY: trial}, self._clock())
         live.shunned = self._avoidance.shunned_by(step.trial)
         self.live[key] = live
-        spent_s = taken_s(self._controller.state.trials[step.trial], self._controller.clock_s())
+        spent_s = taken_s(self._controller.state.trial(step.trial), self._controller.clock_s())
         self._watch.begin(key, self._clock(), spent_s)
         self._seen()
         return live

@@ -1,0 +1,43 @@
+"""The command `confirm`: a finished sweep's winner, trained again over fresh seeds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import AddressOption, CpusOption, GpusOption, JsonOption, SweepArgument
+from orchestrator.cli.run import drive_and_answer
+from orchestrator.cli.say import say
+from orchestrator.project.address import to_join
+
+TrainingsOption = Annotated[int, typer.Option(min=4, help="Full trainings that it may take.")]
+ContendersOption = Annotated[int, typer.Option(min=1, max=100, help="How many of the best trials race.")]
+
+
+def confirm(
+    sweep: SweepArgument,
+    trainings: TrainingsOption = 8,
+    contenders: ContendersOption = 4,
+    address: AddressOption = None,
+    cpus: CpusOption = None,
+    gpus: GpusOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a finished sweep's best trials and its baseline again with fresh seeds, and choose the winner anew.
+
+    Without --address, on a Ray that is started on this machine.
+    """
+    from orchestrator.control.confirming import refuse_to_confirm
+    from orchestrator.control.session import read_sweep, reopen
+    from orchestrator.project.places import locate
+    from orchestrator.project.workspace import plan_to_resume
+
+    joined = to_join(address, "confirm")
+    refuse_to_confirm(read_sweep(locate(sweep).folder), sweep)
+    target = locate(sweep, [f"confirm={{trainings: {trainings}, top: {contenders}}}"])
+    plan, code = plan_to_resume(target)
+    session, changes = reopen(target.folder, plan, say)
+    for change in changes:
+        say(f"changed since the last driver: {change}")
+    drive_and_answer(session, code, joined, cpus, gpus, as_json=as_json)

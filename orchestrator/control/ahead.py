@@ -1,0 +1,62 @@
+"""What a sweep has still to start, and in which order: trials that wait, the search's next, then replicates."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from orchestrator.control.caps import Caps
+from orchestrator.control.confirming import NextReplicate, next_replicate, search_trials
+from orchestrator.control.fold import SweepState
+from orchestrator.ladders import Proposal
+from orchestrator.planning.making import make_ladder
+from orchestrator.sweep.trial import Trial
+
+Ahead: TypeAlias = Trial | Proposal | NextReplicate
+"""A trial that goes on, a new one, or a replicate."""
+
+
+class WorkAhead:
+    """Knows what comes next. It decides from the state alone, and forgets nothing that the state does not hold."""
+
+    def __init__(self, state: SweepState, caps: Caps) -> None:
+        self._state = state
+        self._caps = caps
+        self._ladder = make_ladder(state.plan)
+        self._exhausted = False
+
+    def next(self, now_s: float) -> Ahead | None:
+        """Return what is to be started at `now_s`; None where there is nothing, or what runs must be awaited first."""
+        if self._caps.reached(now_s, by_replicate=False) is None and (searched := self._searched()) is not None:
+            return searched
+        waiting = self._first_waiting(is_replicate=True)
+        if waiting is not None:
+            return waiting
+        if any(not trial.is_replicate for trial in self._state.open.values()):
+            return None  # who the contenders are is known once the search is over
+        wanted = next_replicate(self._state)
+        return wanted if wanted is None or self._caps.has_room(now_s) else None
+
+    def ending(self, now_s: float) -> str:
+        """Return why there is nothing more: a cap, exhausted or finished."""
+        capped = self._caps.reached(now_s, by_replicate=False)
+        return capped or ("exhausted" if self._exhausted else "finished")
+
+    @property
+    def is_left(self) -> bool:
+        """Say whether there is work that waits for nothing but a place."""
+        more = len(self._state.trials) < search_trials(self._state) and not self._exhausted
+        return bool(self._state.waiting) or more or next_replicate(self._state) is not None
+
+    def _searched(self) -> Trial | Proposal | None:
+        waiting, number = self._first_waiting(is_replicate=False), len(self._state.trials)
+        if waiting is not None:
+            return waiting
+        if number >= search_trials(self._state) or self._exhausted:
+            return None
+        proposal = self._ladder.propose(number, self._state.trials)
+        self._exhausted = proposal is None
+        return proposal
+
+    def _first_waiting(self, *, is_replicate: bool) -> Trial | None:
+        waiting = self._state.waiting.values()
+        return next((trial for trial in waiting if trial.is_replicate == is_replicate), None)

@@ -1,0 +1,88 @@
+"""The trials of a sweep, and what is asked of them all: who leads, who has won, how many are where.
+
+Trials of the search and replicates are kept apart: whatever walks over `trials` (searchers, ladders, schedulers, who
+leads, what a stage found) sees no replicate, so that none can be shown one by mistake.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from orchestrator.sweep.confirmation import Confirmation, Contender, confirmation, contenders
+from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.standing import leader, ranked, winner
+from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
+
+
+class Roster:
+    """What a state knows of its trials. Filled by the fold alone."""
+
+    plan: Plan
+    """The plan in force, amendments included."""
+
+    def __init__(self) -> None:
+        self.trials: list[Trial] = []
+        """Those of the search, by number."""
+        self.replicates: list[Trial] = []
+        """Those that repeat another's configuration, by number from `FIRST_REPLICATE` on."""
+        self.open: dict[int, Trial] = {}
+        """Trials with an attempt that has not ended, wanted or not."""
+        self.waiting: dict[int, Trial] = {}
+        """Trials to be offered (again), in the order in which they came to wait."""
+        self._contenders: list[Contender] | None = None
+
+    def trial(self, number: int) -> Trial:
+        """Return a trial or replicate by its number. Raises IndexError where there is none."""
+        return self.replicates[number - FIRST_REPLICATE] if number >= FIRST_REPLICATE else self.trials[number]
+
+    def everyone(self) -> Iterator[Trial]:
+        """Yield every trial, then every replicate."""
+        yield from self.trials
+        yield from self.replicates
+
+    def counts(self) -> dict[TrialState, int]:
+        """Count the trials of the search by state, every state present."""
+        found = Counter(trial.state for trial in self.trials)
+        return {state: found[state] for state in TrialState}
+
+    def leader(self) -> Trial | None:
+        """Return the trial with the best current value, running ones included."""
+        return leader(self.plan.goal, self.trials)
+
+    def winner(self) -> Trial | None:
+        """Return what confirming chose; before that the best completed trial, while none has completed, the leader."""
+        chosen = self.confirmation()
+        return winner(self.plan.goal, self.trials) if chosen is None else self.trials[chosen.winner]
+
+    def ranked(self) -> list[Trial]:
+        """Return the trials that lead anything, the winner first, then as single trainings rank them."""
+        found, first = ranked(self.plan.goal, self.trials), self.winner()
+        return found if first is None else [first, *(trial for trial in found if trial is not first)]
+
+    def contenders(self) -> list[Contender]:
+        """Return what is confirmed, or would be, the best first: `orchestrator.sweep.confirmation`."""
+        if self._contenders is None:
+            confirm = self.plan.spec.confirm
+            top = 0 if confirm == "none" else confirm.top
+            self._contenders = contenders(self.plan.goal, self.trials, self.replicates, top)
+        return self._contenders
+
+    def confirmation(self) -> Confirmation | None:
+        """Return what fresh seeds say so far; None while they say nothing."""
+        return confirmation(self.plan.goal, self.contenders()) if self.replicates else None
+
+    @property
+    def baseline(self) -> Trial | None:
+        """Trial 0; None before it is proposed."""
+        return self.trials[0] if self.trials else None
+
+    @property
+    def reported(self) -> int:
+        """How many trials have a finite value."""
+        return sum(1 for trial in self.trials if trial.values)
+
+    @property
+    def all_failed(self) -> bool:
+        """Say whether no trial leads although some have ended."""
+        return any(trial.state.is_final for trial in self.trials) and self.leader() is None

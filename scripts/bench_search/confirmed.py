@@ -1,0 +1,53 @@
+"""Sweeps on a table in which every training has a seed's luck, with and without confirming, at one total budget."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Literal, NamedTuple
+
+from bench_search.tables import LossTable
+from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.planning.compile import compile_plan
+from orchestrator.sweep.domains import Config
+from orchestrator.sweep.plan import Provenance
+from orchestrator.sweep.reserve import Confirm
+from orchestrator.sweep.spec import Budget, Fidelity, Member, Objective, SweepSpec
+
+WORKERS = 8
+
+
+class Confirmed(NamedTuple):
+    """What came of one sweep."""
+
+    regret: float
+    """The winner's true mean."""
+    bias: float
+    """By how much what is reported of the winner is better than the truth, in standard deviations between its seeds."""
+    holds: bool | None
+    """Whether the interval holds the true mean; None without one."""
+    verdict: str | None
+    """A value of `WinnerVerdict`; None where nothing was confirmed."""
+
+
+def confirmed_sweep(table: LossTable, trials: int, seed: int, *, searcher: str, confirm: bool) -> Confirmed:
+    """Run one sweep of a budget of so many trials, each a full training."""
+    asked: Confirm | Literal["none"] = Confirm() if confirm else "none"
+    spec = SweepSpec(
+        name="bench", trainable="bench.py:train", objective=Objective(metric="regret", goal="minimize"),
+        fidelity=Fidelity(max=1.0), search_space=table.space(), searcher=Member(name=searcher),
+        scheduler=Member(name="none"), budget=Budget(trials=trials), confirm=asked, seed=seed,
+    )  # fmt: skip
+
+    def luck(config: Config, training_seed: int, _: float) -> float:
+        return Random(f"{seed}/{training_seed}").gauss(0.0, table.spread(config))
+
+    plan = compile_plan(spec, Provenance(versions={}, git_commit=None, code_hash=""))
+    state, _ = simulate_plan(plan, lambda config, _: table.regret(config), SimulatedCluster(WORKERS, noise=luck))
+    winner, found = state.winner(), state.confirmation()
+    assert winner is not None
+    assert winner.value is not None
+    truth, spread = table.regret(winner.config), table.spread(winner.config)
+    score = None if found is None else found.scores.get(winner.number)
+    reported = winner.value if score is None else score.mean
+    holds = None if score is None or score.low is None or score.high is None else score.low <= truth <= score.high
+    return Confirmed(truth, (truth - reported) / spread, holds, None if found is None else found.verdict.value)
