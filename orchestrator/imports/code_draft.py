@@ -210,10 +210,7 @@ def _objective(module: ast.Module, taken: Sequence[Taken], is_program: bool, dra
     trials, told = invent_trials(draft)
     draft.write("budget", {"trials": trials}, told)
     if is_program:
-        draft.todo.append(
-            f"the program must report {quote(metric)}: JSON lines in the file that STEPLADDER_REPORTS names "
-            "(README, Programs)"
-        )
+        draft.let_report("the program", metric)
     elif not keys:
         draft.todo.append(f"the function must report or return {quote(metric)}: ray.tune.report({{{metric!r}: ..}})")
 

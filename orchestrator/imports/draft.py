@@ -77,6 +77,13 @@ class Draft:
         """Note what cannot be carried."""
         self.lost.append(Loss(where, why))
 
+    def let_report(self, who: str, metric: str) -> None:
+        """Say how a program's metric is told to the sweep."""
+        self.todo.append(
+            f"{who} must report {metric!r}: JSON lines in the file that STEPLADDER_REPORTS names, or say under "
+            "`metrics` where it prints or keeps it (docs/programs.md)"
+        )
+
     def name(self, wanted: str) -> None:
         """Name the sweep as the foreign file does, in the letters that a sweep's folder may have."""
         fitting = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-_")[:64] or "imported"

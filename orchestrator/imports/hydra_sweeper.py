@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.imports import ranges
-from orchestrator.imports.budgeting import grid_size, invent_trials, write_grid
+from orchestrator.imports.budgeting import invent_trials, write_grid
 from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAFileError
 from orchestrator.imports.foreign_yaml import read_foreign
 from orchestrator.imports.hydra_overrides import Sweeping, parse_override
@@ -77,7 +77,7 @@ def _sweeper(data: Any) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
 
 def _space(sweeper: Mapping[str, Any], draft: Draft) -> list[str]:
     """Write the hyperparameters; return the arguments that hand them to the app."""
-    optuna = "optuna" in str(sweeper.get("_target_", "")).lower() or bool(sweeper.keys() & {"search_space", "n_trials"})
+    optuna = _is_optunas(sweeper)
     arguments: list[str] = []
     params, old = sweeper.get("params") or {}, sweeper.get("search_space") or {}
     described: list[tuple[str, Any]] = (
@@ -100,6 +100,10 @@ def _space(sweeper: Mapping[str, Any], draft: Draft) -> list[str]:
             arguments.append(f"{key}={{{name}}}")
             _warn_of_quotes(key, entry, draft)
     return ["{args}", *arguments]
+
+
+def _is_optunas(sweeper: Mapping[str, Any]) -> bool:
+    return "optuna" in str(sweeper.get("_target_", "")).lower() or bool(sweeper.keys() & {"search_space", "n_trials"})
 
 
 def _warn_of_quotes(key: str, entry: Entry, draft: Draft) -> None:
@@ -166,24 +170,17 @@ def _objective(data: Mapping[str, Any], sweeper: Mapping[str, Any], draft: Draft
         draft.lose("direction", f"{len(more)} more goals; a sweep has one, the first")
     draft.write("objective", {"metric": metric, "goal": first}, *told)
     draft.write("fidelity", "none", "one score at the end, as Hydra takes it")
-    draft.todo.append(
-        f"the app returns its score to Hydra; it must also report {quote(metric)}, a JSON line in the "
-        "file that STEPLADDER_REPORTS names (README, Programs)"
-    )
+    draft.let_report("the app, which returns its score to Hydra,", metric)
 
 
 def _search(sweeper: Mapping[str, Any], draft: Draft) -> None:
     sampler = sweeper.get("sampler")
     described = sampler if isinstance(sampler, Mapping) else {"_target_": sampler or ""}
     target = str(described.get("_target_", "")).rpartition(".")[2]
+    trials: int | str
     trials, told = invent_trials(draft)
-    if isinstance(sweeper.get("n_trials"), int):
-        trials, told = sweeper["n_trials"], "from n_trials"
-    grid = target == "GridSampler" or (not target and "n_trials" not in sweeper and grid_size(draft) is not None)
-    if grid:
-        write_grid(draft)
-        if (rows := grid_size(draft)) is not None and "n_trials" not in sweeper:
-            trials, told = rows, "every combination of the grid"
+    if target == "GridSampler" or (not target and not _is_optunas(sweeper)):
+        trials, told = write_grid(draft)
     elif target == "RandomSampler":
         draft.write("search", "random")
     elif target not in ("", "TPESampler"):
@@ -192,6 +189,8 @@ def _search(sweeper: Mapping[str, Any], draft: Draft) -> None:
         draft.lose(f"sampler.{option}", "an option of Optuna's sampler; ours has its own (searcher: tpe)")
     if isinstance(described.get("seed"), int):
         draft.write("seed", described["seed"])
+    if isinstance(sweeper.get("n_trials"), int):
+        trials, told = sweeper["n_trials"], "from n_trials"
     draft.write("budget", {"trials": trials}, told)
     if isinstance(sweeper.get("n_jobs"), int) and sweeper["n_jobs"] > 0:
         draft.write("resources", {"cpus": 1, "max_concurrent": sweeper["n_jobs"]}, "max_concurrent is n_jobs")

@@ -194,16 +194,17 @@ def _program(
 
 
 def _search(settings: Mapping[str, Any], draft: Draft) -> None:
+    trials: int | str
     trials, told = invent_trials(draft)
-    if isinstance(settings.get("n_trials"), int):
-        trials, told = settings["n_trials"], "n_trials there"
     sampler = settings.get("sampler")
     if sampler == "RandomSampler":
         draft.write("search", "random")
     elif sampler in ("GridSampler", "BruteForceSampler"):
-        write_grid(draft)
+        trials, told = write_grid(draft)
     elif sampler not in (None, "TPESampler"):
         draft.lose("sampler", f"{sampler}; the staged search is written")
+    if isinstance(settings.get("n_trials"), int):
+        trials, told = settings["n_trials"], "n_trials there"
     timeout = settings.get("timeout")
     draft.write("budget", {"trials": trials, **({"wall": timeout} if isinstance(timeout, int | float) else {})}, told)
     if isinstance(settings.get("n_jobs"), int) and settings["n_jobs"] > 1:

@@ -14,9 +14,9 @@ from typing import Any
 from orchestrator.imports.draft import CannotCarryError, Entry
 from orchestrator.sweep.values import is_same
 
-SIGMAS = 2.0
-"""A bell curve becomes the range of so many standard deviations to both sides: 95 % of its draws."""
-_DIGITS = 3
+SIGMAS = 3.0
+"""Where a bell curve that is rounded ends, as one that is not: so many standard deviations to both sides."""
+_DIGITS = 6
 _PLAIN = (bool, int, float, str)
 
 
@@ -74,17 +74,25 @@ def number(
 
 
 def bell(mean: float, deviation: float, *, log: bool = False, step: float | None = None) -> Entry:
-    """Return the range of a normal, or log-normal, distribution; of a log-normal, mean and deviation are logarithms."""
+    """Return a normal, or log-normal, distribution; of a log-normal, mean and deviation are logarithms.
+
+    Rounded to multiples of `step`, it ends at those nearest to three standard deviations.
+    """
     if not deviation > 0:
         raise CannotCarryError(f"a standard deviation of {deviation:g} is no spread")
-    ends = mean - SIGMAS * deviation, mean + SIGMAS * deviation
-    low, high = (math.exp(end) for end in ends) if log else ends
-    if step is not None:
-        low, high = round(low / step) * step, round(high / step) * step
-        low = max(low, step) if log else low
-    shape = "log-normal" if log else "normal"
-    told = f"evenly over {SIGMAS:g} standard deviations here, {shape} ({mean:g}, {deviation:g}) there"
-    return number(_short(low), _short(high), log=log, step=step, told=told)
+    try:
+        centre = math.exp(mean) if log else float(mean)
+        ends = [mean + side * SIGMAS * deviation for side in (-1, 1)]
+        low, high = (math.exp(end) if log else end for end in ends)
+    except OverflowError:
+        raise CannotCarryError(f"exp({mean:g}) is above every number") from None
+    fields: dict[str, Any] = {"mean": _short(centre) if log else centre, "sd": float(deviation)}
+    if log:
+        fields["scale"] = "log"
+    if step is None:
+        return Entry(fields)
+    within = rounded(low, high, step, log=log).value
+    return Entry({**within, **fields} if "low" in within else within)
 
 
 def rounded(low: float, high: float, step: float, *, log: bool = False, whole: bool = False) -> Entry:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.imports.asked import entry_of_asked
-from orchestrator.imports.budgeting import grid_size, invent_trials, write_grid
+from orchestrator.imports.budgeting import invent_trials, write_grid
 from orchestrator.imports.draft import CannotCarryError, Draft, NotSuchAFileError
 from orchestrator.imports.naming import hyperparameter_name
 from orchestrator.imports.optuna_source import starts_when_imported
@@ -193,12 +193,14 @@ def _search(experiment: Mapping[str, Any], draft: Draft) -> None:
     settings = experiment["settings"]
     samples, search = settings.get("num_samples"), settings.get("search_alg") or {}
     grids = [len(asked["values"]) for _, asked in experiment["space"] if asked["kind"] == "grid"]
+    trials: int | str
     trials, told = invent_trials(draft)
     if isinstance(samples, int) and samples > 0:
         trials, told = samples * math.prod(grids), "num_samples there" + (", times the grid" if grids else "")
     if grids and len(grids) == len(draft.tunable):
-        write_grid(draft)
-        trials, told = grid_size(draft) or trials, "every combination of the grid"
+        trials, told = write_grid(draft)
+        if samples not in (None, 1):
+            draft.lose("num_samples", f"the grid is gone through once, not {samples} times")
     elif search.get("class") in (None, "BasicVariantGenerator"):
         draft.write("search", "random", "drawn evenly, as there; without this line the staged search is used")
     elif search.get("class") not in ("OptunaSearch", "HyperOptSearch"):

@@ -93,6 +93,7 @@ def replace(found: Found, note: Note) -> None:
     optuna.create_study = create_study
     optuna.study.create_study = create_study
     optuna.load_study = lambda study_name=None, **_: create_study(study_name=study_name)
+    setattr(optuna.study.Study, "ask", _refuse)  # noqa: B010 - as below
     setattr(optuna.study.Study, "optimize", optimize)  # noqa: B010 - replaced, which a type checker would refuse
 
 
@@ -151,6 +152,10 @@ def _pass(objective: Any, trial: AskedTrial, experiment: Found) -> str | None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         experiment["reports"] = experiment["reports"] or trial.reports
     return None
+
+
+def _refuse(*_: Any, **__: Any) -> None:
+    raise RuntimeError("study.ask() is not recorded; put what the trial is asked into a function objective(trial)")
 
 
 def _cut(_signal: int, _frame: Any) -> None:

@@ -6,19 +6,21 @@ trials, how long a training is, which value one would use without tuning.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.imports.budgeting import grid_size, invent_trials, write_grid
+from orchestrator.imports.budgeting import invent_trials, write_grid
 from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAFileError
 from orchestrator.imports.foreign_yaml import read_foreign
 from orchestrator.imports.naming import hyperparameter_name
+from orchestrator.imports.python_source import Constants, parsed
 from orchestrator.imports.wandb_command import OWN, command_of
 from orchestrator.imports.wandb_parameters import entry_of, parameters
 from orchestrator.sweepfile.foreign import COMMANDS
-from orchestrator.sweepfile.messages import quote
+from orchestrator.sweepfile.messages import Place, quote
 from orchestrator.sweepfile.yaml_source import Tree
 
 METHODS = ("grid", "random", "bayes")
@@ -44,7 +46,7 @@ def import_wandb(content: bytes, file: str, stem: str, program: str | None = Non
 
     `program` is the training program where the file names none. Raises NotSuchAFileError where it is no W&B sweep.
     """
-    tree = read_foreign(content, file)
+    tree = _sweep_in(content, file) if file.endswith(".py") else read_foreign(content, file)
     data = tree.data
     if not isinstance(data, Mapping) or not isinstance(data.get("parameters"), Mapping):
         raise NotSuchAFileError(f"{file} is not a W&B sweep: it has no mapping `parameters`")
@@ -58,11 +60,22 @@ def import_wandb(content: bytes, file: str, stem: str, program: str | None = Non
     for key in (key for key in data if key not in _CARRIED):
         told = _NO_COUNTERPART.get(key, "a key that W&B does not document; remove it, or mend the spelling")
         draft.lose(f"{_line(tree, key)}{key}", told)
-    draft.todo.append(
-        f"the program must report {quote(draft.keys['objective'].value['metric'])}: JSON lines in the file that "
-        "STEPLADDER_REPORTS names (README, Programs); wandb.log(...) may stay"
-    )
+    draft.let_report("the program, in which wandb.log(...) may stay,", draft.keys["objective"].value["metric"])
     return draft
+
+
+def _sweep_in(content: bytes, file: str) -> Tree:
+    """Return the dict of a Python file that `wandb.sweep` is given: the first with `parameters` and a `method`."""
+    module = parsed(content, file)
+    constants = Constants(module)
+    for node in (node for node in ast.walk(module) if isinstance(node, ast.Dict)):
+        keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+        if {"parameters", "method"} <= keys:
+            try:
+                return Tree(constants.value(node), {(): Place(0, file, node.lineno)})
+            except CannotCarryError as reason:
+                raise NotSuchAFileError(f"{file}:{node.lineno}: {reason}; write the sweep as YAML") from None
+    raise NotSuchAFileError(f"{file} holds no W&B sweep: no dict of it has `parameters` and `method`")
 
 
 def _line(tree: Tree, *path: str) -> str:
@@ -163,15 +176,15 @@ def _search(data: Mapping[str, Any], draft: Draft) -> None:
     method, cap = data.get("method"), data.get("run_cap")
     if method not in METHODS:
         draft.lose("method", f"{quote(method)} is none of {', '.join(METHODS)}; the staged search is written")
-    told = ["from run_cap"]
-    if not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
-        if cap is not None:
-            draft.lose("run_cap", f"{quote(cap)} is no number of trials")
-        cap, *told = invent_trials(draft)
+    is_capped = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
+    if cap is not None and not is_capped:
+        draft.lose("run_cap", f"{quote(cap)} is no number of trials")
+    trials: int | str
+    trials, told = invent_trials(draft)
     if method == "random":
         draft.write("search", "random")
     elif method == "grid":
-        write_grid(draft)
-        if (rows := grid_size(draft)) is not None:
-            cap, told = (min(cap, rows), told) if data.get("run_cap") else (rows, ["every combination of the grid"])
-    draft.write("budget", {"trials": cap}, *told)
+        trials, told = write_grid(draft)
+    if isinstance(cap, int) and is_capped:
+        trials, told = cap, "from run_cap"
+    draft.write("budget", {"trials": trials}, told)

@@ -52,4 +52,6 @@ def foreign_problem(content: bytes, file: str) -> str | None:
 def _python_kind(text: str) -> str:
     if re.search(r"^\s*(?:from|import)\s+ray\b", text, re.MULTILINE) and _RAY.search(text):
         return "ray"
+    if re.search(r"\bwandb\.sweep\(", text) and "parameters" in text:
+        return "wandb"
     return "optuna" if re.search(r"\boptuna\b", text) and re.search(r"\.suggest_\w+\(", text) else "code"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from processes import stepladder
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli.app import app
@@ -115,6 +117,11 @@ class TestRun:
             call("import", "optuna", tmp_path / "closure.py")
         assert not (tmp_path / "sweep.yaml").exists()
 
+    def test_ask_and_tell_is_refused_before_it_trains(self, tmp_path: Path):
+        (tmp_path / "ask.py").write_text("import optuna\nstudy = optuna.create_study()\ntrial = study.ask()\n")
+        with pytest.raises(RecordingError, match=r"line 3: RuntimeError: study\.ask\(\) is not recorded; put what"):
+            recorded("optuna", tmp_path / "ask.py")
+
     def test_a_file_without_a_search_says_so(self, tmp_path: Path):
         (tmp_path / "empty.py").write_text("import sys\nprint('hello')\n")
         with pytest.raises(RecordingError, match="it was run and started no search"):
@@ -134,6 +141,16 @@ class TestRun:
         pid = (tmp_path / "pid").read_text()
         state = Path(f"/proc/{pid}/stat")
         assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    @pytest.mark.long
+    @pytest.mark.ray
+    def test_an_imported_study_runs_on_ray(self, tmp_path: Path):
+        imported("layers", tmp_path)
+        result = stepladder("run", "sweep.yaml", "budget.trials=3", "--cpus", 2, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        winner = json.loads((tmp_path / "runs" / "layers-demo" / "best.json").read_text())["winner"]
+        assert winner["config"]["n_layers"] in (1, 2, 3)
+        assert winner["value"] <= 1
 
     @pytest.mark.long
     def test_an_objective_that_trains_is_cut(self, tmp_path: Path):

@@ -54,7 +54,8 @@ class TestRun:
         assert (space["heads"].high, space["heads"].scale) == (63, "log")
         assert (space["size"].low, space["size"].high, space["size"].step) == (8, 128, 8)  # here it is
         assert space["wide"].high == 256
-        assert (space["noise"].low, space["noise"].high) == (0.3, 0.7)
+        assert (space["noise"].mean, space["noise"].sd) == (0.5, 0.1)
+        assert (space["noisy"].low, space["noisy"].high, space["noisy"].step, space["noisy"].sd) == (4, 16, 1, 2)
         assert space["shape"].choices == ([2, 3, 4, 5], [3, 4, 6, 3])
         assert space["power"].choices == (4, 8, 16, 32, 64, 128, 256)
         assert (space["metrics"].value, space["nothing"].value, space["one"].value) == (["loss", "acc"], None, 3)

@@ -170,19 +170,16 @@ def test_what_the_file_lacks_is_the_catalogues_by_name_and_told(folder: Path):
     assert "linear there; the catalogue's weight_decay, search space weight-decay advises log" in comments
 
 
-def test_bell_curves_become_ranges_and_say_so(folder: Path):
-    found = ranges(imported("bells", folder))
-    assert found["shift"] == (0.0, 1.0, "linear", None)
-    assert found["offset"] == (-1.0, 3.0, "linear", None)
-    assert found["steps"] == (60.0, 140.0, "linear", 10.0)
-    assert found["rate"] == (
-        pytest.approx(math.exp(-9.2), rel=0.01),
-        pytest.approx(math.exp(-4.6), rel=0.01),
-        "log",
-        None,
-    )
-    assert found["size"][2:] == ("log", 8.0)
-    assert "# evenly over 2 standard deviations here, normal (0.5, 0.25) there" in (folder / "sweep.yaml").read_text()
+def test_bell_curves_are_drawn_as_they_are(folder: Path):
+    space = imported("bells", folder).spec.search_space
+    assert (space["shift"].mean, space["shift"].sd, space["shift"].scale) == (0.5, 0.25, "linear")
+    assert (space["offset"].mean, space["offset"].sd) == (1, 1)
+    rate = space["rate"]
+    assert (rate.mean, rate.sd, rate.scale) == (pytest.approx(math.exp(-6.9), rel=1e-4), 1.15, "log")
+    steps = space["steps"]
+    assert (steps.low, steps.high, steps.step, steps.mean, steps.sd) == (40.0, 160.0, 10.0, 100.0, 20.0)
+    size = space["size"]
+    assert (size.low, size.high, size.step, size.scale) == (16.0, 248.0, 8.0, "log")
 
 
 def test_a_grid_asks_for_every_combination(folder: Path):
@@ -306,6 +303,26 @@ def test_a_wandb_file_named_sweep_yaml_is_not_written_over(folder: Path):
     (folder / "sweep.yaml").write_text((FILES / "nested.yaml").read_text())
     assert call("import", "wandb", folder / "sweep.yaml").exit_code == 0
     assert plan_from_file(folder / "stepladder.yaml").spec.name == folder.name[:64].strip("_.-")
+
+
+def test_the_dict_of_a_python_file(folder: Path):
+    (folder / "agent.py").write_text(
+        "import wandb\nRATES = [0.1, 2 * 0.1]\n"
+        "sweep = {'method': 'random', 'program': 'train.py', 'metric': {'name': 'acc', 'goal': 'maximize'},\n"
+        "         'parameters': {'lr': {'values': RATES}, 'bs': {'min': 1, 'max': 2**3}}}\n"
+        "wandb.agent(wandb.sweep(sweep, project='p'), count=3)\n"
+    )
+    assert call("import", "wandb", folder / "agent.py").exit_code == 0
+    space = plan_from_file(folder / "sweep.yaml").spec.search_space
+    assert (space["lr"].choices, space["bs"].high) == ((0.1, 0.2), 8)
+    with pytest.raises(UsageError, match="this is a W&B sweep, no sweep file"):
+        call("check", folder / "agent.py")
+
+
+def test_a_python_file_without_a_sweep(folder: Path):
+    (folder / "agent.py").write_text("import wandb\nwandb.sweep(load('parameters'))\n")
+    with pytest.raises(UsageError, match=r"agent\.py holds no W&B sweep: no dict of it has `parameters` and `method`"):
+        call("import", "wandb", folder / "agent.py")
 
 
 @pytest.mark.parametrize("verb", ["check", "plan"])
