@@ -8,17 +8,19 @@ progress that a person watches. The command line and the notebook both run a swe
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator import exitcodes
 from orchestrator.control.caps import is_used_up
+from orchestrator.control.drivers import pinned_by_last
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
 from orchestrator.errors import ClusterLostError
@@ -31,10 +33,13 @@ from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.progress import Progress
 from orchestrator.views.render import make_console
+from orchestrator.wording import first_of
 
 if TYPE_CHECKING:
     from orchestrator.ray.host.options import HostOptions
-    from orchestrator.ray.worker.trainable import Trainable
+    from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
+
+_log = logging.getLogger("stepladder")
 
 
 LOST = "cluster"
@@ -77,7 +82,7 @@ def run_session(
     """
     from orchestrator.ray.worker.trainable import named_in  # importing ray takes seconds
 
-    trainable = named_in(session.state.plan.spec, code) if isinstance(code, Path) else code
+    trainable = _pinned(session, named_in(session.state.plan.spec, code)) if isinstance(code, Path) else code
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
 
         def stuck(error: ClusterLostError) -> None:
@@ -85,6 +90,29 @@ def run_session(
             on_stuck(error)
 
         return drive(session, trainable, options, progress.on_step, stuck)
+
+
+def _pinned(session: Session, named: TrainableFile | Command) -> TrainableFile | Command:
+    """Return what is trained, taken from the sweep's pinned code where it has some: the working copy is made ready.
+
+    Raises StorageError where a part of the pinned code is missing.
+    """
+    from orchestrator.ray.worker.trainable import Command, PinnedPlace
+    from orchestrator.storage.code_copy import missing_beside, working_copy
+    from orchestrator.storage.pinned_code import read_code
+
+    key = pinned_by_last(session.state)
+    if key is None or isinstance(named, Command):
+        return named
+    code, sweep = read_code(session.files, key), session.folder.absolute()
+    place = PinnedPlace(str(sweep), key, code.inside, code.root, None)
+    root = place.root_of(named.folder)
+    if not sweep.is_remote:
+        with contextlib.suppress(OSError):  # a storage without links: each node makes a copy of its own
+            place = replace(place, copy=str(working_copy(sweep, key, root, is_shared=True)))
+    if missing := missing_beside(root, code):
+        _log.warning("not pinned, missing: %s", first_of(missing))
+    return replace(named, pinned=place)
 
 
 def drive(

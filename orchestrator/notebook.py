@@ -21,15 +21,17 @@ import inspect
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from orchestrator import members
-from orchestrator.control.session import create, read_log, reopen, sweep_exists
+from orchestrator.control.session import create, read_log, refuse_existing, reopen, sweep_exists
 from orchestrator.control.session import read_sweep as read_state
 from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
+from orchestrator.project.code_in_force import code_to_begin, code_to_go_on
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import space_finder
 from orchestrator.project.workspace import sweep_folder
@@ -83,6 +85,7 @@ class Sweep:
         limits: Mapping[str, Any] | None = None,
         brake: bool | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
+        code: Mapping[str, Any] | None = None,
         storage: str | None = None,
         seed: int | None = None,
         ignore: Mapping[str, str] | None = None,
@@ -104,7 +107,7 @@ class Sweep:
     def _check(self) -> None:
         look_beside(self.folder)
         parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: ())
-        self.spec = parsed.spec
+        self.spec, self._has_warned = parsed.spec, False
         self._remarks = lint(parsed.spec, parsed.problems, parsed.shipped)
 
     def plan(self) -> Plan:
@@ -152,8 +155,11 @@ class Sweep:
         """
         ray = {key: value for key, value in locals().items() if key != "self"}
         self._warn()
-        session = create(self.sweep_folder, self.plan(), self._text)
-        return self._drive(session, ray)
+        folder = self.sweep_folder
+        refuse_existing(folder)
+        begun = code_to_begin(self.plan(), self.folder, time.time(), is_in_file=self._function is None)
+        session = create(folder, begun.plan, self._text, begun.taken)
+        return self._drive(session, ray, begun.said)
 
     def resume(
         self,
@@ -167,13 +173,18 @@ class Sweep:
         stall_s: float = 600.0,
         capacity_s: float = 30.0,
         retry_failed: bool = False,
+        code: Literal["here"] | None = None,
     ) -> Ending:
         """Go on with the sweep, or extend a finished one whose budget was raised; keywords as those of `run`.
 
-        With `retry_failed`, trials that failed run again, the baseline first.
+        With `retry_failed`, trials that failed run again, the baseline first. `code="here"` goes on with the code of a
+        `trainable` in a file as it is now, not as it was pinned.
         """
-        ray = {key: value for key, value in locals().items() if key not in ("self", "retry_failed")}
-        return self._drive(reopen(self.sweep_folder, self.plan(), retry_failed=retry_failed)[0], ray)
+        ray = {key: value for key, value in locals().items() if key not in ("self", "retry_failed", "code")}
+        plan, folder = self.plan(), self.sweep_folder
+        force = code_to_go_on(read_state(folder), folder, plan, self.folder, time.time(), here=code == "here")
+        session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
+        return self._drive(session, ray, force.said)
 
     def exists(self) -> bool:
         """Say whether the sweep has begun."""
@@ -198,10 +209,11 @@ class Sweep:
         sys.stderr.writelines(f"{line}\n" for line in lines)
         self._has_warned = True
 
-    def _drive(self, session: Any, ray: dict[str, Any]) -> Ending:
+    def _drive(self, session: Any, ray: dict[str, Any], said: Sequence[str]) -> Ending:
         from orchestrator.driver import run_session
         from orchestrator.ray.host.options import HostOptions
 
+        sys.stderr.writelines(f"{line}\n" for line in said)
         return run_session(session, self._function or self.folder, HostOptions(**ray))
 
 

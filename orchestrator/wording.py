@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestrator.sweep.domains import Value
 
@@ -62,3 +62,9 @@ def counted(amount: float, noun: str) -> str:
     """Write an amount with its noun: `1 epoch`, `1,034 epochs`; nouns that end in s keep their form."""
     plural = "" if amount == 1 or noun.endswith("s") else "s"
     return f"{number(float(amount))} {noun}{plural}"
+
+
+def first_of(names: Sequence[str], most: int = 5) -> str:
+    """Write names out; where there are more than `most`, the first of them and how many there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,10 +30,25 @@ from orchestrator.errors import UsageError
 from orchestrator.project.address import to_join, to_send
 
 if TYPE_CHECKING:
+    from orchestrator.control.session import Session
+    from orchestrator.project.places import Target
     from orchestrator.project.resuming import NextSubmission
 
 RetryFailedOption = Annotated[
     bool, typer.Option("--retry-failed", help="Run the trials that failed again, the baseline first.")
+]
+
+
+class CodeToTake(StrEnum):
+    """Where a sweep that goes on takes its code from, if not from what is pinned."""
+
+    HERE = "here"
+    """From the sweep file's folder, as it is now."""
+
+
+CodeOption = Annotated[
+    CodeToTake | None,
+    typer.Option(help="`here`: go on with the code as it is now, not as it was pinned.", show_default=False),
 ]
 
 
@@ -41,6 +58,7 @@ def resume(
     trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
     retry_failed: RetryFailedOption = False,
+    code: CodeOption = None,
     address: AddressOption = None,
     insecure: InsecureOption = False,
     env: EnvOption = None,
@@ -55,12 +73,11 @@ def resume(
 
     Without --address, where it was sent last, else on a Ray that is started here.
     """
-    from orchestrator.control.session import reopen, sweep_exists
+    from orchestrator.control.session import sweep_exists
     from orchestrator.project import resuming, sending
     from orchestrator.project.places import locate
-    from orchestrator.project.workspace import plan_to_resume
 
-    given = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience)
+    given = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience, is_code_new=code is not None)
     is_sendable = not (auto or cpus is not None or gpus is not None)
     if is_sendable and (address is None or address.is_dashboard):
         dashboard = to_send(address, "resume")
@@ -74,11 +91,23 @@ def resume(
     if auto and not sweep_exists(target.folder):
         run(Path(sweep), overrides, address, cpus, gpus, as_json)
         return
-    plan, code = plan_to_resume(target, trials)
-    session, changes = reopen(target.folder, plan, say, retry_failed=retry_failed)
-    for change in changes:
-        say(f"changed since the last driver: {change}")
-    drive_and_answer(session, code, joined, cpus, gpus, as_json=as_json)
+    session, folder = _reopened(target, trials, retry_failed=retry_failed, takes_code=code is not None)
+    drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)
+
+
+def _reopened(target: Target, trials: str | None, *, retry_failed: bool, takes_code: bool) -> tuple[Session, Path]:
+    """Take the sweep over and say what changed since its last driver; returns the folder of its sweep file too."""
+    from orchestrator.control.session import read_sweep, reopen
+    from orchestrator.project.code_in_force import code_to_go_on
+    from orchestrator.project.workspace import plan_to_resume
+
+    state = read_sweep(target.folder)
+    plan, folder = plan_to_resume(target, trials, state)
+    force = code_to_go_on(state, target.folder, plan, folder, time.time(), here=takes_code)
+    session, changes = reopen(target.folder, force.plan, say, retry_failed=retry_failed, code=force.taken or force.key)
+    for line in (*force.said, *(f"changed since the last driver: {change}" for change in changes)):
+        say(line)
+    return session, folder
 
 
 def _send_again(again: NextSubmission, sweep: str, *, retry_failed: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,19 @@ def run(
 
     Without --address, on a Ray that is started on this machine.
     """
-    from orchestrator.control.session import create
+    from orchestrator.control.session import create, refuse_existing
+    from orchestrator.project.code_in_force import code_to_begin
     from orchestrator.project.workspace import linted_plan, sweep_folder
 
     joined = to_join(address, "run")
     compiled, remarks = linted_plan(sweep_file, overrides or ())
     warn(remarks, sweep_file)
-    session = create(sweep_folder(compiled, sweep_file.parent), compiled, sweep_file.read_bytes())
+    folder = sweep_folder(compiled, sweep_file.parent)
+    refuse_existing(folder)
+    begun = code_to_begin(compiled, sweep_file.parent, time.time())
+    session = create(folder, begun.plan, sweep_file.read_bytes(), begun.taken)
+    for line in begun.said:
+        say(line)
     drive_and_answer(session, sweep_file.parent, joined, cpus, gpus, as_json=as_json)
 
 

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from orchestrator.control.changes import changed_ground, deciding_versions, gone_checkpoints, refuse_changed_search
+from orchestrator.control.changes import changed_ground, gone_checkpoints, refuse_changed_search
 from orchestrator.control.controller import Controller
+from orchestrator.control.drivers import driver_started
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
 from orchestrator.control.outage import Outages, PatientWriter
@@ -31,7 +32,8 @@ from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import FOLDER, JournalReader, JournalWriter
 from orchestrator.storage.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.storage.location import Location
-from orchestrator.storage.marks import REMEDY, DurableMark, journal_name, read_marks
+from orchestrator.storage.marks import REMEDY, DurableMark, read_marks
+from orchestrator.storage.pinned_code import TakenCode, keep_code
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, Requests
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.formats import as_begun
@@ -169,16 +171,12 @@ class Session:
         self.files.close()
 
 
-def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
-    """Begin a new sweep in `folder`.
+def create(folder: Location, plan: Plan, spec_text: bytes, code: TakenCode | None = None) -> Session:
+    """Begin a new sweep in `folder`; `code` is pinned, None: its trials run what lies in the user's folder.
 
     Raises SweepExistsError where one is, LeaseHeldError where another driver is just beginning it.
     """
-    if sweep_exists(folder):
-        raise SweepExistsError(
-            f"{folder}: this sweep exists; go on with `stepladder resume {folder}`, "
-            "or give the sweep another name to start anew"
-        )
+    refuse_existing(folder)
     files = folder.files()
     with _of(folder):
         lease = acquire(files, Holder.current(), time.time(), time.sleep)
@@ -186,6 +184,8 @@ def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
         if reader.read_new():  # another driver began it, and died, since we looked
             lease.release(DurableMark(0, None))
             raise SweepExistsError(f"{folder}: this sweep began just now; go on with `stepladder resume {folder}`")
+    if code is not None:
+        keep_code(files, code)
     files.replace("sweep.yaml", spec_text)
     files.replace(PLAN, plan_text(plan.model_dump(mode="json")))
     journal = JournalWriter(files, lease.epoch)
@@ -193,7 +193,17 @@ def create(folder: Location, plan: Plan, spec_text: bytes) -> Session:
     first = ev.SweepPlanned(now[0], ev.FORMAT, plan.model_dump(mode="json"), m=now[1])
     state = SweepState(first)
     journal.append(first)
-    return _begun(folder, files, lease, state, journal, [_started(lease, plan, now, [], reader.offsets)])
+    pinned = code.code.key if code is not None else None
+    return _begun(folder, files, lease, state, journal, [driver_started(lease, plan, now, [], reader.offsets, pinned)])
+
+
+def refuse_existing(folder: Location) -> None:
+    """Raise SweepExistsError where a sweep lives in `folder` already."""
+    if sweep_exists(folder):
+        raise SweepExistsError(
+            f"{folder}: this sweep exists; go on with `stepladder resume {folder}`, "
+            "or give the sweep another name to start anew"
+        )
 
 
 def plan_text(recorded: Mapping[str, Any]) -> bytes:
@@ -202,12 +212,14 @@ def plan_text(recorded: Mapping[str, Any]) -> bytes:
 
 
 def reopen(
-    folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None, *, retry_failed: bool = False
-) -> tuple[Session, list[str]]:
+    folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None, *, retry_failed: bool = False,
+    code: TakenCode | str | None = None,
+) -> tuple[Session, list[str]]:  # fmt: skip
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
     Keys that the plan's file leaves out mean what they meant to the version that began the sweep. With `retry_failed`,
-    trials that failed are offered again, the baseline first. Returns the session and what changed since the last
+    trials that failed are offered again, the baseline first. `code` is the key of the pinned code that trials run, or
+    code to be pinned now; None: what lies in the user's folder. Returns the session and what changed since the last
     driver, one sentence each. Raises SpecChangedError where the search itself changed, LeaseHeldError where another
     driver lives, JournalDamagedError, SweepNotFoundError.
     """
@@ -221,8 +233,11 @@ def reopen(
     spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
     changes = [*differences(state.plan.spec, spec)[0], *changed_ground(state, plan)]
     told = [*changes, *gone_checkpoints(state, finder)]
+    if isinstance(code, TakenCode):
+        keep_code(files, code)
+        code = code.code.key
     now = t, m = time.time(), time.monotonic()
-    records: list[ev.Event] = [_started(lease, plan, now, told, reader.offsets)]
+    records: list[ev.Event] = [driver_started(lease, plan, now, told, reader.offsets, code)]
     if state.format < ev.FORMAT:
         records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
     if state.plan.spec != spec or state.plan.provenance.overrides != overrides:
@@ -252,20 +267,6 @@ def _begun(
 
 def _finder(folder: Location) -> CheckpointFinder:
     return CheckpointFinder(folder, _log.warning)
-
-
-def _started(
-    lease: Lease, plan: Plan, now: tuple[float, float], changes: list[str], sealed: dict[str, int]
-) -> ev.DriverStarted:
-    """Return a driver's first record; `now` is the moment by the wall clock and by the monotonic one.
-
-    Every earlier epoch is sealed, also one that left no file: its driver may be asleep just before its first commit.
-    """
-    sealed = {journal_name(epoch): 0 for epoch in range(1, lease.epoch)} | sealed
-    holder = f"{lease.holder.host}:{lease.holder.pid}"
-    ground, (t, m) = plan.provenance, now
-    started = (t, lease.epoch, holder, ground.code_hash, deciding_versions(ground), changes, sealed)
-    return ev.DriverStarted(*started, format=ev.FORMAT, m=m)
 
 
 def _replayed(folder: Location, events: list[ev.Event]) -> SweepState:

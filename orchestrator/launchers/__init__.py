@@ -98,6 +98,9 @@ class Submission:
     """What of `folder` travels, where the launcher `uploads`: bytes of each file by its path below it, with forward
     slashes. Nothing else may; ruled by `orchestrator.project.contents`."""
 
+    is_code_new: bool = False
+    """Whether a sweep that goes on takes this code, not what it pinned at its start."""
+
     @property
     def sweep_folder(self) -> str:
         """Where the sweep lies, seen from the cluster: a path or a URL."""
@@ -106,7 +109,12 @@ class Submission:
     @property
     def command(self) -> tuple[str, ...]:
         """What runs on the cluster, in the sweep file's folder."""
-        return ("stepladder", "resume", "--auto", self.sweep_file, *self.overrides)
+        return self.command_in("")
+
+    def command_in(self, folder: str) -> tuple[str, ...]:
+        """Return that command with the sweep file in `folder`, which ends in a slash."""
+        code = ("--code", "here") if self.is_code_new else ()
+        return ("stepladder", "resume", "--auto", *code, f"{folder}{self.sweep_file}", *self.overrides)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class KubeRay(Launcher):
         refuse_relative(submission.storage)
         definition = Definition.read(self.target or DEFAULT)
         name = resource_name(submission.job_id)
-        command = ["stepladder", "resume", "--auto", f"{MOUNTED}/{submission.sweep_file}", *submission.overrides]
+        command = submission.command_in(f"{MOUNTED}/")
         files = code_files(submission) if definition.mentions(_FILES) else {}
         values = {
             "STEPLADDER_JOB": name,

@@ -26,7 +26,9 @@ IDENTIFYING = (
     "search", "searcher", "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
-ADJUSTABLE = ("budget", "confirm", "seeds", "resources", "retry", "limits", "brake", "keep_checkpoints", "storage")
+ADJUSTABLE = (
+    "budget", "confirm", "seeds", "resources", "retry", "limits", "brake", "keep_checkpoints", "code", "storage",
+)  # fmt: skip
 """What may differ from one driver of a sweep to the next."""
 
 PACKAGES = {

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.project.listing import NamesFound, is_made, listed
+from orchestrator.project.listing import NamesFound, listed
 from orchestrator.secrecy import is_secret_file
+from orchestrator.storage.code_copy import is_made
+from orchestrator.wording import first_of
 
 MOST_JSON_BYTES = 2**20
 """JSON files above this size are taken for data and not looked into for a private key."""
-NAMED = 5
-"""How many files a sentence names before it counts them."""
 _PRIVATE_KEY = re.compile(rb'"private_key"\s*:')
 
 
@@ -54,14 +54,14 @@ class Contents:
         """Say what a person should know before this leaves the machine, one line each."""
         lines = [f"without what {self.ruled_by}"] if self.ruled_by else []
         if self.secrets_left:
-            lines.append(f"left out, for it holds a secret: {named(self.secrets_left)}")
+            lines.append(f"left out, for it holds a secret: {first_of(self.secrets_left)}")
         if self.secrets_taken:
             lines.append(
-                f"warning: git tracks what looks like a secret, so it goes along: {named(self.secrets_taken)}; "
+                f"warning: git tracks what looks like a secret, so it goes along: {first_of(self.secrets_taken)}; "
                 "`git rm --cached` it, and change the secret, for everybody with the repository has it"
             )
         if self.unfollowed:
-            lines.append(f"left out, for what they lead to stays here: {named(self.unfollowed)}")
+            lines.append(f"left out, for what they lead to stays here: {first_of(self.unfollowed)}")
         return lines
 
     def refuse_leading_out(self) -> None:
@@ -69,7 +69,7 @@ class Contents:
         if self.leading_out:
             raise UsageError(
                 f"{self.root}: what these symbolic links lead to lies outside the folder and would not travel: "
-                f"{named(self.leading_out)}; put data where every node sees it, and name the link in .rayignore"
+                f"{first_of(self.leading_out)}; put data where every node sees it, and name the link in .rayignore"
             )
 
 
@@ -110,12 +110,6 @@ def is_secret(root: Path, path: str) -> bool:
         return file.stat().st_size <= MOST_JSON_BYTES and _PRIVATE_KEY.search(file.read_bytes()) is not None
     except OSError:
         return False
-
-
-def named(paths: tuple[str, ...]) -> str:
-    """Write paths out; where there are many, the first of them and how many there are."""
-    shown = ", ".join(paths[:NAMED])
-    return shown if len(paths) <= NAMED else f"{shown}, ... ({len(paths)} in all)"
 
 
 def _ruled_by(found: NamesFound, root: Path) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from orchestrator.errors import UsageError
+from orchestrator.storage.code_copy import is_made
 
 GIT_TIMEOUT_S = 60.0
 """How long git may take over a working tree."""
 MOST_NAMES = 200_000
 """Most names that are looked at where git does not answer: a data set may lie beside the code."""
 IGNORE_FILES = (".gitignore", ".rayignore")
-_MADE = {".git", "__pycache__", "node_modules", ".stepladder"}
 _OF_ANOTHER = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"}
 """Variables by which git, where it runs a hook, tells of the hook's own repository."""
 
@@ -37,13 +37,6 @@ class NamesFound:
 def listed(root: Path) -> NamesFound:
     """List what is meant below `root`, resolved. Raises UsageError where there is more than can be looked at."""
     return _by_git(root) or _by_ignore_files(root)
-
-
-def is_made(folder: Path) -> bool:
-    """Say whether a program made the folder, so that it is nobody's source: a cache, an environment, a sweep's."""
-    if folder.name in _MADE or (folder / "pyvenv.cfg").is_file():
-        return True
-    return (folder / "plan.json").is_file() and (folder / "journal").is_dir()
 
 
 def run_git(folder: Path, *arguments: str, timeout_s: float = GIT_TIMEOUT_S) -> str | None:

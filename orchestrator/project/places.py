@@ -6,6 +6,7 @@ judged; where even these cannot be read, the sweeps that were started from the f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from orchestrator.errors import StorageError, SweepNotFoundError, UsageError
 from orchestrator.project.spec_files import read_file
 from orchestrator.storage.location import Location
 from orchestrator.storage.url import is_url
+from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile.heading import Heading, read_heading
 
@@ -94,13 +96,33 @@ def started_from(file: Path, storage: str | None, name: str | None = None) -> li
     They are looked for in `storage` and in the default one; what cannot be read is left out.
     """
     default = str(SweepSpec.model_fields["storage"].default)
-    source = str(file.resolve())
+    own = {str(file.resolve()), str(file.absolute()), str(file.absolute().parent.resolve() / file.name)}
     found = []
     for place in dict.fromkeys((storage or default, default)):
         within = Location.parse(place if is_url(place) else (file.parent / place).absolute())
         named = [entry for entry in _names(within) if name in (None, entry)]
-        found += [within / entry for entry in named if _source(within / entry) == source]
+        found += [within / entry for entry in named if _source(within / entry) in own]
     return found
+
+
+def source_of(folder: Location, plan: Plan) -> Path | None:
+    """Return the sweep file of the sweep in `folder`, there or not; None where it was built in Python.
+
+    A sweep means the folder it lies in: where its relative storage leads from there to a file of the recorded name, it
+    is that one, also in a copy of a project; else the one that was recorded.
+    """
+    recorded = plan.provenance.source
+    if recorded is None:
+        return None
+    storage = plan.spec.storage
+    if not folder.is_remote and not is_url(storage) and not Path(storage).is_absolute():
+        inside = Path(os.path.normpath(f"{storage}/{plan.spec.name}"))
+        place = folder.absolute().path
+        if ".." not in inside.parts and place.parts[-len(inside.parts) :] == inside.parts:
+            file = place.parents[len(inside.parts) - 1] / Path(recorded).name
+            if file.exists():
+                return file
+    return Path(recorded)
 
 
 def unclear(heading: Heading, known: Sequence[str]) -> UsageError:

@@ -37,6 +37,8 @@ class Options:
     """Whether it may go to a cluster that asks for no token."""
     check_s: float = 0.0
     """Seconds for trying the cluster first; 0: it is not tried."""
+    is_code_new: bool = False
+    """Whether a sweep that goes on takes the code that is sent now, not what it pinned."""
 
 
 def choose(address: str | None, cluster: str | None, beside: Path | None = None) -> tuple[str, str]:
@@ -166,6 +168,7 @@ def make_submission(
         target=launcher.target,
         env=options.env,
         driver_cpus=options.driver_cpus,
+        is_code_new=options.is_code_new,
     )
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from orchestrator.control.drivers import pinned_by_last
+from orchestrator.control.fold import SweepState
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.control.spend import seconds_per_fidelity
 from orchestrator.errors import StepladderError, UsageError
+from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
-from orchestrator.project.places import Target, folder_of
+from orchestrator.project.places import Target, folder_of, source_of
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import load_parsed
 from orchestrator.rules import ModelFacts
 from orchestrator.storage.location import Location
+from orchestrator.storage.pinned_code import folder_of_code, read_code
+from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.space import Space
 from orchestrator.sweepfile.lint import Remark, lint
+from orchestrator.sweepfile.parse import parse_text
+from orchestrator.sweepfile.spaces import no_spaces
 
 
 def plan_from_file(source: Path, overrides: Sequence[str] = ()) -> Plan:
@@ -38,7 +46,7 @@ def linted_plan(
     facts = None if inspect is None else inspect(Space(spec.search_space).baseline)
     remarks = lint(spec, parsed.problems, parsed.shipped, facts)
     ground = provenance(source.parent, spec).model_copy(
-        update={"source": str(source.resolve()), "overrides": tuple(overrides)}
+        update={"source": str(source.absolute()), "overrides": tuple(overrides)}
     )
     return compile_plan(spec, ground), remarks
 
@@ -54,21 +62,45 @@ def measured_seconds(folder: Location) -> float | None:
     return seconds_per_fidelity(attempt for trial in trials for attempt in trial.attempts)
 
 
-def plan_to_resume(target: Target, trials: str | None = None) -> tuple[Plan, Path]:
+def plan_to_resume(target: Target, trials: str | None = None, state: SweepState | None = None) -> tuple[Plan, Path]:
     """Compile what a sweep should go on with: its file as it is now, under the overrides in force.
 
-    Those are the recorded ones, then those just given; `trials` is what `--trials` says. Returns the plan and the
+    Those are the recorded ones, then those just given; `trials` is what `--trials` says, `state` the sweep's where it
+    is known. Where the file is gone and the code is pinned, the sweep goes on as recorded. Returns the plan and the
     folder of the sweep file. Raises SweepNotFoundError, UsageError, and SpecError with every problem of the file.
     """
-    plan = read_sweep(target.folder).plan
-    source = target.file or (Path(plan.provenance.source) if plan.provenance.source else None)
-    if source is None or not source.exists():
-        copy = "" if source is None else f" ({target.folder / 'sweep.yaml'} is a copy of what it was started with)"
-        raise UsageError(
-            f"{target.folder}: its sweep file is not where it was{copy}; give it: `stepladder resume SWEEP_FILE`"
-        )
+    state = state or read_sweep(target.folder)
+    plan, source = state.plan, target.file or source_of(target.folder, state.plan)
     more = more_trials(trials, lambda: plan.spec.budget.trials)
-    return plan_from_file(source, (*plan.provenance.overrides, *target.overrides, *more)), source.parent
+    if source is not None and source.exists():
+        return plan_from_file(source, (*plan.provenance.overrides, *target.overrides, *more)), source.parent
+    key = pinned_by_last(state)
+    if source is not None and target.file is None and key is not None:
+        if not target.folder.is_remote:  # for members of the user's own
+            inside = read_code(target.folder.files(), key).inside
+            look_beside(target.folder.path / folder_of_code(key) / inside)
+        return recorded_plan(state, (*target.overrides, *more)), source.parent
+    copy = "" if source is None else f" ({target.folder / 'sweep.yaml'} is a copy of what it was started with)"
+    raise UsageError(
+        f"{target.folder}: its sweep file is not where it was{copy}; give it: `stepladder resume SWEEP_FILE`"
+    )
+
+
+def recorded_plan(state: SweepState, overrides: Sequence[str]) -> Plan:
+    """Compile what a sweep's log says it is, under further `overrides`. Raises SpecError with every problem."""
+    plan = state.plan
+    written = plan.spec.model_dump(mode="json", exclude_unset=True)
+    for name, domain in plan.spec.search_space.items():
+        fields = {key: value for key, value in written["search_space"][name].items() if key not in SET_BY_PARSER}
+        written["search_space"][name] = fields | {"type": domain.type}
+    parsed = parse_text(json.dumps(written).encode(), "the sweep's log", overrides, no_spaces, lambda _: ())
+    space = dict(parsed.spec.search_space)
+    for name in space.keys() & plan.spec.search_space:
+        set_then = {key: getattr(plan.spec.search_space[name], key) for key in SET_BY_PARSER}
+        space[name] = space[name].model_copy(update=set_then)
+    spec = parsed.spec.model_copy(update={"search_space": space})
+    ground = plan.provenance.model_copy(update={"overrides": (*plan.provenance.overrides, *overrides)})
+    return compile_plan(spec, ground)
 
 
 def more_trials(text: str | None, planned: Callable[[], int]) -> list[str]:

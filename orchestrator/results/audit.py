@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from orchestrator.control.changes import named_numbers
 from orchestrator.control.session import PLAN, plan_text, read_log
-from orchestrator.errors import JournalDamagedError, UsageError
+from orchestrator.errors import JournalDamagedError, StorageError, UsageError
 from orchestrator.results.best import NAME as BEST
 from orchestrator.results.parquet_file import read_table, replace_table
 from orchestrator.results.rebuilt import Rebuilt, are_equal, rebuilt
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
+from orchestrator.storage.pinned_code import damaged_code, folder_of_code, read_code
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 from orchestrator.wording import counted
@@ -90,7 +91,8 @@ def audit(folder: Location) -> Audit:
     findings = tuple(finding for check in _CHECKS for finding in check(swept))
     state = swept.state
     log = f"the log ({counted(len(state.trials), 'trial')}, {counted(len(state.sessions), 'driver')})"
-    parts = [log, PLAN, SPEC, "checkpoints", *([] if swept.holder else ["tables", BEST])]
+    pinned = ["the pinned code"] * any(session.pinned for session in state.sessions)
+    parts = [log, PLAN, SPEC, "checkpoints", *pinned, *([] if swept.holder else ["tables", BEST])]
     return Audit(findings, ", ".join(parts), swept.holder)
 
 
@@ -218,4 +220,19 @@ def _checkpoints(swept: _Swept) -> Iterator[AuditFinding]:
         yield AuditFinding("checkpoints", text, can_rebuild=False)
 
 
-_CHECKS: tuple[Callable[[_Swept], Iterator[AuditFinding]], ...] = (_plan, _sweep_file, _tables, _best, _checkpoints)
+def _code(swept: _Swept) -> Iterator[AuditFinding]:
+    """Look for what trials run, and for what earlier ones ran."""
+    for key in dict.fromkeys(session.pinned for session in swept.state.sessions if session.pinned is not None):
+        try:
+            code = read_code(swept.files, key)
+        except StorageError as error:
+            yield AuditFinding(f"{folder_of_code(key)}.json", str(error).partition(": ")[2], can_rebuild=False)
+            continue
+        for path, problem in damaged_code(swept.files, key, code):
+            text = f"{problem}; it was pinned from {code.root}. `resume` with --code here takes the code as it is now"
+            yield AuditFinding(f"{folder_of_code(key)}/{path}", text, can_rebuild=False)
+
+
+_CHECKS: tuple[Callable[[_Swept], Iterator[AuditFinding]], ...] = (
+    _plan, _sweep_file, _tables, _best, _checkpoints, _code,
+)  # fmt: skip

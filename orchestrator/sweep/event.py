@@ -87,6 +87,9 @@ class DriverStarted(_Event, frozen=True, tag="driver_started"):
     """File of the journal to the byte up to which it counts: whatever an older driver wrote later is refused."""
     format: int = 1
     """Format that this driver writes."""
+    pinned: str | None = None
+    """Key of the pinned code that its trials run (`orchestrator.storage.pinned_code`). None: they run what lies in the
+    user's folder, as in format 1, and as programs and functions of a notebook do."""
 
 
 class FormatRaised(_Event, frozen=True, tag="format_raised"):

@@ -73,6 +73,8 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("fidelity", "once"), value=False),
     Meaning(("args",), None),
     Meaning(("metrics",), None),
+    Meaning(("code", "root"), "."),
+    Meaning(("code", "pin"), value=False),
     *(
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")

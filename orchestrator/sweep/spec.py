@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.sweep.code import Code
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
@@ -201,6 +202,8 @@ class SweepSpec(Record):
     """An older way to write `retry.lost`, and one more than it: 4 starts are `retry: {lost: 3}`. Write one of them."""
     keep_checkpoints: Literal["last", "all"] = "last"
     """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
+    code: Code = Code()
+    """Which code is kept with the sweep."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)
     """Folder that takes the sweep's folder: relative to the sweep file, absolute, or on s3://, gs:// or abfs://."""
     seed: StrictInt = Field(0, ge=0, lt=2**32)

@@ -186,6 +186,7 @@ def test_a_file_without_a_key_means_to_an_old_sweep_what_it_meant_then(written, 
 )
 def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
     then = {"retry": {"error": 0, "hung": 0}, "brake": False, "rules": [], "nested": False}
+    then["code"] = {"root": ".", "pin": False}
     then["limits"] = {"storage": 0.0, "silence": 0.0, "start": 0.0}
     then["search"] = {"name": "soft-stages", "repeated": "anywhere"}  # which is ruled, of every ladder
     then["search_space"] = {name: dict(fields) for name, fields in SPACE.items()}

@@ -19,6 +19,7 @@ from orchestrator.results.audit import audit, repair
 from orchestrator.results.rebuilt import are_equal
 from orchestrator.storage.lease import Holder, acquire
 from orchestrator.storage.location import Location
+from orchestrator.storage.pinned_code import PinnedCode, TakenCode, hashed
 
 REAL = Path(__file__).parents[1] / "formats/format_1/real/old"
 TRIALS, REPORTS = "trials/trials.parquet", "reports/part-00000.parquet"
@@ -174,4 +175,27 @@ def test_a_checkpoint_that_an_unfinished_trial_needs_is_named(tmp_path: Path):
     session.close("SIGTERM")
     assert found(tmp_path / "new")["checkpoints"] == (
         "gone for unfinished trials, which start again from the beginning on `resume`: 0 and 1"
+    )
+
+
+def test_pinned_code_that_is_not_as_it_was_is_named(tmp_path: Path):
+    contents = {"train.py": b"import net\n", "nets/net.py": b"LAYERS = 3\n"}
+    code = PinnedCode("/home/ada/digits", "", {path: hashed(content) for path, content in contents.items()})
+    folder = Location.parse(tmp_path / "test")
+    create(folder, make_plan(), b"", TakenCode(code, contents)).close("stop")
+    repair(folder)
+    kept = tmp_path / "test" / "code" / code.key
+    assert (found(tmp_path / "test"), "the pinned code" in audit(folder).looked_at) == ({}, True)
+    (kept / "train.py").write_text("import other\n")
+    (kept / "nets" / "net.py").unlink()
+    again = "it was pinned from /home/ada/digits. `resume` with --code here takes the code as it is now"
+    assert found(tmp_path / "test") == {
+        f"code/{code.key}/nets/net.py": f"is missing; {again}",
+        f"code/{code.key}/train.py": f"was changed; {again}",
+    }
+    assert repair(folder) == []
+    kept.with_suffix(".json").unlink()
+    assert list(found(tmp_path / "test")) == [f"code/{code.key}.json"]
+    assert found(tmp_path / "test")[f"code/{code.key}.json"].startswith(
+        "the list of the sweep's pinned code is missing"
     )

@@ -34,7 +34,8 @@ class Case:
 
 
 TOP_LEVEL = (
-    "args, brake, budget, command, confirm, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, metrics, "
+    "args, brake, budget, code, command, confirm, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, "
+    "metrics, "
     "name, nested, objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
     "storage, trainable"
 )

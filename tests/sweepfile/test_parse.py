@@ -331,7 +331,8 @@ def test_a_complaint_about_the_training_function_comes_with_its_line():
 def test_one_broken_part_hides_no_mistake_of_another():
     stages = "stages: [{name: a, tune: [learnin_rate]}]\n"
     assert said(SPACE + "budgets: 3\n" + stages + "searcher: {name: tpe, candidates: 0}\n") == [
-        "sweep.yaml:8: budgets: unknown key; choose one of args, brake, budget, command, confirm, couple, fidelity, "
+        "sweep.yaml:8: budgets: unknown key; choose one of args, brake, budget, code, command, confirm, couple, "
+        "fidelity, "
         "ignore, keep_checkpoints, limits, max_attempts, metrics, name, nested, objective, resources, retry, rules, "
         "scheduler, search, search_space, searcher, seed, seeds, stages, storage, trainable (did you mean 'budget'?)",
         "sweep.yaml:9: stages[0].tune[0]: 'learnin_rate' is not in the search space; choose one of learning_rate "

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
 from typing import Any, cast
 
 from ray.tune import Checkpoint
 from ray.tune.result import RESULT_DUPLICATE
 
+from orchestrator.errors import StorageError
 from orchestrator.project.calling import read_calling, signature_of
-from orchestrator.ray.worker.failure import ERROR, AttemptFailed, describe
+from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed, describe
 from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_report
 from orchestrator.ray.worker.signs import waiting
@@ -103,8 +103,10 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
             raise AttemptFailed(ERROR, f"{name_of(trainable)} called sys.exit({exit_.code!r})") from None
     except (ReportError, TrainableNotFoundError) as error:
         raise AttemptFailed(ERROR, _located(error, trainable)) from None
+    except StorageError as error:  # the pinned code's: the store is away, or this node does not see it
+        raise AttemptFailed(LOST, str(error)) from None
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
-        raise describe(error, _folder(trainable)) from None
+        raise _described(error, trainable) from None
     reporter.close(fresh=trial.checkpoint is None)
 
 
@@ -208,10 +210,14 @@ def _result(output: Any, objective: str) -> Mapping[str, Any] | None:
     return {objective: output} if isinstance(output, Real) and not isinstance(output, bool) else None
 
 
-def _folder(trainable: Trainable) -> Path | None:
-    return trainable.found_folder() if isinstance(trainable, TrainableFile) else None
+def _described(error: BaseException, trainable: Trainable) -> AttemptFailed:
+    """Put an error into words, with the user's own paths."""
+    if not isinstance(trainable, TrainableFile):
+        return describe(error)
+    failure = describe(error, trainable.found_folder())
+    return AttemptFailed(failure.outcome, trainable.as_users(failure.text))
 
 
 def _located(error: Exception, trainable: Trainable) -> str:
-    frame = describe(error, _folder(trainable)).text.splitlines()
+    frame = _described(error, trainable).text.splitlines()
     return f"{frame[-2].partition(' in ')[0]}: {error}" if len(frame) > 1 else str(error)

@@ -36,6 +36,53 @@ class TrainableNotFoundError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedPlace:
+    """Where a worker finds the pinned code."""
+
+    sweep: str
+    """The sweep's folder, absolute: a path or a URL."""
+    key: str
+    """Which code of that sweep."""
+    inside: str
+    """The sweep file's folder within the code's root; empty where it is the root."""
+    root: str
+    """The root as the user knows it: what messages show."""
+    copy: str | None
+    """The working copy that all nodes see, made by the driver; None: each node makes one of its own."""
+
+    def folder(self, user_folder: Path) -> Path:
+        """Return the sweep file's folder in the working copy; `user_folder` is the user's own as this node sees it.
+
+        Raises StorageError where a copy cannot be made.
+        """
+        return Path(self._root(user_folder), self.inside)
+
+    def _root(self, user_folder: Path) -> str:
+        if self.copy is not None:
+            return self.copy
+        if self not in _copies:
+            from orchestrator.storage.code_copy import working_copy  # a shared copy needs none of it
+            from orchestrator.storage.location import Location
+
+            root = self.root_of(user_folder)
+            _copies[self] = str(working_copy(Location.parse(self.sweep), self.key, root, is_shared=False))
+        return _copies[self]
+
+    def root_of(self, folder: Path) -> Path:
+        """Return the root around the sweep file's folder."""
+        return folder.parents[len(Path(self.inside).parts) - 1] if self.inside else folder
+
+    def as_users(self, text: str) -> str:
+        """Write the user's own path wherever a text has that of the working copy."""
+        copy = self.copy or _copies.get(self)
+        return text.replace(copy, self.root) if copy else text
+
+
+_copies: dict[PinnedPlace, str] = {}
+"""Working copies that this process made ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainableFile:
     """A training function by file and name, as the sweep file gives it."""
 
@@ -45,6 +92,8 @@ class TrainableFile:
     """The Python file, relative to `folder`."""
     function: str
     """Name of the function in it."""
+    pinned: PinnedPlace | None = None
+    """Where its pinned code lies; None: it is taken from the folder."""
 
     @classmethod
     def from_spec(cls, folder: Path, trainable: str) -> TrainableFile:
@@ -53,12 +102,21 @@ class TrainableFile:
         return cls(folder.absolute(), file, function)
 
     def found_folder(self) -> Path:
-        """Return the sweep file's folder as this process sees it.
+        """Return the sweep file's folder as this process sees it: in the working copy, where the code is pinned.
 
-        That is the driver's path, else the entry of `sys.path` that holds the file: Ray unpacks what was submitted with
-        a job under another path on each node, and puts that path there.
+        Else that is the driver's path, else the entry of `sys.path` that holds the file: Ray unpacks what was submitted
+        with a job under another path on each node, and puts that path there. Raises StorageError where a copy of the
+        pinned code cannot be made.
         """
+        return self.user_folder() if self.pinned is None else self.pinned.folder(self.user_folder())
+
+    def user_folder(self) -> Path:
+        """Return the sweep file's own folder as this process sees it, there or not."""
         return _folder_with((self.file,), self.folder)
+
+    def as_users(self, text: str) -> str:
+        """Write the user's own path wherever a text has that of a working copy."""
+        return text if self.pinned is None else self.pinned.as_users(text)
 
     def load(self) -> TrainingFunction:
         """Import the file, unless this process did, and return the function.
@@ -67,10 +125,9 @@ class TrainableFile:
         """
         folder = self.found_folder()
         if not (folder / self.file).is_file():
-            raise TrainableNotFoundError(
-                f"{folder / self.file} is not there, though `trainable` names it; every node must see it under this "
-                "path, unless the sweep was sent by `stepladder submit`, which takes the sweep file's folder along"
-            )
+            raise TrainableNotFoundError(f"{folder / self.file} is not there, {self._where_it_should_be()}")
+        if self.pinned is not None:
+            _put_before(self.pinned.root_of(self.user_folder()), self.pinned.root_of(folder))
         module = _imported(folder / self.file, folder)
         function = getattr(module, self.function, None)
         if not callable(function):
@@ -81,6 +138,14 @@ class TrainableFile:
             )
         loaded: TrainingFunction = function
         return loaded
+
+    def _where_it_should_be(self) -> str:
+        if self.pinned is not None:
+            return "the sweep's pinned code; every node must see the sweep's folder under this path"
+        return (
+            "though `trainable` names it; every node must see it under this path, unless the sweep was sent by "
+            "`stepladder submit`, which takes the sweep file's folder along"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +245,22 @@ def _imported(path: Path, folder: Path) -> ModuleType:
         raise
     setattr(module, _STAMP, stamp)
     return module
+
+
+def _put_before(root: Path, copy: Path) -> None:
+    """Put the copy's folder before each entry of `sys.path` that lies in the user's root.
+
+    What PYTHONPATH or an editable installation finds there is pinned too.
+    """
+    entries = []
+    for entry in sys.path:
+        path = Path(entry)
+        if entry and path.is_relative_to(root) and not path.is_relative_to(copy):
+            mapped = str(copy / path.relative_to(root))
+            if mapped not in sys.path and mapped not in entries and Path(mapped).is_dir():
+                entries.append(mapped)
+        entries.append(entry)
+    sys.path[:] = entries
 
 
 def _put_first(folder: Path) -> None:
