@@ -97,15 +97,15 @@ class Controller:
 
     def on_placed(
         self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None,
-        reserved_t: float | None = None,
+        reserved_t: float | None = None, code_hash: str | None = None, outside_hash: str | None = None,
     ) -> None:  # fmt: skip
-        """Take note that a worker took the attempt: spend begins. May be called again to add the node.
+        """Take note that a worker took the attempt: spend begins. May be called again to add what was not known.
 
-        `reserved_t` is when the cluster had set its resources aside, seconds since the epoch, where the host knows.
+        The arguments are the fields of `AttemptPlaced`.
         """
         if self._is_current(trial, attempt):
             node = None if node is None else cleaned(node)
-            placed = (self._clock(), trial, attempt, node, gpu_ids, reserved_t)
+            placed = (self._clock(), trial, attempt, node, gpu_ids, reserved_t, code_hash, outside_hash)
             self._write(ev.AttemptPlaced(*placed, m=self._monotonic()))
 
     def on_report(self, report: Report) -> Verdict:

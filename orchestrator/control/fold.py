@@ -204,11 +204,11 @@ class SweepState(Roster):
 
     def _placed(self, event: ev.AttemptPlaced) -> None:
         attempt = self.trial(event.trial).attempts[event.attempt]
-        attempt.reserved_t = attempt.reserved_t or event.reserved_t
         if attempt.placed_t is None:
             attempt.placed_t, attempt.placed_s = event.t, event.clock_s
         attempt.seen_t, attempt.seen_s = event.t, event.clock_s
-        attempt.node, attempt.gpu_ids = event.node or attempt.node, event.gpu_ids or attempt.gpu_ids
+        for name in ("reserved_t", "node", "gpu_ids", "code_hash", "outside_hash"):  # what a second record adds
+            setattr(attempt, name, getattr(event, name) or getattr(attempt, name))
 
     def _reported(self, event: ev.Reported) -> None:
         value = self._take_values(event)

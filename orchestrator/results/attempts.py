@@ -41,6 +41,7 @@ ATTEMPT_COLUMNS = {
     "spent_s": pa.float64(),
     "session": pa.int64(),
     "code_hash": pa.string(),
+    "outside_hash": pa.string(),
 }
 """Moments are in UTC. `decided` is when the decision to start it was on disk, `reserved` when its GPUs were set aside,
 `started` when a worker took it, `ended` when its end was written down: by the next driver where the driver died, and
@@ -48,7 +49,8 @@ ATTEMPT_COLUMNS = {
 `cause` what ended it beside the training: a cap, a request, a signal, a driver's death. It went on from
 `from_fidelity`, 0 from the start, and reported `to_fidelity` at most, null before its first report. `spent_s` are the
 seconds charged to the budget, known once it ended. `session` is the number of the driver that started it, `code_hash`
-the training code it ran.
+the training code it ran: of a program, as the attempt found it. `outside_hash` is of what a function imported from
+outside its pinned code and the installed packages; null where that is nothing.
 
 Logs of format 1 hold neither `reserved` nor `cause`.
 """
@@ -130,7 +132,8 @@ class AttemptTable:
             attempt.fidelity if has_reported else None,
             attempt.charged_s if has_ended else None,
             known.period.epoch,
-            known.period.code_hash,
+            attempt.code_hash or known.period.code_hash,
+            attempt.outside_hash,
         )
 
 

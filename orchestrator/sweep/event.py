@@ -158,6 +158,11 @@ class AttemptPlaced(_Event, frozen=True, tag="placed"):
     gpu_ids: str | None = None
     reserved_t: float | None = None
     """When the cluster had set its resources aside, seconds since the epoch; None where the host does not know."""
+    code_hash: str | None = None
+    """Hash of a program's code as the attempt found it. None: that of the driver's record, and in format 1."""
+    outside_hash: str | None = None
+    """Hash of what a function imports from outside its pinned code and the installed packages, as far as the attempt
+    got; None where there is nothing, and in format 1."""
 
 
 class Reported(_Event, frozen=True, tag="reported"):

@@ -142,6 +142,10 @@ class Attempt:
     """Host that ran it."""
     gpu_ids: str | None = None
     """Comma-separated ids of its GPUs on that host; None without any."""
+    code_hash: str | None = None
+    """Hash of the code it ran where that is not the driver's: a program's, as it was found."""
+    outside_hash: str | None = None
+    """Hash of what it imported from outside its pinned code and the installed packages; None where nothing."""
     charged_s: float = 0.0
     """Seconds charged to the budget once ended."""
     resumed_from: float = 0.0

@@ -68,6 +68,8 @@ def check(folder, events):
         assert row["released"] in (None, row["ended"])
         assert row["sweep_id"] == state.plan.sweep_id
         assert (read(row["reserved"]), row["cause"]) == (micros(attempt.reserved_t), attempt.cause)
+        assert attempt.code_hash in (None, row["code_hash"])
+        assert row["outside_hash"] == attempt.outside_hash
     return rows
 
 
@@ -103,7 +105,7 @@ def test_what_is_not_known_yet_is_null(sweep, told):
     for event in (
         ev.AttemptStarted(1.0, 0, 0),
         ev.AttemptPlaced(10.0, 0, 0),
-        ev.AttemptPlaced(11.0, 0, 0, "node-1", "0,1"),
+        ev.AttemptPlaced(11.0, 0, 0, "node-1", "0,1", None, "0dd", "abc"),
         ev.Reported(20.0, 0, 0, 3.0, {"score": 0.5}),
         ev.Reported(30.0, 0, 0, 4.0, {"score": 0.5}),
         ev.Heartbeat(40.0, [(0, 0)]),

@@ -10,16 +10,16 @@ import contextlib
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.avoidance import Avoidance
 from orchestrator.control.controller import Controller
 from orchestrator.control.silence import SilenceWatch
 from orchestrator.control.spend import taken_s
+from orchestrator.control.unpinned import UnpinnedCode, outside_hash
 from orchestrator.errors import ClusterLostError
+from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY
@@ -30,36 +30,6 @@ ASK_AGAIN_S = 0.2
 """How soon a controller that had nothing to start is asked again, unless an attempt ends before."""
 
 _log = logging.getLogger("stepladder")
-
-
-@dataclass(slots=True)
-class LiveAttempt:
-    """An attempt between its start and its end."""
-
-    key: str
-    """`<trial id>.<attempt>`: Tune's id of it, and the name of its folder."""
-    trial: int
-    """Number of the trial."""
-    attempt: int
-    """Number of the attempt."""
-    config: dict[str, Any]
-    """What the worker gets: the hyperparameters, and under `_trial` what is known of the trial."""
-    since: float
-    """When it was started, monotonic seconds."""
-    is_placed: bool = False
-    """Whether a worker took it."""
-    was_told_to_stop: bool = False
-    """Whether a report of it was answered with STOP."""
-    has_place: bool = False
-    """Whether the cluster has set its place aside."""
-    shunned: frozenset[str] = frozenset()
-    """Ray's ids of the nodes on which its trial died before, and is to run no more."""
-    processes: tuple[WorkerProcess, ...] = ()
-    """The processes that run it; empty before a worker took it."""
-    was_killed: bool = False
-    """Whether its worker was ended because it was overdue."""
-    fault: tuple[Outcome, str] | None = None
-    """What it is ended for, and its text; None while it is not."""
 
 
 class Bridge:
@@ -85,6 +55,7 @@ class Bridge:
         self._ask_at = -math.inf
         self._alone = threading.RLock()
         self._told: set[str] = set()
+        self._unpinned = UnpinnedCode(controller.state, _log.warning)
 
     @property
     def leaving(self) -> str | None:
@@ -134,16 +105,26 @@ class Bridge:
             self._watch.take_place(key, self._clock())
 
     def placed(
-        self, key: str, node: str | None, gpu_ids: str | None, processes: tuple[WorkerProcess, ...] = ()
-    ) -> None:
-        """Take note that a worker took the attempt."""
+        self, key: str, node: str | None, gpu_ids: str | None, processes: tuple[WorkerProcess, ...] = (),
+        code_hash: str | None = None,
+    ) -> None:  # fmt: skip
+        """Take note that a worker took the attempt; `code_hash` is of a program's code as it found it."""
         live = self.live.get(key)
         if live is not None and self.failure is None:
             live.is_placed, live.processes = True, processes
             self._watch.take_begun(key, self._clock())
             self._seen()
             with self._guarded():
-                self._controller.on_placed(live.trial, live.attempt, node, gpu_ids)
+                self._controller.on_placed(live.trial, live.attempt, node, gpu_ids, code_hash=code_hash)
+            self._unpinned.take_program(live.trial, code_hash)
+
+    def imported(self, key: str, outside: Mapping[str, str]) -> None:
+        """Take note of what a function imports from outside its pinned code: files by path, with their hashes."""
+        live = self.live.get(key)
+        if outside and live is not None and self.failure is None:
+            self._unpinned.take_imports(live.trial, outside)
+            with self._guarded():
+                self._controller.on_placed(live.trial, live.attempt, outside_hash=outside_hash(outside))
 
     def must_stop(self, key: str, report: WorkerReport) -> bool:
         """Pass a report on and return whether its attempt must stop."""

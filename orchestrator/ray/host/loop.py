@@ -26,9 +26,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 from typing_extensions import override
 
-from orchestrator.ray.host.bridge import Bridge, LiveAttempt
+from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.bundles import away_from, bundles_of, strategy_of
-from orchestrator.ray.worker.function import REPORT_KEY, Assignment
+from orchestrator.ray.host.live_attempt import LiveAttempt
+from orchestrator.ray.worker.function import OUTSIDE_KEY, REPORT_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify, storage_away
 from orchestrator.ray.worker.patient_storage import PatientStorage
 from orchestrator.ray.worker.worker import SIGNS, Placement, worker_class
@@ -81,6 +82,7 @@ class SweepScheduler(FIFOScheduler):
     @override
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
+        self._bridge.imported(trial.trial_id, dict(result.get(OUTSIDE_KEY, ())))
         stop = self._bridge.must_stop(trial.trial_id, result[REPORT_KEY])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
@@ -180,7 +182,8 @@ class SweepRun(TuneController):
         return True
 
     def _on_begun(self, trial: TuneTrial, placement: Placement) -> None:
-        self._bridge.placed(trial.trial_id, placement.node, placement.gpu_ids, placement.processes)
+        placed = placement.node, placement.gpu_ids, placement.processes, placement.code_hash
+        self._bridge.placed(trial.trial_id, *placed)
         self._schedule_trial_train(trial)
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:

@@ -16,7 +16,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.errors import StorageError
-from orchestrator.ray.host.bridge import Bridge, LiveAttempt
+from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.host.loop import SweepRun
 from orchestrator.ray.worker.ending import WorkerProcess, end_processes, place_in, take_stacks
 from orchestrator.storage.location import Location

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from orchestrator.ray.host.bridge import LiveAttempt
+from orchestrator.ray.host.live_attempt import LiveAttempt
 
 
 class Watchdog:

@@ -21,6 +21,7 @@ from orchestrator.errors import StorageError
 from orchestrator.project.calling import read_calling, signature_of
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed, describe
 from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
+from orchestrator.ray.worker.outside_code import imported_from_outside
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_report
 from orchestrator.ray.worker.signs import waiting
 from orchestrator.ray.worker.trainable import (
@@ -38,6 +39,9 @@ from orchestrator.sweep.recordable import COUNTED
 
 REPORT_KEY = "_report"
 """Where a result carries its `WorkerReport`."""
+OUTSIDE_KEY = "_outside"
+"""Where an attempt's first result carries what was imported from outside the sweep's code: pairs of path and hash,
+since Tune takes mappings apart."""
 REFUSING_TRIALS = 3
 """A fidelity that begins again fails this many of a sweep's first trials; later ones are told of."""
 
@@ -149,7 +153,13 @@ class _Reporter:
         report = read_report(metrics, self._assignment.objective, self._assignment.fidelity, number)
         self._counter.see(report.fidelity)
         self._count += 1
-        self._pass_on({REPORT_KEY: report}, checkpoint)
+        self._pass_on({REPORT_KEY: report, **self._outside()}, checkpoint)
+
+    def _outside(self) -> dict[str, Any]:
+        trainable = self._assignment.trainable
+        if self._count > 1 or not isinstance(trainable, TrainableFile):
+            return {}
+        return {OUTSIDE_KEY: tuple(imported_from_outside(trainable.code_folder()).items())}
 
     def take_output(self, output: Any, trial: TrialInfo) -> None:
         """Take what the function returned: a generator of reports, a last report, or the result of one without any.

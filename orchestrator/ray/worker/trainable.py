@@ -110,6 +110,11 @@ class TrainableFile:
         """
         return self.user_folder() if self.pinned is None else self.pinned.folder(self.user_folder())
 
+    def code_folder(self) -> Path:
+        """Return the folder that holds the sweep's code as this process sees it: the root of the pinned code's copy."""
+        folder = self.found_folder()
+        return folder if self.pinned is None else self.pinned.root_of(folder)
+
     def user_folder(self) -> Path:
         """Return the sweep file's own folder as this process sees it, there or not."""
         return _folder_with((self.file,), self.folder)
@@ -166,6 +171,13 @@ class Command:
     def found_folder(self) -> Path:
         """Return the sweep file's folder as this process sees it, as `TrainableFile.found_folder` does."""
         return _folder_with(self.files, self.folder)
+
+    def code_hash(self) -> str:
+        """Hash the program's code as it is now, as the plan does: what `command` names, and the Python beside it."""
+        from orchestrator.project.provenance import code_hash  # functions need none of it
+
+        folder = self.found_folder()
+        return code_hash(folder, [folder / argument for argument in self.arguments if argument])
 
     @property
     def search_path(self) -> str:

@@ -48,6 +48,8 @@ class Placement:
     """Comma-separated ids on that host, those of several nodes with a semicolon between them; None without GPUs."""
     processes: tuple[WorkerProcess, ...]
     """The processes that run it: this one, and its ranks."""
+    code_hash: str | None = None
+    """Hash of a program's code as it was found; None for a function."""
 
 
 SIGNS = "signs"
@@ -84,7 +86,9 @@ class TrialWorker(FunctionTrainable):
             others = tuple(arrival.process for arrival in arrivals)
             return Placement(*describe_places(self.assignment.gang, arrivals), (mine, *others))
         gpus = ray.get_gpu_ids()
-        return Placement(platform.node(), ",".join(map(str, gpus)) if gpus else None, (mine,))
+        program = self.assignment.trainable
+        code_hash = program.code_hash() if isinstance(program, Command) else None
+        return Placement(platform.node(), ",".join(map(str, gpus)) if gpus else None, (mine,), code_hash)
 
     @ray.method(concurrency_group=SIGNS)
     def sign_of_life(self) -> str | None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from orchestrator.ray.host.bridge import LiveAttempt
+from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.host.watchdog import Watchdog
 
 LIVE = [

@@ -1,0 +1,39 @@
+"""An attempt as its host sees it, between its start and its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.ray.worker.ending import WorkerProcess
+from orchestrator.sweep.trial import Outcome
+
+
+@dataclass(slots=True)
+class LiveAttempt:
+    """An attempt between its start and its end."""
+
+    key: str
+    """`<trial id>.<attempt>`: Tune's id of it, and the name of its folder."""
+    trial: int
+    """Number of the trial."""
+    attempt: int
+    """Number of the attempt."""
+    config: dict[str, Any]
+    """What the worker gets: the hyperparameters, and under `_trial` what is known of the trial."""
+    since: float
+    """When it was started, monotonic seconds."""
+    is_placed: bool = False
+    """Whether a worker took it."""
+    was_told_to_stop: bool = False
+    """Whether a report of it was answered with STOP."""
+    has_place: bool = False
+    """Whether the cluster has set its place aside."""
+    shunned: frozenset[str] = frozenset()
+    """Ray's ids of the nodes on which its trial died before, and is to run no more."""
+    processes: tuple[WorkerProcess, ...] = ()
+    """The processes that run it; empty before a worker took it."""
+    was_killed: bool = False
+    """Whether its worker was ended because it was overdue."""
+    fault: tuple[Outcome, str] | None = None
+    """What it is ended for, and its text; None while it is not."""
