@@ -34,6 +34,7 @@ from orchestrator.planning.compile import compile_plan
 from orchestrator.project.code_in_force import code_to_begin, code_to_go_on
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import space_finder
+from orchestrator.project.warming import warmed
 from orchestrator.project.workspace import sweep_folder
 from orchestrator.storage.location import Location
 from orchestrator.sweep.described import SET_BY_PARSER
@@ -79,6 +80,7 @@ class Sweep:
         searcher: str | Mapping[str, Any] | type[Searcher] | None = None,
         scheduler: str | Mapping[str, Any] | type[Scheduler] | None = None,
         confirm: Literal["none"] | Mapping[str, Any] | None = None,
+        warm_start: Sequence[str] | None = None,
         resources: Mapping[str, Any] | None = None,
         retry: Mapping[str, Any] | None = None,
         max_attempts: int | None = None,
@@ -157,7 +159,9 @@ class Sweep:
         self._warn()
         folder = self.sweep_folder
         refuse_existing(folder)
-        begun = code_to_begin(self.plan(), self.folder, time.time(), is_in_file=self._function is None)
+        plan, left_out = warmed(self.plan(), self.folder)
+        sys.stderr.writelines(f"warm_start: {told}\n" for told in left_out)
+        begun = code_to_begin(plan, self.folder, time.time(), is_in_file=self._function is None)
         session = create(folder, begun.plan, self._text, begun.taken)
         return self._drive(session, ray, begun.said)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import AddressOption, CpusOption, GpusOption, JsonOption, SweepArgument
+from orchestrator.cli.resume import taken_over
 from orchestrator.cli.run import drive_and_answer
-from orchestrator.cli.say import say
 from orchestrator.project.address import to_join
 
 TrainingsOption = Annotated[int, typer.Option(min=4, help="Full trainings that it may take.")]
@@ -29,15 +29,11 @@ def confirm(
     Without --address, on a Ray that is started on this machine.
     """
     from orchestrator.control.confirming import refuse_to_confirm
-    from orchestrator.control.session import read_sweep, reopen
+    from orchestrator.control.session import read_sweep
     from orchestrator.project.places import locate
-    from orchestrator.project.workspace import plan_to_resume
 
     joined = to_join(address, "confirm")
     refuse_to_confirm(read_sweep(locate(sweep).folder), sweep)
     target = locate(sweep, [f"confirm={{trainings: {trainings}, top: {contenders}}}"])
-    plan, code = plan_to_resume(target)
-    session, changes = reopen(target.folder, plan, say)
-    for change in changes:
-        say(f"changed since the last driver: {change}")
-    drive_and_answer(session, code, joined, cpus, gpus, as_json=as_json)
+    session, folder = taken_over(target, None, retry_failed=False, takes_code=False)
+    drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)

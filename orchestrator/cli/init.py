@@ -19,11 +19,24 @@ def init(
         str | None,
         typer.Option("--from", metavar="FILE.py[:FUNCTION]", help="Your training code: write a sweep file for it."),
     ] = None,
+    from_run: Annotated[
+        str | None,
+        typer.Option(help="Instead, a sweep file that goes on from this sweep's winner.", show_default=False),
+    ] = None,
 ) -> None:
     """Write a working example: a training function and its sweep file. Or, with --from, a sweep file for your code.
 
     The code is read, not run: what hyperparameters it takes is met with the catalogue by name.
     """
+    if from_run is not None:
+        from orchestrator.project.going_on import write_next
+
+        file, notes = write_next(from_run, to)
+        for note in notes:
+            say(note)
+        say(f"wrote {file}")
+        say(f"next: stepladder plan {file}")
+        return
     from orchestrator.demos import write_demo
 
     if source is not None:

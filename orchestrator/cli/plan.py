@@ -22,11 +22,15 @@ def plan(
 ) -> None:
     """Show what a sweep would do and cost, before anything is paid for."""
     from orchestrator.planning.estimate import planned_workers
+    from orchestrator.project.warming import warmed
     from orchestrator.project.workspace import linted_plan, measured_seconds, sweep_folder
     from orchestrator.views.plan import plan_answer, plan_document
 
     compiled, remarks = linted_plan(sweep_file, overrides or ())
     warn(remarks, sweep_file)
+    compiled, left_out = warmed(compiled, sweep_file.parent)
+    for told in left_out:
+        say(f"warm_start: {told}")
     seconds = epoch_seconds or measured_seconds(sweep_folder(compiled, sweep_file.parent))
     at_once = workers or planned_workers(compiled)
     if as_json:

@@ -91,11 +91,11 @@ def resume(
     if auto and not sweep_exists(target.folder):
         run(Path(sweep), overrides, address, cpus, gpus, as_json)
         return
-    session, folder = _reopened(target, trials, retry_failed=retry_failed, takes_code=code is not None)
+    session, folder = taken_over(target, trials, retry_failed=retry_failed, takes_code=code is not None)
     drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)
 
 
-def _reopened(target: Target, trials: str | None, *, retry_failed: bool, takes_code: bool) -> tuple[Session, Path]:
+def taken_over(target: Target, trials: str | None, *, retry_failed: bool, takes_code: bool) -> tuple[Session, Path]:
     """Take the sweep over and say what changed since its last driver; returns the folder of its sweep file too."""
     from orchestrator.control.session import read_sweep, reopen
     from orchestrator.project.code_in_force import code_to_go_on

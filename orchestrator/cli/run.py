@@ -43,6 +43,7 @@ def run(
     """
     from orchestrator.control.session import create, refuse_existing
     from orchestrator.project.code_in_force import code_to_begin
+    from orchestrator.project.warming import warmed
     from orchestrator.project.workspace import linted_plan, sweep_folder
 
     joined = to_join(address, "run")
@@ -50,6 +51,9 @@ def run(
     warn(remarks, sweep_file)
     folder = sweep_folder(compiled, sweep_file.parent)
     refuse_existing(folder)
+    compiled, left_out = warmed(compiled, sweep_file.parent)
+    for told in left_out:
+        say(f"warm_start: {told}")
     begun = code_to_begin(compiled, sweep_file.parent, time.time())
     session = create(folder, begun.plan, sweep_file.read_bytes(), begun.taken)
     for line in begun.said:

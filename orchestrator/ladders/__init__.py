@@ -141,7 +141,7 @@ class Ladder(ABC):
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Return the proposal for trial `number`, none that was tried already; None when nothing is left to propose.
 
-        Trial 0 is the baseline, which the others repeat where nothing is tuned. `trials`: those before `number`.
+        First the baseline, which all repeat where nothing is tuned, then earlier winners. `trials`: those before it.
         """
         self._tried.update(exact(trial.config) for trial in trials[self._seen :])
         self._seen = len(trials)
@@ -150,6 +150,9 @@ class Ladder(ABC):
             return Proposal(self.space.baseline, stage_of(self.plan, 0).name, "baseline", ())
         if not self.tuned:
             return Proposal(self.space.baseline, stage_of(self.plan, number).name, "repeat", (), 0, replicates=0)
+        warm = self.plan.warm[number - 1] if number <= len(self.plan.warm) else None
+        if warm is not None and not self.is_tried(warm.config):
+            return Proposal(dict(warm.config), stage_of(self.plan, number).name, "warm", (), notes=warm.notes)
         drawn: list[Proposal] = []
         for repetition in range(REDRAWS):
             proposal = self.draw(number, repetition, trials)
@@ -254,7 +257,7 @@ class Ladder(ABC):
         return replace(proposal, nearest=self._neighbours.nearest(proposal.config, trials))
 
     def _asked(self, number: int, reported: int, finished: int) -> list[Asking]:
-        return self.askings(number, reported, finished) if number and self.tuned else []  # the baseline asks none
+        return self.askings(number, reported, finished) if self.tuned and number > len(self.plan.warm) else []
 
     def _guided(self, proposal: Proposal, guidance: Guidance, history: Sequence[Trial]) -> Proposal:
         said = {note for trial in history for note in trial.notes} if guidance.notes else set()
@@ -286,11 +289,6 @@ class Ladder(ABC):
 def union(stages: Sequence[StagePlan]) -> tuple[str, ...]:
     """Return everything that the stages open, each name once, in their order."""
     return tuple(dict.fromkeys(name for stage in stages for name in stage.tune))
-
-
-def scaled(blocks: Sequence[StagePlan], share: float) -> tuple[StagePlan, ...]:
-    """Return the blocks with `share` of the budget in all, their proportions kept."""
-    return tuple(block.model_copy(update={"share": block.share * share}) for block in blocks)
 
 
 def own_stage(name: str, blocks: Sequence[StagePlan], share: float) -> StagePlan:

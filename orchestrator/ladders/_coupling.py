@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Config, Float, Value
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.spec import Coupling
 
 OPTIMIZER = "optimizer"
 """The hyperparameter that `rule: auto` goes by."""

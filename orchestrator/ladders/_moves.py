@@ -16,6 +16,11 @@ from orchestrator.sweep.standing import numbers_of
 from orchestrator.sweep.trial import Trial
 
 
+def scaled(blocks: Sequence[StagePlan], share: float) -> tuple[StagePlan, ...]:
+    """Return the blocks with `share` of the budget in all, their proportions kept."""
+    return tuple(block.model_copy(update={"share": block.share * share}) for block in blocks)
+
+
 class JointOptions(Ladder.Options):
     """Constants of draws over everything."""
 

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from orchestrator.ladders import Asking, Ladder, Proposal, own_stage, scaled
-from orchestrator.ladders._moves import JointOptions, StageDraws, joint_asking, joint_draw
+from orchestrator.ladders import Asking, Ladder, Proposal, own_stage
+from orchestrator.ladders._moves import JointOptions, StageDraws, joint_asking, joint_draw, scaled
 from orchestrator.searchers import Searcher
 from orchestrator.sweep.domains import StrictFloat
 from orchestrator.sweep.plan import Plan, StagePlan

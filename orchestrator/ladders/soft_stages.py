@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import Field
 
-from orchestrator.ladders import Asking, Ladder, Proposal, own_stage, scaled
-from orchestrator.ladders._moves import JointOptions, joint_asking, joint_draw
+from orchestrator.ladders import Asking, Ladder, Proposal, own_stage
+from orchestrator.ladders._moves import JointOptions, joint_asking, joint_draw, scaled
 from orchestrator.sweep.domains import StrictFloat, StrictInt
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.standing import stage_of

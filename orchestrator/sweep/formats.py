@@ -66,6 +66,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("limits", "stop"), None),
     Meaning(("brake",), value=False),
     Meaning(("confirm",), "none"),
+    Meaning(("warm_start",), []),
     Meaning(("nested",), value=False),
     Meaning(("seeds",), None),
     Meaning(("rules",), []),

@@ -11,6 +11,7 @@ from orchestrator.sweep.domains import Record
 from orchestrator.sweep.reserve import Reserve, reserve
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Goal, Member, SweepSpec
+from orchestrator.sweep.warm import WarmTrial
 
 
 class StagePlan(Record):
@@ -87,12 +88,16 @@ class Plan(Record):
     None in plans from before anything was confirmed; 1 where that follows from the curves alone."""
     is_listed: bool = False
     """Whether its search goes through a list, every entry of which is to be tried: a grid."""
+    warm: tuple[WarmTrial, ...] = ()
+    """What is tried first, after the baseline: the winners of earlier sweeps."""
     dealings: tuple[Dealing, ...] = Field(default=(), exclude=True)
     """How the trials before the last change of their number were dealt to the stages; kept by the fold."""
 
     def amended(self, spec: SweepSpec, overrides: tuple[str, ...], dealt: int) -> Plan:
         """Return the plan under another specification; the first `dealt` trials keep the stages that they have."""
-        kept = {name: getattr(self, name) for name in ("sweep_id", "stages", "brackets", "trial_part", "is_listed")}
+        kept = {
+            name: getattr(self, name) for name in ("sweep_id", "stages", "brackets", "trial_part", "is_listed", "warm")
+        }
         provenance = self.provenance.model_copy(update={"overrides": overrides})
         anew = Plan(**kept, spec=spec, provenance=provenance, dealings=self.dealings)  # nothing cached is left over
         before = self.reserve.trials

@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     Field,
-    SerializerFunctionWrapHandler,
     Strict,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
 from orchestrator.sweep.code import Code
+from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
@@ -117,24 +116,6 @@ class Stage(Record):
     """What proposes values for this stage's block. None: the sweep's searcher."""
 
 
-class Coupling(Record):
-    """A hyperparameter that follows another one: where the other moves and this one is held, this one is re-scaled."""
-
-    with_: Annotated[str, Strict()] = Field(alias="with")
-    """The hyperparameter that it follows, e.g. `batch_size`."""
-    rule: Literal["auto", "linear", "sqrt", "effective-rate"] = "auto"
-    """`linear` (held in proportion, Goyal et al. 2017), `sqrt` (to the square root, Malladi et al. 2022), or
-    `effective-rate` (learning_rate / (1 - momentum) is held). `auto`: effective-rate with `momentum`, else by the
-    hyperparameter `optimizer`: linear for SGD kinds, sqrt for those that normalise the gradient, as Adam does."""
-    reference: StrictFloat | None = Field(None)
-    """The value of `with` that the file's default is meant for: it counts wherever a proposal takes that default rather
-    than an earlier trial's value. None: the default of `with`."""
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"with" if name == "with_" else name: value for name, value in fields(self).items()}
-
-
 class Budget(Record):
     """When to stop asking for more."""
 
@@ -189,6 +170,8 @@ class SweepSpec(Record):
     """When to stop asking for more."""
     confirm: Confirm | Literal["none"] = Confirm()
     """How the winner is confirmed over fresh seeds, inside the budget; `none`: not at all."""
+    warm_start: tuple[Annotated[str, Strict(), Field(min_length=1)], ...] = ()
+    """Earlier sweeps, by folder or URL, whose winners are the first trials after the baseline; counts at the start."""
     resources: Resources = Resources()
     """What one trial occupies."""
     retry: Retry = Retry()

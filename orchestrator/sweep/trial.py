@@ -187,8 +187,8 @@ class Trial:
     stage: str
     """Name of the stage that proposed it."""
     move: str
-    """How it was proposed: baseline, prior, uniform, model, block-model, block-uniform, listed, repeat; where it
-    confirms, what for: race (to choose among contenders) or confirm (to report on the chosen one, or the baseline)."""
+    """How it was proposed: baseline, warm (won an earlier sweep), prior, uniform, model, block-model, block-uniform,
+    listed, repeat; where it confirms, what for: race (to choose) or confirm (to report on who was chosen)."""
     block: tuple[str, ...]
     """The hyperparameters that the proposal drew; the rest was held."""
     parent: int | None

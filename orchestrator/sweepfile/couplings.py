@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from orchestrator.ladders._coupling import MOMENTUM, OPTIMIZER, RULE_OF_OPTIMIZER, rule_of
 from orchestrator.members import nearest
+from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Value
-from orchestrator.sweep.spec import Coupling, SweepSpec
+from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile.circles import circle, phrase_circle
 from orchestrator.sweepfile.messages import Complaints, KeyPath, quote
 

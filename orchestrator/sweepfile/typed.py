@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.members import nearest
+from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
 from orchestrator.sweep.patience import Limits, Retry
@@ -25,7 +26,6 @@ from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spec import (
     NAME_PATTERN,
     Budget,
-    Coupling,
     Fidelity,
     Member,
     Objective,

@@ -61,6 +61,7 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.program}"),
         ("trials", f"{plan.reserve.trials}{room}, {length}, {found.workers} at once"),
         ("confirm", _confirm(plan, found)),
+        *_warm(plan),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, {stopping}"),
         ("a trial takes", _needs(spec)),
     ]
@@ -85,6 +86,11 @@ def _confirm(plan: Plan, found: Estimate) -> str:
         else [name for name in ("gpu_hours", "cpu_hours", "wall") if getattr(budget, name) is not None]
     )
     return text + (f"; the search ends at {1 - kept.share:.0%} of {' and '.join(caps)}" if caps else "")
+
+
+def _warm(plan: Plan) -> list[tuple[str, str]]:
+    rows = [("first trials", f"trial {number} {warm.notes[0]}") for number, warm in enumerate(plan.warm, 1)]
+    return rows + [("", note) for warm in plan.warm for note in warm.notes[1:]]
 
 
 def _needs(spec: SweepSpec) -> str:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from orchestrator import members
 from orchestrator.ladders._coupling import Couplings
 from orchestrator.searchers.random import RandomSearcher
+from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Choice, Float, Int
 from orchestrator.sweep.plan import StagePlan
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.spec import Coupling
 from orchestrator.testing.played_ladders import SMOOTH, make_ladder, make_plan, play
 
 SPACE = Space(

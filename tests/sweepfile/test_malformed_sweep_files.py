@@ -37,7 +37,7 @@ TOP_LEVEL = (
     "args, brake, budget, code, command, confirm, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, "
     "metrics, "
     "name, nested, objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
-    "storage, trainable"
+    "storage, trainable, warm_start"
 )
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, mean, scale, sd, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"

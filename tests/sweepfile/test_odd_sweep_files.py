@@ -13,9 +13,10 @@ from orchestrator.planning.estimate import estimate
 from orchestrator.project.spec_files import load_parsed
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.schedulers import rungs
+from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Choice
 from orchestrator.sweep.space import Space
-from orchestrator.sweep.spec import Coupling, Fidelity
+from orchestrator.sweep.spec import Fidelity
 from orchestrator.sweepfile.circles import circle, phrase_circle
 
 VALID = """\

@@ -334,7 +334,8 @@ def test_one_broken_part_hides_no_mistake_of_another():
         "sweep.yaml:8: budgets: unknown key; choose one of args, brake, budget, code, command, confirm, couple, "
         "fidelity, "
         "ignore, keep_checkpoints, limits, max_attempts, metrics, name, nested, objective, resources, retry, rules, "
-        "scheduler, search, search_space, searcher, seed, seeds, stages, storage, trainable (did you mean 'budget'?)",
+        "scheduler, search, search_space, searcher, seed, seeds, stages, storage, trainable, warm_start (did you mean "
+        "'budget'?)",
         "sweep.yaml:9: stages[0].tune[0]: 'learnin_rate' is not in the search space; choose one of learning_rate "
         "(did you mean 'learning_rate'?)",
         "sweep.yaml:10: searcher.candidates: 0 is too small; choose 1 or more",
