@@ -103,10 +103,10 @@ class Sweep:
         self._function = None if trainable is None or isinstance(trainable, str) else trainable
         if self._function is not None:
             keys["trainable"] = f"{self._function.__name__}.py:{self._function.__name__}"
-        self._text = json.dumps(keys, default=_plain, indent=1).encode()
-        self._check()
+        self._check(keys)
 
-    def _check(self) -> None:
+    def _check(self, keys: Mapping[str, Any]) -> None:
+        self._text = json.dumps(keys, default=_plain, indent=1).encode()
         look_beside(self.folder)
         parsed = parse_text(self._text, "Sweep(...)", (), space_finder(self.folder), lambda _: ())
         self.spec, self._has_warned = parsed.spec, False
