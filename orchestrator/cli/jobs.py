@@ -1,4 +1,4 @@
-"""The commands that look at sent sweeps' jobs: `ls` lists them, `logs` prints what one of their drivers said."""
+"""The commands that look at sent sweeps' jobs: `ls` lists them, `logs` prints what trials, or a driver, said."""
 
 from __future__ import annotations
 
@@ -68,9 +68,13 @@ def _known_to(dashboard: str) -> list[Row]:
 
 def logs(
     sweep: SweepArgument,
+    trial: Annotated[
+        int | None,
+        typer.Option(min=0, help="Number of the trial. Unset: all; of a sweep that was sent, its driver."),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the driver ends.")] = False,
     address: AddressOption = None,
 ) -> None:
-    """Print what the driver of a sweep that was sent off said."""
-    for piece in open_sweep(sweep, to_send(address, "logs")).logs(follow=follow):
+    """Print what a sweep's trials printed, or the driver of one that was sent off."""
+    for piece in open_sweep(sweep, to_send(address, "logs")).logs(trial, follow=follow):
         answer_piece(piece)

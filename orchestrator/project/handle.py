@@ -18,6 +18,7 @@ from orchestrator.control.session import read_log, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
 from orchestrator.project.places import Target, heading_of, started_from
+from orchestrator.project.printed import printed
 from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
@@ -118,8 +119,11 @@ class Handle(ABC):
         """
 
     @abstractmethod
-    def logs(self, *, follow: bool) -> Iterator[str]:
-        """Yield what its driver printed; with `follow` until that ends. Raises UsageError, ClusterError."""
+    def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
+        """Yield what a trial's attempts printed; None: what all did or, of a sweep that was sent off, its driver.
+
+        With `follow` until its driver ends. Raises UsageError, ClusterError.
+        """
 
 
 class SweepHere(Handle):
@@ -172,9 +176,6 @@ class SweepHere(Handle):
             raise UsageError(f"{self.folder}: {error}; see `stepladder status {self.typed}`") from error
         answer(f"{kind} requested: {WHAT_HAPPENS[kind].format(running=f'{running} running')}")
 
-    def logs(self, *, follow: bool) -> Iterator[str]:  # noqa: ARG002 - there is nothing to follow
-        """Refuse: its driver prints where it was started."""
-        raise UsageError(
-            f"{self._given} was not sent off from here; give the cluster that runs it by --address, or look where its "
-            "driver was started"
-        )
+    def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
+        """Read its folder; its driver prints where it was started."""
+        return printed(self._log, trial, self.typed, follow=follow)

@@ -12,6 +12,7 @@ from orchestrator.errors import ClusterError, StorageError, UsageError
 from orchestrator.launchers import JobState, Launcher
 from orchestrator.project import sending
 from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell
+from orchestrator.project.printed import printed
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.location import Location
@@ -115,9 +116,15 @@ class SweepSent(Handle):
                 return
             time.sleep(1.0)
 
-    def logs(self, *, follow: bool) -> Iterator[str]:
-        """Ask its launcher."""
-        return self.launcher(PATIENT_S).logs(self.record.job, follow=follow)
+    def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
+        """Ask its launcher for its driver's; a trial's lie in its storage, from where the cluster reads them once."""
+        if trial is None:
+            return self.launcher(PATIENT_S).logs(self.record.job, follow=follow)
+        if self.folder_here is not None:
+            return printed(SweepLog.read(self.folder_here), trial, self.typed, follow=follow)
+        if follow:
+            self.say(f"{self.record.folder} is not seen from here: this is what the cluster reads there now")
+        return iter([self.launcher(PATIENT_S).run("logs", self.record.folder, "--trial", str(trial))])
 
     def refuse_running(self) -> None:
         """Raise UsageError where its last job still runs."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator import wording
 from orchestrator.results.failing_region import FailingRegion
+from orchestrator.storage.attempt_logs import FOLDER
 from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
+    from orchestrator.storage.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ def failures(state: SweepState) -> tuple[Failure, ...]:
             counts[error] += 1
             first.setdefault(error, trial.number)
     return tuple(Failure(error, count, first[error]) for error, count in counts.most_common(3))
+
+
+def prints_of_failed(state: SweepState, folder: Location) -> dict[str, str]:
+    """Return where all that lies which the first failed trial printed; nothing without one."""
+    failed = next((trial.number for trial in state.trials if trial.state is TrialState.FAILED), None)
+    return {} if failed is None else {"prints_of_failed": str(folder / FOLDER / str(failed))}
 
 
 def last_error_line(trial: Trial) -> str:

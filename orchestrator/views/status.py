@@ -23,7 +23,7 @@ from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
-from orchestrator.views.failures import Failure, failures, region_line
+from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
 from orchestrator.views.render import listing, pairs
 from orchestrator.views.trouble import trouble_rows
 
@@ -125,6 +125,7 @@ def status(
             "trials": str(folder / "trials" / "*.parquet"),
             "reports": str(folder / "reports" / "*.parquet"),
             "attempts": str(folder / "attempts" / "*.parquet"),
+            **prints_of_failed(state, folder),
         },
         next=_next(condition, where, has_winner=winner is not None, is_braked=state.stopped == BRAKED),
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from processes import kill_family, start, stepladder, wait_until
+from processes import family, kill_family, start, stepladder, wait_until
 
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
@@ -110,3 +113,28 @@ def test_cancel_leaves_within_seconds_and_resume_goes_on_from_checkpoints(tmp_pa
     done = read_sweep(folder)
     assert done.counts()[TrialState.COMPLETED] == 6
     assert all(trial.attempts[1].resumed_from >= 1 for trial in done.trials[:2])
+
+
+def is_alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_a_closed_terminal_leaves_nothing_behind_and_loses_nothing(tmp_path: Path):
+    """SIGHUP to the whole session, as a terminal sends it that is closed."""
+    with begun(tmp_path) as (driver, folder):
+        started = family(driver.pid)
+        os.killpg(driver.pid, signal.SIGHUP)
+        driver.wait(60)
+        deadline = time.monotonic() + 60
+        while left := [pid for pid in started if is_alive(pid)]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
+        reported = [trial.attempt.fidelity for trial in read_sweep(folder).trials[:2]]
+    (tmp_path / "gate").touch()
+    resumed = stepladder("resume", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    done = read_sweep(folder)
+    assert done.counts()[TrialState.COMPLETED] == 6
+    assert [trial.attempts[1].resumed_from for trial in done.trials[:2]] == reported, "no epoch is trained twice"

@@ -155,7 +155,7 @@ def test_it_is_exported_and_cancelled_likewise(folder: Folder, sweep, kind: str)
     assert "note: sweep.yaml is not valid now (" in exported.stderr
     assert call("cancel", "sweep.yaml").stdout.startswith("cancel requested: ")
     assert requested(sweep.files) is DriverRequest.CANCEL
-    with pytest.raises(UsageError, match="was not sent off from here; give the cluster that runs it by --address"):
+    with pytest.raises(UsageError, match=r"^no trial has printed anything; see `stepladder status "):
         call("logs", "sweep.yaml")
 
 

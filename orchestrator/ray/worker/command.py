@@ -11,24 +11,23 @@ What the program finds, beside its arguments:
     STEPLADDER_SEED, ...     what is known of the trial (see `given.TrialInfo`)
 
 It runs in the sweep file's folder, with the programs of this Python's environment first on its PATH. It does not wait
-for verdicts: a STOP ends it, and what it reported meanwhile is dropped. stdout.txt and stderr.txt lie in the trial's
-folder in storage. `orchestrator.ray.worker.reaper` stands between it and this process, so that nothing of it stays
+for verdicts: a STOP ends it, and what it reported meanwhile is dropped. What it prints lies in the sweep's
+folder (see `prints`). `orchestrator.ray.worker.reaper` stands between it and this process, so that nothing of it stays
 behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import os
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyarrow import fs
 from ray.tune import Checkpoint
 from ray.tune.result import RESULT_DUPLICATE
 
@@ -38,6 +37,7 @@ from orchestrator.ray.worker.given import TrialInfo
 from orchestrator.ray.worker.kept_checkpoints import KeptCheckpoints, found_in
 from orchestrator.ray.worker.kernel_kills import kernel_kills
 from orchestrator.ray.worker.metric_sources import MetricSource, source_of
+from orchestrator.ray.worker.prints import Prints
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.program_failure import failure_of_program
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_said
@@ -61,8 +61,8 @@ class _Room:
 
     own: Path
     """The attempt's folder."""
-    logs: Path
-    """Where stdout and stderr go: in storage if that is a folder, else `own`."""
+    prints: Prints
+    """Where stdout and stderr go."""
 
     @property
     def reports(self) -> Path:
@@ -72,54 +72,36 @@ class _Room:
     def checkpoints(self) -> Path:
         return self.own / "checkpoints"
 
-    def remark(self, text: str) -> None:
-        """Tell a person something, among what the program printed to stderr."""
-        with (self.logs / "stderr.txt").open("a") as file:
-            file.write(f"stepladder: {text}\n")
-
     @classmethod
-    def made(cls, storage: Any) -> _Room:
-        own = Path(storage.trial_working_directory)
+    def made(cls, own: Path, trial: Mapping[str, Any]) -> _Room:
         shutil.rmtree(own / "checkpoints", ignore_errors=True)
-        is_folder = isinstance(storage.storage_filesystem, fs.LocalFileSystem)
-        room = cls(own, Path(storage.trial_fs_path) if is_folder else own)
-        for folder in (room.checkpoints, room.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+        room = cls(own, Prints(trial, own))
+        room.checkpoints.mkdir(parents=True, exist_ok=True)
         room.reports.write_bytes(b"")
         return room
 
-    def close(self, storage: Any) -> None:
-        """Send the logs to a storage that is no folder, and remove what storage has, or nobody wants.
-
-        Logs that cannot be sent are no failure of the trial: what it reported is safe.
-        """
-        if self.logs == self.own:
-            try:
-                self._send_logs(storage.storage_filesystem, storage.trial_fs_path)
-            except OSError as error:
-                logging.getLogger(__name__).warning("%s: stdout.txt, stderr.txt stay on this node: %s", self.own, error)
+    def close(self) -> None:
+        """Send the rest of what was printed, and remove what storage has, or nobody wants."""
+        with contextlib.suppress(OSError):  # prints that cannot be kept are no failure of the trial
+            self.prints.look(final=True)
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-
-    def _send_logs(self, store: fs.FileSystem, folder: str) -> None:
-        store.create_dir(folder)
-        for name in ("stdout.txt", "stderr.txt"):
-            fs.copy_files(str(self.own / name), f"{folder}/{name}", destination_filesystem=store)
 
 
 def run_command(assignment: Assignment, command: Command, config: dict[str, Any], session: Any) -> None:
     """Run the program to its end in the session's training thread; raises AttemptFailed, and SystemExit on a STOP."""
     if (problem := command.problem()) is not None:
         raise AttemptFailed(ERROR, problem)
-    room = _Room.made(session.storage)
+    room = _Room.made(Path(session.storage.trial_working_directory), config[TRIAL_KEY])
     environment, arguments = _prepared(assignment, command, config, room, session.loaded_checkpoint)
-    source = source_of(command.metrics, room.reports, room.own, room.logs, assignment.objective, assignment.fidelity)
-    program = Program(arguments, command.found_folder(), environment, room.logs, min(assignment.teardown_s, GRACE_S))
+    logs, folder, grace_s = room.prints.folder, command.found_folder(), min(assignment.teardown_s, GRACE_S)
+    source = source_of(command.metrics, room.reports, room.own, logs, assignment.objective, assignment.fidelity)
+    program = Program(arguments, folder, environment, logs, grace_s)
     try:
         counter = counter_of(assignment, TrialInfo.of(config[TRIAL_KEY]))
         count = _listen(assignment, counter, program, source, room, session)
     finally:
         program.end()
-        room.close(session.storage)
+        room.close()
     if not count and CHECKPOINT_VARIABLE not in environment:
         raise AttemptFailed(ERROR, f"{shlex.join(arguments)} ended without a report; {source.lacking()}")
     session.report({RESULT_DUPLICATE: True})
@@ -165,7 +147,7 @@ def _listen(
     session: Any,
 ) -> int:
     """Pass reports on until the program ended; returns how many there were."""
-    kept, count = KeptCheckpoints(room.checkpoints, room.remark), 0
+    kept, count = KeptCheckpoints(room.checkpoints, room.prints.remark), 0
     killed_before = kernel_kills()
     while True:
         status = program.status(POLL_S)
@@ -179,6 +161,7 @@ def _listen(
                 session.report({REPORT_KEY: report}, checkpoint=checkpoint)
             kept.done()
             count += 1
+        source.moved(room.prints.look())
         if status is not None:
             _refuse_failure(status, room, kernel_kills() - killed_before)
             return count
@@ -198,7 +181,7 @@ def _refuse_failure(status: int, room: _Room, killed: int) -> None:
     """Raise AttemptFailed unless the program ended well; the kernel's memory killer ended `killed` processes since."""
     if status == 0:
         return
-    printed = {name: _end_of(room.logs / f"{name}.txt") for name in ("stderr", "stdout")}
+    printed = {name: _end_of(room.prints.folder / f"{name}.txt") for name in ("stderr", "stdout")}
     raise failure_of_program(
         status, printed["stderr"], is_memory_killer_seen=killed > 0, printed_to_stdout=printed["stdout"]
     )

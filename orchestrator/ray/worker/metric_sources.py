@@ -16,7 +16,7 @@ import json
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,9 @@ class MetricSource(ABC):
     @abstractmethod
     def read(self, *, final: bool) -> Iterator[MetricRow]:
         """Yield what is new, a report each; `final`: nothing follows. Raises ReportError for what cannot be read."""
+
+    def moved(self, files: Mapping[Path, int]) -> None:
+        """Take note that the ends of files were moved by so many bytes: what lay before was cut."""
 
     @abstractmethod
     def lacking(self) -> str:
@@ -80,6 +83,10 @@ class Gathered(MetricSource):
                 yield where, dict(self._gathered)
                 self._gathered = {name: value for name, value in self._gathered.items() if name == self._fidelity}
 
+    def moved(self, files: Mapping[Path, int]) -> None:
+        """Hand on."""
+        self._rows.moved(files)
+
     def lacking(self) -> str:
         """Say what was looked for, and what there was instead."""
         held = ", ".join(sorted(self._gathered))
@@ -105,6 +112,10 @@ class PatternLines(MetricSource):
                     groups = {name: value for name, value in found.groupdict().items() if value is not None}
                     if groups:
                         yield where, {name: _number(name, value, where) for name, value in groups.items()}
+
+    def moved(self, files: Mapping[Path, int]) -> None:
+        """Go on at the same line."""
+        self._lines.moved(files)
 
     def lacking(self) -> str:
         """Show the last line, which may be meant."""

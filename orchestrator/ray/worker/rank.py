@@ -25,8 +25,10 @@ from ray.tune.result import RESULT_DUPLICATE
 
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, Gang, run_function
+from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.signs import MARK, Signs
+from orchestrator.ray.worker.trainable import TRIAL_KEY
 
 _USERS_CHOICE = ("GLOO_SOCKET_IFNAME",)
 """What the node's environment may say better."""
@@ -96,7 +98,7 @@ class Rank:
         chosen = {name: os.environ[name] for name in _USERS_CHOICE if name in os.environ}
         os.environ.update({**environment, **chosen})
         init_session(
-            training_func=lambda: run_function(self._assignment, config, get_session(), counts=self._rank == 0),
+            training_func=lambda: self._train(config),
             synchronous_result_reporting=True,
             world_rank=None,  # what Tune's sessions have; ray.tune.report asks for it
             local_rank=None,
@@ -106,6 +108,11 @@ class Rank:
             dataset_shard=None,
             **inherited,
         )
+
+    def _train(self, config: dict[str, Any]) -> None:
+        session = get_session()
+        with captured(config[TRIAL_KEY], Path(session.storage.trial_working_directory), self._rank):
+            run_function(self._assignment, config, session, counts=self._rank == 0)
 
     def turn(self) -> Turn:
         """Let the training go on to its next report or its end. Raises what the training raised (AttemptFailed)."""

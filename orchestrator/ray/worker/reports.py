@@ -128,6 +128,10 @@ class ReportLines:
         self._offset = 0
         self._number = 0
 
+    def moved(self, files: Mapping[Path, int]) -> None:
+        """Take note that the file's end was moved by so many bytes, below 0, if it is one of `files`."""
+        self._offset = max(self._offset + files.get(self._path, 0), 0)
+
     def read(self, *, final: bool) -> Iterator[tuple[int, bytes]]:
         """Yield the new lines with their numbers, 1 first; `final` takes the rest for a line."""
         with self._path.open("rb") as file:

@@ -30,6 +30,7 @@ from orchestrator.errors import StorageError
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, run_function
+from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.ranks import Ranks, describe_places
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.signs import MARK, Signs
@@ -154,7 +155,8 @@ class TrialWorker(FunctionTrainable):
 
             run_command(self.assignment, command, config, session)
         else:
-            run_function(self.assignment, config, session)
+            with captured(config[TRIAL_KEY], Path(session.storage.trial_working_directory)):
+                run_function(self.assignment, config, session)
 
 
 def _opened(checkpoint: str) -> Checkpoint:

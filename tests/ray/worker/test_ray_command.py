@@ -59,8 +59,7 @@ def workers():
 
 
 def logs(ran, trial, name, attempt=0):
-    trial_id = ran.state.trials[trial].trial_id
-    return (ran.folder / f"runs/test/checkpoints/test-000001/{trial_id}.{attempt}/{name}").read_text()
+    return (ran.folder / f"runs/test/logs/{trial}/{attempt}/{name}").read_text()
 
 
 JUDGED = {

@@ -36,7 +36,13 @@ def make_worker(tmp_path, monkeypatch):
 
 
 def config_of(checkpoint=None, number=0):
-    trial = {"checkpoint": checkpoint, "number": number, "max_fidelity": 9.0, "sweep_folder": "/sweep"}
+    trial = {
+        "checkpoint": checkpoint,
+        "number": number,
+        "attempt": 0,
+        "max_fidelity": 9.0,
+        "sweep_folder": "/dev/null/no",
+    }
     return {"x": 0.5, "_trial": trial}
 
 
