@@ -75,10 +75,10 @@ def test_a_sweep_from_run_to_extension(tmp_path: Path):
     assert later.returncode == 0
     assert len(read_sweep(Location.parse(folder)).trials) == 9, "the extension is forgotten"
 
-    (tmp_path / "sweep.yaml").write_text(SWEEP.replace("a: {low: 0.0, high: 1.0", "a: {low: 0.0, high: 2.0"))
+    (tmp_path / "sweep.yaml").write_text(SWEEP.replace("a: {low: 0.0, high: 1.0", "a: {low: 0.0, high: 0.9"))
     changed = stepladder("resume", "sweep.yaml", cwd=tmp_path)
     assert changed.returncode == 2
-    assert "search_space.a.high: 1.0 -> 2.0" in changed.stderr
+    assert "search_space.a.high: 1.0 -> 0.9" in changed.stderr
     check_reading(tmp_path)
 
 

@@ -47,13 +47,13 @@ def test_resume_parses_hashes_and_asks_git_once(tmp_path: Path):
     (tmp_path / "train.py").write_text("def train(config): ...\n")
     plan, _ = linted_plan(file)
     create(sweep_folder(plan, tmp_path), plan, file.read_bytes()).close("stop")
-    file.write_text(FILE.replace("high: 1.0", "high: 2.0"))  # refused after the compilation: no Ray is started
+    file.write_text(FILE.replace("high: 1.0", "high: 0.9"))  # refused after the compilation: no Ray is started
     resumed = subprocess.run(
         [sys.executable, "-c", COUNTING, "resume", "sweep.yaml"],
         cwd=tmp_path, capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=120,
     )  # fmt: skip
     assert resumed.returncode == 2
-    assert "search_space.a.high: 1.0 -> 2.0" in resumed.stderr
+    assert "search_space.a.high: 1.0 -> 0.9" in resumed.stderr
     assert resumed.stdout == str(
         {"code_hash": 1, "compile_plan": 1, "git_commit": 1, "parse_text": 1, "read_heading": 2}
     ) + "\n"  # fmt: skip
