@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 from random import Random
+from signal import SIGKILL
 
 import duckdb
 import pytest
@@ -78,6 +79,8 @@ def test_ten_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
             return trials >= proposed and not inside
 
         wait_until(reached, driver)
+        if inside:
+            assert driver.wait() == -SIGKILL, "the driver was not killed inside an append"
         kill_family(driver, known)
         after = events_in(folder)
         assert after[: len(before)] == before, "a record that was there has changed"

@@ -14,20 +14,20 @@ from orchestrator.cli.app import main
 
 written = 0
 limit = int(sys.argv[1])
-whole_write = os.write
+whole_write = os.pwrite
 
 
-def write(descriptor: int, data) -> int:
+def write(descriptor: int, data, offset: int) -> int:
     global written
     if Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".jsonl":
         written += 1
         if written > limit:
-            whole_write(descriptor, bytes(data)[: len(data) // 2])
+            whole_write(descriptor, bytes(data)[: len(data) // 2], offset)
             os.kill(os.getpid(), signal.SIGKILL)
-    return whole_write(descriptor, data)
+    return whole_write(descriptor, data, offset)
 
 
 if __name__ == "__main__":
-    os.write = write
+    os.pwrite = write
     sys.argv = ["stepladder", *sys.argv[2:]]
     main()
