@@ -149,7 +149,7 @@ class Ladder(ABC):
         if number == 0:
             return Proposal(self.space.baseline, stage_of(self.plan, 0).name, "baseline", ())
         if not self.tuned:
-            return Proposal(self.space.baseline, stage_of(self.plan, number).name, "repeat", (), 0, replicates=0)
+            return Proposal(self.space.baseline, stage_of(self.plan, number).name, "repeat", (), replicates=0)
         warm = self.plan.warm[number - 1] if number <= len(self.plan.warm) else None
         if warm is not None and not self.is_tried(warm.config):
             return Proposal(dict(warm.config), stage_of(self.plan, number).name, "warm", (), notes=warm.notes)

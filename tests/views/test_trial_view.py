@@ -71,3 +71,12 @@ def test_the_command_shows_a_trial_of_an_older_sweep():
     assert result.output.startswith("trial 5: diverged, stage tier-1")
     document = json.loads(CliRunner().invoke(app, ["status", str(KEPT / "old"), "--trial", "5", "--json"]).stdout)
     assert document["state"] == "diverged"
+
+
+def test_a_repeat_says_what_it_repeats():
+    constants = {"lr": {"type": "constant", "value": 0.1}, "widths": {"type": "constant", "value": [64, None]}}
+    plan = make_plan(search_space=constants, search="joint", scheduler="none", seeds=3, budget={"trials": 3})
+    played = simulate_plan(plan, lambda config, fidelity: fidelity, SimulatedCluster(workers=1))[0]
+    text = " ".join(shown(played, 2).split())
+    assert "values lr 0.1, widths [64, null]" in text
+    assert "came from repeat; repeats trial 0 with another seed" in text
