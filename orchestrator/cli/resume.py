@@ -102,7 +102,7 @@ def taken_over(target: Target, trials: str | None, *, retry_failed: bool, takes_
     from orchestrator.project.workspace import plan_to_resume
 
     state = read_sweep(target.folder)
-    plan, folder = plan_to_resume(target, trials, state)
+    plan, folder = plan_to_resume(target, trials, state, takes_code=takes_code)
     force = code_to_go_on(state, target.folder, plan, folder, time.time(), here=takes_code)
     session, changes = reopen(target.folder, force.plan, say, retry_failed=retry_failed, code=force.taken or force.key)
     for line in (*force.said, *(f"changed since the last driver: {change}" for change in changes)):

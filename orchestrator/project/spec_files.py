@@ -32,10 +32,11 @@ SCRIPTS = (".py", ".sh")
 """Endings of arguments of a command that must be files."""
 
 
-def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
+def load_parsed(path: Path, overrides: Sequence[str] = (), *, is_code_pinned: bool = False) -> Parsed:
     """Read and check the sweep file at `path`, `key=value` overrides applied.
 
-    Raises UsageError where it cannot be read or is another tool's, SpecError with every problem that it has.
+    With `is_code_pinned` the training code beside the file is not judged: what runs is a copy. Raises
+    UsageError where the file cannot be read or is another tool's, SpecError with every problem that it has.
     """
     try:
         if path.is_dir():
@@ -49,7 +50,8 @@ def load_parsed(path: Path, overrides: Sequence[str] = ()) -> Parsed:
         raise UsageError(told)
     folder = path.parent
     look_beside(folder)
-    return parse_text(content, str(path), overrides, space_finder(folder), partial(program_problems, folder))
+    check = (lambda _: ()) if is_code_pinned else partial(program_problems, folder)
+    return parse_text(content, str(path), overrides, space_finder(folder), check)
 
 
 def space_finder(folder: Path) -> FindSpace:

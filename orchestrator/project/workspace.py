@@ -28,20 +28,24 @@ from orchestrator.sweepfile.parse import parse_text
 from orchestrator.sweepfile.spaces import no_spaces
 
 
-def plan_from_file(source: Path, overrides: Sequence[str] = ()) -> Plan:
-    """Read and compile a sweep file. Raises SpecError with every problem found."""
-    return linted_plan(source, overrides)[0]
+def plan_from_file(source: Path, overrides: Sequence[str] = (), *, is_code_pinned: bool = False) -> Plan:
+    """Read and compile a sweep file, its training code unjudged where that is pinned.
+
+    Raises SpecError with every problem found.
+    """
+    return linted_plan(source, overrides, is_code_pinned=is_code_pinned)[0]
 
 
 def linted_plan(
-    source: Path, overrides: Sequence[str] = (), inspect: Callable[[Config], ModelFacts] | None = None
-) -> tuple[Plan, list[Remark]]:
+    source: Path, overrides: Sequence[str] = (), inspect: Callable[[Config], ModelFacts] | None = None,
+    *, is_code_pinned: bool = False,
+) -> tuple[Plan, list[Remark]]:  # fmt: skip
     """Read and compile a sweep file, and tell what is known to go wrong with what it asks for.
 
     `inspect` is handed the default configuration and returns what is known of the model. Raises SpecError with every
     problem found.
     """
-    parsed = load_parsed(source, overrides)
+    parsed = load_parsed(source, overrides, is_code_pinned=is_code_pinned)
     spec = parsed.spec
     facts = None if inspect is None else inspect(Space(spec.search_space).baseline)
     remarks = lint(spec, parsed.problems, parsed.shipped, facts)
@@ -62,19 +66,23 @@ def measured_seconds(folder: Location) -> float | None:
     return seconds_per_fidelity(attempt for trial in trials for attempt in trial.attempts)
 
 
-def plan_to_resume(target: Target, trials: str | None = None, state: SweepState | None = None) -> tuple[Plan, Path]:
+def plan_to_resume(
+    target: Target, trials: str | None = None, state: SweepState | None = None, *, takes_code: bool = False
+) -> tuple[Plan, Path]:
     """Compile what a sweep should go on with: its file as it is now, under the overrides in force.
 
     Those are the recorded ones, then those just given; `trials` is what `--trials` says, `state` the sweep's where it
-    is known. Where the file is gone and the code is pinned, the sweep goes on as recorded. Returns the plan and the
-    folder of the sweep file. Raises SweepNotFoundError, UsageError, and SpecError with every problem of the file.
+    is known. Where the code is pinned, and not to be taken anew (`takes_code`), that beside the file is not judged, and
+    where the file is gone the sweep goes on as recorded. Returns the plan and the folder of the sweep file. Raises
+    SweepNotFoundError, UsageError, and SpecError with every problem of the file.
     """
     state = state or read_sweep(target.folder)
     plan, source = state.plan, target.file or source_of(target.folder, state.plan)
     more = more_trials(trials, lambda: plan.spec.budget.trials)
+    key = None if takes_code else pinned_by_last(state)
     if source is not None and source.exists():
-        return plan_from_file(source, (*plan.provenance.overrides, *target.overrides, *more)), source.parent
-    key = pinned_by_last(state)
+        in_force = (*plan.provenance.overrides, *target.overrides, *more)
+        return plan_from_file(source, in_force, is_code_pinned=key is not None), source.parent
     if source is not None and target.file is None and key is not None:
         if not target.folder.is_remote:  # for members of the user's own
             inside = read_code(target.folder.files(), key).inside

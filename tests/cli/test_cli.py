@@ -59,7 +59,7 @@ def test_a_sweep_from_run_to_extension(tmp_path: Path):
     assert "all trials of the budget are done" in finished.stdout
 
     (tmp_path / "train.py").write_text(TRAIN.format(pause=0.001))
-    extended = stepladder("resume", folder, "--trials", "+3", "--cpus", 2, cwd=tmp_path)
+    extended = stepladder("resume", folder, "--trials", "+3", "--cpus", 2, "--code", "here", cwd=tmp_path)
     assert extended.returncode == 0, extended.stderr
     assert "changed since the last driver: budget.trials: 6 -> 9" in extended.stderr
     assert "changed since the last driver: code: " in extended.stderr

@@ -97,6 +97,18 @@ def test_with_its_code_pinned_a_sweep_goes_on_as_recorded_where_its_file_is_gone
         plan_to_resume(locate(str(moved), ["budget.trialz=1"]))
 
 
+def test_with_its_code_pinned_the_code_beside_the_file_is_not_judged_unless_it_is_to_be_taken(tmp_path: Path):
+    file = project(tmp_path / "project")
+    place = begin(file)
+    (tmp_path / "project" / "train.py").write_text("def (")
+    assert plan_to_resume(locate(str(file)), "+1")[0].spec.budget.trials == 7
+    (tmp_path / "project" / "train.py").unlink()
+    for target in (locate(str(file)), locate(str(place))):
+        assert plan_to_resume(target, "+1")[0].spec.budget.trials == 7
+        with pytest.raises(SpecError, match=r"trainable: there is no file 'train\.py' beside the sweep file"):
+            plan_to_resume(target, takes_code=True)
+
+
 def test_without_pinned_code_the_file_is_asked_for(tmp_path: Path):
     file = project(tmp_path / "project")
     place = begin(file, "code.pin=false")
