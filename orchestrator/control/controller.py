@@ -199,14 +199,15 @@ class Controller:
     def overdue(self) -> list[tuple[int, int]]:
         """Return (trial, attempt) of what must be ended now although it does not report.
 
-        That is what runs once a cap is reached, and what still waits for a worker once the sweep drains.
+        That is what runs once a cap is reached, unless it was told to stop and ends, and what still waits for a worker
+        once the sweep drains.
         """
         drains, now_s = self.drain_requested, self.clock_s()
         caps = {kind: self._caps.reached(now_s, by_replicate=kind) for kind in (False, True)}
         found = []
         for trial in self.state.open.values():
             cause = drains if trial.attempt.placed_t is None else caps[trial.is_replicate]
-            if cause is not None:
+            if cause is not None and trial.state is TrialState.RUNNING:
                 self._causes.setdefault(trial.number, cause)
                 found.append((trial.number, trial.attempt.number))
         return found

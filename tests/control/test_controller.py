@@ -177,6 +177,16 @@ def test_closing_ends_open_attempts_as_interrupted():
     assert desk.waits == 0
 
 
+def test_what_was_told_to_stop_may_end_although_a_cap_is_reached_and_is_charged_until_it_has():
+    desk = Desk(budget={"trials": 30, "wall": "15m"})
+    desk.start()
+    assert desk.report(0, 27) is Verdict.STOP
+    desk.clock.now += 1000
+    assert desk.controller.overdue() == []
+    desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
+    assert desk.controller.state.trials[0].attempt.charged_s >= 1000
+
+
 @pytest.mark.parametrize(
     ("budget", "resources", "reason", "seconds"),
     [

@@ -156,6 +156,10 @@ class Bridge:
             said = ", ".join(f"{name} ({kind})" for name, kind in new.items())
             _log.warning("trial %d reported what is neither a number nor text, so it is in no table: %s", trial, said)
 
+    def is_told_to_stop(self, key: str) -> bool:
+        """Say whether an attempt was told to stop and has not ended yet."""
+        return key in self.live and self.live[key].was_told_to_stop
+
     def finished(self, key: str) -> None:
         """Take note that the training function returned, or obeyed a STOP."""
         live = self.live.get(key)

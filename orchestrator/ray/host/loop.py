@@ -186,6 +186,23 @@ class SweepRun(TuneController):
         self._bridge.placed(trial.trial_id, *placed)
         self._schedule_trial_train(trial)
 
+    @override
+    def _execute_action(self, trial: TuneTrial, decision: str, after_save: bool = False) -> None:
+        # Tune takes a stopped trial for ended at once; its training holds the place, and is paid for, until it is.
+        if decision == TrialScheduler.STOP and self._bridge.is_told_to_stop(trial.trial_id):
+            self._schedule_trial_task(
+                trial=trial, method_name="wind_down", on_result=self._on_wound_down, on_error=self._on_stuck
+            )
+        else:
+            super()._execute_action(trial, decision, after_save)
+
+    def _on_wound_down(self, trial: TuneTrial, _: None) -> None:
+        self.stop_trial(trial)
+
+    def _on_stuck(self, trial: TuneTrial, error: Exception) -> None:
+        self._bridge.finished(trial.trial_id)
+        self._trial_task_failure(trial, error)  # which ends its worker: no other trial is to wait for it
+
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
         if (away := storage_away(exception)) is not None:
             self._bridge.fail(away)

@@ -110,6 +110,10 @@ class TrialWorker(FunctionTrainable):
             result[REPORT_KEY] = replace(report, checkpoint=recorded_checkpoint(path, root, folder))
         return result
 
+    def wind_down(self) -> None:
+        """Stop the training and wait for its end: a `finally`, a program's grace. Raises where it is stuck."""
+        self._end_training()
+
     def reset(self, new_config: dict[str, Any], storage: Any = None) -> bool:
         """Take the next attempt, once the training before it has ended.
 
@@ -132,7 +136,8 @@ class TrialWorker(FunctionTrainable):
         session = get_session()
         if not session.training_started:
             return
-        session.finish(timeout=self.assignment.teardown_s)
+        if not self._stuck:
+            session.finish(timeout=self.assignment.teardown_s)
         if session.training_thread.is_alive():
             self._stuck = True
             raise AttemptFailed(

@@ -129,9 +129,11 @@ def test_a_stop_runs_finally_and_a_slow_one_does_not_cost_the_next_trial(host):
         ["after 1", "after 2", f"finally in {trial.trial_id}.0"] for trial in run.state.trials
     ]
     assert len({trace[0] for trace in traces}) == 1, "one worker took all three"
+    assert run.state.trials[0].attempt.charged_s >= 3, "what it takes after a stop is paid for"
+    assert run.state.trials[1].attempt.placed_t >= run.state.trials[0].attempt.ended_t, "and holds its place"
 
 
-def test_a_teardown_that_never_ends_costs_one_attempt(host):
+def test_a_teardown_that_never_ends_is_ended_and_costs_no_other_trial(host):
     run = host.run(
         """
         import time
@@ -148,10 +150,8 @@ def test_a_teardown_that_never_ends_costs_one_attempt(host):
         resources={"max_concurrent": 1, "reuse_workers": True},
     )
     assert run.outcomes(0) == ["stopped"]
-    assert run.outcomes(1) == ["lost", "stopped"]
-    assert run.state.trials[1].attempts[0].error == (
-        "the trial before it on this worker did not end within 1 s of its stop"
-    )
+    assert run.outcomes(1) == ["stopped"]
+    assert 1 <= run.state.trials[0].attempt.charged_s < 60
 
 
 def test_a_killed_worker_is_lost_and_goes_on_from_its_checkpoint(host):

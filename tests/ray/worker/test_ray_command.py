@@ -89,6 +89,22 @@ def test_asha_stops_a_script_and_all_that_it_started(run):
     assert logs(ran, 0, "stdout.txt") == "lr 0.5\n"
 
 
+def test_a_program_pays_for_what_it_takes_after_a_stop(run):
+    ran = run(
+        """
+        import signal
+        signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), sys.exit(0)))
+        report(epoch=1, score=0.5)
+        time.sleep(600)
+        """,
+        fidelity={"metric": "epoch", "max": 1},
+        budget={"trials": 2},
+        resources={"max_concurrent": 1},
+    )
+    assert [ran.outcomes(number) for number in range(2)] == [["stopped"]] * 2
+    assert all(trial.attempt.charged_s >= 3 for trial in ran.state.trials)
+
+
 def test_a_shell_script_is_stopped_likewise(run):
     ran = run(
         "",
