@@ -141,7 +141,7 @@ def test_what_a_cap_ends_names_the_cap(budget, resources, cause):
     desk.start(2)
     desk.steady.now += 3600
     assert desk.report(0, 1) is Verdict.STOP
-    assert desk.controller.overdue() == [(0, 0), (1, 0)]
+    assert desk.controller.overdue() == [(1, 0)], "trial 0 was told at its report"
     desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
     desk.controller.on_attempt_end(1, 0, Outcome.INTERRUPTED)
     assert desk.causes() == [cause, cause]
