@@ -38,8 +38,10 @@ class Desk:
         self.controller.on_placed(step.trial, step.attempt, "node-\udcff", "0")
         return step.trial
 
-    def report(self, trial: int, metrics: dict, fidelity: float = 1.0, checkpoint: str | None = None) -> Verdict:
-        return self.controller.on_report(Report(trial, 0, fidelity, metrics, checkpoint))
+    def report(
+        self, trial: int, metrics: dict, fidelity: float = 1.0, checkpoint: str | None = None, **texts: str
+    ) -> Verdict:
+        return self.controller.on_report(Report(trial, 0, fidelity, metrics, checkpoint, texts))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,30 @@ def test_a_report_that_no_log_can_hold_fails_its_attempt_alone(tmp_path, metrics
     assert text in again.trials[bad].attempt.error
     assert again.trials[bad].attempt.error.startswith("the report at ")
     assert again.trials[bad].values == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "text"),
+    [
+        ("note", "half \udcff", "the text of 'note' is too long, or has characters that no log can hold"),
+        ("note", "x" * 10**6, "the text of 'note' is too long"),
+        ("note", 7, "the text of 'note' is too long, or has"),
+        ("n\udcff", "x", "the metric 'n\\udcff' has a control character"),
+    ],
+)
+def test_a_text_that_no_log_can_hold_fails_its_attempt_alone(tmp_path, name, said, text):
+    desk = Desk(tmp_path)
+    assert desk.report(desk.start(), {"score": 1.0}, **{name: said}) is Verdict.STOP
+    desk.controller.on_attempt_end(0, 0, Outcome.STOPPED)
+    assert text in desk.controller.state.trials[0].attempt.error
+
+
+def test_a_text_is_logged_beside_a_number_of_its_name(tmp_path):
+    desk = Desk(tmp_path)
+    assert desk.report(desk.start(), {"score": 1.0, "note": 7.0}, note="warm\nup") is Verdict.CONTINUE
+    desk.controller.close("SIGTERM")
+    (logged,) = (event for event in JournalReader(desk.files).read_new() if isinstance(event, ev.Reported))
+    assert (logged.metrics, logged.texts) == ({"score": 1.0, "note": 7.0}, {"note": "warm\nup"})
 
 
 def test_texts_of_hosts_are_cleaned(tmp_path):

@@ -96,6 +96,21 @@ def test_every_report_is_counted_and_one_that_says_its_number_is_believed():
     assert counter(counts=False).count() is None
 
 
+def test_texts_are_kept_as_the_log_can_hold_them_and_beside_a_number_of_their_name():
+    reported = {
+        "score": 1,
+        "epoch": 1,
+        "val": {"best": "yes"},
+        "val/best": 2,
+        "long": "y" * 10**6,
+        "odd": "a\udcff\x00",
+    }
+    report = read_report(reported, "score", "epoch")
+    assert (report.texts["val/best"], report.metrics["val/best"]) == ("yes", 2.0)
+    assert len(report.texts["long"]) < 11_000
+    assert report.texts["odd"] == "a\\udcff\\x00"
+
+
 def test_the_score_of_a_training_without_fidelity_needs_nothing_beside_it():
     report = read_report({"score": 0.5}, "score", None, 3.0)
     assert (report.fidelity, report.metrics) == (1.0, {"score": 0.5, "training_iteration": 3.0})
