@@ -86,6 +86,8 @@ class Sweep:
         max_attempts: int | None = None,
         limits: Mapping[str, Any] | None = None,
         brake: bool | None = None,
+        seeding: bool | None = None,
+        workdir: Literal["trial", "project", "attempt"] | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
         code: Mapping[str, Any] | None = None,
         storage: str | None = None,
@@ -101,6 +103,9 @@ class Sweep:
         keys = {key: value for key, value in locals().items() if key not in ("self", "folder") and value is not None}
         self.folder = Path(folder).absolute()
         self._function = None if trainable is None or isinstance(trainable, str) else trainable
+        self._read(keys)
+
+    def _read(self, keys: dict[str, Any]) -> None:
         if self._function is not None:
             keys["trainable"] = f"{self._function.__name__}.py:{self._function.__name__}"
         self._check(keys)

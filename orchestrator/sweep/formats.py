@@ -71,6 +71,8 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("seeds",), None),
     Meaning(("rules",), []),
     Meaning(("fidelity", "metric"), "epoch"),
+    Meaning(("seeding",), value=False),
+    Meaning(("workdir",), "attempt"),
     Meaning(("fidelity", "once"), value=False),
     Meaning(("args",), None),
     Meaning(("metrics",), None),

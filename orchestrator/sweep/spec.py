@@ -183,6 +183,11 @@ class SweepSpec(Record):
     or once everything that ends fails alike. A failing region of the search space is no reason. Exit code 1."""
     max_attempts: StrictInt | None = Field(None, ge=1, le=100, exclude=True)
     """An older way to write `retry.lost`, and one more than it: 4 starts are `retry: {lost: 3}`. Write one of them."""
+    seeding: Annotated[bool, Strict()] = True
+    """Whether Python, NumPy and torch, where imported, are seeded from the trial's seed before a function is called."""
+    workdir: Literal["trial", "project", "attempt"] = "trial"
+    """Where a function runs: in a folder of its trial, with links to what lies beside the sweep file; in that folder
+    itself (`project`, as every program does); or in one of the attempt, on its node (`attempt`)."""
     keep_checkpoints: Literal["last", "all"] = "last"
     """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
     code: Code = Code()

@@ -82,9 +82,11 @@ def _args(spec: SweepSpec) -> Complaints:
 
 
 def _places_of_command(spec: SweepSpec) -> Complaints:
-    """Yield what asks for more than one process to be started for a command, which starts its own."""
+    """Yield what asks for another place than a command has, or for processes, of which it starts its own."""
     if spec.command is None:
         return
+    if spec.workdir != "project" and "workdir" in spec.model_fields_set:
+        yield ("workdir",), "a command runs in the sweep file's folder; remove it"
     if spec.resources.nodes > 1:
         remedy = "remove it, or write `trainable: file.py:function`, which runs on several nodes"
         yield ("resources", "nodes"), f"a command runs on one node; {remedy}"

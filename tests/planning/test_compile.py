@@ -79,6 +79,7 @@ SAME_SEARCH = [
     {"resources": {"cpus": 4, "gpus": 0.5}},
     {"storage": "/data/elsewhere"},
     {"max_attempts": 2, "keep_checkpoints": "all"},
+    {"seeding": False, "workdir": "project"},
     {"retry": {"lost": 0}},
     {"limits": {"storage": "1h"}},
     {"searcher": {"name": "tpe", "candidates": 24}},

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.errors import SpecError
 from orchestrator.project.spec_files import load_parsed
+from orchestrator.sweep.spec import SweepSpec
 
 VALID = """\
 name: digits
@@ -33,12 +34,7 @@ class Case:
     message: str
 
 
-TOP_LEVEL = (
-    "args, brake, budget, code, command, confirm, couple, fidelity, ignore, keep_checkpoints, limits, max_attempts, "
-    "metrics, "
-    "name, nested, objective, resources, retry, rules, scheduler, search, search_space, searcher, seed, seeds, stages, "
-    "storage, trainable, warm_start"
-)
+TOP_LEVEL = ", ".join(sorted(SweepSpec.model_fields))
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, mean, scale, sd, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
 FORMS = "write {low: ..., high: ...}, {choices: [...]}, {value: ...} or one plain value"

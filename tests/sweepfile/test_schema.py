@@ -26,6 +26,7 @@ VALID = [
     "stages: auto\nresources: {cpus: 1, gpus: 0.25}\nstorage: runs\nseed: 7\nmax_attempts: 2\nkeep_checkpoints: all",
     "retry: {lost: 0}",
     "fidelity: none",
+    "seeding: false\nworkdir: project",
     "fidelity: {max: 9}",
     "limits: {storage: 10m}",
     "limits: {storage: 0}",

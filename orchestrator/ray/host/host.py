@@ -94,6 +94,8 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
         gang,
         hyperparameters=tuple(outermost(spec.search_space, is_nested=spec.nested)),
         is_nested=spec.nested,
+        seeding=spec.seeding,
+        workdir=spec.workdir,
         begun_format=controller.state.begun_format,
     )
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 from typing import Any, cast
 
 from ray.tune import Checkpoint
@@ -23,6 +24,7 @@ from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed, describe
 from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
 from orchestrator.ray.worker.outside_code import imported_from_outside
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_report
+from orchestrator.ray.worker.seeds import seed_draws
 from orchestrator.ray.worker.signs import waiting
 from orchestrator.ray.worker.trainable import (
     TRIAL_KEY,
@@ -34,6 +36,7 @@ from orchestrator.ray.worker.trainable import (
     load,
     name_of,
 )
+from orchestrator.ray.worker.workdir import enter
 from orchestrator.sweep.event import FORMAT
 from orchestrator.sweep.recordable import COUNTED
 
@@ -83,6 +86,10 @@ class Assignment:
     """Keys of the configurations, those that do not always apply among them."""
     is_nested: bool = True
     """Whether names with dots are nested in a configuration."""
+    seeding: bool = False
+    """Whether what a training draws from is seeded before it is called."""
+    workdir: str = "attempt"
+    """Where the function runs (`SweepSpec.workdir`)."""
     begun_format: int = FORMAT
     """Format of the log that the sweep was begun in: in one of format 1, STEPLADDER_CONFIG holds `_trial` beside the
     hyperparameters, and a fidelity may begin again."""
@@ -99,7 +106,11 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
     assert not isinstance(trainable, Command)
     announce(trial)
     try:
-        reporter.take_output(_call(load(trainable), assignment, config, trial), trial)
+        enter(assignment.workdir, trial, _project(assignment))
+        function = load(trainable)
+        if assignment.seeding:
+            seed_draws(trial.seed)
+        reporter.take_output(_call(function, assignment, config, trial), trial)
     except SystemExit as exit_:
         if reporter.is_stopped:
             raise
@@ -112,6 +123,18 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
         raise _described(error, trainable) from None
     reporter.close(fresh=trial.checkpoint is None)
+
+
+def _project(assignment: Assignment) -> Path | None:
+    """Return where relative names are looked for: with `workdir: project` the folder itself, else the code's copy too.
+
+    None for a function without a file. Raises StorageError where a copy of the pinned code cannot be made.
+    """
+    trainable = assignment.trainable
+    if not isinstance(trainable, TrainableFile):
+        return None
+    itself = trainable.user_folder()
+    return itself if assignment.workdir == "project" and itself.is_dir() else trainable.found_folder()
 
 
 def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Any:

@@ -5,7 +5,7 @@
 - a stopped training gets time to run its `finally` before the process is used again or ended;
 - it tells the driver on which node and GPUs it sits, and when asked, beside the training, what signs of life there are.
 
-The working directory is the trial's own folder, as Ray Tune does it. OMP_NUM_THREADS is Ray's doing too: the floor of
+A function's working directory is its trial's own folder (see `workdir`). OMP_NUM_THREADS is Ray's doing: the floor of
 the trial's CPUs, 1 at least, unless the environment sets it.
 """
 

@@ -103,6 +103,33 @@ def test_one_final_score_by_the_last_report_or_what_is_returned(host):
     assert [trial.values for trial in run.state.trials] == [{1.0: 0.5}, {1.0: 2.0}, {1.0: 2.0}]
 
 
+def test_a_function_reads_from_the_project_and_writes_into_its_trials_folder(host):
+    (host.folder / "data").mkdir()
+    (host.folder / "data" / "rows.csv").write_text("3")
+    run = host.run(
+        """
+        import os, random, signal
+        from pathlib import Path
+        def train(config, trial):
+            drawn = Path("drawn.txt")
+            if trial.number == 1 and trial.attempt == 0:
+                drawn.write_text(str(random.random()))
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif trial.number == 1:
+                assert drawn.read_text() == str(random.random())
+            else:
+                assert not drawn.exists()
+            return float(Path("data/rows.csv").read_text())
+        """,
+        budget={"trials": 3},
+        fidelity="none",
+    )
+    assert [(trial.state.value, trial.value) for trial in run.state.trials] == [("completed", 3.0)] * 3
+    assert {path.name for path in host.folder.iterdir()} - {"__pycache__"} == {"data", "runs", "train.py"}
+    (kept,) = host.folder.glob("runs/test/work/*/drawn.txt")
+    assert kept.parent.name == run.state.trials[1].trial_id
+
+
 def test_a_programs_counter_is_followed_likewise(host):
     (host.folder / "train.py").write_text(
         "import json, os\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import textwrap
 
 import numpy as np
 import pytest
+import torch
 from ray import tune
 
 from orchestrator.ray.worker import function
@@ -34,10 +36,10 @@ def run(tmp_path, monkeypatch):
     """Run a training file once; returns the session."""
     monkeypatch.setattr(function, "announce", lambda trial: None)
 
-    def run(code, config=None, *, checkpoint=None, counts=True, fidelity="epoch", from_iteration=0.0):
+    def run(code, config=None, *, checkpoint=None, counts=True, fidelity="epoch", from_iteration=0.0, **assigned):
         (tmp_path / "train.py").write_text(textwrap.dedent(code))
         assignment = function.Assignment(
-            TrainableFile(tmp_path, "train.py", "train"), "score", fidelity, 5.0, hyperparameters=SPACE
+            TrainableFile(tmp_path, "train.py", "train"), "score", fidelity, 5.0, hyperparameters=SPACE, **assigned
         )
         trial = {"number": 3, "seed": 5, "max_fidelity": 9.0, "rungs": [1.0, 9.0], "checkpoint": checkpoint}
         trial |= {"from_iteration": from_iteration}
@@ -159,3 +161,32 @@ def test_reports_are_counted_where_no_metric_says_how_far_they_are(run):
     assert [fidelity for fidelity, _ in reports] == [5.0, 6.0]
     result = run("def train(config): return 0.5", fidelity="training_iteration").reports
     assert [fidelity for fidelity, _ in result] == [9.0], "what never reported has trained in full"
+
+
+DRAWS = """
+import random
+import numpy, torch
+def train(config, trial):
+    return float(f"{random.randrange(1000)}{numpy.random.randint(1000):03}{int(torch.randint(1000, (1,))):03}")
+"""
+
+
+def test_what_a_training_draws_follows_from_the_trials_seed(run):
+    first, again = (run(DRAWS, seeding=True).reports[0][1]["score"] for _ in range(2))
+    assert first == again
+    random.seed(5)
+    np.random.seed(5)
+    torch.manual_seed(5)
+    assert first == float(f"{random.randrange(1000)}{np.random.randint(1000):03}{int(torch.randint(1000, (1,))):03}")
+
+
+def test_nothing_is_seeded_where_the_sweep_file_says_so(run):
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    one, other = (run(DRAWS, seeding=False).reports[0][1]["score"] for _ in range(2))
+    assert one != other
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    assert one == float(f"{random.randrange(1000)}{np.random.randint(1000):03}{int(torch.randint(1000, (1,))):03}")
