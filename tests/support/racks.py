@@ -200,11 +200,15 @@ class Sweep:
         return duckdb.sql(query.format(**tables)).fetchall()
 
     def times(self, t: float, cut_off: set[int]) -> str:
-        """Say when, in seconds after `t`, trials that were cut off then were known to be, and reported again."""
+        """Say when, in seconds after `t`, trials that were cut off then were known to be, and reported again.
+
+        The attempt that begins first need not be the one that reports: a cluster that has not missed a machine yet may
+        place it there once more, and lose it before any worker took it.
+        """
         events = [event for event in self.events() if event.t > t]
         ended = [e.t - t for e in events if isinstance(e, ev.AttemptEnded) and e.trial in cut_off]
-        attempts = {e.trial: e.attempt for e in reversed(events) if isinstance(e, ev.AttemptStarted)}
-        reported = {(e.trial, e.attempt): e.t - t for e in reversed(events) if isinstance(e, ev.Reported)}
-        back = [reported[trial, attempts[trial]] for trial in cut_off]
+        begun = {(e.trial, e.attempt) for e in events if isinstance(e, ev.AttemptStarted)}
+        reports = [e for e in events if isinstance(e, ev.Reported) and (e.trial, e.attempt) in begun]
+        back = [min(e.t - t for e in reports if e.trial == trial) for trial in cut_off]
         again = f"{len(back)} trials report again after {min(back):.1f} to {max(back):.1f} s"
         return f"noticed after {min(ended):.1f} s, {again}"
