@@ -28,6 +28,7 @@ from typing_extensions import override
 
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.bundles import away_from, bundles_of, strategy_of
+from orchestrator.ray.host.inquests import Inquests
 from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.worker.function import OUTSIDE_KEY, REPORT_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify, storage_away
@@ -111,6 +112,7 @@ class SweepRun(TuneController):
         scheduler = SweepScheduler(bridge, search.trials)
         super().__init__(search_alg=search, scheduler=scheduler, storage=storage, reuse_actors=reuse_workers)
         self._bridge = bridge
+        self._inquests = Inquests(bridge)
         self._attempts = search.trials
         self._actor_manager = _ActorManager(resource_manager=PlacementGroupResourceManager())
         self._class_cache = _ActorClasses()
@@ -161,8 +163,9 @@ class SweepRun(TuneController):
 
     def reconcile(self) -> None:
         """End the attempts whose Tune trial is over without anybody having been told, and forget the ended ones."""
+        self._inquests.settle(time.monotonic())
         for key, trial in list(self._attempts.items()):
-            if trial.is_finished():
+            if trial.is_finished() and key not in self._inquests:
                 self._bridge.ended(key, Outcome.LOST, "Ray Tune ended the trial without a word")
                 del self._attempts[key]
 
@@ -206,7 +209,9 @@ class SweepRun(TuneController):
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
         if (away := storage_away(exception)) is not None:
             self._bridge.fail(away)
-        self._bridge.ended(trial.trial_id, *classify(exception))
+        outcome, text = classify(exception)
+        if not self._inquests.open(trial.trial_id, outcome, text):
+            self._bridge.ended(trial.trial_id, outcome, text)
         super()._process_trial_failure(trial, exception)
 
 

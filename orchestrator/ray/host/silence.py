@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.errors import StorageError
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.host.loop import SweepRun
-from orchestrator.ray.worker.ending import WorkerProcess, end_processes, place_in, take_stacks
+from orchestrator.ray.host.on_nodes import answer, run_on_nodes
+from orchestrator.ray.worker.ending import end_processes, place_in, take_stacks
 from orchestrator.storage.location import Location
 
 LOGS = "logs"
@@ -64,7 +63,7 @@ class HostWatch:
         self._hear()
         self._ask()
         for attempt in self.bridge.faulty():
-            self._endings.append(_Ending(attempt, now + STACKS_S, _on_nodes(take_stacks, attempt.processes)))
+            self._endings.append(_Ending(attempt, now + STACKS_S, run_on_nodes(take_stacks, attempt.processes)))
         self._endings = [ending for ending in self._endings if not self._settle(ending, now)]
 
     def _ask(self) -> None:
@@ -80,7 +79,7 @@ class HostWatch:
                 del self._signs[key]
             elif ray.wait([sign], timeout=0)[0]:
                 del self._signs[key]
-                if _answer(sign) is not None:
+                if answer(sign) is not None:
                     self.bridge.alive(key)
 
     def _settle(self, ending: _Ending, now: float) -> bool:
@@ -93,8 +92,8 @@ class HostWatch:
         if ending.is_killing or not ending.attempt.processes:
             self.run.end(ending.attempt)  # Ray may not have heard yet, or may be the only one who can
             return True
-        self._keep(ending.attempt, "\n\n".join(str(answer) for answer in map(_answer, ready) if answer))
-        ending.asked = _on_nodes(end_processes, ending.attempt.processes)
+        self._keep(ending.attempt, "\n\n".join(str(said) for said in map(answer, ready) if said))
+        ending.asked = run_on_nodes(end_processes, ending.attempt.processes)
         ending.is_killing, ending.until = True, time.monotonic() + KILL_S
         return False
 
@@ -121,20 +120,3 @@ def _kept(folder: Location, name: str, stacks: str) -> bool:
         _log.warning("the stacks of a hung training could not be kept: %s", error)
         return False
     return True
-
-
-def _on_nodes(task: Callable[[WorkerProcess], Any], processes: tuple[WorkerProcess, ...]) -> list[Any]:
-    """Run a task on the node of each process, which takes no room there."""
-    remote = ray.remote(num_cpus=0, max_retries=0)(task)
-    return [
-        remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(process.node_id, soft=False)).remote(process)
-        for process in processes
-    ]
-
-
-def _answer(reference: Any) -> Any:
-    """Return what a task answered; None where it failed: its node may be gone."""
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayError:
-        return None

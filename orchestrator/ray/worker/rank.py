@@ -25,6 +25,7 @@ from ray.tune.result import RESULT_DUPLICATE
 
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, Gang, run_function
+from orchestrator.ray.worker.last_words import keep_last_words
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.signs import MARK, Signs
@@ -85,6 +86,7 @@ class Rank:
         Path(folder).mkdir(parents=True, exist_ok=True)
         os.environ[MARK] = folder
         offer_stacks(Path(folder), f"-{self._rank}")
+        keep_last_words(Path(folder), f"-{self._rank}")
         self._signs = Signs(Path(folder))
         mine = WorkerProcess.current(folder, f"-{self._rank}")
         return Arrival(platform.node(), address, self._door.getsockname()[1], gpu_ids, _interface(address), mine)

@@ -30,6 +30,7 @@ from orchestrator.errors import StorageError
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import REPORT_KEY, Assignment, run_function
+from orchestrator.ray.worker.last_words import keep_last_words
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.ranks import Ranks, describe_places
 from orchestrator.ray.worker.reports import WorkerReport
@@ -76,6 +77,7 @@ class TrialWorker(FunctionTrainable):
         folder = Path(get_session().storage.trial_working_directory)
         os.environ[MARK] = str(folder)
         offer_stacks(folder)
+        keep_last_words(folder)
         self._signs = Signs(folder)
         mine = WorkerProcess.current(str(folder))
         checkpoint = self.config[TRIAL_KEY]["checkpoint"]
