@@ -27,7 +27,7 @@ PACED = """
 import time
 import train as digits
 
-def train(config):
+def train(config, trial):
     whole = digits.Training.train_epoch
 
     def train_epoch(training):
@@ -36,7 +36,7 @@ def train(config):
 
     digits.Training.train_epoch = train_epoch
     try:
-        digits.train(config)
+        digits.train(config, trial)
     finally:
         digits.Training.train_epoch = whole
 """
