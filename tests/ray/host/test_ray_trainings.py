@@ -67,14 +67,14 @@ def test_each_that_goes_wrong_is_told_apart_and_costs_the_others_nothing(host):
     assert errors[1].endswith("OSError: [Errno 116] Stale file handle: '/data/shard-7.tar'")
     assert "DataLoader worker (pid" in errors[2]
     assert errors[3].endswith("\nKeyboardInterrupt")
-    assert errors[4].startswith("train.py:20 in train: os._exit(3)\n")
+    assert errors[4].startswith("train.py:21 in train: os._exit(3)\n")
     assert errors[4].endswith("the training ended its own process with exit code 3 (os._exit)")
-    assert errors[5] == "the worker was lost: it died by SIGSEGV at train.py:21 in train"
+    assert errors[5] == "the worker was lost: it died by SIGSEGV at train.py:22 in train"
     assert run.state.trials[5].attempt.error.endswith(
         "it died at the same place 3 times, each time by SIGSEGV: the trial's own fault"
     )
     assert errors[6].endswith("MemoryError")
-    assert "it stood at train.py:25 in train" in errors[9]
+    assert "it stood at train.py:26 in train" in errors[9]
     assert run.state.trials[1].attempts[1].resumed_from == run.state.trials[9].attempts[1].resumed_from == 1.0
 
 
@@ -82,10 +82,9 @@ def test_each_that_goes_wrong_is_told_apart_and_costs_the_others_nothing(host):
     ("dies", "attempts", "said"),
     [
         ("raise ValueError(f'no file {config}')", 1, "ValueError: no file"),
-        ("os._exit(3)", 1, "os._exit"),
         ("ctypes.string_at(0)", 3, "SIGSEGV"),
     ],
-    ids=["raises", "exits", "segfaults"],
+    ids=["raises", "segfaults"],
 )
 def test_code_that_never_works_is_stopped_after_three_trials(host, dies, attempts, said):
     run = host.run(
@@ -112,13 +111,13 @@ def test_a_region_that_raises_stops_nothing(host):
             if config["x"] > 0.55: raise ValueError(f"batch of {config['x']} is larger than the data")
             tune.report({"score": config["x"], "epoch": 3})
         """,
-        budget={"trials": 16},
+        budget={"trials": 8},
     )
     assert run.reason == "finished", run.error
     states = [trial.state for trial in run.state.trials]
     assert TrialState.FAILED in states
     assert TrialState.COMPLETED in states
-    assert len(states) == 16
+    assert len(states) == 8
 
 
 def test_a_program_that_ignores_sigterm_is_stopped_all_the_same(host):
