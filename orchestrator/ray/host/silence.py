@@ -105,7 +105,7 @@ class HostWatch:
         if place:
             text = f"{text}\nit stood at {place}"
         if stacks:
-            name = f"{LOGS}/{attempt.key}.stack.txt"
+            name = f"{LOGS}/{attempt.trial}/{attempt.attempt}/stacks.txt"
             kept = _kept(self.bridge.folder, name, stacks)
             text = f"{text}\nits stacks: {name}" if kept else text
         attempt.fault = outcome, text

@@ -59,7 +59,7 @@ def test_what_hangs_is_ended_with_its_children_and_goes_on_from_its_checkpoint_o
     silence, *more = trials[1].attempts[0].error.splitlines()
     assert silence.startswith("it gave no sign of life for ")
     assert silence.endswith("(limits.silence): no report, no print, no checkpoint, and no process of it at work")
-    stacks = f"logs/{trials[1].trial_id}.0.stack.txt"
+    stacks = "logs/1/0/stacks.txt"
     assert more == ["it stood at train.py:7 in hang", f"its stacks: {stacks}"]
     assert "hang" in (run.folder / "runs/test" / stacks).read_text()
     assert trials[3].attempt.error.splitlines()[-1] == "it hung in 2 attempts"
@@ -96,7 +96,7 @@ report(3)
     assert run.outcomes(0) == ["hung", "stopped"]
     assert not any(_is_alive(int(pid)) for pid in (host.folder / "pids").read_text().split())
     assert "it stood at train.py:16 in <module>" in run.state.trials[0].attempts[0].error
-    kept = (run.folder / "runs/test/logs" / f"{run.state.trials[0].trial_id}.0.stack.txt").read_text()
+    kept = (run.folder / "runs/test/logs/0/0/stacks.txt").read_text()
     assert "(train.py:16)" in kept, "the program's own stack"
 
 
