@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import SweepArgument
+from orchestrator.cli.options import OutputOption, SweepArgument
 from orchestrator.cli.say import answer_piece, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.errors import UsageError
@@ -17,7 +17,7 @@ def export(
     sweep: SweepArgument,
     form: Annotated[str, typer.Option("--format", help="json, yaml, args, argv0, env or hydra.")] = "json",
     top: Annotated[int, typer.Option(min=1, help="How many configurations, best first.")] = 1,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write. Unset: stdout.")] = None,
+    output: OutputOption = None,
 ) -> None:
     """Print the best configurations in a form that another program takes; what the best one's curve shows to stderr."""
     from orchestrator.results.diagnoses import winner_diagnosis

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.options import OutputOption
 from orchestrator.cli.say import answer_text, say
 from orchestrator.errors import StorageError, UsageError
 
@@ -31,9 +32,7 @@ def import_foreign(
     arguments: Annotated[
         list[str] | None, typer.Argument(help="What a Python file is given, after --.", show_default=False)
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Sweep file to write. Unset: sweep.yaml beside FILE.")
-    ] = None,
+    output: OutputOption = None,
     program: Annotated[
         str | None, typer.Option(help="The training program, where the file names none.", show_default=False)
     ] = None,

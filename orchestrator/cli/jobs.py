@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import AddressOption, JsonOption, SweepArgument
+from orchestrator.cli.options import AddressOption, JsonOption, SweepArgument, TrialOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.project.address import to_send
@@ -68,13 +68,10 @@ def _known_to(dashboard: str) -> list[Row]:
 
 def logs(
     sweep: SweepArgument,
-    trial: Annotated[
-        int | None,
-        typer.Option(min=0, help="Number of the trial. Unset: all; of a sweep that was sent, its driver."),
-    ] = None,
+    trial: TrialOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the driver ends.")] = False,
     address: AddressOption = None,
 ) -> None:
-    """Print what a sweep's trials printed, or the driver of one that was sent off."""
+    """Print what all of a sweep's trials printed, or one of them; of one that was sent off, what its driver did."""
     for piece in open_sweep(sweep, to_send(address, "logs")).logs(trial, follow=follow):
         answer_piece(piece)

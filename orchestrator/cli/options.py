@@ -21,6 +21,11 @@ OverridesArgument = Annotated[
     list[str] | None,
     typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
 ]
+TrialOption = Annotated[int | None, typer.Option(min=0, help="Number of one trial, and only that.", show_default=False)]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="File to write. Unset: stdout; importing, sweep.yaml beside FILE."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 AddressOption = Annotated[
     ClusterAddress | None,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from orchestrator.cli.options import AddressOption, JsonOption, SweepArgument
+from orchestrator.cli.options import AddressOption, JsonOption, SweepArgument, TrialOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.project.address import to_send
 
@@ -18,13 +16,11 @@ if TYPE_CHECKING:
 
 def status(
     sweep: SweepArgument,
-    trial: Annotated[
-        int | None, typer.Option(help="Show one trial: how it came to be, and why it ended.", show_default=False)
-    ] = None,
+    trial: TrialOption = None,
     address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how a sweep stands, living or dead, from any terminal."""
+    """Show how a sweep stands, living or dead, from any terminal; or one trial: how it began, why it ended."""
     handle = open_sweep(sweep, to_send(address, "status"))
     if trial is not None:
         _show_trial(handle, trial, as_json=as_json)
