@@ -7,6 +7,7 @@ it as a broken message. So a worker turns whatever was raised into an `AttemptFa
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from pathlib import Path
 
@@ -34,6 +35,19 @@ _OUT_OF_MEMORY = (
 )
 _HIDDEN = ("<frozen ", calling.__file__, *(f"{Path(file).parent}{os.sep}" for file in (ray.__file__, __file__)))
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{Path(traceback.__file__).parent}{os.sep}")
+
+
+_OLD_WAYS = (
+    (
+        re.compile(r"^report\(\) got an unexpected keyword"),
+        "Ray Tune takes metrics as one dict: report({'loss': loss})",
+    ),
+    (
+        re.compile(r"'ray\.tune' has no attribute '(checkpoint_dir|save_checkpoint)'"),
+        "Ray Tune takes a checkpoint beside the metrics: report({...}, checkpoint=Checkpoint.from_directory(folder))",
+    ),
+)
+"""What Ray Tune says of ways that it took once, and how the same is written today."""
 
 
 class AttemptFailed(Exception):  # noqa: N818 - it names an outcome
@@ -66,6 +80,8 @@ def shortened(error: BaseException, folder: Path | None = None) -> str:
     message = "".join(traceback.format_exception_only(error)).strip()
     if error.__cause__ is not None:
         message += f" (caused by {type(error.__cause__).__name__}: {error.__cause__})"
+    if isinstance(error, TypeError | AttributeError):
+        message += next((f". {today}" for before, today in _OLD_WAYS if before.search(str(error))), "")
     return cut("\n".join([*lines, message]))
 
 

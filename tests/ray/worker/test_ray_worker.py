@@ -72,6 +72,17 @@ def failure(worker):
             'tune.report({"epoch": 1, "score": [0.5]})',
             "train.py:5: 'score' is reported as a list, not as a number; report float(...) or .item() of it",
         ),
+        (
+            "tune.report(epoch=1, score=0.5)",
+            "train.py:5 in train: tune.report(epoch=1, score=0.5)\nTypeError: report() got an unexpected keyword "
+            "argument 'epoch'. Ray Tune takes metrics as one dict: report({'loss': loss})",
+        ),
+        (
+            "tune.checkpoint_dir(step=1)",
+            "train.py:5 in train: tune.checkpoint_dir(step=1)\nAttributeError: module 'ray.tune' has no attribute "
+            "'checkpoint_dir'. Ray Tune takes a checkpoint beside the metrics: report({...}, "
+            "checkpoint=Checkpoint.from_directory(folder))",
+        ),
         ("sys.exit(3)", "train.py:train called sys.exit(3)"),
         (
             "return [7]",
