@@ -104,6 +104,7 @@ class Rack:
         return (
             f"storage={self.storage}", f"budget.trials={trials}", "trainable=paced.py:train",
             "fidelity.min=2", "fidelity.max=8", "resources.gpus=1", "resources.reuse_workers=true",
+            "confirm=none",
         )  # fmt: skip
 
 
