@@ -6,6 +6,7 @@ import bisect
 import contextlib
 import math
 import os
+import signal
 import socket
 import sys
 from collections import Counter
@@ -20,6 +21,7 @@ from ray._private.state import state as cluster_state
 from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import autoscaler
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.worker.reaper import descendants
 from orchestrator.sweep.resources import Resources
 
 UNBOUNDED = 10_000
@@ -162,8 +164,14 @@ def doors() -> dict[str, tuple[str, int]]:
 def end_own() -> None:
     """End what is left of the Ray that was started here, without asking it. A cluster that was joined goes on."""
     node = ray_worker._global_node  # noqa: SLF001 - ray.shutdown would wait for what is gone
-    if node is not None and node.is_head():
-        node.kill_all_processes(check_alive=False, allow_graceful=False)
+    if node is None or not node.is_head():
+        return
+    started = [info.process.pid for infos in node.all_processes.values() for info in infos]
+    agents = [child for pid in started for child in descendants(pid)]  # which outlive a killed raylet by a minute
+    node.kill_all_processes(check_alive=False, allow_graceful=False)
+    for pid in agents:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def has_room(resources: Resources) -> bool:
