@@ -17,7 +17,7 @@ from orchestrator.sweep.trial import Outcome, TrialState
 pytestmark = [pytest.mark.ray, pytest.mark.long]
 
 TRAIN = """
-    import os, time
+    import os, signal, time
     from pathlib import Path
     import ray
     from ray import tune
@@ -25,7 +25,7 @@ TRAIN = """
     def train(config):
         bad = Path(__file__).with_name("bad").read_text()
         for epoch in range(1, 6):
-            if ray.get_runtime_context().get_node_id() == bad: os._exit(7)
+            if ray.get_runtime_context().get_node_id() == bad: os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(1.0)
             tune.report({"score": config["x"], "epoch": epoch})
 """

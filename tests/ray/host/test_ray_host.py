@@ -126,7 +126,7 @@ def test_a_stop_runs_finally_and_a_slow_one_does_not_cost_the_next_trial(host):
     assert [run.outcomes(number) for number in range(3)] == [["stopped"]] * 3
     traces = [(host.folder / f"trace-{number}").read_text().split("\n") for number in range(3)]
     assert [trace[1:4] for trace in traces] == [
-        ["after 1", "after 2", f"finally in {trial.trial_id}.0"] for trial in run.state.trials
+        ["after 1", "after 2", f"finally in {trial.trial_id}"] for trial in run.state.trials
     ]
     assert len({trace[0] for trace in traces}) == 1, "one worker took all three"
     assert run.state.trials[0].attempt.charged_s >= 3, "what it takes after a stop is paid for"
