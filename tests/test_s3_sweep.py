@@ -108,7 +108,7 @@ def test_a_preflight_leaves_nothing_and_a_program_its_output(bucket: Location, r
 
     ran = stepladder("run", "sweep.yaml", f"storage={bucket}", "--cpus", 2, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    found = store.get_file_info(FileSelector(f"{path}/shell/checkpoints", recursive=True))
+    found = store.get_file_info(FileSelector(f"{path}/shell/logs", recursive=True))
     said = [store.open_input_stream(info.path).read() for info in found if info.base_name == "stdout.txt"]
     assert b"lr 0.5\n" in said
     assert len(said) == 2
