@@ -23,8 +23,9 @@ DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 def sweep(tmp_path: Path) -> Submission:
     (tmp_path / "sweep.yaml").write_text("name: digits\n")
     return Submission(
-        "digits", "digits-20261122-0312-5c1e", tmp_path, "sweep.yaml", (), "s3://bucket/runs", Resources(gpus=1)
-    )
+        "digits", "digits-20261122-0312-5c1e", tmp_path, "sweep.yaml", (), "s3://bucket/runs", Resources(gpus=1),
+        files={"sweep.yaml": 13},
+    )  # fmt: skip
 
 
 def filled(name: str, sweep: Submission) -> dict[str, Any]:
