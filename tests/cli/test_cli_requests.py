@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,15 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+@pytest.fixture
+def _unshielded() -> Iterator[None]:
+    """Children take SIGHUP as from a terminal, also where the tests run under nohup, which has them ignore it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_unshielded")
 def test_a_closed_terminal_leaves_nothing_behind_and_loses_nothing(tmp_path: Path):
     """SIGHUP to the whole session, as a terminal sends it that is closed."""
     with begun(tmp_path) as (driver, folder):
