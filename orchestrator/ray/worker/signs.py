@@ -55,11 +55,13 @@ class Signs:
         self._printed = _printed()
         self._saved = _newest(folder)
         self._processes = _processes(folder)
+        self._others = set(self._processes)
 
     def seen(self) -> str | None:
         """Return what of the above was seen since the last look; None where nothing was."""
         now_s, printed, saved, processes = time.monotonic(), _printed(), _newest(self._folder), _processes(self._folder)
         passed_s = max(now_s - self._looked_s, 1e-3)
+        self._others &= processes.keys()  # the number of one that ended may come again
         found = None
         if _Waiting.depth:
             found = "waiting"
@@ -67,7 +69,11 @@ class Signs:
             found = "printed"
         elif saved != self._saved:
             found = "saved"
-        elif any(is_at_work(self._processes.get(pid), now, passed_s) for pid, now in processes.items()):
+        elif any(
+            is_at_work(self._processes.get(pid), now, passed_s)
+            for pid, now in processes.items()
+            if pid not in self._others
+        ):
             found = "processes"
         self._looked_s, self._printed, self._saved, self._processes = now_s, printed, saved, processes
         return found

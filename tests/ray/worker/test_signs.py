@@ -70,6 +70,16 @@ def test_a_process_that_works_is_a_sign_and_one_that_waits_is_none(tmp_path, sta
     assert _settled(signs) == seen
 
 
+def test_a_process_that_was_there_before_is_no_sign(tmp_path, start):
+    """What an earlier attempt left behind in a worker that is used again, say."""
+    start(WORKS)
+    time.sleep(0.3)
+    signs = Signs(tmp_path / "own")
+    (tmp_path / "own" / "mine").mkdir()
+    signs.seen()
+    assert _settled(signs) is None
+
+
 def test_a_process_that_left_the_family_is_known_by_its_mark(tmp_path, start):
     signs = Signs(tmp_path / "own")
     leaves = f"subprocess.Popen([sys.executable, '-c', {WORKS!r}, sys.argv[1]], start_new_session=True)"
