@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from orchestrator.imports.python_source import calls
+from orchestrator.sweep.spec import Goal
+from orchestrator.sweep.standing import is_loss_like
 
 LARGER_IS_BETTER = ("accuracy", "acc", "f1", "auc", "auroc", "map", "bleu", "score", "reward", "r2", "precision",
                     "recall", "iou")  # fmt: skip
@@ -71,7 +73,7 @@ def _words(key: str) -> list[str]:
     return [word for word in key.lower().replace("/", "_").replace("-", "_").replace(".", "_").split("_") if word]
 
 
-def _goal(key: str) -> str | None:
+def _goal(key: str) -> Goal | None:
     words = _words(key)
     if any(word in SMALLER_IS_BETTER for word in words):
         return "minimize"
@@ -82,4 +84,5 @@ def _rank(key: str) -> tuple[int, int]:
     """Return 0 first for a metric of validation, last for one of training or test; a score before a loss."""
     words = _words(key)
     held_out = 0 if any(word in _VALIDATION for word in words) else 2 if {"train", "training", "test"} & {*words} else 1
-    return held_out, 0 if _goal(key) == "maximize" else 1
+    goal = _goal(key)
+    return held_out, 1 if goal is None or is_loss_like(goal) else 0

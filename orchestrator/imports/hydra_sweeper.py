@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from orchestrator.imports import ranges
 from orchestrator.imports.budgeting import invent_trials, write_grid
@@ -17,6 +17,7 @@ from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAF
 from orchestrator.imports.foreign_yaml import read_foreign
 from orchestrator.imports.hydra_overrides import Sweeping, parse_override
 from orchestrator.imports.naming import hyperparameter_name
+from orchestrator.sweep.spec import Goal
 from orchestrator.sweepfile.foreign import COMMANDS
 from orchestrator.sweepfile.messages import quote
 
@@ -163,7 +164,7 @@ def _objective(data: Mapping[str, Any], sweeper: Mapping[str, Any], draft: Draft
         told.append("metric invented: what the app returns")
     directions = sweeper.get("direction")
     first, *more = directions if isinstance(directions, list) and directions else [directions]
-    if first not in ("minimize", "maximize"):
+    if first not in get_args(Goal):
         first = "minimize"
         told.append("goal invented: the file names none")
     if more:

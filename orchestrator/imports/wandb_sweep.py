@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from orchestrator.imports.budgeting import invent_trials, write_grid
 from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAFileError
@@ -19,6 +19,7 @@ from orchestrator.imports.naming import hyperparameter_name
 from orchestrator.imports.python_source import Constants, parsed
 from orchestrator.imports.wandb_command import OWN, command_of
 from orchestrator.imports.wandb_parameters import entry_of, parameters
+from orchestrator.sweep.spec import Goal
 from orchestrator.sweepfile.foreign import COMMANDS
 from orchestrator.sweepfile.messages import Place, quote
 from orchestrator.sweepfile.yaml_source import Tree
@@ -118,7 +119,7 @@ def _objective(metric: Any, draft: Draft) -> None:
     goal = described.get("goal", "minimize")
     if "goal" not in described:
         told.append("minimize is W&B's goal where none is written")
-    if goal not in ("minimize", "maximize"):
+    if goal not in get_args(Goal):
         draft.lose("metric.goal", f"{quote(goal)} is no goal; minimize is written")
         goal = "minimize"
     for key in sorted(described.keys() - {"name", "goal"}):

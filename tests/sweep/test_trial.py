@@ -52,8 +52,9 @@ def test_an_attempt_that_ends_by_itself(outcome, reported):
         report(state, 3.0)
     state.apply(ev.AttemptEnded(3.0, 0, 0, outcome, "text"))
     expected = AFTER_ATTEMPT[outcome]
-    if outcome is Outcome.RETURNED and not reported:
+    if outcome in {Outcome.RETURNED, Outcome.OVERTIME} and not reported:
         expected = TrialState.FAILED
+    if outcome is Outcome.RETURNED and not reported:
         assert state.trials[0].attempt.error == "the training function returned without reporting a value"
     assert state.trials[0].state is expected
 

@@ -82,12 +82,13 @@ def test_a_process_that_was_there_before_is_no_sign(tmp_path, start):
 
 def test_a_process_that_left_the_family_is_known_by_its_mark(tmp_path, start):
     signs = Signs(tmp_path / "own")
+    others = own_processes(tmp_path / "own", os.getpid())  # a Ray that other tests of this process began
     leaves = f"subprocess.Popen([sys.executable, '-c', {WORKS!r}, sys.argv[1]], start_new_session=True)"
     start(f"import subprocess, sys\n{leaves}", marked=True).wait()
     try:
         assert _settled(signs) == "processes"
     finally:
-        for pid in own_processes(tmp_path / "own", os.getpid()):
+        for pid in own_processes(tmp_path / "own", os.getpid()) - others:
             os.kill(pid, signal.SIGKILL)
 
 
