@@ -44,23 +44,18 @@ def check(
 
     With --address, also look at that running Ray: versions, resources, storage, a smoke trial.
     """
-    from orchestrator.project.spec_files import said_of_calling
+    from orchestrator.project.warming import warmed
     from orchestrator.project.workspace import linted_plan
     from orchestrator.views.findings import findings_answer, findings_document
-    from orchestrator.views.lint import lint_answer, lint_document
-    from orchestrator.views.supplied import supplied_answer, supplied_document
+    from orchestrator.views.lint import lint_document
+    from orchestrator.views.supplied import supplied_document
 
     joined = to_join(address, "check")
     plan, remarks = linted_plan(sweep_file, overrides or (), _inspector(model, sweep_file.parent))
+    for left_out in warmed(plan, sweep_file.parent)[1]:
+        say(f"warm_start: {left_out}")
     if not as_json:
-        answer_text(f"{sweep_file}: valid, sweep {plan.sweep_id}")
-        if (said := said_of_calling(sweep_file.parent, plan.spec)) is not None:
-            say(said)
-        if (told := supplied_answer(plan.spec)) is not None:
-            answer(told)
-    if remarks and not as_json:
-        answer(lint_answer(remarks))
-        say("where a remark does not hold, write in the sweep file: ignore: {rule: the reason}")
+        _answer_what_it_says(plan, remarks, sweep_file)
     findings = _preflight(plan, sweep_file.parent, joined, patience) if smoke or joined is not None else []
     if as_json:
         supplied = supplied_document(plan.spec)
@@ -71,6 +66,22 @@ def check(
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(exitcodes.FAILED)
     say(f"next: stepladder plan {sweep_file}")
+
+
+def _answer_what_it_says(plan: Plan, remarks: Sequence[Remark], sweep_file: Path) -> None:
+    """Answer with what is known of a valid file: how its training is called, what was supplied, what goes wrong."""
+    from orchestrator.project.spec_files import said_of_calling
+    from orchestrator.views.lint import lint_answer
+    from orchestrator.views.supplied import supplied_answer
+
+    answer_text(f"{sweep_file}: valid, sweep {plan.sweep_id}")
+    if (said := said_of_calling(sweep_file.parent, plan.spec)) is not None:
+        say(said)
+    if (told := supplied_answer(plan.spec)) is not None:
+        answer(told)
+    if remarks:
+        answer(lint_answer(remarks))
+        say("where a remark does not hold, write in the sweep file: ignore: {rule: the reason}")
 
 
 def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float) -> list[Finding]:
