@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator import exitcodes
-from orchestrator.cli.options import JsonOption, SweepArgument
+from orchestrator.cli.options import SWEEP, JsonOption, SweepArgument
 from orchestrator.cli.say import answer_json, answer_text, say
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ RepairOption = Annotated[
 ]
 
 
-def audit(sweep: SweepArgument, repair: RepairOption = False, as_json: JsonOption = False) -> None:
+def audit(sweep: SweepArgument = SWEEP, repair: RepairOption = False, as_json: JsonOption = False) -> None:
     """Verify a sweep: its log, and whether tables, best.json, plan.json and checkpoints are what the log says."""
     from orchestrator.project.finding import folder_meant
 

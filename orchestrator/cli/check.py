@@ -12,11 +12,13 @@ import typer
 from orchestrator import exitcodes
 from orchestrator.cli.options import (
     PATIENCE_S,
+    SWEEP_FILE,
     AddressOption,
     JsonOption,
     OverridesArgument,
     PatienceOption,
     SweepFileArgument,
+    file_meant,
 )
 from orchestrator.cli.say import answer, answer_json, answer_text, say
 from orchestrator.project.address import to_join
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    sweep_file: SweepFileArgument,
+    sweep_file: SweepFileArgument = SWEEP_FILE,
     overrides: OverridesArgument = None,
     model: Annotated[
         str | None, typer.Option(help="Also inspect the torch model that module:function returns.", show_default=False)
@@ -50,8 +52,9 @@ def check(
     from orchestrator.views.lint import lint_document
     from orchestrator.views.supplied import supplied_document
 
+    sweep_file, overrides = file_meant(sweep_file, overrides)
     joined = to_join(address, "check")
-    plan, remarks = linted_plan(sweep_file, overrides or (), _inspector(model, sweep_file.parent))
+    plan, remarks = linted_plan(sweep_file, overrides, _inspector(model, sweep_file.parent))
     for left_out in warmed(plan, sweep_file.parent)[1]:
         say(f"warm_start: {left_out}")
     if not as_json:

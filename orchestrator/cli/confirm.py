@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import AddressOption, CpusOption, GpusOption, JsonOption, SweepArgument
+from orchestrator.cli.options import SWEEP, AddressOption, CpusOption, GpusOption, JsonOption, SweepArgument
 from orchestrator.cli.resume import taken_over
 from orchestrator.cli.run import drive_and_answer
 from orchestrator.project.address import to_join
@@ -16,7 +16,7 @@ ContendersOption = Annotated[int, typer.Option(min=1, max=100, help="How many of
 
 
 def confirm(
-    sweep: SweepArgument,
+    sweep: SweepArgument = SWEEP,
     trainings: TrainingsOption = 8,
     contenders: ContendersOption = 4,
     address: AddressOption = None,

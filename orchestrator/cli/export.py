@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import OutputOption, SweepArgument
+from orchestrator.cli.options import SWEEP, OutputOption, SweepArgument
 from orchestrator.cli.say import answer_piece, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.errors import UsageError
 
 
 def export(
-    sweep: SweepArgument,
+    sweep: SweepArgument = SWEEP,
     form: Annotated[str, typer.Option("--format", help="json, yaml, args, argv0, env or hydra.")] = "json",
     top: Annotated[int, typer.Option(min=1, help="How many configurations, best first.")] = 1,
     output: OutputOption = None,

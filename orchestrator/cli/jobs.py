@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import AddressOption, JsonOption, SweepArgument, TrialOption
+from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument, TrialOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.project.address import to_send
@@ -67,7 +67,7 @@ def _known_to(dashboard: str) -> list[Row]:
 
 
 def logs(
-    sweep: SweepArgument,
+    sweep: SweepArgument = SWEEP,
     trial: TrialOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the driver ends.")] = False,
     address: AddressOption = None,

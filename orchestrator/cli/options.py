@@ -12,10 +12,21 @@ from orchestrator.project.address import FORMS, ClusterAddress
 PATIENCE_S = 56.0
 """For trying a cluster, unless told otherwise: with Ray's own start and end about a minute."""
 
-SweepFileArgument = Annotated[Path, typer.Argument(help="The sweep file.", show_default=False)]
+SWEEP = "sweep.yaml"
+"""The sweep that is meant where none is named: that of this file, in the current folder."""
+SWEEP_FILE = Path(SWEEP)
+"""The same, as a file."""
+
+SweepFileArgument = Annotated[
+    Path, typer.Argument(help=f"The sweep file. Unset: {SWEEP} here.", metavar="[SWEEP_FILE]", show_default=False)
+]
 SweepArgument = Annotated[
     str,
-    typer.Argument(help="The sweep file, or the sweep's folder (a path or, say, s3://...).", show_default=False),
+    typer.Argument(
+        help=f"The sweep file, or the sweep's folder (a path or, say, s3://...). Unset: {SWEEP} here.",
+        metavar="[SWEEP]",
+        show_default=False,
+    ),
 ]
 OverridesArgument = Annotated[
     list[str] | None,
@@ -50,3 +61,19 @@ NoCheckOption = Annotated[bool, typer.Option("--no-check", help="Send without tr
 PatienceOption = Annotated[
     float, typer.Option(min=2, help="Seconds for trying the cluster: half for its nodes, half for the smoke trial.")
 ]
+
+
+def meant(sweep: str, overrides: list[str] | None) -> tuple[str, list[str]]:
+    """Return the sweep and the overrides that were typed: `run budget.trials=20` is `run sweep.yaml budget.trials=20`.
+
+    A first word that is an override, unless a file is called that, leaves the sweep to be the one in this folder.
+    """
+    given = overrides or []
+    is_override = "=" in sweep and "://" not in sweep and not Path(sweep).exists()
+    return (SWEEP, [sweep, *given]) if is_override else (sweep, given)
+
+
+def file_meant(sweep_file: Path, overrides: list[str] | None) -> tuple[Path, list[str]]:
+    """Return the sweep file and the overrides that were typed, as `meant`."""
+    sweep, given = meant(str(sweep_file), overrides)
+    return Path(sweep), given

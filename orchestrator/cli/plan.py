@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.check import warn
-from orchestrator.cli.options import JsonOption, OverridesArgument, SweepFileArgument
+from orchestrator.cli.options import SWEEP_FILE, JsonOption, OverridesArgument, SweepFileArgument, file_meant
 from orchestrator.cli.say import answer, answer_json, say
 
 
 def plan(
-    sweep_file: SweepFileArgument,
+    sweep_file: SweepFileArgument = SWEEP_FILE,
     overrides: OverridesArgument = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at once. Unset: the file's max_concurrent, or 8.")
@@ -26,7 +26,8 @@ def plan(
     from orchestrator.project.workspace import linted_plan, measured_seconds, sweep_folder
     from orchestrator.views.plan import plan_answer, plan_document
 
-    compiled, remarks = linted_plan(sweep_file, overrides or ())
+    sweep_file, overrides = file_meant(sweep_file, overrides)
+    compiled, remarks = linted_plan(sweep_file, overrides)
     warn(remarks, sweep_file)
     compiled, left_out = warmed(compiled, sweep_file.parent)
     for told in left_out:

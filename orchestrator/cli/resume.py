@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.cli.options import (
     PATIENCE_S,
+    SWEEP,
     AddressOption,
     CpusOption,
     DriverCpusOption,
@@ -22,6 +23,7 @@ from orchestrator.cli.options import (
     OverridesArgument,
     PatienceOption,
     SweepArgument,
+    meant,
 )
 from orchestrator.cli.run import drive_and_answer, run
 from orchestrator.cli.say import say
@@ -53,7 +55,7 @@ CodeOption = Annotated[
 
 
 def resume(
-    sweep: SweepArgument,
+    sweep: SweepArgument = SWEEP,
     overrides: OverridesArgument = None,
     trials: Annotated[str | None, typer.Option(help="New number of trials, or +N more.", metavar="[+]N")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
@@ -77,17 +79,18 @@ def resume(
     from orchestrator.project import resuming, sending
     from orchestrator.project.places import locate
 
+    sweep, overrides = meant(sweep, overrides)
     given = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience, is_code_new=code is not None)
     is_sendable = not (auto or cpus is not None or gpus is not None)
     if is_sendable and (address is None or address.is_dashboard):
         dashboard = to_send(address, "resume")
-        again = resuming.next_submission(sweep, dashboard, overrides or (), trials, given, env or (), driver_cpus, say)
+        again = resuming.next_submission(sweep, dashboard, overrides, trials, given, env or (), driver_cpus, say)
         if again is not None:
             _send_again(again, sweep, retry_failed=retry_failed)
             return
     _refuse_options_of_sending(is_given=insecure or bool(env) or driver_cpus is not None or no_check)
     joined = to_join(address, f"resume {'--auto' if auto else '--cpus or --gpus'}")
-    target = locate(sweep, overrides or ())
+    target = locate(sweep, overrides)
     if auto and not sweep_exists(target.folder):
         run(Path(sweep), overrides, address, cpus, gpus, as_json)
         return

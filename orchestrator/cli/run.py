@@ -13,12 +13,14 @@ import typer
 
 from orchestrator.cli.check import warn
 from orchestrator.cli.options import (
+    SWEEP_FILE,
     AddressOption,
     CpusOption,
     GpusOption,
     JsonOption,
     OverridesArgument,
     SweepFileArgument,
+    file_meant,
 )
 from orchestrator.cli.say import answer, answer_json, say
 from orchestrator.project.address import to_join
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    sweep_file: SweepFileArgument,
+    sweep_file: SweepFileArgument = SWEEP_FILE,
     overrides: OverridesArgument = None,
     address: AddressOption = None,
     cpus: CpusOption = None,
@@ -46,8 +48,9 @@ def run(
     from orchestrator.project.warming import warmed
     from orchestrator.project.workspace import linted_plan, sweep_folder
 
+    sweep_file, overrides = file_meant(sweep_file, overrides)
     joined = to_join(address, "run")
-    compiled, remarks = linted_plan(sweep_file, overrides or ())
+    compiled, remarks = linted_plan(sweep_file, overrides)
     warn(remarks, sweep_file)
     folder = sweep_folder(compiled, sweep_file.parent)
     refuse_existing(folder)

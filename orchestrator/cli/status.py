@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.options import AddressOption, JsonOption, SweepArgument, TrialOption
+from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument, TrialOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.project.address import to_send
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def status(
-    sweep: SweepArgument,
+    sweep: SweepArgument = SWEEP,
     trial: TrialOption = None,
     address: AddressOption = None,
     as_json: JsonOption = False,

@@ -14,6 +14,7 @@ import typer
 from orchestrator.cli.check import warn
 from orchestrator.cli.options import (
     PATIENCE_S,
+    SWEEP_FILE,
     AddressOption,
     ClusterOption,
     DriverCpusOption,
@@ -24,6 +25,7 @@ from orchestrator.cli.options import (
     OverridesArgument,
     PatienceOption,
     SweepFileArgument,
+    file_meant,
 )
 from orchestrator.cli.say import answer_json, answer_text, say
 from orchestrator.project.address import to_send
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def submit(
-    sweep_file: SweepFileArgument,
+    sweep_file: SweepFileArgument = SWEEP_FILE,
     overrides: OverridesArgument = None,
     address: AddressOption = None,
     cluster: ClusterOption = None,
@@ -53,10 +55,11 @@ def submit(
     """
     from orchestrator.project import sending
 
+    sweep_file, overrides = file_meant(sweep_file, overrides)
     where = sending.choose(to_send(address, "submit"), cluster, sweep_file.parent)
     known = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience)
     options = sending.options(known, env or (), driver_cpus)
-    send(sweep_file, overrides or (), where, options, dry_run=dry_run, as_json=as_json)
+    send(sweep_file, overrides, where, options, dry_run=dry_run, as_json=as_json)
 
 
 def send(

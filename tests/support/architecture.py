@@ -90,7 +90,9 @@ def imports(module: str, source: str) -> Iterator[Import]:
 
 
 def room_of(name: str) -> str:
-    """The room of a module, by its name below the package: its first part, in `ray` its first two."""
+    """The room of a module, by its name below the package: its first part, in `ray` two; `__main__` is cli."""
+    if name == "__main__":
+        return "cli"
     parts = name.split(".")
     return ".".join(parts[: 2 if parts[0] == "ray" and len(parts) > 1 else 1])
 
