@@ -1,4 +1,4 @@
-"""How many trials an imported sweep asks for, where its file does not say."""
+"""How many trials, and steps of a class, an imported sweep asks for, where its file does not say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from orchestrator.imports.draft import Draft
 EACH = 10
 """Trials for each hyperparameter that is tuned."""
 LEAST = 20
+STEPS = 10
+"""How long a class is trained that says it nowhere: it would be stepped for ever."""
 GRID_POINTS = 5
 """Values that our grid takes of a number unless `points` says more."""
 MOST_POINTS = 1000

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import UsageError
-from orchestrator.imports.budgeting import invent_trials
+from orchestrator.imports.budgeting import STEPS, invent_trials
 from orchestrator.imports.code_options import options
 from orchestrator.imports.code_reports import fidelity_of, objective_of, reported_keys
 from orchestrator.imports.code_taken import CONFIGURATIONS, Taken, defaults_of, parameters, read_keys
 from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAFileError
 from orchestrator.imports.naming import hyperparameter_name
-from orchestrator.imports.python_source import Constants
+from orchestrator.imports.python_source import Constants, dotted_name
 from orchestrator.sweep.values import is_number
 from orchestrator.sweepfile.foreign import foreign_kind, foreign_problem
 from orchestrator.sweepfile.known import SPACES, canonical
@@ -41,6 +41,7 @@ def draft_of_code(content: bytes, module: ast.Module, file: Path, function: str 
     """
     if foreign_kind(content, file.name) not in ("code", "ray", "optuna"):
         raise NotSuchAFileError(foreign_problem(content, str(file)) or f"{file} is no Python file")
+    chosen = None
     tool, taken = options(module) if function is None else ("", [])
     draft = Draft(f"{file.name}, by its text")
     draft.name(file.stem if file.stem not in ("train", "main", "run") else file.resolve().parent.name)
@@ -50,7 +51,7 @@ def draft_of_code(content: bytes, module: ast.Module, file: Path, function: str 
         if tool == "hydra":
             draft.write("args", {"style": "hydra"})
     else:
-        chosen = _function(module, function, file)
+        chosen = _trained(module, function, file)
         taken = _taken_by(chosen, module, draft)
         draft.write("trainable", f"{file.name}:{chosen.name}")
     others = _space(taken, draft, find_space)
@@ -61,22 +62,32 @@ def draft_of_code(content: bytes, module: ast.Module, file: Path, function: str 
             f"function with --from {file}:FUNCTION, or write a sweep file by hand; `stepladder spaces` lists ranges"
         )
     _left(others, bool(tool), draft)
-    _objective(module, taken, bool(tool), draft)
+    kind = "program" if tool else "class" if isinstance(chosen, ast.ClassDef) else "function"
+    _objective(module, taken, kind, draft)
     return draft
 
 
-def _function(module: ast.Module, wanted: str | None, file: Path) -> ast.FunctionDef:
+def _trained(module: ast.Module, wanted: str | None, file: Path) -> ast.FunctionDef | ast.ClassDef:
+    """Return the function or class that trains: the wanted one, else the likeliest function, else a Trainable."""
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef) and _is_trainable(node)}
     if wanted is not None:
-        if wanted not in functions:
-            known = ", ".join(sorted(functions)) or "none"
+        trained: dict[str, ast.FunctionDef | ast.ClassDef] = {**functions, **classes}
+        if wanted not in trained:
+            known = ", ".join(sorted(trained)) or "none"
             raise UsageError(f"{file} defines no function {wanted!r} at its top; it defines {known}")
-        return functions[wanted]
+        return trained[wanted]
     likely = [functions[name] for name in FUNCTIONS if name in functions]
     taking = [node for node in functions.values() if node.args.args and node.args.args[0].arg in CONFIGURATIONS]
-    for found in [*(node for node in likely if node in taking), *likely, *taking]:
+    best: list[ast.FunctionDef | ast.ClassDef] = [node for node in likely if node in taking]
+    for found in [*best, *likely, *classes.values(), *taking]:
         return found
     raise UsageError(f"{file}: no training function was found; name it: --from {file}:FUNCTION")
+
+
+def _is_trainable(found: ast.ClassDef) -> bool:
+    """Say whether a class is a `ray.tune.Trainable`, as far as its own bases tell."""
+    return any(dotted_name(base).rpartition(".")[2] == "Trainable" for base in found.bases)
 
 
 def _seed(taken: Sequence[Taken], tool: str) -> list[str]:
@@ -85,14 +96,16 @@ def _seed(taken: Sequence[Taken], tool: str) -> list[str]:
     return [f"{'' if tool == 'hydra' else '--'}seed={{trial.seed}}"] if named else []
 
 
-def _taken_by(function: ast.FunctionDef, module: ast.Module, draft: Draft) -> list[Taken]:
-    """Return what a function takes: keys of its configuration, wherever the file reads them, or its parameters."""
+def _taken_by(trained: ast.FunctionDef | ast.ClassDef, module: ast.Module, draft: Draft) -> list[Taken]:
+    """Return what is taken: keys of the configuration, wherever the file reads them, or a function's parameters."""
     constants = Constants(module)
-    arguments = [*function.args.posonlyargs, *function.args.args]
-    by_name = len(arguments) > 1 and arguments[0].arg not in CONFIGURATIONS
-    if by_name or not arguments:
-        return list(parameters(function, constants))
-    names = CONFIGURATIONS | {arguments[0].arg}
+    names = CONFIGURATIONS
+    if isinstance(trained, ast.FunctionDef):
+        arguments = [*trained.args.posonlyargs, *trained.args.args]
+        by_name = len(arguments) > 1 and arguments[0].arg not in CONFIGURATIONS
+        if by_name or not arguments:
+            return list(parameters(trained, constants))
+        names = CONFIGURATIONS | {arguments[0].arg}
     known = defaults_of(module, constants)
     found: dict[str, Taken] = {}
     for item in read_keys(module, names, constants):
@@ -192,7 +205,8 @@ def _left(others: Sequence[tuple[Taken, str]], is_program: bool, draft: Draft) -
             )
 
 
-def _objective(module: ast.Module, taken: Sequence[Taken], is_program: bool, draft: Draft) -> None:
+def _objective(module: ast.Module, taken: Sequence[Taken], kind: str, draft: Draft) -> None:
+    """Write what is compared; `kind` is what trains: a program, a class, a function."""
     keys = reported_keys(module)
     found = objective_of(keys)
     metric, goal = found or ("loss", "minimize")
@@ -205,11 +219,13 @@ def _objective(module: ast.Module, taken: Sequence[Taken], is_program: bool, dra
     if isinstance(length, int) and length > 1:
         fidelity = {**({"metric": counted} if counted else {}), "max": length}
         draft.write("fidelity", fidelity, "invented: as long as the code trains")
+    elif kind == "class":
+        draft.write("fidelity", {"max": STEPS}, "invented: a class is stepped until its training is that long")
     else:
         draft.write("fidelity", "none", "invented: how long a training is, the text does not say")
     trials, told = invent_trials(draft)
     draft.write("budget", {"trials": trials}, told)
-    if is_program:
+    if kind == "program":
         draft.let_report("the program", metric)
     elif not keys:
         draft.todo.append(f"the function must report or return {quote(metric)}: ray.tune.report({{{metric!r}: ..}})")

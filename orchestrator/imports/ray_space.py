@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.imports.asked import entry_of_asked
-from orchestrator.imports.budgeting import invent_trials, write_grid
+from orchestrator.imports.budgeting import STEPS, invent_trials, write_grid
 from orchestrator.imports.draft import CannotCarryError, Draft, NotSuchAFileError
 from orchestrator.imports.naming import hyperparameter_name
 from orchestrator.imports.optuna_source import starts_when_imported
@@ -33,7 +33,7 @@ def draft_of_experiment(found: Mapping[str, Any], module: ast.Module, file: Path
     draft.name(str(settings.get("name") or file.stem))
     _space(experiment["space"], draft)
     _program(experiment["trainable"], module, file, draft)
-    _objective(settings, draft)
+    _objective(settings, draft, is_class=experiment["trainable"]["kind"] == "class")
     _search(experiment, draft)
     _resources(settings, draft)
     if len(found["experiments"]) > 1:
@@ -149,7 +149,7 @@ def _program(trained: Mapping[str, Any], module: ast.Module, file: Path, draft: 
         )
 
 
-def _objective(settings: Mapping[str, Any], draft: Draft) -> None:
+def _objective(settings: Mapping[str, Any], draft: Draft, *, is_class: bool) -> None:
     scheduler = settings.get("scheduler") or {}
     search = settings.get("search_alg") or {}
     metric = settings.get("metric") or scheduler.get("metric") or search.get("metric")
@@ -158,10 +158,10 @@ def _objective(settings: Mapping[str, Any], draft: Draft) -> None:
     told += [] if mode else ["goal invented: the file names none"]
     goal = "maximize" if mode == "max" else "minimize"
     draft.write("objective", {"metric": metric or "loss", "goal": goal}, *told)
-    _fidelity(settings, scheduler, draft)
+    _fidelity(settings, scheduler, draft, is_class=is_class)
 
 
-def _fidelity(settings: Mapping[str, Any], scheduler: Mapping[str, Any], draft: Draft) -> None:
+def _fidelity(settings: Mapping[str, Any], scheduler: Mapping[str, Any], draft: Draft, *, is_class: bool) -> None:
     stop, kind = settings.get("stop") or {}, scheduler.get("class")
     asha = kind in _ASHA
     counted = scheduler.get("time_attr", "training_iteration") if asha else next(iter(stop), "training_iteration")
@@ -172,7 +172,12 @@ def _fidelity(settings: Mapping[str, Any], scheduler: Mapping[str, Any], draft: 
     longest = stop.get(counted) or (scheduler.get("max_t") or scheduler.get("max_t_attr") if asha else None)
     if not longest:
         told = "" if kind in (None, "FIFOScheduler") else f" {kind} is not carried, which needs to know how long one is"
-        draft.write("fidelity", "none", f"how long a training is nobody says: its last score counts.{told}".rstrip("."))
+        if is_class:
+            told = f"invented: a class is stepped until its training is that long.{told}"
+            draft.write("fidelity", {"max": STEPS}, told.rstrip("."))
+        else:
+            told = f"how long a training is nobody says: its last score counts.{told}"
+            draft.write("fidelity", "none", told.rstrip("."))
         return
     fidelity: dict[str, Any] = {} if counted == "training_iteration" else {"metric": counted}
     fidelity["max"] = longest

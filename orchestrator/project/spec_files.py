@@ -31,6 +31,9 @@ from orchestrator.sweepfile.yaml_source import MAX_BYTES
 SCRIPTS = (".py", ".sh")
 """Endings of arguments of a command that must be files."""
 
+DEEPEST_BASES = 20
+"""How far a class's bases are followed through its file."""
+
 
 def load_parsed(path: Path, overrides: Sequence[str] = (), *, is_code_pinned: bool = False) -> Parsed:
     """Read and check the sweep file at `path`, `key=value` overrides applied.
@@ -77,6 +80,12 @@ def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, s
     complaint = None if spec.trainable is None else trainable_problem(folder, spec.trainable, keys_given(spec))
     if complaint is not None:
         yield ("trainable",), complaint
+    elif spec.resources.ranks > 1 and isinstance(_trained(folder, spec), ast.ClassDef):
+        yield (
+            ("resources",),
+            f"a ray.tune.Trainable trains in one process, and these are {spec.resources.ranks}; set processes: 1, or "
+            "name a training function, which each of them calls",
+        )
     for position, argument in enumerate(spec.command or ()):
         if (complaint := _argument_problem(folder, position, argument)) is not None:
             yield ("command", position), complaint
@@ -116,15 +125,27 @@ def said_of_calling(folder: Path, spec: SweepSpec) -> str | None:
     """Say how a checked specification's function is called; None for a program, and where its file does not show it."""
     if spec.trainable is None:
         return None
+    found = _trained(folder, spec)
     file, _, function = spec.trainable.rpartition(":")
-    with warnings.catch_warnings(action="ignore"):
-        module = ast.parse(_inside(folder, file).read_bytes())
-    found = _bound(module).get(function)
+    if isinstance(found, ast.ClassDef):
+        whole = "" if spec.fidelity.once else ", or to fidelity.max"
+        said = f"is driven as a ray.tune.Trainable: each step() is a report, until one returns done: True{whole}"
+        return f"{file}:{found.lineno}: {function} {said}"
     if not isinstance(found, ast.FunctionDef) or found.decorator_list:
         return None
     keys = keys_given(spec)
     calling = read_calling(signature_in(found.args), keys)
     return None if calling is None else f"{file}:{found.lineno}: {function} {describe(calling, keys)}"
+
+
+def _trained(folder: Path, spec: SweepSpec) -> ast.stmt | None:
+    """Return what binds the name that a valid `trainable` gives; None for a program, and where nothing shows it."""
+    if spec.trainable is None:
+        return None
+    file, _, function = spec.trainable.rpartition(":")
+    with warnings.catch_warnings(action="ignore"):  # the file's own warnings are for whoever runs it
+        module = ast.parse(_inside(folder, file).read_bytes())
+    return _bound(module).get(function)
 
 
 def _argument_problem(folder: Path, position: int, argument: str) -> str | None:
@@ -204,13 +225,28 @@ def _function_problem(module: ast.Module, file: str, function: str, space: Mappi
         functions = sorted(name for name, statement in bound.items() if isinstance(statement, ast.FunctionDef))
         choice = f"choose {nearest(function, functions)}" if functions else "it defines no function at all"
         return f"{file} defines no function {function!r}; {choice}"
-    if isinstance(found, ast.ClassDef | ast.AsyncFunctionDef):
-        kind = "a class" if isinstance(found, ast.ClassDef) else "an async function"
-        return f"{function!r} in {file} is {kind}; write an ordinary function of one argument, the configuration"
+    write = "write an ordinary function of one argument, the configuration"
+    if isinstance(found, ast.AsyncFunctionDef):
+        return f"{function!r} in {file} is an async function; {write}"
+    if isinstance(found, ast.ClassDef) and not _may_be_trainable(found, bound):
+        return f"{function!r} in {file} is a class, and no ray.tune.Trainable; derive it from that, or {write}"
     if isinstance(found, ast.FunctionDef) and not found.decorator_list:
         complaint = _call_problem(found, space)
         return None if complaint is None else f"{file}:{found.lineno} {complaint}"
     return None
+
+
+def _may_be_trainable(found: ast.ClassDef, bound: Mapping[str, ast.stmt], depth: int = 0) -> bool:
+    """Say whether a class has a base that the file does not show, and which may be a `ray.tune.Trainable`."""
+    for base in found.bases:
+        name = base.id if isinstance(base, ast.Name) else ""
+        shown = bound.get(name)
+        if not isinstance(shown, ast.ClassDef) or shown is found:  # elsewhere, or what the name meant before
+            if name != "object":
+                return True
+        elif depth < DEEPEST_BASES and _may_be_trainable(shown, bound, depth + 1):
+            return True
+    return bool(found.decorator_list)
 
 
 def _call_problem(function: ast.FunctionDef, space: Mapping[str, bool]) -> str | None:

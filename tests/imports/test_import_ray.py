@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli.app import app
-from orchestrator.errors import SpecError, UsageError
+from orchestrator.errors import UsageError
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.sweep.spec import SweepSpec
 
@@ -82,9 +82,8 @@ class TestRun:
         assert spec.trainable == "space-only.py:train"
 
     def test_a_class_and_what_has_no_counterpart(self, tmp_path: Path):
-        shutil.copy(FILES / "trainable.py", tmp_path)
-        with pytest.raises(SpecError, match=r"'Walk' in trainable\.py is a class"):
-            call("import", "ray", tmp_path / "trainable.py")
+        spec, _ = imported("trainable", tmp_path)
+        assert (spec.trainable, spec.fidelity.once, spec.fidelity.max) == ("trainable.py:Walk", False, 10)
         text = (tmp_path / "sweep.yaml").read_text()
         assert "#   - stop: a function that stops trials" in text
         assert "PopulationBasedTraining is not carried" in text

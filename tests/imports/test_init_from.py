@@ -110,6 +110,18 @@ def test_parameters_by_name_and_typer(tmp_path: Path):
     assert spec.command == ("python", "by_name.py", "{args}")
 
 
+def test_a_class(tmp_path: Path):
+    spec, kept, todo = begun("trainable_class.py", tmp_path)
+    assert tuned(spec) == {"lr": 0.01, "momentum": 0.9, "batch_size": 64}
+    assert (kept, todo) == (["use_gpu"], [])
+    assert spec.trainable == "trainable_class.py:TrainDigits"
+    assert (spec.objective.metric, spec.fidelity.metric, spec.fidelity.max) == (
+        "mean_accuracy",
+        "training_iteration",
+        10,
+    )
+
+
 DEMOS = {
     "digits": {"learning_rate", "momentum", "beta1", "beta2", "epsilon", "batch_size", "weight_decay", "dropout",
                "center_loss_weight", "label_smoothing"},

@@ -121,6 +121,10 @@ def test_a_search_space_that_is_a_folder_cannot_be_read(folder):
         "def train(): ...\ndef train(config): ...",
         "raise SystemExit('never imported')\ndef train(config): ...",
         "x = '\\d'\ndef train(config): ...",
+        "from ray import tune\nclass train(tune.Trainable): ...",
+        "from ours import Base\nclass Net(Base): ...\nclass train(Net): ...",
+        "from ours import trained\n@trained\nclass train: ...",
+        "class train(train): ...  # of a name that nothing shows",
     ],
 )
 def test_a_training_function_may_be_bound_in_any_of_these_ways(tmp_path, code):
@@ -135,8 +139,9 @@ def test_a_training_function_may_be_bound_in_any_of_these_ways(tmp_path, code):
         ("def tarin(config): ...\nclass Net: ...",
          "train.py defines no function 'train'; choose one of tarin (did you mean 'tarin'?)"),
         ("class A:\n    def train(self): ...", "train.py defines no function 'train'; it defines no function at all"),
-        ("class train: ...",
-         "'train' in train.py is a class; write an ordinary function of one argument, the configuration"),
+        ("class Base(object): ...\nclass train(Base): ...",
+         "'train' in train.py is a class, and no ray.tune.Trainable; derive it from that, or write an ordinary "
+         "function of one argument, the configuration"),
         ("async def train(config): ...",
          "'train' in train.py is an async function; write an ordinary function of one argument, the configuration"),
         ("\ndef train(): ...", "train.py:2 cannot be called with the configuration alone; write `def train(config):`"),
@@ -186,6 +191,9 @@ def test_a_training_function_may_take_hyperparameters_by_name(tmp_path, code, pr
         ("x = 1\ndef train(learning_rate, *, trial): ...",
          "train.py:2: train takes hyperparameters by name, learning_rate; trial takes what is known of the trial; "
          "it does not take optimizer, momentum, width"),
+        ("x = 1\nclass train(Trainable): ...",
+         "train.py:2: train is driven as a ray.tune.Trainable: each step() is a report, until one returns done: True, "
+         "or to fidelity.max"),
         ("@wrapped\ndef train(config): ...", None),
         ("from elsewhere import train", None),
     ],
@@ -193,6 +201,23 @@ def test_a_training_function_may_take_hyperparameters_by_name(tmp_path, code, pr
 def test_how_a_training_function_is_called_can_be_said(folder, code, said):
     (folder / "train.py").write_text(code)
     assert said_of_calling(folder, load_parsed(folder / "sweep.yaml").spec) == said
+
+
+def test_a_class_that_trains_to_one_score_must_say_when_it_is_done(folder):
+    (folder / "train.py").write_text("class train(Trainable): ...")
+    spec = load_parsed(folder / "sweep.yaml", ["fidelity=none"]).spec
+    assert said_of_calling(folder, spec).endswith("each step() is a report, until one returns done: True")
+
+
+def test_a_class_is_refused_several_processes(folder):
+    (folder / "train.py").write_text("class train(Trainable): ...")
+    assert load_parsed(folder / "sweep.yaml", ["resources={gpus: 2, processes: 1}"]).spec.resources.ranks == 1
+    with pytest.raises(SpecError) as caught:
+        load_parsed(folder / "sweep.yaml", ["resources={gpus: 2}"])
+    assert (
+        "resources: a ray.tune.Trainable trains in one process, and these are 2; set processes: 1, or name a "
+        in str(caught.value)
+    )
 
 
 def test_a_training_file_that_is_no_file_is_refused(tmp_path):

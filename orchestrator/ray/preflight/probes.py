@@ -21,6 +21,7 @@ from orchestrator import __version__
 from orchestrator.errors import StorageError
 from orchestrator.ray.worker.failure import shortened
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile, TrainableNotFoundError, load
+from orchestrator.ray.worker.tune_class import class_problem
 from orchestrator.storage.location import Location
 
 DRIVER_FILE = "driver"
@@ -150,7 +151,7 @@ def name_cause(error: StorageError) -> str:
 
 
 def import_function(trainable: Trainable, *, sees_gpus: bool) -> str | None:
-    """Import the training function as a trial would; returns what went wrong, None where nothing did.
+    """Import the training function or class as a trial would; returns what went wrong, None where nothing did.
 
     Of a program it is asked whether it is there.
     """
@@ -159,12 +160,11 @@ def import_function(trainable: Trainable, *, sees_gpus: bool) -> str | None:
     if sees_gpus and os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         del os.environ["CUDA_VISIBLE_DEVICES"]  # Ray hides them from a task that asks for none; a trial sees them
     try:
-        load(trainable)
+        return class_problem(load(trainable))
     except TrainableNotFoundError as error:
         return str(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file does when it is imported
         return shortened(error, trainable.folder if isinstance(trainable, TrainableFile) else None)
-    return None
 
 
 def _said(error: Exception) -> str:

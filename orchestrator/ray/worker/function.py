@@ -1,4 +1,4 @@
-"""The user's function run once in this process: its reports checked, what it raises turned into words.
+"""The user's function, or class, run once in this process: its reports checked, what it raises turned into words.
 
 A report is checked where it is made, so that a mistake raises at the user's own line. What the function raises reaches
 the driver as words (see `failure`), never as a class that the driver lacks.
@@ -36,6 +36,7 @@ from orchestrator.ray.worker.trainable import (
     load,
     name_of,
 )
+from orchestrator.ray.worker.tune_class import Send, Steps, class_problem, logdir_of
 from orchestrator.ray.worker.workdir import enter
 from orchestrator.sweep.event import FORMAT
 from orchestrator.sweep.recordable import COUNTED
@@ -107,10 +108,14 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
     announce(trial)
     try:
         enter(assignment.workdir, trial, _project(assignment))
-        function = load(trainable)
+        trained = load(trainable)
         if assignment.seeding:
             seed_draws(trial.seed)
-        reporter.take_output(_call(function, assignment, config, trial), trial)
+        if inspect.isclass(trained):
+            reporter.each = "step()"
+            _drive(trained, assignment, config, trial, session, reporter.report)
+        else:
+            reporter.take_output(_call(trained, assignment, config, trial), trial)
     except SystemExit as exit_:
         if reporter.is_stopped:
             raise
@@ -137,9 +142,25 @@ def _project(assignment: Assignment) -> Path | None:
     return itself if assignment.workdir == "project" and itself.is_dir() else trainable.found_folder()
 
 
-def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Any:
+def _given(assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Configuration:
     hyperparameters = {name: value for name, value in config.items() if name != TRIAL_KEY}
-    given = Configuration(hyperparameters, trial, is_nested=assignment.is_nested)
+    return Configuration(hyperparameters, trial, is_nested=assignment.is_nested)
+
+
+def _drive(
+    trained: type, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo, session: Any, send: Send
+) -> None:
+    """Drive a `ray.tune.Trainable` class to its end. Raises ReportError where it is none, or cannot be driven."""
+    processes = 1 if assignment.gang is None else assignment.gang.size
+    if (problem := class_problem(trained, processes)) is not None:
+        raise ReportError(problem)
+    keys = (assignment.objective, assignment.fidelity)
+    steps = Steps(trained, _given(assignment, config, trial), trial, keys)
+    steps.run(logdir_of(assignment.workdir, session), session, send)
+
+
+def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Any:
+    given = _given(assignment, config, trial)
     signature = signature_of(function)
     calling = None if signature is None else read_calling(signature, assignment.hyperparameters or tuple(given))
     return function(given) if calling is None else calling.call(function, given, trial)
@@ -157,6 +178,8 @@ class _Reporter:
 
     def __init__(self, assignment: Assignment, trial: TrialInfo, send: Callable[..., None], *, counts: bool) -> None:
         self.is_stopped = False
+        self.each = "ray.tune.report(...)"
+        """What messages call a report."""
         self._counter = counter_of(assignment, trial)
         self._assignment = assignment
         self._send = send
@@ -173,7 +196,7 @@ class _Reporter:
             self._pass_on({}, None)
             return
         number = self._counter.count()
-        report = read_report(metrics, self._assignment.objective, self._assignment.fidelity, number)
+        report = read_report(metrics, self._assignment.objective, self._assignment.fidelity, number, self.each)
         self._counter.see(report.fidelity)
         self._count += 1
         self._pass_on({REPORT_KEY: report, **self._outside()}, checkpoint)

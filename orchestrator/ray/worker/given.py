@@ -7,6 +7,7 @@ nothing that is no hyperparameter. What was under its key `_trial` comes as a pa
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import warnings
@@ -116,6 +117,13 @@ class Configuration(dict[str, Any]):
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
         return dict, (dict(self),)
+
+    def apart(self) -> Configuration:
+        """Return one that answers alike and shares nothing with this one."""
+        copied = Configuration.__new__(Configuration)
+        copied.update(copy.deepcopy(dict(self)))
+        vars(copied).update(vars(self))
+        return copied
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value, `default` without one; `_trial` and names with dots answer."""

@@ -146,3 +146,45 @@ def test_a_programs_counter_is_followed_likewise(host):
     assert run.state.trials[0].attempt.error.startswith(
         "line 4 of STEPLADDER_REPORTS: 'epoch' begins again: it was 2, "
     )
+
+
+CLASS = """
+    import os, signal
+    from pathlib import Path
+    from ray import tune
+    class Walk(tune.Trainable):
+        def setup(self, config, far=0):
+            self.x, self.steps, self.number = config["x"] + far, 0, int(os.environ["STEPLADDER_NUMBER"])
+            print("made", self.trial_id)
+        def step(self):
+            self.steps += 1
+            if self.steps == 4 and self.number == 1 and os.environ["STEPLADDER_ATTEMPT"] == "0":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return {"score": 0.1 * self.steps + self.x, "done": self.number == 2 and self.iteration == 1,
+                    "made_by": type(self).__name__}
+        def save_checkpoint(self, folder):
+            return {"steps": self.steps}
+        def load_checkpoint(self, saved):
+            assert self.iteration == saved["steps"]
+            self.steps = saved["steps"]
+        def cleanup(self):
+            Path("steps.txt").write_text(str(self.steps))
+    train = tune.with_parameters(Walk, far=10)
+    """
+
+
+def test_a_class_is_stepped_to_the_end_over_a_loss_of_the_machine(host, monkeypatch):
+    run = host.run(CLASS, budget={"trials": 4}, fidelity={"max": 5})
+    trials = run.state.trials
+    assert [trial.state.value for trial in trials] == ["completed"] * 4
+    assert [list(trial.values) for trial in trials] == [[1.0, 2.0, 3.0, 4.0, 5.0]] * 2 + [
+        [1.0, 2.0],
+        [1.0, 2.0, 3.0, 4.0, 5.0],
+    ]
+    assert trials[1].value == pytest.approx(0.5 + trials[1].config["x"] + 10)
+    assert [attempt.resumed_from > 0 for attempt in trials[1].attempts] == [False, True]
+    works = {path.parent.name: path.read_text() for path in host.folder.glob("runs/test/work/*/steps.txt")}
+    assert works == {trial.trial_id: "2" if trial.number == 2 else "5" for trial in trials}, "each was cleaned up"
+    assert trials[0].checkpoint is not None
+    printed = (host.folder / "runs/test/logs/0/0/stdout.txt").read_text()
+    assert printed == f"made {trials[0].trial_id}\n"
