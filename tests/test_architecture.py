@@ -10,9 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from architecture import FLOORS, imports, modules, room_of, violation
+from architecture import FLOORS, LOADS, imports, modules, room_of, violation
 
 from orchestrator import members
+from orchestrator.control.session import create
+from orchestrator.project.workspace import plan_from_file
+from orchestrator.storage.location import Location
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "orchestrator").rglob("*.py"))
@@ -104,6 +107,32 @@ def test_only_the_tables_import_pyarrow(room: str):
 
 def test_the_command_line_imports_nothing_heavy_before_it_must():
     assert imported_by("import orchestrator.cli.app, orchestrator") & HEAVY == set()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep file, and a sweep of it in runs/small that was begun."""
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "sweep.yaml").write_text(
+        "name: small\ntrainable: train.py:train\nobjective: {metric: loss, goal: minimize}\nfidelity: {max: 9}\n"
+        "search_space: {extends: [sgd]}\nbudget: {trials: 9}\n"
+    )
+    (folder / "train.py").write_text("def train(config): ...\n")
+    create(Location.parse(str(folder / "runs/small")), plan_from_file(folder / "sweep.yaml"), b"").release()
+    return folder
+
+
+@pytest.mark.parametrize("line", LOADS)
+def test_a_command_line_loads_no_library_that_it_does_not_need(small: Path, line: str):
+    code = (
+        "import contextlib, io, sys\nbefore = set(sys.modules)\nfrom orchestrator.cli.app import main\n"
+        f"sys.argv = ['stepladder', *{line.split()!r}]\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as answer:\n    main()\n"
+        "assert answer.getvalue()\nprint(*{name.partition('.')[0] for name in sys.modules.keys() - before})"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=small, capture_output=True, text=True, check=True)
+    loaded = {name for name in ran.stdout.split() if not name.startswith("_")}
+    assert loaded - sys.stdlib_module_names <= LOADS[line]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

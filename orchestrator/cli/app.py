@@ -1,4 +1,4 @@
-"""The command `stepladder`: argv to one call to text. No decision lives here; each verb has a file in this folder.
+"""The command `stepladder`: argv to one call to text. No decision lives here; each verb has a file (see `verbs`).
 
 Answers go to stdout, progress and messages to stderr; exit codes are those of `orchestrator.exitcodes`.
 """
@@ -8,37 +8,14 @@ from __future__ import annotations
 import platform
 import signal
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from orchestrator import __version__, exitcodes
-from orchestrator.cli.audit import audit
-from orchestrator.cli.check import check
-from orchestrator.cli.confirm import confirm
-from orchestrator.cli.export import export
-from orchestrator.cli.importing import import_foreign
-from orchestrator.cli.init import init, schema
-from orchestrator.cli.jobs import logs, ls
-from orchestrator.cli.plan import plan
-from orchestrator.cli.resume import resume
-from orchestrator.cli.run import run
 from orchestrator.cli.say import answer_text, say
-from orchestrator.cli.spaces import spaces_app
-from orchestrator.cli.status import status
-from orchestrator.cli.stop import cancel, stop
-from orchestrator.cli.submit import submit
+from orchestrator.cli.verbs import VerbGroup
 from orchestrator.errors import StepladderError
-
-PANELS: dict[str, dict[str, Callable[..., Any] | typer.Typer]] = {
-    "Begin": {"init": init, "import": import_foreign, "spaces": spaces_app, "check": check, "plan": plan},
-    "Run": {"run": run, "resume": resume, "submit": submit, "stop": stop, "cancel": cancel},
-    "Look": {"status": status, "logs": logs, "ls": ls},
-    "Use": {"export": export, "confirm": confirm},
-    "Keep": {"audit": audit, "schema": schema},
-}
-"""The verbs in the order of their use, as `stepladder --help` shows them."""
 
 
 def _answer_version(asked: bool) -> None:
@@ -53,9 +30,10 @@ VersionOption = Annotated[
 ]
 
 app = typer.Typer(
+    cls=VerbGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # plain text: whoever asks for help waits for no library
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -66,14 +44,6 @@ def stepladder(version: VersionOption = False) -> None:
 
     Exit codes: 0 nothing left to do, 1 failed, 2 usage or file invalid, 75 stopped with work left, 130 Ctrl-C.
     """
-
-
-for panel, verbs in PANELS.items():
-    for name, verb in verbs.items():
-        if isinstance(verb, typer.Typer):
-            app.add_typer(verb, name=name, rich_help_panel=panel)
-        else:
-            app.command(name, rich_help_panel=panel)(verb)
 
 
 def main() -> None:

@@ -18,19 +18,19 @@ SWEEP_FILE = Path(SWEEP)
 """The same, as a file."""
 
 SweepFileArgument = Annotated[
-    Path, typer.Argument(help=f"The sweep file. Unset: {SWEEP} here.", metavar="[SWEEP_FILE]", show_default=False)
+    Path, typer.Argument(help=f"The sweep file. Unset: {SWEEP} here.", metavar="SWEEP_FILE", show_default=False)
 ]
 SweepArgument = Annotated[
     str,
     typer.Argument(
         help=f"The sweep file, or the sweep's folder (a path or, say, s3://...). Unset: {SWEEP} here.",
-        metavar="[SWEEP]",
+        metavar="SWEEP",
         show_default=False,
     ),
 ]
 OverridesArgument = Annotated[
     list[str] | None,
-    typer.Argument(help="key=value, e.g. budget.trials=20", metavar="[KEY=VALUE]...", show_default=False),
+    typer.Argument(help="key=value, e.g. budget.trials=20", metavar="KEY=VALUE", show_default=False),
 ]
 TrialOption = Annotated[int | None, typer.Option(min=0, help="Number of one trial, and only that.", show_default=False)]
 OutputOption = Annotated[

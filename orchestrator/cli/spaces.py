@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.say import answer, say
 
-spaces_app = typer.Typer(rich_markup_mode="markdown")
+spaces_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @spaces_app.callback(invoke_without_command=True)

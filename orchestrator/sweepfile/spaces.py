@@ -8,6 +8,8 @@ shipped space's recommendation is of catalogue provenance.
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.spec import HYPERPARAMETER_PATTERN, NAMES_OF_HYPERPARAMETERS
 from orchestrator.sweepfile.messages import SPACE_FILE, KeyPath, Place, Problems, quote
-from orchestrator.sweepfile.yaml_source import UnreadableError, read
+from orchestrator.sweepfile.yaml_source import Tree, UnreadableError, read
 
 FindSpace: TypeAlias = Callable[[str], tuple[str, bytes]]
 """Takes a name or a path under `extends`; returns the file as shown to people and its bytes. Raises SpecError."""
@@ -140,6 +142,12 @@ def _entries(entries: Any, level: _Level) -> Iterator[tuple[KeyPath, str]]:
             yield at, entry
 
 
+@functools.cache
+def _read(content: bytes, file: str) -> Tree:
+    """Read a file that several spaces extend, and that is asked again for what a sweep file leaves out, once."""
+    return read(content, file, SPACE_FILE)
+
+
 def _load(entry: str, at: KeyPath, level: _Level) -> dict[str, _Base]:
     problems = level.problems
     if is_path(entry) and (told := unexpanded(entry)) is not None:
@@ -150,7 +158,7 @@ def _load(entry: str, at: KeyPath, level: _Level) -> dict[str, _Base]:
         return {}
     try:
         file, content = level.find_space(entry)
-        tree = read(content, file, SPACE_FILE)
+        tree = copy.deepcopy(_read(content, file))
     except SpecError as error:
         problems.add(at, str(error))
         return {}

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli import options
 from orchestrator.cli.app import app
+from orchestrator.cli.verbs import PANELS, function_of
 from orchestrator.errors import UsageError
 
 JOINING = ["run sweep.yaml", "check sweep.yaml", "resume sweep.yaml --auto", "resume sweep.yaml --cpus 2"]
@@ -50,8 +51,8 @@ def test_each_argument_and_option_of_several_commands_is_one_object():
     """Two commands whose parameters share a name share its meaning: the very alias of `options`."""
     aliases = {id(alias): name for name, alias in vars(options).items() if name.endswith(("Argument", "Option"))}
     seen: dict[str, set[object]] = {}
-    for command in app.registered_commands:
-        for name, parameter in inspect.signature(command.callback, eval_str=True).parameters.items():
+    for verb in (name for verbs in PANELS.values() for name in verbs if name != "spaces"):
+        for name, parameter in inspect.signature(function_of(verb), eval_str=True).parameters.items():
             seen.setdefault(name, set()).add(aliases.get(id(parameter.annotation), parameter.annotation))
     assert {name: found for name, found in seen.items() if len(found) > 1} == {}
     assert seen["address"] == {"AddressOption"}

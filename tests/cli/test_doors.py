@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 from processes import stepladder
 from ruamel.yaml import YAML
 
 from orchestrator import __version__
-from orchestrator.cli.app import PANELS
 from orchestrator.cli.options import SWEEP, file_meant, meant
+from orchestrator.cli.verbs import PANELS, function_of
 
 ROOT = Path(__file__).parents[2]
 SWEEP_TEXT = """
@@ -52,9 +54,23 @@ def test_help_has_a_short_name_at_every_verb(tmp_path: Path, verb: tuple[str, ..
 
 def test_the_help_groups_the_verbs_in_the_order_of_their_use(tmp_path: Path):
     shown = stepladder("--help", cwd=tmp_path).stdout
-    places = [shown.index(f"─ {panel} ─") for panel in PANELS]
+    places = [shown.index(f"\n{panel}:\n") for panel in PANELS]
     assert places == sorted(places)
-    assert [name for verbs in PANELS.values() for name in verbs if f"│ {name} " not in shown] == []
+    assert [name for verbs in PANELS.values() for name in verbs if f"\n  {name} " not in shown] == []
+
+
+@pytest.mark.parametrize("name", [name for verbs in PANELS.values() for name in verbs])
+def test_a_verb_is_for_what_the_help_says(name: str):
+    written = function_of(name)
+    function = written.registered_callback.callback if isinstance(written, typer.Typer) else written
+    verbs = next(verbs for verbs in PANELS.values() if name in verbs)
+    assert verbs[name].purpose == " ".join(inspect.getdoc(function).partition("\n\n")[0].split())
+
+
+def test_a_mistyped_verb_is_answered_with_the_nearest(tmp_path: Path):
+    ran = stepladder("plna", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "Error: No such command 'plna'. Did you mean 'plan'?\n" in ran.stderr
 
 
 def test_a_sweep_file_in_this_folder_need_not_be_named(folder: Path):

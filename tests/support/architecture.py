@@ -56,6 +56,22 @@ ONLY: Mapping[str, tuple[str, ...]] = {
 """Which rooms and modules may import a library, or a room that stands apart; everybody else may not."""
 
 
+COMMAND_LINE = frozenset({"annotated_doc", "orchestrator", "shellingham", "typer"})
+READING = COMMAND_LINE | {
+    "annotated_types", "msgspec", "pathspec", "pydantic", "pydantic_core", "rich", "ruamel", "typing_extensions",
+    "typing_inspection",
+}  # fmt: skip
+LOADS: Mapping[str, frozenset[str]] = {
+    "--help": COMMAND_LINE,
+    "plan -h": COMMAND_LINE,
+    "plan sweep.yaml": READING,
+    "status runs/small": READING,
+    "status runs/small --json": READING,
+    "schema": READING,
+}
+"""Which libraries a fresh process may load for a command line: help costs what Python costs."""
+
+
 class Import(NamedTuple):
     """One import, wherever it stands in a module."""
 
