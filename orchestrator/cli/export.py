@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import SWEEP, OutputOption, SweepArgument
+from orchestrator.cli.options import SWEEP, OutputOption, SweepArgument, TopOption
 from orchestrator.cli.say import answer_piece, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.errors import UsageError
@@ -16,7 +16,7 @@ from orchestrator.errors import UsageError
 def export(
     sweep: SweepArgument = SWEEP,
     form: Annotated[str, typer.Option("--format", help="json, yaml, args, argv0, env or hydra.")] = "json",
-    top: Annotated[int, typer.Option(min=1, help="How many configurations, best first.")] = 1,
+    top: TopOption = 1,
     output: OutputOption = None,
 ) -> None:
     """Print the best configurations in a form that another program takes; what the best one's curve shows to stderr."""
@@ -27,7 +27,7 @@ def export(
 
     handle = open_sweep(sweep, None)
     log = handle.results()
-    text = exported(log.state, form, top)
+    text = exported(log.state, form, 1 if top is None else top)
     if output is None:
         answer_piece(text)
     else:

@@ -32,6 +32,7 @@ OverridesArgument = Annotated[
     list[str] | None,
     typer.Argument(help="key=value, e.g. budget.trials=20", metavar="KEY=VALUE", show_default=False),
 ]
+TopOption = Annotated[int | None, typer.Option(min=0, help="How many, the best first; 0 is all.", show_default=False)]
 TrialOption = Annotated[int | None, typer.Option(min=0, help="Number of one trial, and only that.", show_default=False)]
 OutputOption = Annotated[
     Path | None,

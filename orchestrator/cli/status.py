@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument, TrialOption
+from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.project.address import to_send
 
@@ -16,30 +16,16 @@ if TYPE_CHECKING:
 
 def status(
     sweep: SweepArgument = SWEEP,
-    trial: TrialOption = None,
     address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how a sweep stands, living or dead, from any terminal; or one trial: how it began, why it ended."""
+    """Show how a sweep stands, living or dead, from any terminal."""
     handle = open_sweep(sweep, to_send(address, "status"))
-    if trial is not None:
-        _show_trial(handle, trial, as_json=as_json)
-        return
     found = handle.status(as_json=as_json)
     if as_json:
         answer_json(_document(found))
     else:
         _show(found)
-
-
-def _show_trial(handle: Handle, number: int, *, as_json: bool) -> None:
-    from orchestrator.views.trial import trial_answer, trial_document
-
-    state = handle.results().state
-    if as_json:
-        answer_json(trial_document(state, number))
-    else:
-        answer(trial_answer(state, number))
 
 
 def open_sweep(sweep: str, dashboard: str | None) -> Handle:

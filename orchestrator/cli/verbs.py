@@ -50,9 +50,14 @@ PANELS: dict[str, dict[str, Verb]] = {
         ),
     },
     "Look": {
-        "status": Verb(
-            "status:status",
-            "Show how a sweep stands, living or dead, from any terminal; or one trial: how it began, why it ended.",
+        "status": Verb("status:status", "Show how a sweep stands, living or dead, from any terminal."),
+        "trials": Verb(
+            "trials:trials",
+            "List a sweep's trials, living or dead: sorted, filtered, for a person or for another program.",
+        ),
+        "show": Verb(
+            "trials:show",
+            "Tell everything about one trial: its configuration, curve, attempts, why it ended, what it printed last.",
         ),
         "logs": Verb(
             "jobs:logs",

@@ -37,4 +37,4 @@ def printed(log: SweepLog, trial: int | None, typed: str, *, follow: bool) -> It
     if not last and trial is None:
         raise UsageError(f"no trial has printed anything; see `stepladder status {typed}`")
     if not last:
-        raise UsageError(f"trial {trial} has printed nothing; see `stepladder status {typed} --trial {trial}`")
+        raise UsageError(f"trial {trial} has printed nothing; see `stepladder show {typed} {trial}`")

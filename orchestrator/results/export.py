@@ -50,23 +50,23 @@ class Exported:
 
 
 def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 - the command line's own word
-    """Return the `top` best configurations, the winner's first, as text that ends with a newline (`argv0`: a NUL).
+    """Return the `top` best configurations, 0 for all, the best first, as text that ends with a newline (`argv0`: NUL).
 
     Trials that diverged or failed are not among them; fewer come where fewer have a value. Raises UsageError for an
-    unknown format, for `top` below 1, for what a format cannot hold, and while no trial leads.
+    unknown format, for `top` below 0, for what a format cannot hold, and while no trial leads.
     """
     if format not in _WRITERS:
         raise UsageError(f"--format {format!r} is not a format; choose one of {', '.join(_WRITERS)}")
-    if top < 1:
-        raise UsageError(f"--top {top}: export at least 1 configuration")
-    trials = state.ranked()[:top]
+    if top < 0:
+        raise UsageError(f"--top {top}: export at least 1 configuration, or 0 for all of them")
+    trials = state.ranked()[: top or None]
     if not trials:
         raise UsageError(f"{note(state)}: nothing to export; see `stepladder status`")
     found = [Exported(ordered(state, trial), arguments_of(state, trial)) for trial in trials]
     if format in _NESTING and state.plan.spec.nested:
         found = [replace(each, config=nested(each.config)) for each in found]
     comments = [_comment(state, rank, trial) for rank, trial in enumerate(trials, 1)]
-    return _WRITERS[format](found, comments if top > 1 else [])
+    return _WRITERS[format](found, comments if top != 1 else [])
 
 
 def ordered(state: SweepState, trial: Trial) -> Config:

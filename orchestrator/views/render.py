@@ -5,6 +5,7 @@ What is shown is built elsewhere in this package, as plain data first (`--json`)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich import box
@@ -29,10 +30,10 @@ def make_console(stream: TextIO) -> Console:
 def show(console: Console, renderable: ConsoleRenderable) -> None:
     """Print on `console`; where it is no terminal, without the blanks that Rich pads lines with."""
     if console.is_terminal:
-        console.print(renderable)
+        console.print(renderable, crop=False)
         return
     with console.capture() as captured:
-        console.print(renderable)
+        console.print(renderable, crop=False)
     console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
     console.file.flush()
 
@@ -56,3 +57,17 @@ def pairs(rows: list[tuple[str, str]]) -> Table:
         table.add_row("" if label == previous else label, Text(text))
         previous = label
     return table
+
+
+def commands(label: str, lines: Sequence[str], rows: Sequence[tuple[str, str]]) -> list[Text]:
+    """Return commands to type, each on a line of its own however long: what is pasted from a terminal is whole.
+
+    They stand under `rows` as `pairs` shows them.
+    """
+    width = max(len(label), *(len(above) for above, _ in rows)) if rows else len(label)
+    found = []
+    for index, line in enumerate(lines):
+        text = Text(no_wrap=True, overflow="ignore")
+        text.append((label if index == 0 else "").ljust(width), style="bold")
+        found.append(text.append(f"  {line}"))
+    return found

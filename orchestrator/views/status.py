@@ -6,7 +6,7 @@ import shlex
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.table import Table
@@ -14,41 +14,23 @@ from rich.text import Text
 
 from orchestrator import wording
 from orchestrator.control.brake import REASON as BRAKED
-from orchestrator.control.caps import is_used_up
 from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.condition import Condition, condition_of, why
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
-from orchestrator.views.render import listing, pairs
+from orchestrator.views.render import commands, listing, pairs
 from orchestrator.views.trouble import trouble_rows
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
     from orchestrator.curves.diagnosis import Diagnosis
     from orchestrator.storage.location import Location
-
-Condition = Literal["running", "finished", "stopped", "interrupted"]
-
-_ENDS = {
-    "finished": "all trials of the budget are done",
-    "exhausted": "every configuration of the search space was tried",
-    "gpu_hours": "the cap on GPU-hours is reached",
-    "cpu_hours": "the cap on CPU-hours is reached",
-}
-_STOPS = {
-    "wall": "the cap on wall time is reached",
-    "SIGINT": "stopped by Ctrl-C",
-    "SIGTERM": "stopped by a signal (SIGTERM)",
-    "stop": "stopped on request",
-    "cancel": "cancelled on request",
-    "brake": "stopped because its trials fail alike",
-    "cluster": "left because Ray was gone",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +83,7 @@ def status(
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
     it was asked (`requests.requested`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
     """
-    condition, detail = _condition(state, holder)
+    condition, detail = condition_of(state, holder)
     if condition == "running" and requested is not None:
         detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
     winner = state.winner()
@@ -175,21 +157,28 @@ def status_answer(
 def winner_answer(state: SweepState, folder: Location, reason: str, diagnosis: Diagnosis | None = None) -> Group:
     """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
     found = status(state, folder, None, state.last_t, diagnosis=diagnosis)
-    heading = Text(f"{found.summary.sweep_id}: {_why(reason)}", style="bold")
+    heading = Text(f"{found.summary.sweep_id}: {why(reason)}", style="bold")
     return Group(heading, Text(), _stages(found.summary), Text(), _details(found))
 
 
-def _details(found: Status) -> Table:
+def _details(found: Status) -> Group:
     summary = found.summary
-    rows = [*_result(found)]
+    entered = [stage for stage in summary.stages if stage.is_entered and stage.block]
+    rows = [("stage", f"{entered[-1].name} opened {', '.join(entered[-1].block)}")] if entered else []
+    rows += _result(found)
     rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows += [("storage", found.storage_away)] if found.storage_away else []
     rows += trouble_rows(summary)
     rows.append(("spent", spent(summary)))
-    rows += [("files", path) for path in found.files.values()]
-    rows += [("next", command) for command in found.next]
-    return pairs(rows)
+    rows += [("files", _files(found))]
+    return Group(pairs(rows), *commands("next", found.next, rows))
+
+
+def _files(found: Status) -> str:
+    """Write where its results lie: the folder, and what is in it."""
+    within = [path.removeprefix(found.folder).lstrip("/") for path in found.files.values()]
+    return f"{', '.join(within)} in {found.folder}"
 
 
 def spent(summary: Summary) -> str:
@@ -232,19 +221,15 @@ def _result(found: Status) -> list[tuple[str, str]]:
 
 def _stages(summary: Summary) -> Table:
     numeric = frozenset({"trials", "open", "done", "stopped", "failed"})
-    table = listing(
-        "stage", "block", "trials", "open", "done", "stopped", "failed", "best before", "best after", numeric=numeric
-    )
+    table = listing("stage", "trials", "open", "done", "stopped", "failed", "best before, and after", numeric=numeric)
     for stage in summary.stages:
         tally = stage.tally
         counts = (tally.running + tally.waiting, tally.done, tally.stopped, tally.failed)
         table.add_row(
-            Text(stage.name),
-            Text(", ".join(stage.block)),
+            Text(stage.name, no_wrap=True),
             f"{tally.proposed}/{stage.planned}",
             *(str(count) for count in counts),
-            _best(stage.before) if stage.is_entered else "not begun",
-            _best(stage.after) if stage.is_entered else "",
+            f"{_best(stage.before)}, {_best(stage.after)}" if stage.is_entered else "not begun",
         )
     return table
 
@@ -253,33 +238,12 @@ def _best(found: Mark | None) -> str:
     return "none" if found is None else f"{wording.number(found.value, 4)} (#{found.trial})"
 
 
-def _condition(state: SweepState, holder: str | None) -> tuple[Condition, str]:
-    if state.stopped is None:
-        if holder is not None:
-            return "running", holder
-        if not state.sessions:
-            return "interrupted", "planned, and no driver has begun it"
-        return (
-            "interrupted",
-            f"its driver {state.sessions[-1].holder} is gone without a word; nothing acknowledged is lost",
-        )
-    if state.stopped in _ENDS or is_used_up(state, state.stopped):
-        return "finished", _why(state.stopped)
-    if state.stopped_note is not None:
-        return "stopped", f"{_why(state.stopped)}: {state.stopped_note}"
-    return "stopped", f"{_why(state.stopped)}; it can go on"
-
-
 def _storage_away(state: SweepState) -> str | None:
     if not state.outages:
         return None
     times = "once" if len(state.outages) == 1 else f"{len(state.outages)} times"
     last, whole_s = state.outages[-1], sum(outage.seconds for outage in state.outages)
     return f"was away {times}, for {wording.duration(whole_s)}, until {_date(last.t)}: {last.problem}"
-
-
-def _why(reason: str) -> str:
-    return _ENDS.get(reason) or _STOPS.get(reason, reason)
 
 
 def _next(condition: Condition, where: str, *, has_winner: bool, is_braked: bool) -> tuple[str, ...]:

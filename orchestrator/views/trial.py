@@ -1,7 +1,9 @@
-"""`stepladder status SWEEP --trial N`: one trial, how it came to be, how it ended, and by what evidence."""
+"""`stepladder show SWEEP TRIAL`: how a trial came to be, how it went, how it ended and by what evidence."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +13,35 @@ from rich.text import Text
 from orchestrator import wording
 from orchestrator.control.caps import TRIAL_LIMIT
 from orchestrator.errors import UsageError
-from orchestrator.results.export import ordered
-from orchestrator.results.summary import valued_at
-from orchestrator.sweep.trial import FIRST_REPLICATE, TrialState
+from orchestrator.results.export import arguments_of, ordered
+from orchestrator.results.summary import note, valued_at
+from orchestrator.storage.attempt_logs import AttemptLogs
+from orchestrator.sweep.trial import FIRST_REPLICATE, TrialState, training_seed
+from orchestrator.sweep.values import is_same
 from orchestrator.views.render import pairs
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
+    from orchestrator.storage.location import Location
+    from orchestrator.sweep.domains import Value
     from orchestrator.sweep.trial import Attempt, Trial
+
+
+PRINTED_LINES = 10
+"""Last lines of its newest attempt's prints that are shown."""
+_BARS = "▁▂▃▄▅▆▇█"
+_CURVE = 48
+
+
+def trial_meant(state: SweepState, text: str) -> int:
+    """Return the number that `text` says: digits, or `winner`. Raises UsageError for others, and without a winner."""
+    if text == "winner":
+        if (winner := state.winner()) is None:
+            raise UsageError(f"there is no winner: {note(state)}")
+        return winner.number
+    if not text.isdecimal():
+        raise UsageError(f"{text}: name a trial by its number, 0 is the baseline, or `winner`")
+    return int(text)
 
 
 def find_trial(state: SweepState, number: int) -> Trial:
@@ -27,30 +50,97 @@ def find_trial(state: SweepState, number: int) -> Trial:
         return state.replicates[number - FIRST_REPLICATE]
     if not 0 <= number < len(state.trials):
         there = f"it has trials 0 to {len(state.trials) - 1}" if state.trials else "it has no trial yet"
-        raise UsageError(f"--trial {number}: the sweep has no such trial; {there}")
+        raise UsageError(f"trial {number}: the sweep has no such trial; {there}")
     return state.trials[number]
 
 
-def trial_document(state: SweepState, number: int) -> dict[str, Any]:
-    """Return everything known of a trial as plain data; raises as `find_trial`."""
+def trial_document(state: SweepState, number: int, folder: Location) -> dict[str, Any]:
+    """Return everything known of a trial as plain data; raises as `find_trial`, StorageError."""
     trial = find_trial(state, number)
     content = asdict(trial) | {"value": trial.value, "judgement": None}
     if (judged := trial.judgement) is not None:
         content["judgement"] = {field: getattr(judged, field) for field in judged.__struct_fields__}
+    content["seed"] = training_seed(state.plan.spec.seed, number)
+    content["arguments"] = arguments_of(state, trial)
+    content["changed"] = {name: list(pair) for name, pair in changed(state, trial).items()}
+    content["printed"] = last_printed(folder, trial)
     return content
 
 
-def trial_answer(state: SweepState, number: int) -> Group:
-    """Return a trial for a person; raises as `find_trial`."""
+def trial_answer(state: SweepState, number: int, folder: Location) -> Group:
+    """Return a trial for a person; raises as `find_trial`, StorageError."""
     trial = find_trial(state, number)
     rows = [("values", wording.configuration(ordered(state, trial))), ("came from", _origin(trial))]
+    if (told := _changes(state, trial)) is not None:
+        rows.append(("changed", told))
     rows += [("note", note) for note in trial.notes]
     rows.append(("reached", _reached(state, trial)))
+    if len(trial.values) > 1:
+        rows.append(("curve", _curve(trial, state.plan.spec.fidelity.unit)))
     if (why := _stop(state, trial)) is not None:
         rows.append(("stopped", why))
     unit = state.plan.spec.fidelity.unit
     rows += [(f"attempt {attempt.number}", _attempt(attempt, unit)) for attempt in trial.attempts]
-    return Group(Text(f"trial {number}: {trial.state}, stage {trial.stage}", style="bold"), Text(), pairs(rows))
+    rows += _again(state, trial)
+    head = Text(f"trial {number}: {trial.state}, stage {trial.stage}", style="bold")
+    printed = last_printed(folder, trial)
+    lines = [Text(), Text("printed last", style="bold"), *(Text(line) for line in printed)] if printed else []
+    return Group(head, Text(), pairs(rows), *lines)
+
+
+def changed(state: SweepState, trial: Trial) -> dict[str, tuple[Value, Value]]:
+    """Return what differs from the trial it held the rest from, else from the baseline: what was there, what is here.
+
+    None stands for what does not apply.
+    """
+    if trial.replicates is not None or trial.number == 0:
+        return {}
+    before = find_trial(state, trial.parent or 0).config
+    names = [name for name in state.plan.space if not is_same(before.get(name), trial.config.get(name))]
+    return {name: (before.get(name), trial.config.get(name)) for name in names}
+
+
+def last_printed(folder: Location, trial: Trial) -> list[str]:
+    """Return the last lines that the trial's newest attempt printed; none where it printed nothing."""
+    pieces = list(AttemptLogs(folder.files(), trial.number).read_new())
+    newest = [piece.text for piece in pieces if piece.attempt == pieces[-1].attempt]
+    return "".join(newest).splitlines()[-PRINTED_LINES:]
+
+
+def sparkline(values: Sequence[float], width: int = _CURVE) -> str:
+    """Draw values as bars of eight heights, the lowest and the highest of them at the ends; at most `width` of them."""
+    step = max(1.0, len(values) / width)
+    drawn = [values[min(len(values) - 1, round((index + 1) * step) - 1)] for index in range(min(width, len(values)))]
+    low, high = min(drawn), max(drawn)
+    span = high - low
+    return "".join(_BARS[min(7, int(8 * (value - low) / span)) if span > 0 else 3] for value in drawn)
+
+
+def _curve(trial: Trial, unit: str) -> str:
+    points = sorted(trial.values.items())
+    first, last = points[0], points[-1]
+    ends = f"{wording.number(first[1], 4)} at {unit} {wording.number(first[0])}"
+    return f"{sparkline([value for _, value in points])} from {ends} to {wording.number(last[1], 4)}"
+
+
+def _changes(state: SweepState, trial: Trial) -> str | None:
+    found = changed(state, trial)
+    if not found:
+        return None
+    whose = f"trial {trial.parent}" if trial.parent else "the baseline"
+    parts = [f"{name} {_value(before)} to {_value(after)}" for name, (before, after) in found.items()]
+    return f"against {whose}: {', '.join(parts)}"
+
+
+def _value(value: Value) -> str:
+    return "none" if value is None else wording.scalar(value)
+
+
+def _again(state: SweepState, trial: Trial) -> list[tuple[str, str]]:
+    rows = [("checkpoint", trial.checkpoint)] if trial.checkpoint else []
+    if (arguments := arguments_of(state, trial)) is not None:
+        rows.append(("arguments", shlex.join(arguments)))
+    return [*rows, ("seed", str(training_seed(state.plan.spec.seed, trial.number)))]
 
 
 def _origin(trial: Trial) -> str:

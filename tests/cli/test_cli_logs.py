@@ -53,7 +53,7 @@ def test_all_trials_or_one_of_them(session):
 def test_what_cannot_be_shown_is_said(session):
     with pytest.raises(UsageError, match=r"^no trial has printed anything; see `stepladder status \S+/runs/test`$"):
         logs(session)
-    with pytest.raises(UsageError, match=r"^trial 0 has printed nothing; see `stepladder status \S+ --trial 0`$"):
+    with pytest.raises(UsageError, match=r"^trial 0 has printed nothing; see `stepladder show \S+ 0`$"):
         logs(session, "--trial", "0")
     said = re.escape(f"{session.folder} has no trial 7 yet; it has 1 trial, 0 first")
     with pytest.raises(UsageError, match=f"^{said}$"):

@@ -160,8 +160,9 @@ def test_what_cannot_be_exported_is_said(story):
         UsageError, match=r"^--format 'toml' is not a format; choose one of json, yaml, args, argv0, env, hydra$"
     ):
         export(state, "toml")
-    with pytest.raises(UsageError, match=r"^--top 0: export at least 1 configuration$"):
-        export(state, "json", 0)
+    with pytest.raises(UsageError, match=r"^--top -1: export at least 1 configuration, or 0 for all of them$"):
+        export(state, "json", -1)
+    assert export(state, "json", 0) == export(state, "json", 50)
     with pytest.raises(UsageError, match=r"^no trial has reported a finite value yet: nothing to export; "):
         export(replay(story[:3]), "json")
     assert len(json.loads(export(state, "json", 50))) == 4

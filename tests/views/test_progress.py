@@ -118,7 +118,7 @@ def test_who_is_silent_is_named_by_progress_and_status(story):
     console = Console(width=100)
     with console.capture() as captured:
         console.print(status_answer(state, Location.parse("runs/test"), "host:17", silent.t))
-        console.print(trial_answer(state, 5))
+        console.print(trial_answer(state, 5, Location.parse("runs/test")))
     assert said in captured.get()
     assert "silent for 12m 04s" in captured.get().rpartition("attempt 0")[2]
     state.apply(ev.Reported(silent.t + 1, 5, 0, 27.0, {"score": 0.5}))

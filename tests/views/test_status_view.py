@@ -157,7 +157,9 @@ def test_nothing_is_wider_than_100_columns_or_coloured():
     folder = Location.parse("/" + "deep/" * 40)
     for answer in (status_answer(state, folder, "who " * 50, 5.0), winner_answer(state, folder, "finished")):
         text = printed(answer)
-        assert max(len(line) for line in text.splitlines()) <= 100
+        told, _, typed = text.partition("\nnext")
+        assert max(len(line) for line in told.splitlines()) <= 100
+        assert all(line.count("stepladder ") == 1 and str(folder) in line for line in typed.splitlines())  # to paste
         assert "\x1b" not in text
         assert not any(line.endswith(" ") for line in text.splitlines())
         assert "x" * 20 not in text.replace("\n", "") or "e" * 20 in text

@@ -12,9 +12,12 @@ from orchestrator.cli.app import app
 from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.errors import UsageError
+from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import TrialState
-from orchestrator.views.trial import trial_answer, trial_document
+from orchestrator.views.trial import changed, sparkline, trial_answer, trial_document
 
+NOWHERE = Location.parse("/nowhere")
+"""Where nothing was printed."""
 KEPT = Path(__file__).parents[1] / "formats" / "format_1" / "real"
 
 
@@ -27,7 +30,7 @@ def state() -> SweepState:
 def shown(state: SweepState, number: int, width: int = 100) -> str:
     console = Console(width=width)
     with console.capture() as captured:
-        console.print(trial_answer(state, number))
+        console.print(trial_answer(state, number, NOWHERE))
     return captured.get()
 
 
@@ -59,17 +62,17 @@ def test_nothing_is_wider_than_the_terminal(state: SweepState, width: int):
 
 
 def test_the_document_is_json_and_a_number_that_is_not_there_is_refused(state: SweepState):
-    document = json.loads(json.dumps(trial_document(state, 3)))
+    document = json.loads(json.dumps(trial_document(state, 3, NOWHERE)))
     assert document["config"] == state.trials[3].config
-    with pytest.raises(UsageError, match=r"--trial 24: the sweep has no such trial; it has trials 0 to 23"):
-        trial_answer(state, 24)
+    with pytest.raises(UsageError, match=r"^trial 24: the sweep has no such trial; it has trials 0 to 23"):
+        trial_answer(state, 24, NOWHERE)
 
 
 def test_the_command_shows_a_trial_of_an_older_sweep():
-    result = CliRunner().invoke(app, ["status", str(KEPT / "old"), "--trial", "5"])
+    result = CliRunner().invoke(app, ["show", str(KEPT / "old"), "5"])
     assert result.exit_code == 0, result.output
     assert result.output.startswith("trial 5: diverged, stage tier-1")
-    document = json.loads(CliRunner().invoke(app, ["status", str(KEPT / "old"), "--trial", "5", "--json"]).stdout)
+    document = json.loads(CliRunner().invoke(app, ["show", str(KEPT / "old"), "5", "--json"]).stdout)
     assert document["state"] == "diverged"
 
 
@@ -80,3 +83,44 @@ def test_a_repeat_says_what_it_repeats():
     text = " ".join(shown(played, 2).split())
     assert "values lr 0.1, widths [64, null]" in text
     assert "came from repeat; repeats trial 0 with another seed" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([0.0, 1.0], "▁█"),
+        ([3.0], "▄"),
+        ([5.0, 5.0, 5.0], "▄▄▄"),
+        ([7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0], "█▇▆▅▄▃▂▁"),
+    ],
+)
+def test_a_curve_is_drawn_from_its_lowest_to_its_highest(values: list[float], drawn: str):
+    assert sparkline(values) == drawn
+
+
+@pytest.mark.parametrize("count", [47, 48, 49, 1000, 12345])
+def test_a_long_curve_keeps_its_ends_and_its_width(count: int):
+    drawn = sparkline([float(index) for index in range(count)])
+    assert len(drawn) == min(count, 48)
+    assert (drawn[0], drawn[-1]) == ("▁", "█")
+
+
+def test_what_changed_is_against_the_trial_that_the_rest_came_from(state: SweepState):
+    for trial in state.trials:
+        found = changed(state, trial)
+        before = state.trials[trial.parent or 0].config
+        assert found == {
+            name: (before.get(name), trial.config.get(name))
+            for name in state.plan.space
+            if before.get(name) != trial.config.get(name)
+        }
+    assert any(changed(state, trial) for trial in state.trials)
+
+
+def test_what_it_printed_last_is_shown(state: SweepState, tmp_path: Path):
+    for attempt, text in enumerate(("early\n", "".join(f"line {index}\n" for index in range(30)))):
+        folder = tmp_path / "logs" / "3" / str(attempt)
+        folder.mkdir(parents=True)
+        (folder / "stdout.txt").write_text(text)
+    document = trial_document(state, 3, Location.parse(str(tmp_path)))
+    assert document["printed"] == [f"line {index}" for index in range(20, 30)]

@@ -1,0 +1,51 @@
+"""Whether a sweep runs, is finished, can go on or lost its driver, and why: in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.control.caps import is_used_up
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+
+Condition = Literal["running", "finished", "stopped", "interrupted"]
+
+_ENDS = {
+    "finished": "all trials of the budget are done",
+    "exhausted": "every configuration of the search space was tried",
+    "gpu_hours": "the cap on GPU-hours is reached",
+    "cpu_hours": "the cap on CPU-hours is reached",
+}
+_STOPS = {
+    "wall": "the cap on wall time is reached",
+    "SIGINT": "stopped by Ctrl-C",
+    "SIGTERM": "stopped by a signal (SIGTERM)",
+    "stop": "stopped on request",
+    "cancel": "cancelled on request",
+    "brake": "stopped because its trials fail alike",
+    "cluster": "left because Ray was gone",
+}
+
+
+def condition_of(state: SweepState, holder: str | None) -> tuple[Condition, str]:
+    """Return how the sweep stands and a sentence on that; `holder` says who drives it, None where nobody does."""
+    if state.stopped is None:
+        if holder is not None:
+            return "running", holder
+        if not state.sessions:
+            return "interrupted", "planned, and no driver has begun it"
+        return (
+            "interrupted",
+            f"its driver {state.sessions[-1].holder} is gone without a word; nothing acknowledged is lost",
+        )
+    if state.stopped in _ENDS or is_used_up(state, state.stopped):
+        return "finished", why(state.stopped)
+    if state.stopped_note is not None:
+        return "stopped", f"{why(state.stopped)}: {state.stopped_note}"
+    return "stopped", f"{why(state.stopped)}; it can go on"
+
+
+def why(reason: str) -> str:
+    """Write why a driver left, as a sentence without its end."""
+    return _ENDS.get(reason) or _STOPS.get(reason, reason)

@@ -1,0 +1,90 @@
+"""`stepladder trials SWEEP`: the list of a sweep's trials, as many columns of it as a terminal has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.text import Text
+
+from orchestrator import wording
+from orchestrator.views.render import listing
+
+if TYPE_CHECKING:
+    from orchestrator.results.trial_rows import TrialRow
+    from orchestrator.sweep.plan import Plan
+
+SHOWN = 20
+"""Rows that a person is shown unless more are asked for."""
+_GAP = 2
+"""Blanks between two columns."""
+_WIDEST = 24
+"""Characters of a text that a column is as wide as at most."""
+_NUMERIC = frozenset({"trial", "fidelity", "worker_s", "gpu_s", "reports", "attempt", "parent"})
+
+
+def preferred_columns(plan: Plan, columns: Sequence[str]) -> list[str]:
+    """Return the columns in the order in which a person wants them: how it went, then hyperparameters by tier."""
+    metric = plan.spec.objective.metric
+    objective = f"metric.{metric}" if f"metric.{metric}" in columns else metric
+    tuned = sorted(plan.space.tunable, key=lambda name: plan.space[name].tier)
+    drawn = [f"config.{name}" if f"config.{name}" in columns else name for name in tuned]
+    return ["trial", "state", objective, "fidelity", "worker_s", *drawn, "stage", "error"]
+
+
+def trials_answer(rows: Sequence[TrialRow], columns: Sequence[str], width: int, *, fits: bool, left_out: int) -> Group:
+    """Return rows for a person: the first of `columns` that `width` has room for, or with `fits` off all of them.
+
+    `left_out` rows beyond these are counted under the table.
+    """
+    cells = {name: [_text(name, row[name]) for row in rows] for name in columns}
+    shown = _fitting(cells, width) if fits else list(columns)
+    table = listing(*(_heading(name) for name in shown), numeric=frozenset(_heading(n) for n in _numeric(shown, rows)))
+    for index in range(len(rows)):
+        table.add_row(*(Text(cells[name][index]) for name in shown))
+    notes = [f"{left_out:,} more: --top 0 shows all"] if left_out else []
+    hidden = [_heading(name) for name in columns if name not in shown and any(cells[name])]
+    if hidden:
+        notes.append(f"no room for {', '.join(hidden)}: --columns NAME,..., or --csv, --json for all")
+    return Group(table, *(Text(note) for note in notes))
+
+
+def row_document(row: TrialRow) -> dict[str, Any]:
+    """Return a row as JSON holds it: moments as text, in UTC."""
+    return {name: f"{value.isoformat()}Z" if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
+    """Return the first columns that fit, three at least; one that is empty is left out, and a wide text folds."""
+    shown: list[str] = []
+    used = -_GAP
+    for name, texts in cells.items():
+        if len(shown) >= 3 and not any(texts):
+            continue
+        need = _GAP + max(len(_heading(name)), *(min(len(text), _WIDEST) for text in texts), 1)
+        if len(shown) < 3 or used + need <= width:
+            shown.append(name)
+            used += need
+    return shown
+
+
+def _numeric(columns: Sequence[str], rows: Sequence[TrialRow]) -> set[str]:
+    return {name for name in columns if name in _NUMERIC or any(isinstance(row[name], int | float) for row in rows)}
+
+
+def _heading(name: str) -> str:
+    return {"worker_s": "took"}.get(name, name)
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "worker_s":
+        return wording.duration(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, str):
+        return value.strip().splitlines()[-1] if value.strip() else ""
+    return wording.number(value) if isinstance(value, float) else wording.scalar(value)
