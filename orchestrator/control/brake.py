@@ -83,8 +83,9 @@ class Brake:
                 return (
                     f"{_counted(first)}, and no trial of this driver has reported a finite objective: {_error(first)}"
                 )
-        is_refuted = any(turn > self._run_began for turn in self._reported.values())
-        if len(self._run) >= self._needed() and not is_refuted:
+        if len(self._run) < self._needed():  # asked at each proposal: what runs is looked through for a run alone
+            return None
+        if not any(turn > self._run_began for turn in self._reported.values()):
             count = len(self._run)
             return f"the last {count} trials to end failed alike, and none has reported since: {_error(self._run)}"
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from orchestrator.control.confirming import search_part
 from orchestrator.control.fold import SweepState
 from orchestrator.control.spend import seconds_per_fidelity, taken_s
@@ -9,6 +11,8 @@ from orchestrator.sweep.trial import Trial
 
 TRIAL_LIMIT = "limits.trial"
 """Why a trial ends that took too long (`AttemptEnded.cause`)."""
+NEAR = 1e-9
+"""Part of a cap within which what was spent is summed up attempt by attempt. Sums of a million floats err by less."""
 SUMS_WALL = 2
 """Sweeps begun in this format or later have one wall time for all their drivers; in older ones each has its own."""
 
@@ -31,10 +35,13 @@ class Caps:
             return "wall"
         if budget.gpu_hours is None and budget.cpu_hours is None:
             return None
-        spend = self._state.spend_at(now_s)
-        if budget.gpu_hours is not None and spend.gpu_hours >= budget.gpu_hours * part:
+        gpus, cpus = (math.inf if cap is None else cap * part for cap in (budget.gpu_hours, budget.cpu_hours))
+        spend = self._state.spend_about(now_s)
+        if spend is None or _is_near(spend.gpu_hours, gpus) or _is_near(spend.cpu_hours, cpus):
+            spend = self._state.spend_at(now_s)  # to the last bit, as every writer of the log has compared it
+        if spend.gpu_hours >= gpus:
             return "gpu_hours"
-        return "cpu_hours" if budget.cpu_hours is not None and spend.cpu_hours >= budget.cpu_hours * part else None
+        return "cpu_hours" if spend.cpu_hours >= cpus else None
 
     def has_room(self, now_s: float) -> bool:
         """Say whether one more full training is expected to end below every cap; at first, two in turn."""
@@ -55,6 +62,11 @@ class Caps:
     def _worked_s(self, now_s: float) -> float:
         past_s = self._state.past_drivers_s if is_used_up(self._state, "wall") else 0.0
         return now_s - self._driver_since_s + past_s
+
+
+def _is_near(spent: float, cap: float) -> bool:
+    """Say whether rounding may decide: `spend_about` rounds once, `spend_at` once for each open attempt."""
+    return math.isclose(spent, cap, rel_tol=NEAR)
 
 
 def is_overtime(state: SweepState, trial: Trial, now_s: float) -> bool:

@@ -151,8 +151,11 @@ def next_replicate(state: SweepState) -> NextReplicate | None:
     """
     if is_exact(state):
         return None
-    most, found = allowance(state), state.contenders()
-    if len(state.replicates) >= most or not any(not contender.is_baseline for contender in found):
+    most = allowance(state)
+    if len(state.replicates) >= most:
+        return None
+    found = state.contenders()
+    if not any(not contender.is_baseline for contender in found):
         return None
     race_most = _race_part(most)
     racing = sum(1 for trial in state.replicates if trial.move == "race")

@@ -204,7 +204,9 @@ class Controller:
         """
         drains, now_s = self.drain_requested, self.clock_s()
         caps = {kind: self._caps.reached(now_s, by_replicate=kind) for kind in (False, True)}
-        found = []
+        found: list[tuple[int, int]] = []
+        if drains is None and not any(caps.values()):
+            return found
         for trial in self.state.open.values():
             cause = drains if trial.attempt.placed_t is None else caps[trial.is_replicate]
             if cause is not None and trial.state is TrialState.RUNNING:
@@ -267,7 +269,7 @@ class Controller:
 
     def _drained(self) -> str | None:
         """Return why nothing more is started although there is work left."""
-        return self.drain_requested if self._ahead.is_left else None
+        return self.drain_requested if self.drain_requested is not None and self._ahead.is_left else None
 
     def _braked(self) -> str | None:
         return brake.REASON if self.brake_note is not None and self._ahead.is_left else None

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from orchestrator.control.late_scheduler import LateScheduler
 from orchestrator.control.retries import state_after
 from orchestrator.control.roster import Roster
-from orchestrator.control.spend import Spend, charged_s
+from orchestrator.control.spend import OpenTime, Spend, charged_s
 from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
@@ -69,8 +70,9 @@ class SweepState(Roster):
         self.avoided: tuple[str, ...] = ()
         """Names of the nodes that the present driver keeps away from."""
         self.slowest_s: float | None = None  # the slowest interval between two reports of one attempt; None before any
+        self._open_time = OpenTime()
         self._late = LateScheduler(self.plan)
-        self._telling = Telling(self.plan.goal, tells_failures=first.format > 1)
+        self._telling = Telling(self.plan.goal, self.trials.note, tells_failures=first.format > 1)
 
     @property
     def last_clock_s(self) -> float:
@@ -130,7 +132,7 @@ class SweepState(Roster):
         That is where it repeats a fidelity or lies below the highest of its attempt: such a report is kept.
         """
         self.last_t, self.last_m = report.t, report.m
-        trial = self.trial(report.trial)
+        trial = self.changing(report.trial)
         attempt = trial.attempts[report.attempt]
         attempt.seen_t, attempt.seen_s = report.t, report.clock_s
         if attempt.reported_s is not None:
@@ -157,11 +159,20 @@ class SweepState(Roster):
         trial = self.trial(report.trial)
         trial.judgement = report.judgement or trial.judgement
         if report.stop is not None and trial.state is TrialState.RUNNING:
-            self._come_to(trial, AFTER_STOP[report.stop])
+            self._come_to(self.changing(report.trial), AFTER_STOP[report.stop])
 
     def spend_at(self, now_s: float) -> Spend:
         """Return the spend with the open attempts paid until `now_s`, by the clock that measures (`Event.clock_s`)."""
         return self.spend.with_open((trial.attempt for trial in self.open.values()), now_s, self.plan.spec.resources)
+
+    def spend_about(self, now_s: float) -> Spend | None:
+        """Return `spend_at` but for rounding, at a cost that does not grow with what is open; None where it cannot."""
+        taken_s = self._open_time.until(now_s)
+        if taken_s is None:
+            return None
+        total = replace(self.spend)
+        total.charge(taken_s, self.plan.spec.resources)
+        return total
 
     def _session(self, event: ev.DriverStarted) -> None:
         _refuse_newer(event.format)
@@ -195,7 +206,7 @@ class SweepState(Roster):
         self.waiting[event.trial], self._contenders = trial, None
 
     def _attempt_started(self, event: ev.AttemptStarted) -> None:
-        trial = self.trial(event.trial)
+        trial = self.changing(event.trial)
         assert event.attempt == len(trial.attempts)
         trial.attempts.append(Attempt(event.attempt, event.t, resumed_from=event.fidelity))
         trial.state = TrialState.RUNNING
@@ -206,6 +217,8 @@ class SweepState(Roster):
         attempt = self.trial(event.trial).attempts[event.attempt]
         if attempt.placed_t is None:
             attempt.placed_t, attempt.placed_s = event.t, event.clock_s
+            if attempt.ended_t is None:
+                self._open_time.begin(event.clock_s)
         attempt.seen_t, attempt.seen_s = event.t, event.clock_s
         for name in ("reserved_t", "node", "gpu_ids", "code_hash", "outside_hash"):  # what a second record adds
             setattr(attempt, name, getattr(event, name) or getattr(attempt, name))
@@ -219,8 +232,10 @@ class SweepState(Roster):
         self.take_verdict(event)
 
     def _attempt_ended(self, event: ev.AttemptEnded) -> None:
-        trial = self.trial(event.trial)
+        trial = self.changing(event.trial)
         attempt = trial.attempts[event.attempt]
+        if attempt.ended_t is None and attempt.placed_s is not None:
+            self._open_time.end(attempt.placed_s)
         attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
         attempt.cause = event.cause
         attempt.charged_s = charged_s(attempt, event)
@@ -242,7 +257,7 @@ class SweepState(Roster):
             self._telling.take_state(trial)
 
     def _reopened(self, event: ev.TrialReopened) -> None:
-        trial = self.trial(event.trial)
+        trial = self.changing(event.trial)
         trial.state, trial.reopened_after = TrialState.INTERRUPTED, len(trial.attempts)
         self._contenders = None
         self._telling.forget(trial)

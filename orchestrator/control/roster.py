@@ -13,6 +13,7 @@ from orchestrator.sweep.confirmation import Confirmation, Contender, confirmatio
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import leader, ranked, winner
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
+from orchestrator.sweep.trial_list import TrialList
 
 
 class Roster:
@@ -22,7 +23,7 @@ class Roster:
     """The plan in force, amendments included."""
 
     def __init__(self) -> None:
-        self.trials: list[Trial] = []
+        self.trials = TrialList()
         """Those of the search, by number."""
         self.replicates: list[Trial] = []
         """Those that repeat another's configuration, by number from `FIRST_REPLICATE` on."""
@@ -35,6 +36,12 @@ class Roster:
     def trial(self, number: int) -> Trial:
         """Return a trial or replicate by its number. Raises IndexError where there is none."""
         return self.replicates[number - FIRST_REPLICATE] if number >= FIRST_REPLICATE else self.trials[number]
+
+    def changing(self, number: int) -> Trial:
+        """Return a trial or replicate that is about to change, and tell so whoever follows the trials."""
+        if number < FIRST_REPLICATE:
+            self.trials.note(number)
+        return self.trial(number)
 
     def everyone(self) -> Iterator[Trial]:
         """Yield every trial, then every replicate."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,42 @@ class Spend:
         total = replace(self)
         total.charge(sum(max(0.0, now_s - a.placed_s) for a in attempts if a.placed_s is not None), resources)
         return total
+
+
+class OpenTime:
+    """What the open attempts have taken so far, from a count and a sum: as quick with ten thousand as with one.
+
+    The sum is exact, however many come and go: moments are whole numbers of `_PARTS` of a second.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._placed = 0
+        self._newest_s = -math.inf
+
+    def begin(self, placed_s: float) -> None:
+        """Take note that a worker took an attempt at `placed_s`, by the clock that measures (`Event.clock_s`)."""
+        self._count += 1
+        self._placed += _whole(placed_s)
+        self._newest_s = max(self._newest_s, placed_s)
+
+    def end(self, placed_s: float) -> None:
+        """Take note that the attempt which a worker took at `placed_s` is over."""
+        self._count -= 1
+        self._placed -= _whole(placed_s)
+        if not self._count:  # the next driver's clock may begin before all that this one's said
+            self._newest_s = -math.inf
+
+    def until(self, now_s: float) -> float | None:
+        """Return the seconds of them all at `now_s`; None where one was taken after that, as by a clock set back."""
+        return None if now_s < self._newest_s else (self._count * _whole(now_s) - self._placed) / _PARTS
+
+
+_PARTS = 2**60
+
+
+def _whole(seconds: float) -> int:
+    return int(seconds * _PARTS)  # a power of two: nothing is rounded that is longer than a part
 
 
 def charged_s(attempt: Attempt, end: AttemptEnded) -> float:

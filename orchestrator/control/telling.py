@@ -9,6 +9,8 @@ A sweep that was begun in format 1 tells nothing of other failures, as its write
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import best, sign_of, worst
 from orchestrator.sweep.trial import Outcome, Trial, TrialState
@@ -20,8 +22,12 @@ TOLD_MARGIN = 0.1
 class Telling:
     """Sets `Trial.told` and `Trial.is_untold`; a part of the fold, so it depends on the records alone."""
 
-    def __init__(self, goal: Goal, *, tells_failures: bool) -> None:
+    def __init__(
+        self, goal: Goal, changed: Callable[[int], None] = lambda _number: None, *, tells_failures: bool
+    ) -> None:
+        """Begin with no trial; `changed` takes the number of each of which something is told."""
         self._goal: Goal = goal
+        self._changed = changed
         self._tells_failures = tells_failures
         self._worst: float | None = None
         self._best: float | None = None
@@ -31,10 +37,12 @@ class Telling:
 
     def take_value(self, fidelity: float, value: float) -> None:
         """Take a finite value of the objective in."""
+        is_news = self._worst is None or fidelity > self._furthest  # nothing else makes another trial due
         self._worst = value if self._worst is None else worst(self._goal, (self._worst, value))
         self._best = value if self._best is None else best(self._goal, (self._best, value))
         self._furthest = max(self._furthest, fidelity)
-        self._tell_due()
+        if is_news:
+            self._tell_due()
 
     def take_state(self, trial: Trial) -> None:
         """Take note of the state that a trial came to."""
@@ -63,6 +71,7 @@ class Telling:
             if self._is_due(trial):
                 trial.told = self._worst - sign_of(self._goal) * TOLD_MARGIN * spread
                 trial.is_untold = False
+                self._changed(trial.number)
             else:
                 left.append(trial)
         self._waiting = left
