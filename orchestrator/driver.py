@@ -23,7 +23,8 @@ from orchestrator.control.caps import is_used_up
 from orchestrator.control.drivers import pinned_by_last
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
-from orchestrator.errors import ClusterLostError
+from orchestrator.errors import ClusterLostError, StorageError
+from orchestrator.project.throwing_away import leave_nothing
 from orchestrator.results.background import BackgroundFollower
 from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
@@ -56,6 +57,8 @@ class Ending:
     """What is known about the sweep."""
     problems: list[str] = field(default_factory=list)
     """What went wrong beside the sweep (Parquet not written, say)."""
+    is_removed: bool = False
+    """Whether its first run failed, and nothing of the sweep is left behind."""
 
     @property
     def exit_code(self) -> int:
@@ -89,7 +92,15 @@ def run_session(
             progress.__exit__(None, None, None)  # a terminal gets its cursor back
             on_stuck(error)
 
-        return drive(session, trainable, options, progress.on_step, stuck)
+        return _removed_if_failed(session, drive(session, trainable, options, progress.on_step, stuck))
+
+
+def _removed_if_failed(session: Session, ending: Ending) -> Ending:
+    """Leave nothing behind of a sweep whose first run failed, so that the mended file runs under the same name."""
+    try:
+        return replace(ending, is_removed=leave_nothing(session))
+    except (StorageError, OSError) as error:
+        return replace(ending, problems=[*ending.problems, f"{session.folder} could not be removed: {error}"])
 
 
 def _pinned(session: Session, named: TrainableFile | Command) -> TrainableFile | Command:

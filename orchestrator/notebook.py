@@ -34,6 +34,7 @@ from orchestrator.planning.compile import compile_plan
 from orchestrator.project.code_in_force import code_to_begin, code_to_go_on
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import space_finder
+from orchestrator.project.throwing_away import refuse_throwing_away, throw_away, what_is_thrown_away
 from orchestrator.project.warming import warmed
 from orchestrator.project.workspace import sweep_folder
 from orchestrator.storage.location import Location
@@ -86,6 +87,7 @@ class Sweep:
         max_attempts: int | None = None,
         limits: Mapping[str, Any] | None = None,
         brake: bool | None = None,
+        baseline_first: bool | None = None,
         seeding: bool | None = None,
         workdir: Literal["trial", "project", "attempt"] | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
@@ -101,11 +103,11 @@ class Sweep:
         Raises SpecError with everything that is wrong, TypeError for a value that cannot stand in a file.
         """
         keys = {key: value for key, value in locals().items() if key not in ("self", "folder") and value is not None}
-        self.folder = Path(folder).absolute()
-        self._function = None if trainable is None or isinstance(trainable, str) else trainable
-        self._read(keys)
+        self._read(keys, Path(folder).absolute())
 
-    def _read(self, keys: dict[str, Any]) -> None:
+    def _read(self, keys: dict[str, Any], folder: Path) -> None:
+        self.folder, trainable = folder, keys.get("trainable")
+        self._function = None if trainable is None or isinstance(trainable, str) else trainable
         if self._function is not None:
             keys["trainable"] = f"{self._function.__name__}.py:{self._function.__name__}"
         self._check(keys)
@@ -154,15 +156,20 @@ class Sweep:
         teardown_s: float = 600.0,
         stall_s: float = 600.0,
         capacity_s: float = 30.0,
+        fresh: bool = False,
     ) -> Ending:
         """Run a new sweep; the keywords are those of `orchestrator.ray.host.options.HostOptions`.
 
-        Says first, once, what is known to go wrong (see `check`). Raises SweepExistsError where it has begun before
-        (then `resume`).
+        Says first, once, what is known to go wrong (see `check`). With `fresh`, a sweep that has begun under this name
+        is thrown away first, with all its results; else that raises SweepExistsError (then `resume`). One whose
+        baseline fails before anything was reported leaves nothing behind.
         """
-        ray = {key: value for key, value in locals().items() if key != "self"}
+        ray = {key: value for key, value in locals().items() if key not in ("self", "fresh")}
         self._warn()
         folder = self.sweep_folder
+        if fresh and what_is_thrown_away(folder) is not None:
+            refuse_throwing_away(folder, self.folder / "sweep.yaml")
+            throw_away(folder)
         refuse_existing(folder)
         plan, left_out = warmed(self.plan(), self.folder)
         sys.stderr.writelines(f"warm_start: {told}\n" for told in left_out)

@@ -65,7 +65,9 @@ def test_a_sweep_takes_the_keys_of_the_sweep_file():
 def test_run_and_resume_take_the_options_of_the_host(method):
     parameters = list(inspect.signature(method).parameters.values())[1:]
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters)
-    own = {"retry_failed", "code"} if method is Sweep.resume else set()  # what it asks of the sweep rather than of Ray
+    own = (
+        {"retry_failed", "code"} if method is Sweep.resume else {"fresh"}
+    )  # what it asks of the sweep rather than of Ray
     taken = {parameter.name: (parameter.default, parameter.annotation) for parameter in parameters}
     assert own <= taken.keys()
     options = {field.name: (field.default, field.type) for field in dataclasses.fields(HostOptions)}

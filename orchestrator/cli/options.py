@@ -58,6 +58,8 @@ DriverCpusOption = Annotated[
     float | None,
     typer.Option(min=0, help="CPUs set aside for the driver, half a one by default; 0 puts it on the head node."),
 ]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Throw the sweep of this name away first, once agreed to.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what would be asked.")]
 NoCheckOption = Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")]
 PatienceOption = Annotated[
     float, typer.Option(min=2, help="Seconds for trying the cluster: half for its nodes, half for the smoke trial.")

@@ -92,7 +92,7 @@ def resume(
     joined = to_join(address, f"resume {'--auto' if auto else '--cpus or --gpus'}")
     target = locate(sweep, overrides)
     if auto and not sweep_exists(target.folder):
-        run(Path(sweep), overrides, address, cpus, gpus, as_json)
+        run(Path(sweep), overrides, address, cpus, gpus, as_json=as_json)
         return
     session, folder = taken_over(target, trials, retry_failed=retry_failed, takes_code=code is not None)
     drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)

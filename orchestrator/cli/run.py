@@ -16,19 +16,23 @@ from orchestrator.cli.options import (
     SWEEP_FILE,
     AddressOption,
     CpusOption,
+    FreshOption,
     GpusOption,
     JsonOption,
     OverridesArgument,
     SweepFileArgument,
+    YesOption,
     file_meant,
 )
 from orchestrator.cli.say import answer, answer_json, say
+from orchestrator.errors import UsageError
 from orchestrator.project.address import to_join
 
 if TYPE_CHECKING:
     from orchestrator.control.session import Session
     from orchestrator.driver import Ending
     from orchestrator.errors import ClusterLostError
+    from orchestrator.storage.location import Location
 
 
 def run(
@@ -38,10 +42,12 @@ def run(
     cpus: CpusOption = None,
     gpus: GpusOption = None,
     as_json: JsonOption = False,
+    fresh: FreshOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Run a new sweep and write its winner to best.json.
 
-    Without --address, on a Ray that is started on this machine.
+    Without --address, on a Ray that is started on this machine. --fresh throws the sweep of this name away first.
     """
     from orchestrator.control.session import create, refuse_existing
     from orchestrator.project.code_in_force import code_to_begin
@@ -53,6 +59,8 @@ def run(
     compiled, remarks = linted_plan(sweep_file, overrides)
     warn(remarks, sweep_file)
     folder = sweep_folder(compiled, sweep_file.parent)
+    if fresh:
+        _throw_away(folder, sweep_file, is_agreed=yes)
     refuse_existing(folder)
     compiled, left_out = warmed(compiled, sweep_file.parent)
     for told in left_out:
@@ -62,6 +70,22 @@ def run(
     for line in begun.said:
         say(line)
     drive_and_answer(session, sweep_file.parent, joined, cpus, gpus, as_json=as_json)
+
+
+def _throw_away(folder: Location, sweep_file: Path, *, is_agreed: bool) -> None:
+    """Throw the sweep in `folder` away, if there is one and somebody says yes. Raises UsageError where nobody does."""
+    from orchestrator.project.throwing_away import refuse_throwing_away, throw_away, what_is_thrown_away
+
+    held = what_is_thrown_away(folder)
+    if held is None:
+        return
+    refuse_throwing_away(folder, sweep_file)
+    if not is_agreed and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"--fresh throws away {held}; where nobody can be asked, say --yes as well")
+    if not is_agreed and not typer.confirm(f"throw away {held}?", err=True):
+        raise UsageError(f"{folder} is kept; go on with it: stepladder resume {folder}")
+    throw_away(folder)
+    say(f"thrown away: {held}")
 
 
 def drive_and_answer(
@@ -76,7 +100,10 @@ def drive_and_answer(
     from orchestrator.ray.host.options import HostOptions, job_address
 
     ending = run_session(session, code, HostOptions(address or job_address(os.environ), cpus, gpus), _leave_at_once)
-    _show_ending(session, ending, as_json=as_json)
+    if ending.is_removed:
+        _show_failed_start(ending)
+    else:
+        _show_ending(session, ending, as_json=as_json)
     raise typer.Exit(ending.exit_code)
 
 
@@ -86,6 +113,16 @@ def _leave_at_once(error: ClusterLostError) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(error.exit_code)
+
+
+def _show_failed_start(ending: Ending) -> None:
+    """Say why the first run failed: the trial's own words stand above, on the way."""
+    from orchestrator.control.first_run import failure_of
+
+    for problem in ending.problems:
+        say(f"warning: {problem}")
+    say(f"error: {failure_of(ending.state)}")
+    say("nothing is left behind: mend that, and run the same file again")
 
 
 def _show_ending(session: Session, ending: Ending, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from orchestrator.control.caps import Caps
 from orchestrator.control.confirming import NextReplicate, next_replicate, search_trials
+from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.ladders import Proposal
 from orchestrator.planning.making import make_ladder
@@ -22,10 +23,14 @@ class WorkAhead:
         self._state = state
         self._caps = caps
         self._ladder = make_ladder(state.plan)
+        self.first_run = FirstRun(state)
+        """What holds all but the baseline back until that has shown that the code works."""
         self._exhausted = False
 
     def next(self, now_s: float) -> Ahead | None:
         """Return what is to be started at `now_s`; None where there is nothing, or what runs must be awaited first."""
+        if self._state.trials and self.first_run.holds(now_s):
+            return self.first_run.next(is_more_left=self.is_left)
         if self._caps.reached(now_s, by_replicate=False) is None and (searched := self._searched()) is not None:
             return searched
         waiting = self._first_waiting(is_replicate=True)

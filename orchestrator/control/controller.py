@@ -19,6 +19,7 @@ from orchestrator.control.answers import Done, HostView, Report, ResumeTrial, St
 from orchestrator.control.border import Border
 from orchestrator.control.caps import TRIAL_LIMIT, Caps, is_overtime
 from orchestrator.control.confirming import NextReplicate
+from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
@@ -98,6 +99,7 @@ class Controller:
     def on_placed(
         self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None,
         reserved_t: float | None = None, code_hash: str | None = None, outside_hash: str | None = None,
+        *, entered: bool = False,
     ) -> None:  # fmt: skip
         """Take note that a worker took the attempt: spend begins. May be called again to add what was not known.
 
@@ -106,7 +108,7 @@ class Controller:
         if self._is_current(trial, attempt):
             node = None if node is None else cleaned(node)
             placed = (self._clock(), trial, attempt, node, gpu_ids, reserved_t, code_hash, outside_hash)
-            self._write(ev.AttemptPlaced(*placed, m=self._monotonic()))
+            self._write(ev.AttemptPlaced(*placed, entered=entered, m=self._monotonic()))
 
     def on_report(self, report: Report) -> Verdict:
         """Judge a report. One of an attempt that is over or was told to stop, or that no log holds, is told STOP."""
@@ -185,8 +187,14 @@ class Controller:
 
     @property
     def brake_note(self) -> str | None:
-        """What the brake holds new trials back for, in one sentence; None while it does not, or is turned off."""
-        return self._brake.note() if self.state.plan.spec.brake else None
+        """What new trials are held back for, in one sentence: a first run that failed, or the brake; None while not."""
+        failed = self.first_run.note()
+        return failed or (self._brake.note() if self.state.plan.spec.brake else None)
+
+    @property
+    def first_run(self) -> FirstRun:
+        """What holds all but the baseline back until that has shown that the code works."""
+        return self._ahead.first_run
 
     def request_stop(self, reason: str) -> None:
         """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""
@@ -220,7 +228,7 @@ class Controller:
             cause = self._cause(trial.number, Outcome.INTERRUPTED) or reason
             ended = (self._clock(), trial.number, trial.attempt.number, Outcome.INTERRUPTED)
             self._write(ev.AttemptEnded(*ended, cause=cause, m=self._monotonic()))
-        note = self._brake.note() if reason == brake.REASON else None
+        note = self.brake_note if reason == brake.REASON else None
         self._write(ev.DriverStopped(self._clock(), reason, note, m=self._monotonic()))
         self.commit()
 

@@ -220,6 +220,8 @@ class SweepState(Roster):
             if attempt.ended_t is None:
                 self._open_time.begin(event.clock_s)
         attempt.seen_t, attempt.seen_s = event.t, event.clock_s
+        if event.entered and attempt.entered_s is None:
+            attempt.entered_s = event.clock_s
         for name in ("reserved_t", "node", "gpu_ids", "code_hash", "outside_hash"):  # what a second record adds
             setattr(attempt, name, getattr(event, name) or getattr(attempt, name))
 

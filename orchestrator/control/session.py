@@ -17,6 +17,7 @@ from orchestrator.control.controller import Controller
 from orchestrator.control.drivers import driver_started
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
+from orchestrator.control.notices import Notices
 from orchestrator.control.outage import Outages, PatientWriter
 from orchestrator.control.recovery import ended_by_crash, reopened
 from orchestrator.control.wishes import Wishes
@@ -130,7 +131,7 @@ class Session:
         )
         self._requests = Requests(files, lease.epoch)
         self._wishes = Wishes(self.controller, _log.warning)
-        self._said_brake: str | None = None
+        self._notices = Notices(self.controller, _log.warning)
         self._renewed = self._polled = time.monotonic()
 
     @property
@@ -141,7 +142,7 @@ class Session:
     def on_step(self) -> None:
         """Do the driver's housekeeping; called by the host several times a second."""
         self.controller.tick()
-        self._say_brake()
+        self._notices.look()
         now = time.monotonic()
         if now - self._renewed >= RENEW_S:
             self._renewed = now
@@ -152,13 +153,6 @@ class Session:
         self._wishes.look(now)
         for outage in self.outages.take_ended():
             self.controller.on_storage_back(outage.seconds, outage.problem)
-
-    def _say_brake(self) -> None:
-        note = self.controller.brake_note
-        if (note is None) != (self._said_brake is None):
-            self._said_brake = note
-            said = f"nothing more is started: {note}" if note else "a trial has reported: trials are started again"
-            _log.warning("the brake: %s", said)
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""

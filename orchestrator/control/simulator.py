@@ -147,7 +147,7 @@ def _place(
     start: StartTrial | ResumeTrial,
     sequence: int,
 ) -> _Training:
-    controller.on_placed(start.trial, start.attempt, f"worker-{sequence % cluster.workers}")
+    controller.on_placed(start.trial, start.attempt, f"worker-{sequence % cluster.workers}", entered=True)
     swing = Random(f"{controller.state.plan.spec.seed}/{start.trial}/{start.attempt}/pace").uniform(-1, 1)
     pace = cluster.seconds(start.config) * (1 + cluster.jitter * swing)
     training = _Training(clock(), sequence, start, start.from_fidelity, pace)

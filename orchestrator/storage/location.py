@@ -81,9 +81,15 @@ class Location:
         return Location(parent).files().exists(name)
 
     def delete(self) -> None:
-        """Remove the folder with all that is in it. Raises StorageError or OSError where it cannot be."""
+        """Remove the folder with all that is in it, or the file; not what a link leads to. None there is no error.
+
+        Raises StorageError or OSError where it cannot be.
+        """
         if not self.is_remote:
-            shutil.rmtree(self.path)
+            if self.path.is_symlink() or self.path.is_file():
+                self.path.unlink()
+            elif self.path.exists():
+                shutil.rmtree(self.path)
             return
         from orchestrator.storage.object_store import explained  # takes pyarrow along
 

@@ -163,6 +163,8 @@ class AttemptPlaced(_Event, frozen=True, tag="placed"):
     outside_hash: str | None = None
     """Hash of what a function imports from outside its pinned code and the installed packages, as far as the attempt
     got; None where there is nothing, and in format 1."""
+    entered: bool = False
+    """Whether the training function has been entered, all that it imports imported; a program counts as placed."""
 
 
 class Reported(_Event, frozen=True, tag="reported"):

@@ -3,6 +3,7 @@
 A sweep goes on as its writer would have, whatever the defaults became since. Ruled of format 1:
 
     no confirming, no limits, no brake         a writer of format 1 had none of them
+    every place is filled at once              nobody waited for the baseline
     choices are unordered                      whatever their values look like, and equally often drawn
     configurations are flat                    their names had no dots
     tier 1, a linear scale                     where the file did not say; a default was always written
@@ -65,6 +66,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("limits", "start"), 0.0),
     Meaning(("limits", "stop"), None),
     Meaning(("brake",), value=False),
+    Meaning(("baseline_first",), value=False),
     Meaning(("confirm",), "none"),
     Meaning(("warm_start",), []),
     Meaning(("nested",), value=False),

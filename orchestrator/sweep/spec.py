@@ -181,6 +181,9 @@ class SweepSpec(Record):
     brake: Annotated[bool, Strict()] = True
     """Whether a sweep whose code does not work is stopped: once three trials have failed alike while none has reported,
     or once everything that ends fails alike. A failing region of the search space is no reason. Exit code 1."""
+    baseline_first: Annotated[bool, Strict()] = True
+    """Whether the baseline runs by itself until it has reported, or has trained for 30 s, before the others start: a
+    mistake in the code then costs one trial."""
     max_attempts: StrictInt | None = Field(None, ge=1, le=100, exclude=True)
     """An older way to write `retry.lost`, and one more than it: 4 starts are `retry: {lost: 3}`. Write one of them."""
     seeding: Annotated[bool, Strict()] = True

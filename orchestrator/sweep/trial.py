@@ -120,6 +120,8 @@ class Attempt:
     """When the cluster had set its resources aside; None where that is not known. Seconds since the epoch."""
     placed_t: float | None = None
     """When a worker took it; None until then. Spend runs from here."""
+    entered_s: float | None = None
+    """When its training function was entered, by the clock that measures; None before, and where nobody asked."""
     seen_t: float | None = None
     """Last placement, report or heartbeat; what a crash is charged to in format 1."""
     placed_s: float | None = None

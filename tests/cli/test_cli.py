@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -130,12 +131,33 @@ def test_a_cap_on_wall_time_ends_the_sweep_and_auto_starts(tmp_path: Path):
     assert len(state.trials) < 400
 
 
-def test_every_trial_failing_is_a_failure(tmp_path: Path):
-    write(tmp_path, train="def train(config):\n    raise ValueError('no data here {pause}')\n")
-    failed = stepladder("run", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
-    assert failed.returncode == 1
-    assert "no data here" in failed.stdout
+def test_a_first_run_that_fails_leaves_nothing_and_a_sweep_is_thrown_away_where_that_is_agreed(tmp_path: Path):
+    write(tmp_path, sweep=SWEEP.replace("trials: 6", "trials: 2"))
+    ran = stepladder("run", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "the baseline runs first, by itself" in ran.stderr
+    folder = tmp_path / "runs" / "small"
+    refused = stepladder("run", "--fresh", cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert refused.returncode == 2
+    said = f"error: --fresh throws away {folder} with its 2 trials, "
+    assert said in refused.stderr
+    assert "CPU-hours; where nobody can be asked, say --yes as well" in refused.stderr
+    assert len(read_sweep(Location.parse(folder)).trials) == 2
+
+    write(tmp_path, train="import json\nraise ValueError('no data here')\n\ndef train(config):\n    pass\n")
+    failed = stepladder("run", "--fresh", "--yes", "--cpus", 2, cwd=tmp_path)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert f"thrown away: {folder} with its 2 trials" in failed.stderr
+    assert (
+        "trial 0 (the baseline) failed:\n  train.py:2 in <module>: raise ValueError('no data here')\n"
+        "  ValueError: no data here\n"
+    ) in failed.stderr
+    assert failed.stderr.endswith(
+        "error: the baseline failed before anything was reported: ValueError: no data here (train.py:2 in <module>)\n"
+        "nothing is left behind: mend that, and run the same file again\n"
+    )
     assert "Traceback" not in failed.stderr
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_a_second_driver_is_told_who_holds_the_sweep(tmp_path: Path):

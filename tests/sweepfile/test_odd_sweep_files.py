@@ -134,7 +134,7 @@ def test_hyperparameters_are_ordered_by_the_conditions_above_them_else_as_writte
         ("budget:", '  m: {choices: ["\\ud800", b], default: b}\nbudget:',
          "7: search_space.m.choices[0]: has half a character (a surrogate) in it; write the whole character"),
         ("name: digits", "n\u0430me: digits",
-         "1: n\u0430me: unknown key; it has \\u0430 (CYRILLIC SMALL LETTER A) in it. Choose one of args, brake, "),
+         "1: n\u0430me: unknown key; it has \\u0430 (CYRILLIC SMALL LETTER A) in it. Choose one of args, "),
         ("budget", "bud\u200bget",
          "7: bud\\u200bget: unknown key; it has \\u200b (ZERO WIDTH SPACE) in it. Choose one of "),
         ("name: digits", "name: digits\u2028",

@@ -118,6 +118,22 @@ class Bridge:
                 self._controller.on_placed(live.trial, live.attempt, node, gpu_ids, code_hash=code_hash)
             self._unpinned.take_program(live.trial, code_hash)
 
+    def awaited(self) -> LiveAttempt | None:
+        """Return the attempt of which must be known when its training function is entered; None where of none."""
+        number = self._controller.first_run.awaits
+        if number is None:
+            return None
+        inside = (live for live in self.live.values() if live.trial == number and live.is_placed)
+        return next((live for live in inside if not live.has_entered), None)
+
+    def entered(self, key: str) -> None:
+        """Take note that the attempt's training function was entered."""
+        live = self.live.get(key)
+        if live is not None and self.failure is None:
+            live.has_entered = True
+            with self._guarded():
+                self._controller.on_placed(live.trial, live.attempt, entered=True)
+
     def imported(self, key: str, outside: Mapping[str, str]) -> None:
         """Take note of what a function imports from outside its pinned code: files by path, with their hashes."""
         live = self.live.get(key)

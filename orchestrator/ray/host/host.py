@@ -26,6 +26,7 @@ from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.cluster import end_own
+from orchestrator.ray.host.entry import EntryWatch
 from orchestrator.ray.host.loop import SweepRun, make_run
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.silence import HostWatch
@@ -73,7 +74,9 @@ def run_on_ray(
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             vigil.begin(cluster.doors())
             with _signals_to(bridge.leave):  # after ray.init, which sets its own
-                _drive(bridge, run, watchdog, HostWatch(bridge, run, _file(trainable)), on_step)
+                inside = not isinstance(trainable, Command) and assignment.gang is None
+                watches = HostWatch(bridge, run, _file(trainable)), EntryWatch(bridge, run, inside)
+                _drive(bridge, run, watchdog, watches, on_step)
     finally:
         _restore(handlers)
     if bridge.failure is not None:
@@ -120,8 +123,11 @@ def _session(controller: Controller) -> str:
     return f"{state.plan.spec.name}-{state.sessions[-1].epoch if state.sessions else 0:06d}"
 
 
-def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, watch: HostWatch, on_step: Callable[[], None]) -> None:
-    look_at = 0.0
+def _drive(
+    bridge: Bridge, run: SweepRun, watchdog: Watchdog, watches: tuple[HostWatch, EntryWatch],
+    on_step: Callable[[], None],
+) -> None:  # fmt: skip
+    look_at, (watch, entries) = 0.0, watches
     try:
         while not run.is_finished() and bridge.leaving is None and bridge.failure is None:
             run.step()
@@ -133,6 +139,7 @@ def _drive(bridge: Bridge, run: SweepRun, watchdog: Watchdog, watch: HostWatch, 
                 for attempt in bridge.overdue():
                     run.end(attempt)
                 watch.look(now)
+                entries.look()
                 watchdog.look(now, bridge.last_event, bridge.live.values(), run.describe)
     except (ClusterError, ray.exceptions.RayError) as error:
         bridge.interrupt_all()

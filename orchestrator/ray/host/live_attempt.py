@@ -25,6 +25,8 @@ class LiveAttempt:
     """When it was started, monotonic seconds."""
     is_placed: bool = False
     """Whether a worker took it."""
+    has_entered: bool = False
+    """Whether its training function is known to have been entered."""
     was_told_to_stop: bool = False
     """Whether a report of it was answered with STOP."""
     has_place: bool = False

@@ -145,11 +145,10 @@ class SweepRun(TuneController):
         actor = self._trial_to_actor.get(self._attempts[key]) if key in self._attempts else None
         return actor is not None and self._actor_manager.is_actor_started(actor)
 
-    def ask_for_sign(self, attempt: LiveAttempt) -> ray.ObjectRef[str | None] | None:
-        """Ask the worker of an attempt for a sign of life; None where it has none."""
+    def worker_of(self, attempt: LiveAttempt) -> Any | None:
+        """Return the actor of an attempt, which answers beside its training; None where it has none."""
         trial = self._attempts.get(attempt.key)
-        actor = None if trial is None else trial.temporary_state.ray_actor
-        return None if actor is None else actor.sign_of_life.remote()
+        return None if trial is None else trial.temporary_state.ray_actor
 
     def end(self, attempt: LiveAttempt) -> None:
         """End the worker of an attempt that does not report: nothing short of its process obeys."""

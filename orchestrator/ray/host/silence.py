@@ -69,9 +69,9 @@ class HostWatch:
     def _ask(self) -> None:
         for attempt in self.bridge.to_ask():
             if attempt.key not in self._signs:  # one question at a time: a worker that is deaf answers none
-                sign = self.run.ask_for_sign(attempt)
-                if sign is not None:
-                    self._signs[attempt.key] = sign
+                worker = self.run.worker_of(attempt)
+                if worker is not None:
+                    self._signs[attempt.key] = worker.sign_of_life.remote()
 
     def _hear(self) -> None:
         for key, sign in list(self._signs.items()):

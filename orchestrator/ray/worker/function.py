@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -96,21 +97,26 @@ class Assignment:
     hyperparameters, and a fidelity may begin again."""
 
 
-def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *, counts: bool = True) -> None:
+def run_function(
+    assignment: Assignment, config: dict[str, Any], session: Any, *, counts: bool = True,
+    on_entry: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
     """Call the user's function in the session's training thread; raises AttemptFailed, and SystemExit after a STOP.
 
-    `counts` is false in a process whose reports only keep pace.
+    `counts` is false in a process whose reports only keep pace. `on_entry` is called once all is imported.
     """
     trainable, trial = assignment.trainable, TrialInfo.of(config[TRIAL_KEY])
     reporter = _Reporter(assignment, trial, type(session).report.__get__(session), counts=counts)
     session.report = reporter.report
     assert not isinstance(trainable, Command)
     announce(trial)
+    trained: TrainingFunction | None = None
     try:
         enter(assignment.workdir, trial, _project(assignment))
         trained = load(trainable)
         if assignment.seeding:
             seed_draws(trial.seed)
+        on_entry()
         if inspect.isclass(trained):
             reporter.each = "step()"
             _drive(trained, assignment, config, trial, session, reporter.report)
@@ -120,13 +126,11 @@ def run_function(assignment: Assignment, config: dict[str, Any], session: Any, *
         if reporter.is_stopped:
             raise
         if exit_.code not in (None, 0):
-            raise AttemptFailed(ERROR, f"{name_of(trainable)} called sys.exit({exit_.code!r})") from None
-    except (ReportError, TrainableNotFoundError) as error:
-        raise AttemptFailed(ERROR, _located(error, trainable)) from None
+            raise _failed(exit_, trainable, is_loaded=trained is not None) from None
     except StorageError as error:  # the pinned code's: the store is away, or this node does not see it
         raise AttemptFailed(LOST, str(error)) from None
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
-        raise _described(error, trainable) from None
+        raise _failed(error, trainable, is_loaded=trained is not None) from None
     reporter.close(fresh=trial.checkpoint is None)
 
 
@@ -266,6 +270,21 @@ def _result(output: Any, objective: str) -> Mapping[str, Any] | None:
     return {objective: output} if isinstance(output, Real) and not isinstance(output, bool) else None
 
 
+def _failed(error: BaseException, trainable: Trainable, *, is_loaded: bool) -> AttemptFailed:
+    """Put into words what ended an attempt, and print the whole of it; `is_loaded` is false where importing it did.
+
+    What is printed is kept in the sweep's logs, as all that an attempt prints.
+    """
+    text = "".join(traceback.format_exception(error))
+    sys.stderr.write(trainable.as_users(text) if isinstance(trainable, TrainableFile) else text)
+    if isinstance(error, SystemExit):  # argparse leaves so, too, where nothing guards it from an import
+        who = name_of(trainable) if is_loaded else f"importing {name_of(trainable)}"
+        return AttemptFailed(ERROR, _located(error, trainable, f"{who} called sys.exit({error.code!r})"))
+    if isinstance(error, ReportError | TrainableNotFoundError):
+        return AttemptFailed(ERROR, _located(error, trainable, str(error)))
+    return _described(error, trainable)
+
+
 def _described(error: BaseException, trainable: Trainable) -> AttemptFailed:
     """Put an error into words, with the user's own paths."""
     if not isinstance(trainable, TrainableFile):
@@ -274,6 +293,6 @@ def _described(error: BaseException, trainable: Trainable) -> AttemptFailed:
     return AttemptFailed(failure.outcome, trainable.as_users(failure.text))
 
 
-def _located(error: Exception, trainable: Trainable) -> str:
+def _located(error: BaseException, trainable: Trainable, said: str) -> str:
     frame = _described(error, trainable).text.splitlines()
-    return f"{frame[-2].partition(' in ')[0]}: {error}" if len(frame) > 1 else str(error)
+    return f"{frame[-2].partition(' in ')[0]}: {said}" if len(frame) > 1 else said

@@ -66,6 +66,7 @@ class TrialWorker(FunctionTrainable):
     _stuck = False
     _ranks: Ranks | None = None
     _signs: Signs | None = None
+    _has_entered = False
 
     def setup(self, config: dict[str, Any]) -> None:
         """Set up the session once per process."""
@@ -78,7 +79,7 @@ class TrialWorker(FunctionTrainable):
         os.environ[MARK] = str(folder)
         offer_stacks(folder)
         keep_last_words(folder)
-        self._signs = Signs(folder)
+        self._signs, self._has_entered = Signs(folder), False
         mine = WorkerProcess.current(str(folder))
         checkpoint = self.config[TRIAL_KEY]["checkpoint"]
         if checkpoint is not None:
@@ -99,6 +100,11 @@ class TrialWorker(FunctionTrainable):
         mine = self._signs.seen() if self._signs is not None else None
         theirs = self._ranks.signs() if self._ranks is not None else []
         return next((sign for sign in (mine, *theirs) if sign is not None), None)
+
+    @ray.method(concurrency_group=SIGNS)
+    def has_entered(self) -> bool:
+        """Say whether the training function of the present attempt was entered."""
+        return self._has_entered
 
     def step(self) -> dict[str, Any]:
         """Wait for the next report. Its checkpoint lies in storage already: no save task need follow."""
@@ -163,7 +169,10 @@ class TrialWorker(FunctionTrainable):
             run_command(self.assignment, command, config, session)
         else:
             with captured(config[TRIAL_KEY], Path(session.storage.trial_working_directory)):
-                run_function(self.assignment, config, session)
+                run_function(self.assignment, config, session, on_entry=self._enter)
+
+    def _enter(self) -> None:
+        self._has_entered = True
 
 
 def _opened(checkpoint: str) -> Checkpoint:

@@ -83,7 +83,7 @@ def failure(worker):
             "'checkpoint_dir'. Ray Tune takes a checkpoint beside the metrics: report({...}, "
             "checkpoint=Checkpoint.from_directory(folder))",
         ),
-        ("sys.exit(3)", "train.py:train called sys.exit(3)"),
+        ("sys.exit(3)", "train.py:5: train.py:train called sys.exit(3)"),
         (
             "return [7]",
             "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it, "
@@ -100,6 +100,21 @@ def test_what_a_training_function_does_wrong_is_told_at_its_line(make_worker, bo
     worker = make_worker(f"import sys\nfrom ray import tune\n\ndef train(config):\n    {body}\n")
     failed = failure(worker)
     assert (failed.outcome, failed.text) == ("error", text)
+
+
+def test_all_of_what_it_raised_is_printed_and_so_kept_in_the_logs(make_worker, capfd):
+    lines = "".join(f"def f{n}(): f{n + 1}()\n" for n in range(9))
+    failed = failure(make_worker(f"def train(config): f0()\n\n{lines}def f9(): raise ValueError('x' * 5000)\n"))
+    assert failed.text.startswith("train.py:10 in f7: def f7(): f8()\n")
+    assert len(failed.text) < 2500
+    printed = capfd.readouterr().err
+    assert all(f", in f{n}\n" in printed for n in range(10))
+    assert f"ValueError: {'x' * 5000}\n" in printed
+
+
+def test_a_program_that_parses_arguments_where_it_is_imported_is_told_so(make_worker):
+    failed = failure(make_worker("import sys\nsys.exit(2)\n\ndef train(config): pass\n"))
+    assert failed.text == "train.py:2: importing train.py:train called sys.exit(2)"
 
 
 def test_memory_that_ran_out_is_told_apart(make_worker):

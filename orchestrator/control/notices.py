@@ -1,0 +1,56 @@
+"""What a driver says on its terminal when it happens, once each: what it waits for, the first failure, the brake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.control.controller import Controller
+from orchestrator.control.first_run import failed_at_once
+from orchestrator.storage.attempt_logs import FOLDER
+from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
+
+
+class Notices:
+    """Looks at what changed since its last look; to be called several times a second."""
+
+    def __init__(self, controller: Controller, tell: Callable[[str], None]) -> None:
+        self._controller = controller
+        self._tell = tell
+        self._open: set[int] = set()
+        self._has_told_failure = self._has_told_waiting = False
+        self._brake: str | None = None
+
+    def look(self) -> None:
+        """Say what is new."""
+        if not self._has_told_failure:
+            self._look_for_failure()
+        if not self._has_told_waiting and (waits := self._controller.first_run.told()) is not None:
+            self._has_told_waiting = True
+            self._tell(waits)
+        note = self._controller.brake_note if self._controller.first_run.note() is None else None
+        if (note is None) != (self._brake is None):
+            self._brake = note
+            said = f"nothing more is started: {note}" if note else "a trial has reported: trials are started again"
+            self._tell(f"the brake: {said}")
+
+    def _look_for_failure(self) -> None:
+        state = self._controller.state
+        for number in self._open - state.open.keys():
+            trial = state.trial(number)
+            if trial.state is TrialState.FAILED and not self._has_told_failure:
+                self._has_told_failure = True
+                self._tell(first_failure(trial, is_kept=not failed_at_once(state)))
+        self._open = set(state.open)
+
+
+def first_failure(trial: Trial, *, is_kept: bool = True) -> str:
+    """Write what a trial failed with: the user's own frames, each with its source line, and the exception.
+
+    `is_kept` says whether what it printed will be there for whoever reads this.
+    """
+    number = trial.number
+    name = f"fresh seed {number - FIRST_REPLICATE + 1}" if trial.is_replicate else f"trial {number}"
+    error = (trial.attempt.error or "").strip() or "no error text"
+    lines = [f"{name}{'' if number else ' (the baseline)'} failed:", *(f"  {line}" for line in error.splitlines())]
+    where = f"  all that it printed: {FOLDER}/{number}/{trial.attempt.number} in the sweep's folder"
+    return "\n".join([*lines, *([where] if is_kept else [])])
