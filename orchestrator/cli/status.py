@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
+from orchestrator.errors import UsageError
 from orchestrator.project.address import to_send
 
 if TYPE_CHECKING:
-    from orchestrator.project.handle import Handle, SentJob, SweepStatus
+    from rich.console import Group
+
+    from orchestrator.project.handle import Handle, SentJob, SweepLog, SweepStatus
+
+
+WATCH_S = 2.0
+"""Seconds between two looks; more where a look takes long, so that it takes a twentieth of the time."""
+
+WatchOption = Annotated[bool, typer.Option("--watch", help="Draw it again as it changes, until its driver ends.")]
 
 
 def status(
     sweep: SweepArgument = SWEEP,
     address: AddressOption = None,
+    watch: WatchOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show how a sweep stands, living or dead, from any terminal."""
-    handle = open_sweep(sweep, to_send(address, "status"))
-    found = handle.status(as_json=as_json)
+    if watch and (as_json or not sys.stdout.isatty()):
+        raise UsageError("--watch draws on a terminal; without one, ask again: stepladder status --json")
+    dashboard = to_send(address, "status")
+    found = open_sweep(sweep, dashboard).status(as_json=as_json)
     if as_json:
         answer_json(_document(found))
-    else:
-        _show(found)
+        return
+    _show(_watched(sweep, dashboard, found) if watch else found)
+
+
+def _watched(sweep: str, dashboard: str | None, found: SweepStatus) -> SweepStatus:
+    """Draw a sweep until its driver ends, or Ctrl-C; returns the last that was seen."""
+    from rich.live import Live
+
+    from orchestrator.project.finding import find
+    from orchestrator.views.render import make_console
+
+    look_s = 0.0
+    with contextlib.suppress(KeyboardInterrupt), Live(console=make_console(sys.stdout), screen=True) as live:
+        while found.log is not None and found.log.holder is not None:
+            live.update(_shown(found.log), refresh=True)
+            time.sleep(max(WATCH_S, 20 * look_s))
+            begun = time.perf_counter()
+            found = find(sweep, dashboard, (), lambda _: None).status(as_json=False)
+            look_s = time.perf_counter() - begun
+    return found
 
 
 def open_sweep(sweep: str, dashboard: str | None) -> Handle:
@@ -55,15 +90,19 @@ def _document(found: SweepStatus) -> dict[str, Any]:
 def _show(found: SweepStatus) -> None:
     from rich.text import Text
 
-    from orchestrator.results.diagnoses import winner_diagnosis
-    from orchestrator.views.status import status_answer
-
-    if (log := found.log) is not None:
-        diagnosis = winner_diagnosis(log.state, log.events)
-        answer(status_answer(log.state, log.folder, log.holder, requested=log.requested, diagnosis=diagnosis))
+    if found.log is not None:
+        answer(_shown(found.log))
     answer_piece(found.told)
     if found.job is not None:
         answer(Text(_job_line(found.job)))
+
+
+def _shown(log: SweepLog) -> Group:
+    from orchestrator.results.diagnoses import winner_diagnosis
+    from orchestrator.views.status import status_answer
+
+    diagnosis = winner_diagnosis(log.state, log.events)
+    return status_answer(log.state, log.folder, log.holder, requested=log.requested, diagnosis=diagnosis)
 
 
 def _job_line(job: SentJob) -> str:

@@ -33,6 +33,7 @@ _WORDS = {
 class _Line:
     text: str
     is_important: bool = False
+    is_failure: bool = False
 
 
 class EventLines:
@@ -66,12 +67,14 @@ class EventLines:
                 self._told[trial.number] = sum(1 for attempt in trial.attempts if attempt.started_t < since)
         return self._ended
 
-    def lines(self, state: SweepState, now: float) -> list[str]:
-        """Return what is new at `now` (seconds that nobody sets back), oldest first."""
+    def lines(self, state: SweepState, now: float, *, only_failures: bool = False) -> list[str]:
+        """Return what is new at `now` (seconds that nobody sets back), oldest first, or of it what failed."""
         since = 0.0 if self._credited_t is None else max(0.0, now - self._credited_t)
         self._credit, self._credited_t = min(BURST, self._credit + since * LINES_PER_S), now
         lines = []
         for line in (*self._entered(state), *self._news(state)):
+            if only_failures and not line.is_failure:
+                continue
             if line.is_important or self._credit >= 1:
                 self._credit -= 0 if line.is_important else 1
                 lines.append(line.text)
@@ -119,10 +122,11 @@ class EventLines:
             text += ", the best so far" if is_best and trial.number else ""
         if (judged := trial.stopped_by) is not None and judged.threshold is not None:
             text += f", worse than {wording.number(judged.threshold)} among {judged.among}"
-        if trial.state is TrialState.FAILED:
+        has_failed = trial.state is TrialState.FAILED
+        if has_failed:
             text += f": {last_error_line(trial)}"
         counted = "" if trial.is_replicate else f" [{self._ended}/{search_trials(state)}]"
-        return _Line(f"{text}{counted}", is_important=is_best)
+        return _Line(f"{text}{counted}", is_important=is_best, is_failure=has_failed)
 
     def _is_best(self, state: SweepState, trial: Trial) -> bool:
         """Say whether a final trial is the best of the completed ones told so far, itself included."""

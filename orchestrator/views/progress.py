@@ -45,14 +45,30 @@ class Pace:
     """Seconds since it began."""
     left_s: float | None = None
     """Estimate of the seconds to the end; None before three trials ended."""
+    trials_per_h: float | None = None
+    """Trials that it brings to an end in an hour; None likewise."""
+    fidelity_per_h: float | None = None
+    """Fidelity trained in an hour, epochs as a rule; None likewise."""
 
 
-def pace(summary: Summary, ended_before: int, elapsed_s: float) -> Pace:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was there when this driver began."""
+
+    ended: int = 0
+    """Trials that had ended."""
+    fidelity: float = 0.0
+    """Fidelity that had been trained."""
+
+
+def pace(summary: Summary, before: Before, elapsed_s: float) -> Pace:
     """Estimate the rest from the trials that this driver brought to an end."""
-    ended = summary.tally.ended - ended_before
-    if ended < 3:
+    ended = summary.tally.ended - before.ended
+    if ended < 3 or elapsed_s <= 0:
         return Pace(elapsed_s)
-    return Pace(elapsed_s, max(0, summary.planned - summary.tally.ended) * elapsed_s / ended)
+    per_h = 3600 / elapsed_s
+    left_s = max(0, summary.planned - summary.tally.ended) * elapsed_s / ended
+    return Pace(elapsed_s, left_s, ended * per_h, max(0.0, summary.spend.fidelity - before.fidelity) * per_h)
 
 
 class Progress:
@@ -67,7 +83,7 @@ class Progress:
         self._console = console
         self._clock = clock
         self._began_t = clock()
-        self._ended_before: int | None = None
+        self._before: Before | None = None
         self._due_t = self._said_t = self._began_t
         self._lines = EventLines()
         self._picture: ConsoleRenderable = Text(f"{plan.sweep_id}: waiting for the first trial")
@@ -94,11 +110,15 @@ class Progress:
 
     def on_step(self, state: SweepState, now: float) -> None:
         """Take note of a step at `now`, by the clock that was given: the one that the driver's records measure by."""
-        if self._ended_before is None:
-            self._ended_before = self._lines.begin(state)
+        if self._before is None:
+            ended = self._lines.begin(state)
+            self._before = Before(ended, summarise(state, state.last_t).spend.fidelity if ended else 0.0)
         if self._live is None:
             self._say(state, now)
-        elif now >= self._due_t:
+            return
+        for line in self._lines.lines(state, now, only_failures=True):
+            self.say(line)
+        if now >= self._due_t:
             begun = perf_counter()
             self._picture = picture(*self._seen(state, now))
             self._due_t = now + max(PERIOD_S, (perf_counter() - begun) / _MAX_SHARE)
@@ -119,7 +139,7 @@ class Progress:
 
     def _seen(self, state: SweepState, now: float) -> tuple[Summary, Pace]:
         summary = summarise(state, state.last_t + max(0.0, now - state.last_clock_s))
-        return summary, pace(summary, self._ended_before or 0, now - self._began_t)
+        return summary, pace(summary, self._before or Before(), now - self._began_t)
 
 
 def picture(summary: Summary, found: Pace) -> Group:
@@ -133,9 +153,9 @@ def picture(summary: Summary, found: Pace) -> Group:
         Text(_count(summary)),
     )
     lines = [_stage_line(summary), _best_line(summary), _cost_line(summary, found)]
-    head, best, cost = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
+    head, best, cost = (Text(line, overflow="fold") for line in lines)
     head.stylize("bold")
-    return Group(head, bar, Text(_trials(summary), no_wrap=True, overflow="ellipsis"), best, cost)
+    return Group(head, bar, Text(_trials(summary), overflow="fold"), best, cost)
 
 
 def overview(summary: Summary, found: Pace) -> str:
@@ -187,7 +207,11 @@ def _best_line(summary: Summary) -> str:
 
 
 def _cost_line(summary: Summary, found: Pace) -> str:
-    return ", ".join([spent(summary), f"{wording.duration(found.elapsed_s)} elapsed", *_left(found)])
+    rates = []
+    if found.trials_per_h is not None and found.fidelity_per_h is not None:
+        trials = wording.counted(round(found.trials_per_h, 1), "trial")
+        rates = [f"{trials} and {wording.counted(round(found.fidelity_per_h), summary.fidelity_unit)} an hour"]
+    return ", ".join([spent(summary), f"{wording.duration(found.elapsed_s)} elapsed", *rates, *_left(found)])
 
 
 def _left(found: Pace) -> list[str]:

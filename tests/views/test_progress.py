@@ -18,7 +18,7 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.event_lines import BURST, EventLines
-from orchestrator.views.progress import Pace, Progress, overview, pace, picture
+from orchestrator.views.progress import Before, Pace, Progress, overview, pace, picture
 from orchestrator.views.render import make_console
 from orchestrator.views.status import status_answer
 from orchestrator.views.trial import trial_answer
@@ -180,10 +180,35 @@ def test_the_picture_shows_everything_in_100_columns(story):
 
 def test_the_end_is_estimated_from_what_this_driver_ended(story):
     summary = summarise(replay(story), story[-1].t)
-    assert pace(summary, 0, 100.0) == Pace(100.0, 20.0)
-    assert pace(summary, 2, 90.0) == Pace(90.0, 30.0)
-    assert pace(summary, 3, 90.0) == Pace(90.0, None)
-    assert "about 20s left" in overview(summary, pace(summary, 0, 100.0))
+    assert pace(summary, Before(), 100.0) == Pace(100.0, 20.0, 180.0, summary.spend.fidelity * 36)
+    assert pace(summary, Before(2, summary.spend.fidelity - 3), 90.0) == Pace(90.0, 30.0, 120.0, 120.0)
+    assert pace(summary, Before(3), 90.0) == Pace(90.0, None)
+    assert "about 20s left" in overview(summary, pace(summary, Before(), 100.0))
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(picture(summary, pace(summary, Before(), 100.0)))
+    told = " ".join(captured.get().split())
+    assert f"180 trials and {summary.spend.fidelity * 36:,.0f} epochs an hour, about 20s left" in told
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_no_name_is_cut_in_a_narrow_picture(story, width):
+    state = replay(story)
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(picture(summarise(state, state.last_t), Pace()))
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in captured.get()
+    assert "shape (momentum, batch_size)" in " ".join(" ".join(lines).split())
+
+
+def test_on_a_terminal_failures_are_told_as_they_come(story):
+    stream = Terminal()
+    with Progress(replay(story[:1]).plan, Console(file=stream, width=100, force_terminal=True)) as progress:
+        stepped(progress, story)
+    assert stream.getvalue().count("trial 4 failed: ValueError: bad [bold]size[/bold] [5/6]") == 1
+    assert "trial 2 done" not in stream.getvalue()
 
 
 def test_a_terminal_is_redrawn_and_left_clean(story, monkeypatch):
