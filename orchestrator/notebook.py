@@ -27,11 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from orchestrator import members
+from orchestrator.control.measuring import refuse_to_test
 from orchestrator.control.session import create, read_log, refuse_existing, reopen, sweep_exists
 from orchestrator.control.session import read_sweep as read_state
 from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
 from orchestrator.project.code_in_force import code_to_begin, code_to_go_on
+from orchestrator.project.measuring import reopened_to_test
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import space_finder
 from orchestrator.project.throwing_away import refuse_throwing_away, throw_away, what_is_thrown_away
@@ -73,6 +75,7 @@ class Sweep:
         command: Sequence[str] | None = None,
         args: Mapping[str, Any] | None = None,
         metrics: Mapping[str, Any] | None = None,
+        test: Mapping[str, Any] | None = None,
         stages: Literal["auto"] | Sequence[Mapping[str, Any]] | None = None,
         seeds: int | None = None,
         nested: bool | None = None,
@@ -102,11 +105,11 @@ class Sweep:
 
         Raises SpecError with everything that is wrong, TypeError for a value that cannot stand in a file.
         """
-        keys = {key: value for key, value in locals().items() if key not in ("self", "folder") and value is not None}
-        self._read(keys, Path(folder).absolute())
+        self._read({key: value for key, value in locals().items() if key not in ("self", "folder")}, Path(folder))
 
-    def _read(self, keys: dict[str, Any], folder: Path) -> None:
-        self.folder, trainable = folder, keys.get("trainable")
+    def _read(self, given: Mapping[str, Any], folder: Path) -> None:
+        keys = {key: value for key, value in given.items() if value is not None}
+        self.folder, trainable = folder.absolute(), keys.get("trainable")
         self._function = None if trainable is None or isinstance(trainable, str) else trainable
         if self._function is not None:
             keys["trainable"] = f"{self._function.__name__}.py:{self._function.__name__}"
@@ -200,6 +203,32 @@ class Sweep:
         plan, folder = self.plan(), self.sweep_folder
         force = code_to_go_on(read_state(folder), folder, plan, self.folder, time.time(), here=code == "here")
         session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
+        return self._drive(session, ray, force.said)
+
+    def test(
+        self,
+        *,
+        again: bool = False,
+        reason: str | None = None,
+        address: str | None = None,
+        num_cpus: int | None = None,
+        num_gpus: int | None = None,
+        object_store_bytes: int | None = None,
+        log_level: int = logging.WARNING,
+        teardown_s: float = 600.0,
+        stall_s: float = 600.0,
+        capacity_s: float = 30.0,
+    ) -> Ending:
+        """Measure the finished sweep's winner on the test set, once; `best()["test"]` then says what that found.
+
+        `again`, with a `reason` that is recorded, does so another time. The other keywords are those of `run`.
+        """
+        ray = {key: value for key, value in locals().items() if key not in ("self", "again", "reason")}
+        folder, state = self.sweep_folder, read_state(self.sweep_folder)
+        refuse_to_test(state, str(folder), again=again, reason=reason)
+        ground = state.plan.model_copy(update={"provenance": self.plan().provenance})
+        force = code_to_go_on(state, folder, ground, self.folder, time.time(), here=False)
+        session = reopened_to_test(folder, force, str(folder), again=again, reason=reason)
         return self._drive(session, ray, force.said)
 
     def exists(self) -> bool:

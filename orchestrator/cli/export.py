@@ -19,11 +19,13 @@ def export(
     top: TopOption = 1,
     output: OutputOption = None,
 ) -> None:
-    """Print the best configurations in a form that another program takes; what the best one's curve shows to stderr."""
+    """Print the best configurations in a form that another program takes; to stderr what is known of the best one."""
     from orchestrator.results.diagnoses import winner_diagnosis
     from orchestrator.results.export import export as exported
     from orchestrator.results.export import is_split_by_shells
+    from orchestrator.results.tested import winner_on_test_set
     from orchestrator.views.diagnosis import reading_text
+    from orchestrator.views.tested import rows_of_test
 
     handle = open_sweep(sweep, None)
     log = handle.results()
@@ -38,6 +40,8 @@ def export(
             "note: these arguments are quoted for a shell that reads them as a command. A bare $(...) tears them "
             f"apart; hand them over as they are: stepladder export {handle.typed} --format argv0 | xargs -0 PROGRAM"
         )
+    for _, line in rows_of_test(winner_on_test_set(log.state), log.state.plan.spec.fidelity.unit):
+        say(f"test: {line}")
     if told := reading_text(log.state, winner_diagnosis(log.state, log.events)):
         say(told)
 

@@ -71,12 +71,16 @@ PANELS: dict[str, dict[str, Verb]] = {
     "Use": {
         "export": Verb(
             "export:export",
-            "Print the best configurations in a form that another program takes; what the best one's curve shows to "
-            "stderr.",
+            "Print the best configurations in a form that another program takes; to stderr what is known of the best "
+            "one.",
         ),
         "confirm": Verb(
             "confirm:confirm",
             "Train a finished sweep's best trials and its baseline again with fresh seeds, and choose the winner anew.",
+        ),
+        "test": Verb(
+            "measure:measure",
+            "Measure a finished sweep's winner on the test set, once: what `test` in the sweep file names.",
         ),
     },
     "Keep": {

@@ -36,7 +36,7 @@ class WorkAhead:
         waiting = self._first_waiting(is_replicate=True)
         if waiting is not None:
             return waiting
-        if any(not trial.is_replicate for trial in self._state.open.values()):
+        if any(trial.is_of_search for trial in self._state.open.values()):
             return None  # who the contenders are is known once the search is over
         wanted = next_replicate(self._state)
         return wanted if wanted is None or self._caps.has_room(now_s) else None

@@ -32,6 +32,8 @@ class _Start:
     """Fidelity of that checkpoint; 0 from the start."""
     from_iteration: float = 0.0
     """Number of the report that it came with, in its training; 0 from the start."""
+    purpose: str = "train"
+    """What it runs for: `train`, or `test`, to measure the winner on the test set."""
 
 
 class StartTrial(_Start):

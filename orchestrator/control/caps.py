@@ -7,7 +7,7 @@ import math
 from orchestrator.control.confirming import search_part
 from orchestrator.control.fold import SweepState
 from orchestrator.control.spend import seconds_per_fidelity, taken_s
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import Trial, TrialState
 
 TRIAL_LIMIT = "limits.trial"
 """Why a trial ends that took too long (`AttemptEnded.cause`)."""
@@ -28,8 +28,11 @@ class Caps:
     def reached(self, now_s: float, *, by_replicate: bool = True) -> str | None:
         """Return the cap that is reached at `now_s`: wall, gpu_hours or cpu_hours; None below all of them.
 
-        For what is no replicate a cap ends where the part begins that is kept back for confirming.
+        A driver that only measures the winner on the test set meets none: the budget is the search's. For what is no
+        replicate a cap ends where the part begins that is kept back for confirming.
         """
+        if self._state.is_testing:
+            return None
         budget, part = self._state.plan.spec.budget, 1.0 if by_replicate else search_part(self._state)
         if budget.wall is not None and self._worked_s(now_s) >= budget.wall * part:
             return "wall"
@@ -58,6 +61,18 @@ class Caps:
         ahead.charge(each_s + sum(max(0.0, each_s - begun) for begun in begun_s), resources)
         gpus, cpus = (float("inf") if cap is None else cap for cap in (budget.gpu_hours, budget.cpu_hours))
         return ahead.gpu_hours <= gpus and ahead.cpu_hours <= cpus
+
+    def overdue(self, drains: str | None, now_s: float) -> list[tuple[Trial, str]]:
+        """Return the trials whose attempts must be ended at `now_s`, each with its cause: a cap, or why it `drains`."""
+        caps = {kind: self.reached(now_s, by_replicate=kind) for kind in (False, True)}
+        found: list[tuple[Trial, str]] = []
+        if drains is None and not any(caps.values()):
+            return found
+        for trial in self._state.open.values():
+            cause = drains if trial.attempt.placed_t is None else caps[trial.is_replicate]
+            if cause is not None and trial.state is TrialState.RUNNING:
+                found.append((trial, cause))
+        return found
 
     def _worked_s(self, now_s: float) -> float:
         past_s = self._state.past_drivers_s if is_used_up(self._state, "wall") else 0.0

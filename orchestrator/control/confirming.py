@@ -101,7 +101,7 @@ def confirming(state: SweepState) -> Confirming:
 
 def is_search_over(state: SweepState) -> bool:
     """Say whether the search has proposed all that it may and everything of it has ended, or was left at its cap."""
-    is_open = any(not trial.is_replicate for trial in state.open.values())
+    is_open = any(trial.is_of_search for trial in state.open.values())
     is_whole = len(state.trials) >= search_trials(state) or state.stopped is not None or bool(state.replicates)
     return is_whole and not is_open
 

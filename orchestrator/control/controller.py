@@ -21,6 +21,7 @@ from orchestrator.control.caps import TRIAL_LIMIT, Caps, is_overtime
 from orchestrator.control.confirming import NextReplicate
 from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
+from orchestrator.control.measuring import MeasuringAhead, measured_by, measured_metric
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
 from orchestrator.control.remarks import ReportRemarks
@@ -71,12 +72,12 @@ class Controller:
         self._superseded: list[str] = []
         self._removable: list[str] = []
         self._causes: dict[int, str] = {}
-        self._border = Border(state.plan.spec.objective.metric)
+        self._border = Border(measured_metric(state))
         self.remarks = ReportRemarks(state.plan.spec.fidelity)
         self._dirty_since_s: float | None = None
         self._last_heartbeat_s = self._since_s = self.clock_s()
         self._caps = Caps(state, self._since_s)
-        self._ahead = WorkAhead(state, self._caps)
+        self._ahead = MeasuringAhead(state) if state.is_testing else WorkAhead(state, self._caps)
         self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))
 
     def clock_s(self) -> float:
@@ -119,6 +120,9 @@ class Controller:
             return Verdict.STOP
         if not self._border.admits(report):
             return Verdict.STOP
+        if trial.is_test:
+            self.write_down(measured_by(report, measured_metric(self.state), self._clock(), self._monotonic()))
+            return Verdict.CONTINUE
         if self.state.begun_format < 2 and report.fidelity <= trial.attempt.fidelity:
             return Verdict.CONTINUE  # as the writers of format 1 did, to whom nothing but a higher fidelity counted
         self.remarks.see(trial, report)
@@ -180,6 +184,11 @@ class Controller:
         """Take note that storage was away for so long, and of what it said."""
         self._write(ev.StorageWasAway(self._clock(), seconds, problem, m=self._monotonic()))
 
+    def write_down(self, event: ev.Event) -> None:
+        """Record what was decided or measured, durably, before anybody is told."""
+        self._write(event)
+        self.commit()
+
     def take_removable(self) -> list[str]:
         """Return, once, the checkpoints that newer acknowledged ones of the same trials have replaced."""
         removable, self._removable = self._removable, []
@@ -210,17 +219,10 @@ class Controller:
         That is what runs once a cap is reached, unless it was told to stop and ends, and what still waits for a worker
         once the sweep drains.
         """
-        drains, now_s = self.drain_requested, self.clock_s()
-        caps = {kind: self._caps.reached(now_s, by_replicate=kind) for kind in (False, True)}
-        found: list[tuple[int, int]] = []
-        if drains is None and not any(caps.values()):
-            return found
-        for trial in self.state.open.values():
-            cause = drains if trial.attempt.placed_t is None else caps[trial.is_replicate]
-            if cause is not None and trial.state is TrialState.RUNNING:
-                self._causes.setdefault(trial.number, cause)
-                found.append((trial.number, trial.attempt.number))
-        return found
+        found = self._caps.overdue(self.drain_requested, self.clock_s())
+        for trial, cause in found:
+            self._causes.setdefault(trial.number, cause)
+        return [(trial.number, trial.attempt.number) for trial, _ in found]
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves; open attempts are ended as interrupted."""

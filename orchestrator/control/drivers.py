@@ -16,9 +16,12 @@ def pinned_by_last(state: SweepState) -> str | None:
 
 
 def driver_started(
-    lease: Lease, plan: Plan, now: tuple[float, float], changes: list[str], sealed: dict[str, int], pinned: str | None
-) -> ev.DriverStarted:
+    lease: Lease, plan: Plan, now: tuple[float, float], changes: list[str], sealed: dict[str, int], pinned: str | None,
+    *, tests: bool = False,
+) -> ev.DriverStarted:  # fmt: skip
     """Return a driver's first record; `now` is the moment by the wall clock and by the monotonic one.
+
+    `tests` says whether it only measures the winner.
 
     Every earlier epoch is sealed, also one that left no file: its driver may be asleep just before its first commit.
     """
@@ -26,4 +29,4 @@ def driver_started(
     holder = f"{lease.holder.host}:{lease.holder.pid}"
     ground, (t, m) = plan.provenance, now
     started = (t, lease.epoch, holder, ground.code_hash, deciding_versions(ground), changes, sealed)
-    return ev.DriverStarted(*started, format=ev.FORMAT, pinned=pinned, m=m)
+    return ev.DriverStarted(*started, format=ev.FORMAT, pinned=pinned, tests=tests, m=m)

@@ -104,13 +104,18 @@ class SweepState(Roster):
             case ev.DriverStarted():
                 self._session(event)
             case ev.DriverStopped():
-                self.stopped, self.stopped_note = event.reason, event.note
+                if not self.is_testing:
+                    self.stopped, self.stopped_note = event.reason, event.note
             case ev.TrialReopened():
                 self._reopened(event)
             case ev.FormatRaised():
                 self._format_raised(event)
             case ev.SpecAmended():
                 self._amended(event)
+            case ev.WinnerTestBegun():
+                self._begin_test(event)
+            case ev.WinnerTestMeasured():
+                self._take_measured(event)
             case ev.StorageWasAway():
                 self.outages.append(event)
             case ev.SweepPlanned():
@@ -122,7 +127,7 @@ class SweepState(Roster):
     def take_report(self, report: ev.Reported) -> Judgement | None:
         """Take the first half of a report in: values and rungs. Returns what the scheduler finds; None beside rungs."""
         value, trial = self._take_values(report), self.trial(report.trial)
-        if value is None or trial.is_replicate:
+        if value is None or not trial.is_of_search:
             return None
         return self.scheduler.show(report.trial, trial.bracket, report.fidelity, value)
 
@@ -150,7 +155,7 @@ class SweepState(Roster):
         if not math.isfinite(value):
             return None
         trial.values[report.fidelity] = value
-        if not trial.is_replicate:
+        if trial.is_of_search:
             self._telling.take_value(report.fidelity, value)
         return value if is_highest else None
 
@@ -180,7 +185,9 @@ class SweepState(Roster):
         self._driver_since_s = event.clock_s
         self.format = max(self.format, event.format)
         self.sessions.append(event)
-        self.stopped, self.stopped_note, self.avoided = None, None, ()
+        self.is_testing, self.avoided = event.tests, ()
+        if not event.tests:
+            self.stopped, self.stopped_note = None, None
 
     def _format_raised(self, event: ev.FormatRaised) -> None:
         _refuse_newer(event.format)
@@ -229,7 +236,7 @@ class SweepState(Roster):
         value = self._take_values(event)
         if value is not None:  # the verdict is the record's own, so the scheduler may be shown this later
             trial = self.trial(event.trial)
-            if not trial.is_replicate:
+            if trial.is_of_search:
                 self._late.show(event.trial, trial.bracket, event.fidelity, value)
         self.take_verdict(event)
 
@@ -245,7 +252,7 @@ class SweepState(Roster):
         self.open.pop(event.trial, None)
         if trial.state is TrialState.RUNNING:
             self._end(trial, attempt, event)
-        if trial.state is TrialState.INTERRUPTED:
+        if trial.state is TrialState.INTERRUPTED and not trial.is_test:
             self.waiting[event.trial] = trial
 
     def _end(self, trial: Trial, attempt: Attempt, event: ev.AttemptEnded) -> None:
@@ -255,7 +262,7 @@ class SweepState(Roster):
 
     def _come_to(self, trial: Trial, state: TrialState) -> None:
         trial.state, self._contenders = state, None
-        if not trial.is_replicate:  # what a searcher is told rests on the search alone
+        if trial.is_of_search:  # what a searcher is told rests on the search alone
             self._telling.take_state(trial)
 
     def _reopened(self, event: ev.TrialReopened) -> None:

@@ -72,6 +72,8 @@ def state_after(trial: Trial, outcome: Outcome, repeats: bool | None, retry: Ret
 
     The attempt is the trial's current one, and knows its outcome.
     """
+    if trial.is_test and trial.values:
+        return TrialState.COMPLETED  # what was seen was seen, however the run ended
     if repeats is not None:
         return TrialState.INTERRUPTED if repeats else TrialState.FAILED
     if outcome in {Outcome.RETURNED, Outcome.OVERTIME} and not trial.values:

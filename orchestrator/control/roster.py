@@ -1,7 +1,7 @@
 """The trials of a sweep, and what is asked of them all: who leads, who has won, how many are where.
 
-Trials of the search and replicates are kept apart: whatever walks over `trials` (searchers, ladders, schedulers, who
-leads, what a stage found) sees no replicate, so that none can be shown one by mistake.
+Trials of the search, replicates and tests are kept apart: whatever walks over `trials` (searchers, ladders, schedulers,
+who leads, what a stage found) sees nothing else, so that none can be shown one by mistake.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from orchestrator.sweep.confirmation import Confirmation, Contender, confirmation, contenders
+from orchestrator.sweep.event import WinnerTestBegun, WinnerTestMeasured, as_float
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import leader, ranked, winner
-from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
+from orchestrator.sweep.tested import WinnerTest
+from orchestrator.sweep.trial import FIRST_REPLICATE, FIRST_TEST, Trial, TrialState, trial_id
 from orchestrator.sweep.trial_list import TrialList
 
 
@@ -27,6 +29,10 @@ class Roster:
         """Those of the search, by number."""
         self.replicates: list[Trial] = []
         """Those that repeat another's configuration, by number from `FIRST_REPLICATE` on."""
+        self.tests: list[WinnerTest] = []
+        """Looks at the test set, their runs by number from `FIRST_TEST` on."""
+        self.is_testing = False
+        """Whether the present driver only measures the winner on the test set: the sweep stands where it stood."""
         self.open: dict[int, Trial] = {}
         """Trials with an attempt that has not ended, wanted or not."""
         self.waiting: dict[int, Trial] = {}
@@ -34,7 +40,9 @@ class Roster:
         self._contenders: list[Contender] | None = None
 
     def trial(self, number: int) -> Trial:
-        """Return a trial or replicate by its number. Raises IndexError where there is none."""
+        """Return a trial, a replicate or the run of a test by its number. Raises IndexError where there is none."""
+        if number >= FIRST_TEST:
+            return self.tests[number - FIRST_TEST].run
         return self.replicates[number - FIRST_REPLICATE] if number >= FIRST_REPLICATE else self.trials[number]
 
     def changing(self, number: int) -> Trial:
@@ -78,6 +86,20 @@ class Roster:
     def confirmation(self) -> Confirmation | None:
         """Return what fresh seeds say so far; None while they say nothing."""
         return confirmation(self.plan.goal, self.contenders()) if self.replicates else None
+
+    def _begin_test(self, event: WinnerTestBegun) -> None:
+        """Take in that the winner is to be measured on the test set."""
+        assert event.trial == FIRST_TEST + len(self.tests)
+        won = self.trials[event.winner]
+        run = Trial(event.trial, trial_id(event.trial, won.config), won.config, "test", "test", (), None, won.bracket)
+        run.replicates, run.checkpoint = won.number, won.checkpoint
+        run.checkpoint_fidelity, run.checkpoint_iteration = won.checkpoint_fidelity, won.checkpoint_iteration
+        self.tests.append(WinnerTest(run, event.t, event.reason))
+
+    def _take_measured(self, event: WinnerTestMeasured) -> None:
+        """Take in what it was measured at."""
+        test, value = self.tests[event.trial - FIRST_TEST], as_float(event.value)
+        test.value, test.measured_t, test.run.values = value, event.t, {1.0: value}
 
     @property
     def baseline(self) -> Trial | None:

@@ -58,10 +58,16 @@ def start_of(
         trial.trial_id,
         attempt.number,
         dict(trial.config),
-        training_seed(spec.seed, trial.number),
+        training_seed(spec.seed, _seeded_by(trial, checkpoint)),
         end,
         state.plan.brackets[trial.bracket].rungs_to(end),
         checkpoint,
         attempt.resumed_from,
         trial.checkpoint_iteration if checkpoint else 0.0,
+        "test" if trial.is_test else "train",
     )
+
+
+def _seeded_by(trial: Trial, checkpoint: str | None) -> int:
+    """Return the number that seeds a training: a test goes on as the trial that it takes the checkpoint of."""
+    return trial.replicates if trial.is_test and checkpoint and trial.replicates is not None else trial.number

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.control.confirming import confirming, search_trials
 from orchestrator.control.recovery import HEARTBEAT_S
 from orchestrator.results.confirm_summary import ConfirmSummary, confirm_summary
+from orchestrator.results.tested import WinnerOnTestSet, winner_on_test_set
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import gain, leader, numbers_of
 from orchestrator.sweep.trial import Trial, TrialState
@@ -138,6 +139,8 @@ class Summary:
     """What was paid so far."""
     confirm: ConfirmSummary
     """What fresh seeds say."""
+    tested: WinnerOnTestSet | None = None
+    """What the winner measured on the test set; None before anybody asked."""
     silent: tuple[SilentTrial, ...] = ()
     """Those that are silent, the longest first."""
     avoided: tuple[str, ...] = ()
@@ -183,6 +186,7 @@ def summarise(state: SweepState, now: float) -> Summary:
         note=note(state),
         spend=SpendSummary(spend.gpu_hours, spend.cpu_hours, spend.worker_s, spend.fidelity),
         confirm=confirm_summary(state),
+        tested=winner_on_test_set(state),
         silent=_silent(state),
         avoided=state.avoided,
     )

@@ -33,7 +33,7 @@ FORMAT = 2
     heartbeat, driver_stopped
 2   format_raised, reopened, storage_was_away; monotonic seconds on every record; judgements, causes, texts, what a
     proposal rests on, whether an attempt is repeated, what the brake acted on; the outcome and the stop of an overtime,
-    who is silent, which nodes are avoided
+    who is silent, which nodes are avoided; test_begun, test_measured, and that a driver only tests
 """
 
 
@@ -90,6 +90,8 @@ class DriverStarted(_Event, frozen=True, tag="driver_started"):
     pinned: str | None = None
     """Key of the pinned code that its trials run (`orchestrator.storage.pinned_code`). None: they run what lies in the
     user's folder, as in format 1, and as programs and functions of a notebook do."""
+    tests: bool = False
+    """Whether it only measures the winner on the test set: where the sweep stands stays as it was."""
 
 
 class FormatRaised(_Event, frozen=True, tag="format_raised"):
@@ -228,6 +230,27 @@ class TrialReopened(_Event, frozen=True, tag="reopened"):
     trial: int
 
 
+class WinnerTestBegun(_Event, frozen=True, tag="test_begun"):
+    """The winner is to be measured on the test set: its configuration runs once more, for that alone."""
+
+    trial: int
+    """Number of the run, from `FIRST_TEST` on; its attempts are recorded under it."""
+    winner: int
+    """Trial whose configuration, and checkpoint where one is kept, it takes."""
+    reason: str | None = None
+    """Why the test set is used again; None where it never was before."""
+
+
+class WinnerTestMeasured(_Event, frozen=True, tag="test_measured"):
+    """What the run measured: the one value of the test set's metric that ever left a worker."""
+
+    trial: int
+    """Number of the run."""
+    attempt: int
+    value: float | str
+    """A number; one that is not finite as nan, inf or -inf, which JSON lacks."""
+
+
 class StorageWasAway(_Event, frozen=True, tag="storage_was_away"):
     """Storage took no writes for a while and is back; what was decided meanwhile waited. Written right after."""
 
@@ -251,5 +274,7 @@ Event: TypeAlias = (
     | Heartbeat
     | DriverStopped
     | TrialReopened
+    | WinnerTestBegun
+    | WinnerTestMeasured
     | StorageWasAway
 )

@@ -69,6 +69,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("baseline_first",), value=False),
     Meaning(("confirm",), "none"),
     Meaning(("warm_start",), []),
+    Meaning(("test",), None),
     Meaning(("nested",), value=False),
     Meaning(("seeds",), None),
     Meaning(("rules",), []),

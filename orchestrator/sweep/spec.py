@@ -22,6 +22,7 @@ from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.reserve import Confirm
 from orchestrator.sweep.resources import Resources
+from orchestrator.sweep.tested import HeldOut
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 HYPERPARAMETER_PATTERN = r"^(?=.{1,128}$)[A-Za-z][A-Za-z0-9_]*([./-][A-Za-z0-9_]+)*$"
@@ -146,6 +147,9 @@ class SweepSpec(Record):
     """Where the program's metrics are read. None: it appends JSON lines to the file that STEPLADDER_REPORTS names."""
     objective: Objective
     """What is optimised."""
+    test: HeldOut | None = None
+    """What is measured on the test set: dropped from every report in the worker, until `stepladder test` measures it
+    once, of the winner. None: nothing is."""
     fidelity: Fidelity
     """How far a training goes and where trials are compared; `none`: it has one final score."""
     search_space: Mapping[str, Hyperparameter] = Field(min_length=1)

@@ -17,6 +17,8 @@ from orchestrator.sweep.judgement import Judgement
 
 FIRST_REPLICATE = 1_000_000
 """Replicates are numbered from here on, above every trial that a search may propose (`budget.trials`)."""
+FIRST_TEST = 2_000_000
+"""Runs that measure the winner on the test set are numbered from here on, above every replicate."""
 
 
 class TrialState(StrEnum):
@@ -224,7 +226,7 @@ class Trial:
     max_fidelity: float | None = None
     """Where its training ends; None: at a full training."""
     replicates: int | None = None
-    """Trial whose configuration it repeats; None for one of its own."""
+    """Trial whose configuration it repeats, also to test it; None for one of its own."""
     learned_from: int | None = None
     """How many trials its proposal rests on; None where nothing was modelled or the log does not say."""
     nearest: int | None = None
@@ -235,7 +237,17 @@ class Trial:
     @property
     def is_replicate(self) -> bool:
         """Say whether it confirms: it repeats a trial of the search, and is none itself."""
-        return self.number >= FIRST_REPLICATE
+        return FIRST_REPLICATE <= self.number < FIRST_TEST
+
+    @property
+    def is_test(self) -> bool:
+        """Say whether it measures the winner on the test set, and is no trial of the search."""
+        return self.number >= FIRST_TEST
+
+    @property
+    def is_of_search(self) -> bool:
+        """Say whether the search proposed it: whoever learns, ranks or counts looks at these alone."""
+        return self.number < FIRST_REPLICATE
 
     @property
     def stopped_by(self) -> Judgement | None:

@@ -25,6 +25,7 @@ from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
 from orchestrator.views.render import commands, listing, pairs
+from orchestrator.views.tested import rows_of_test
 from orchestrator.views.trouble import trouble_rows
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ def _result(found: Status) -> list[tuple[str, str]]:
     if summary.baseline is not None:
         rows.append(("baseline", f"trial 0: {reached(summary, summary.baseline)}"))
     rows += confirmed_rows(summary)
+    rows += rows_of_test(summary.tested, summary.fidelity_unit)
     if summary.improvement is not None and summary.best.trial != 0 and summary.confirm.difference is None:
         better = "better" if summary.improvement >= 0 else "worse"
         rows.append(("difference", f"{wording.number(abs(summary.improvement), 4)} {better} than the baseline"))

@@ -58,6 +58,8 @@ class Run:
 class Host:
     """Runs training code as a sweep in `folder`."""
 
+    options = LOCAL
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 

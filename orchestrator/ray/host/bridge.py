@@ -19,6 +19,7 @@ from orchestrator.control.silence import SilenceWatch
 from orchestrator.control.spend import taken_s
 from orchestrator.control.unpinned import UnpinnedCode, outside_hash
 from orchestrator.errors import ClusterLostError
+from orchestrator.ray.host.left_out import LeftOut
 from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.reports import WorkerReport
@@ -49,12 +50,12 @@ class Bridge:
         self._controller = controller
         self._clock = clock
         spec = controller.state.plan.spec
-        self._watch = SilenceWatch(spec.limits, clock(), reports_once=spec.fidelity.once)
+        self._watch = SilenceWatch(spec.limits, clock(), reports_once=spec.fidelity.once or controller.state.is_testing)
         self._avoidance = Avoidance()
         self._named: set[str] = set()
         self._ask_at = -math.inf
         self._alone = threading.RLock()
-        self._told: set[str] = set()
+        self._left_out = LeftOut(_log.warning)
         self._unpinned = UnpinnedCode(controller.state, _log.warning)
 
     @property
@@ -148,7 +149,7 @@ class Bridge:
         if live is None or self.failure is not None:
             return True
         self._seen()
-        self._tell_of(live.trial, report)
+        self._left_out.tell(live.trial, report)
         self._watch.take_report(key, self._clock())
         for process in live.processes:
             self._avoidance.report(process.node_id, process.host)
@@ -163,14 +164,6 @@ class Bridge:
         if live.was_told_to_stop:
             self._watch.end(key)  # what it takes to end is bounded by the worker itself
         return live.was_told_to_stop
-
-    def _tell_of(self, trial: int, report: WorkerReport) -> None:
-        """Say, once a sweep, what of a report is neither a number nor a text, and so in no table."""
-        new = {name: kind for name, kind in report.left_out.items() if name not in self._told}
-        if new:
-            self._told.update(new)
-            said = ", ".join(f"{name} ({kind})" for name, kind in new.items())
-            _log.warning("trial %d reported what is neither a number nor text, so it is in no table: %s", trial, said)
 
     def is_told_to_stop(self, key: str) -> bool:
         """Say whether an attempt was told to stop and has not ended yet."""
@@ -279,6 +272,7 @@ class Bridge:
             "from_fidelity": step.from_fidelity if isinstance(step, ResumeTrial) else 0.0,
             "from_iteration": step.from_iteration,
             "sweep_folder": str(self.folder),
+            "purpose": step.purpose,
         }
         key = f"{step.trial_id}.{step.attempt}"
         live = LiveAttempt(key, step.trial, step.attempt, {**step.config, TRIAL_KEY: trial}, self._clock())

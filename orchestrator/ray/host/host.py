@@ -32,7 +32,7 @@ from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.silence import HostWatch
 from orchestrator.ray.host.vigil import Vigil
 from orchestrator.ray.host.watchdog import Watchdog
-from orchestrator.ray.worker.function import Assignment, Gang
+from orchestrator.ray.worker.assignment import Assignment, Gang
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
 from orchestrator.storage.location import Location
 from orchestrator.sweep.nesting import outermost
@@ -99,6 +99,7 @@ def _assignment(controller: Controller, trainable: Trainable, options: HostOptio
         is_nested=spec.nested,
         seeding=spec.seeding,
         workdir=spec.workdir,
+        test=None if spec.test is None else spec.test.metric,
         begun_format=controller.state.begun_format,
     )
 

@@ -30,7 +30,7 @@ from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.bundles import away_from, bundles_of, strategy_of
 from orchestrator.ray.host.inquests import Inquests
 from orchestrator.ray.host.live_attempt import LiveAttempt
-from orchestrator.ray.worker.function import OUTSIDE_KEY, REPORT_KEY, Assignment
+from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify, storage_away
 from orchestrator.ray.worker.patient_storage import PatientStorage
 from orchestrator.ray.worker.worker import SIGNS, Placement, worker_class

@@ -24,15 +24,16 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ray.tune import Checkpoint
 from ray.tune.result import RESULT_DUPLICATE
 
+from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment, counter_of
 from orchestrator.ray.worker.failure import ERROR, AttemptFailed
-from orchestrator.ray.worker.function import REPORT_KEY, Assignment, counter_of
+from orchestrator.ray.worker.firewall import Firewall
 from orchestrator.ray.worker.given import TrialInfo
 from orchestrator.ray.worker.kept_checkpoints import KeptCheckpoints, found_in
 from orchestrator.ray.worker.kernel_kills import kernel_kills
@@ -91,18 +92,27 @@ def run_command(assignment: Assignment, command: Command, config: dict[str, Any]
     """Run the program to its end in the session's training thread; raises AttemptFailed, and SystemExit on a STOP."""
     if (problem := command.problem()) is not None:
         raise AttemptFailed(ERROR, problem)
+    assignment, wall = assignment.for_purpose(TrialInfo.of(config[TRIAL_KEY]))
+    with wall.screening():
+        _run(assignment, command, config, session, wall)
+
+
+def _run(assignment: Assignment, command: Command, config: dict[str, Any], session: Any, wall: Firewall) -> None:
     room = _Room.made(Path(session.storage.trial_working_directory), config[TRIAL_KEY])
     environment, arguments = _prepared(assignment, command, config, room, session.loaded_checkpoint)
     logs, folder, grace_s = room.prints.folder, command.found_folder(), min(assignment.teardown_s, GRACE_S)
-    source = source_of(command.metrics, room.reports, room.own, logs, assignment.objective, assignment.fidelity)
+    rows = (command.metrics, room.reports, room.own, logs, assignment.objective, assignment.fidelity)
+    source = source_of(*rows, wall=wall)
     program = Program(arguments, folder, environment, logs, grace_s)
     try:
         counter = counter_of(assignment, TrialInfo.of(config[TRIAL_KEY]))
-        count = _listen(assignment, counter, program, source, room, session)
+        count = _listen(assignment, counter, program, source, room, session, wall)
     finally:
         program.end()
         room.close()
-    if not count and CHECKPOINT_VARIABLE not in environment:
+    if wall.is_test:
+        session.report({REPORT_KEY: wall.measured(shlex.join(arguments))})
+    elif not count and CHECKPOINT_VARIABLE not in environment:
         raise AttemptFailed(ERROR, f"{shlex.join(arguments)} ended without a report; {source.lacking()}")
     session.report({RESULT_DUPLICATE: True})
 
@@ -145,19 +155,24 @@ def _listen(
     source: MetricSource,
     room: _Room,
     session: Any,
+    wall: Firewall,
 ) -> int:
-    """Pass reports on until the program ended; returns how many there were."""
+    """Pass reports on until the program ended; returns how many there were. Those of a test stay behind the wall."""
     kept, count = KeptCheckpoints(room.checkpoints, room.prints.remark), 0
     killed_before = kernel_kills()
     while True:
         status = program.status(POLL_S)
         for said, where in _told(source, final=status is not None):
+            if wall.is_test:
+                _measure(wall, said, where)
+                continue
             try:
                 report, name = read_said(said, where, assignment.objective, assignment.fidelity, counter)
                 checkpoint = None if name is None else kept.staged(name, where)
             except ReportError as error:
                 raise AttemptFailed(ERROR, str(error)) from None
             with waiting():  # for storage and the verdict; SystemExit on STOP
+                report = replace(report, is_withheld=wall.has_withheld)
                 session.report({REPORT_KEY: report}, checkpoint=checkpoint)
             kept.done()
             count += 1
@@ -167,6 +182,13 @@ def _listen(
             return count
         if session.stop_event.is_set():
             raise SystemExit(0)
+
+
+def _measure(wall: Firewall, said: Mapping[str, Any], where: str) -> None:
+    try:
+        wall.take(said)
+    except ReportError as error:
+        raise AttemptFailed(ERROR, f"{where}: {error}") from None
 
 
 def _told(source: MetricSource, *, final: bool) -> Iterator[tuple[dict[str, Any], str]]:

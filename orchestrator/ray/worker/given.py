@@ -48,11 +48,14 @@ class TrialInfo(Mapping[str, Any]):
     """How many reports had been made up to that checkpoint; 0 in a fresh start."""
     sweep_folder: str
     """The sweep's folder."""
+    purpose: str = "train"
+    """What it runs for: `train`, or `test`, where the winner is measured on the test set (`stepladder test`)."""
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> TrialInfo:
         """Read what the driver told of the trial."""
         known: dict[str, Any] = {name: told.get(name) for name in _FIELDS}
+        known["purpose"] = told.get("purpose", "train")
         lists = {"rungs": tuple(told.get("rungs", ())), **{key: told.get(key, 0.0) for key in _SINCE}}
         return cls(**(known | lists))
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.ray.worker.firewall import Firewall
 from orchestrator.ray.worker.metric_files import CsvRows, EventFile, JsonLines, MetricFile, MetricRow
 from orchestrator.ray.worker.reports import CHECKPOINT, ReportError, ReportLines, read_object
 from orchestrator.sweep.recordable import COUNTED
@@ -64,6 +65,27 @@ class ReportFile(MetricSource):
     def lacking(self) -> str:
         """Ask for lines."""
         return f"append lines such as {self._example} to STEPLADDER_REPORTS, or say by `metrics` where it writes them"
+
+
+class Walled(MetricSource):
+    """Takes what is measured on the test set out of each row, before anything is gathered, counted or shown of it."""
+
+    def __init__(self, rows: MetricSource, wall: Firewall) -> None:
+        self._rows = rows
+        self._wall = wall
+
+    def read(self, *, final: bool) -> Iterator[MetricRow]:
+        """Yield each row as it may be known; in a test, whole."""
+        for where, row in self._rows.read(final=final):
+            yield where, row if self._wall.is_test else dict(self._wall.without(row))
+
+    def moved(self, files: Mapping[Path, int]) -> None:
+        """Hand on."""
+        self._rows.moved(files)
+
+    def lacking(self) -> str:
+        """Hand on."""
+        return self._rows.lacking()
 
 
 class Gathered(MetricSource):
@@ -159,14 +181,15 @@ class FolderFiles(MetricSource):
 
 
 def source_of(
-    metrics: Metrics | None, reports: Path, folder: Path, logs: Path, objective: str, fidelity: str | None
-) -> MetricSource:
+    metrics: Metrics | None, reports: Path, folder: Path, logs: Path, objective: str, fidelity: str | None,
+    *, wall: Firewall,
+) -> MetricSource:  # fmt: skip
     """Return where a program's reports are read: the file `reports` unless the sweep file says otherwise.
 
-    `folder` is the attempt's own, `logs` where its stdout and stderr go.
+    `folder` is the attempt's own, `logs` where its stdout and stderr go, `wall` what keeps the test set's metric back.
     """
     if metrics is None:
-        return ReportFile(reports, objective, fidelity)
+        return Walled(ReportFile(reports, objective, fidelity), wall)
     rows: MetricSource
     if metrics.stdout is not None:
         rows = PatternLines(logs / "stdout.txt", metrics.stdout, "stdout")
@@ -179,7 +202,7 @@ def source_of(
     else:
         below = "" if metrics.tensorboard in (None, ".") else f"{metrics.tensorboard}/"
         rows = FolderFiles(folder, f"{below}**/*tfevents*", EventFile, "tensorboard")
-    return Gathered(rows, objective, fidelity)
+    return Gathered(Walled(rows, wall), objective, fidelity)
 
 
 def _number(name: str, text: str, where: str) -> Any:

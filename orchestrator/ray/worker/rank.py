@@ -23,8 +23,9 @@ from ray.air._internal.util import StartTraceback
 from ray.train._internal.session import get_session, init_session
 from ray.tune.result import RESULT_DUPLICATE
 
+from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment, Gang
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
-from orchestrator.ray.worker.function import REPORT_KEY, Assignment, Gang, run_function
+from orchestrator.ray.worker.function import run_function
 from orchestrator.ray.worker.last_words import keep_last_words
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.reports import WorkerReport

@@ -17,8 +17,8 @@ import ray
 from ray.tune.result import RESULT_DUPLICATE
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment, Gang
 from orchestrator.ray.worker.failure import ERROR, LOST, OUT_OF_MEMORY, AttemptFailed
-from orchestrator.ray.worker.function import REPORT_KEY, Assignment, Gang
 from orchestrator.ray.worker.outcomes import classify
 from orchestrator.ray.worker.rank import Arrival, Rank, Turn, environment
 

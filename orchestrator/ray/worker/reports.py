@@ -40,6 +40,8 @@ class WorkerReport:
     """Every text in it, by name, as the log can hold it."""
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """What is neither number nor text, by name: its type."""
+    is_withheld: bool = False
+    """Whether the training has said something of the test set by now, which is kept in the worker."""
 
 
 def read_report(

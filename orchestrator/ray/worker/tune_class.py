@@ -98,12 +98,17 @@ class Steps:
         given: Configuration,
         trial: TrialInfo,
         keys: tuple[str, str | None],
+        is_enough: Callable[[Mapping[str, Any]], bool] = lambda _: False,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`given` is the configuration; `keys` are those that the sweep file looks for in reports."""
+        """`given` is the configuration; `keys` are those that the sweep file looks for in reports.
+
+        `is_enough` says of a report whether it is the last although the class is not done.
+        """
         self._trained, self._given, self._trial = trained, given, trial
         self._keys = tuple(key for key in keys if key is not None)
         self._fidelity = keys[1]
+        self._is_enough = is_enough
         self._now_s = now_s
         self._said: Mapping[str, Any] = {}
 
@@ -130,10 +135,12 @@ class Steps:
             before_s = self._now_s()
             if not saving.is_due(self._said, is_last=is_done or self._is_whole(report)):
                 self._send(send, report, None)
+                is_done = is_done or self._is_enough(report)
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 self._send(send, report, _saved(instance, folder))
             saving.took(before_s)
+            is_done = is_done or self._is_enough(report)
 
     def _send(self, send: Send, report: Mapping[str, Any], checkpoint: Checkpoint | None) -> None:
         try:

@@ -27,9 +27,10 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.trainable import FunctionTrainable
 
 from orchestrator.errors import StorageError
+from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
-from orchestrator.ray.worker.function import REPORT_KEY, Assignment, run_function
+from orchestrator.ray.worker.function import run_function
 from orchestrator.ray.worker.last_words import keep_last_words
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.ranks import Ranks, describe_places

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ray.worker import metric_sources
+from orchestrator.ray.worker.firewall import Firewall
 from orchestrator.ray.worker.metric_sources import source_of
 from orchestrator.ray.worker.reports import ReportError
 from orchestrator.sweep.program import Metrics
@@ -21,11 +22,13 @@ def always_looking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def source(tmp_path: Path):
-    def source(objective="acc", fidelity="epoch", **metrics):
+    def source(objective="acc", fidelity="epoch", wall=None, **metrics):
         for name in ("stdout.txt", "stderr.txt", "reports.jsonl"):
             (tmp_path / name).touch()
         given = Metrics.model_validate(metrics) if metrics else None
-        return source_of(given, tmp_path / "reports.jsonl", tmp_path, tmp_path, objective, fidelity)
+        return source_of(
+            given, tmp_path / "reports.jsonl", tmp_path, tmp_path, objective, fidelity, wall=wall or Firewall(None)
+        )
 
     return source
 

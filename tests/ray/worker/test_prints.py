@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ray.worker import prints
+from orchestrator.ray.worker.firewall import Firewall
 from orchestrator.ray.worker.metric_sources import source_of
 from orchestrator.ray.worker.prints import Prints
 from orchestrator.storage.attempt_logs import AttemptLogs, headed
@@ -136,7 +137,7 @@ def test_prints_of_a_node_are_sent_to_an_object_store(bucket, tmp_path, monkeypa
 def test_metrics_are_read_on_behind_what_was_cut(small, tmp_path):
     kept = Prints(told(tmp_path), tmp_path)
     metrics = Metrics(stdout=r"epoch (?P<epoch>\d+) acc (?P<acc>\S+)")
-    source = source_of(metrics, tmp_path / "none", tmp_path, kept.folder, "acc", "epoch")
+    source = source_of(metrics, tmp_path / "none", tmp_path, kept.folder, "acc", "epoch", wall=Firewall(None))
     read = []
     with kept.stdout.open("ab", buffering=0) as file:
         for epoch in range(300):

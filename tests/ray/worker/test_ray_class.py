@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +13,8 @@ from ray.tune import Checkpoint
 
 from orchestrator.ray.preflight.probes import import_function
 from orchestrator.ray.worker import function, tune_class
+from orchestrator.ray.worker.assignment import Assignment, Gang
 from orchestrator.ray.worker.failure import AttemptFailed
-from orchestrator.ray.worker.function import Gang
 from orchestrator.ray.worker.trainable import TrainableFile
 
 HEAD = """
@@ -54,6 +55,7 @@ class Session:
         self.loaded_checkpoint = checkpoint
         self.stops_at = stops_at
         self.reports, self.kept = [], {}
+        self.stop_event = Event()
         self.folder = folder
 
     def report(self, metrics, checkpoint=None):
@@ -80,10 +82,11 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "attempt").mkdir()
 
     def run(code, name="Walk", *, checkpoint=None, stops_at=None, since=0, fidelity="training_iteration", **assigned):
+        purpose = assigned.pop("purpose", "train")
         (tmp_path / "walk.py").write_text(textwrap.dedent(code))
         trained = TrainableFile(tmp_path, "walk.py", name)
-        assignment = function.Assignment(trained, "score", fidelity, 5.0, hyperparameters=("x",), **assigned)
-        trial = {"number": 3, "trial_id": "00003", "seed": 5, "max_fidelity": 9.0, "rungs": [9.0]}
+        assignment = Assignment(trained, "score", fidelity, 5.0, hyperparameters=("x",), **assigned)
+        trial = {"number": 3, "trial_id": "00003", "seed": 5, "max_fidelity": 9.0, "rungs": [9.0], "purpose": purpose}
         trial |= {"checkpoint": None if checkpoint is None else checkpoint.path, "from_iteration": since}
         session = Session(tmp_path, checkpoint, stops_at)
         config = {"x": 1.0, "model.width": [8, 8], "_trial": trial}
@@ -290,3 +293,22 @@ def test_a_cleanup_that_fails_changes_nothing_and_is_told(run, caplog):
     assert len(session.reports) == 4
     assert "cleanup() of Walk failed" in caplog.text
     assert "no room" in caplog.text
+
+
+ENDLESS = WALK.replace('"done": self.iteration + 1 >= 4', '"test": {"score": -self.x}')
+
+
+def test_what_it_says_of_the_test_set_is_kept_from_its_reports(run):
+    session = run(ENDLESS, stops_at=2, test="test/score")
+    assert [set(metrics) for _, metrics, _ in session.reports] == [{"score", "training_iteration"}] * 2
+
+
+@pytest.mark.parametrize("fidelity", ["training_iteration", None])
+def test_in_a_test_it_is_stepped_once_from_its_checkpoint(run, fidelity):
+    before = run(ENDLESS, stops_at=2)
+    again = run(ENDLESS, checkpoint=before.kept[2], since=2, purpose="test", test="test/score", fidelity=fidelity)
+    assert again.reports == [(1.0, {"test/score": -4.0}, {})]
+
+
+def test_in_a_test_without_a_checkpoint_it_is_trained_to_its_end(run):
+    assert run(ENDLESS, purpose="test", test="test/score").reports == [(1.0, {"test/score": -10.0}, {})]

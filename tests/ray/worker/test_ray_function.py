@@ -11,6 +11,7 @@ import torch
 from ray import tune
 
 from orchestrator.ray.worker import function
+from orchestrator.ray.worker.assignment import Assignment
 from orchestrator.ray.worker.failure import AttemptFailed
 from orchestrator.ray.worker.trainable import TrainableFile
 
@@ -38,7 +39,7 @@ def run(tmp_path, monkeypatch):
 
     def run(code, config=None, *, checkpoint=None, counts=True, fidelity="epoch", from_iteration=0.0, **assigned):
         (tmp_path / "train.py").write_text(textwrap.dedent(code))
-        assignment = function.Assignment(
+        assignment = Assignment(
             TrainableFile(tmp_path, "train.py", "train"), "score", fidelity, 5.0, hyperparameters=SPACE, **assigned
         )
         trial = {"number": 3, "seed": 5, "max_fidelity": 9.0, "rungs": [1.0, 9.0], "checkpoint": checkpoint}

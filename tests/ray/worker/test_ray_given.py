@@ -23,6 +23,7 @@ TOLD = {
     "from_fidelity": 0.0,
     "from_iteration": 0.0,
     "sweep_folder": "/runs/sweep",
+    "purpose": "train",
 }
 
 
@@ -127,6 +128,7 @@ def test_variables_say_the_same_and_nothing_of_the_trial_before(monkeypatch):
         "STEPLADDER_FROM_FIDELITY": "0.0",
         "STEPLADDER_FROM_ITERATION": "0.0",
         "STEPLADDER_SWEEP_FOLDER": "/runs/sweep",
+        "STEPLADDER_PURPOSE": "train",
     }
 
 

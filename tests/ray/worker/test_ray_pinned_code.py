@@ -13,6 +13,7 @@ from sweeps import make_spec
 
 from orchestrator.project.pinning import take_code
 from orchestrator.ray.worker import function
+from orchestrator.ray.worker.assignment import Assignment
 from orchestrator.ray.worker.failure import LOST, AttemptFailed
 from orchestrator.ray.worker.trainable import TRIAL_KEY, PinnedPlace, TrainableFile, TrainableNotFoundError
 from orchestrator.storage import code_copy
@@ -72,7 +73,7 @@ def pinned(tmp_path: Path, monkeypatch) -> Iterator[Pinned]:
 
 def failure(trainable: TrainableFile) -> AttemptFailed:
     trial = {"number": 3, "seed": 5, "max_fidelity": 9.0, "rungs": [9.0], "checkpoint": None}
-    assignment = function.Assignment(trainable, "score", "epoch", 1.0)
+    assignment = Assignment(trainable, "score", "epoch", 1.0)
     with pytest.raises(AttemptFailed) as failed:
         function.run_function(assignment, {TRIAL_KEY: trial}, Session())
     return failed.value

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.ray.worker.assignment import Gang
 from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.failure import AttemptFailed
-from orchestrator.ray.worker.function import Gang
 from orchestrator.ray.worker.rank import Arrival, environment
 from orchestrator.ray.worker.ranks import PATIENCE_S, RankBarrier, _is_consequence, _weight, describe_places
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
 def make_worker(tmp_path, monkeypatch):
     from ray.train._internal.storage import StorageContext
 
-    from orchestrator.ray.worker.function import Assignment
+    from orchestrator.ray.worker.assignment import Assignment
     from orchestrator.ray.worker.trainable import TrainableFile
     from orchestrator.ray.worker.worker import worker_class
 
