@@ -69,6 +69,9 @@ PANELS: dict[str, dict[str, Verb]] = {
         ),
     },
     "Use": {
+        "compare": Verb(
+            "compare:compare", "Show sweeps side by side: what each found, what it cost, and where they differ."
+        ),
         "export": Verb(
             "export:export",
             "Print the best configurations in a form that another program takes; to stderr what is known of the best "
