@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.avoidance import Avoidance
 from orchestrator.control.controller import Controller
+from orchestrator.control.shared_files import SharedFiles
 from orchestrator.control.silence import SilenceWatch
 from orchestrator.control.spend import taken_s
 from orchestrator.control.unpinned import UnpinnedCode, outside_hash
@@ -57,6 +58,7 @@ class Bridge:
         self._alone = threading.RLock()
         self._left_out = LeftOut(_log.warning)
         self._unpinned = UnpinnedCode(controller.state, _log.warning)
+        self._shared = SharedFiles(_log.warning)
 
     @property
     def leaving(self) -> str | None:
@@ -118,6 +120,8 @@ class Bridge:
             with self._guarded():
                 self._controller.on_placed(live.trial, live.attempt, node, gpu_ids, code_hash=code_hash)
             self._unpinned.take_program(live.trial, code_hash)
+            if code_hash is not None:
+                self._shared.begin(key, live.trial)
 
     def awaited(self) -> LiveAttempt | None:
         """Return the attempt of which must be known when its training function is entered; None where of none."""
@@ -150,6 +154,7 @@ class Bridge:
             return True
         self._seen()
         self._left_out.tell(live.trial, report)
+        self._shared.take(key, report.writes_seen_ns, report.writes)
         self._watch.take_report(key, self._clock())
         for process in live.processes:
             self._avoidance.report(process.node_id, process.host)
@@ -182,6 +187,7 @@ class Bridge:
             return
         self._seen()
         self._watch.end(key)
+        self._shared.end(key)
         self._ask_at = -math.inf
         if live.fault is not None and outcome not in {Outcome.STOPPED, Outcome.RETURNED}:
             outcome, error = live.fault

@@ -41,7 +41,8 @@ from orchestrator.ray.worker.metric_sources import MetricSource, source_of
 from orchestrator.ray.worker.prints import Prints
 from orchestrator.ray.worker.program import GRACE_S, Program
 from orchestrator.ray.worker.program_failure import failure_of_program
-from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_said
+from orchestrator.ray.worker.project_writes import ProjectWrites, Writes, bytes_written
+from orchestrator.ray.worker.reports import FidelityCounter, ReportError, WorkerReport, read_said
 from orchestrator.ray.worker.signs import waiting
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
 from orchestrator.sweep.nesting import nested
@@ -106,7 +107,9 @@ def _run(assignment: Assignment, command: Command, config: dict[str, Any], sessi
     program = Program(arguments, folder, environment, logs, grace_s)
     try:
         counter = counter_of(assignment, TrialInfo.of(config[TRIAL_KEY]))
-        count = _listen(assignment, counter, program, source, room, session, wall)
+        sweep = config[TRIAL_KEY]["sweep_folder"]
+        writes = ProjectWrites(folder, sweep, lambda: bytes_written(program.leader))
+        count = _listen(assignment, counter, program, source, room, session, wall, writes)
     finally:
         program.end()
         room.close()
@@ -156,12 +159,14 @@ def _listen(
     room: _Room,
     session: Any,
     wall: Firewall,
+    writes: ProjectWrites,
 ) -> int:
     """Pass reports on until the program ended; returns how many there were. Those of a test stay behind the wall."""
     kept, count = KeptCheckpoints(room.checkpoints, room.prints.remark), 0
     killed_before = kernel_kills()
     while True:
         status = program.status(POLL_S)
+        writes.look()
         for said, where in _told(source, final=status is not None):
             if wall.is_test:
                 _measure(wall, said, where)
@@ -172,7 +177,7 @@ def _listen(
             except ReportError as error:
                 raise AttemptFailed(ERROR, str(error)) from None
             with waiting():  # for storage and the verdict; SystemExit on STOP
-                report = replace(report, is_withheld=wall.has_withheld)
+                report = _with(writes.take(), replace(report, is_withheld=wall.has_withheld))
                 session.report({REPORT_KEY: report}, checkpoint=checkpoint)
             kept.done()
             count += 1
@@ -189,6 +194,10 @@ def _measure(wall: Firewall, said: Mapping[str, Any], where: str) -> None:
         wall.take(said)
     except ReportError as error:
         raise AttemptFailed(ERROR, f"{where}: {error}") from None
+
+
+def _with(writes: Writes, report: WorkerReport) -> WorkerReport:
+    return replace(report, writes_seen_ns=writes.seen_ns, writes=writes.writes)
 
 
 def _told(source: MetricSource, *, final: bool) -> Iterator[tuple[dict[str, Any], str]]:

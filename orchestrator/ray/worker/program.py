@@ -43,6 +43,12 @@ class Program:
         os.close(answers)
         done.wait()  # it has detached itself
 
+    @property
+    def leader(self) -> int | None:
+        """The process that watches over the program, from which all of it comes; None before it said its number."""
+        said = self._heard.split(b"\n")
+        return int(said[0]) if len(said) > 1 else None
+
     def status(self, patience_s: float) -> int | None:
         """Return the exit code, or minus the signal's number, once nothing of the program is left; None before.
 

@@ -42,6 +42,10 @@ class WorkerReport:
     """What is neither number nor text, by name: its type."""
     is_withheld: bool = False
     """Whether the training has said something of the test set by now, which is kept in the worker."""
+    writes_seen_ns: int = 0
+    """Up to when it is known what of the project a program may have changed; 0 where nothing new is said."""
+    writes: tuple[tuple[str, int, int], ...] = ()
+    """What it may have changed since its last report (see `project_writes.Write`)."""
 
 
 def read_report(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from processes import marked
 
+from orchestrator.control import shared_files
 from orchestrator.ray.worker.trainable import Command
 from orchestrator.sweep.program import Metrics
 
@@ -284,3 +285,25 @@ def test_a_program_that_reports_nothing_is_read_where_it_prints_or_keeps_its_met
     )
     assert ran.outcomes(0) == ["stopped"]
     assert ran.state.trials[0].values == {1.0: 0.25, 2.0: 0.5, 3.0: 0.75, 4.0: 1.0}
+
+
+@pytest.mark.long
+def test_a_file_of_the_project_that_two_programs_change_is_told_of_once(run, host, caplog, monkeypatch):
+    monkeypatch.setattr(shared_files, "SLACK_NS", 10**8)
+    run(
+        """
+        Path(f"of-{number}.pt").write_text("x")
+        for second in range(16):
+            if second % 4 == 2 * number: Path("model.pt").write_bytes(bytes(10**6))
+            if second % 4 == 2 * number: Path(f"of-{number}.pt").write_text(f"{second}")
+            report(epoch=second, score=1)
+            time.sleep(1)
+        """,
+        budget={"trials": 2},
+        fidelity={"metric": "epoch", "max": 20},
+    )
+    told = [record.message for record in caplog.records if "beside the sweep file" in record.message]
+    assert told == [
+        "model.pt, beside the sweep file, is changed by more than one of the programs that ran at one time (trials "
+        "0, 1): what they write there is lost or mixed; let them write below {trial.folder}"
+    ]
