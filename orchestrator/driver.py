@@ -1,7 +1,7 @@
 """The driver: runs a sweep from this process, on the Ray it starts here or on a cluster it joins.
 
 Everything a driver needs comes together here: the session (lease, journal, controller), Ray Tune as the host, and
-beside them the threads that follow the log (today's one observer is the tables) and remove old checkpoints, and the
+beside them the threads that follow the log (for the tables and the report page) and remove old checkpoints, and the
 progress that a person watches. The command line and the notebook both run a sweep by `run_session`.
 """
 
@@ -32,6 +32,7 @@ from orchestrator.storage.location import Location
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.page.keeping import PageKeeper
 from orchestrator.views.progress import Progress
 from orchestrator.views.render import make_console
 from orchestrator.wording import first_of
@@ -204,7 +205,7 @@ class _Closing:
 def _follower(folder: Location) -> Follower:
     """Return what follows the sweep's log while it runs; whatever else is to be made from the log joins here."""
     files = folder.files()
-    return Follower(files, [Tables(files, folder)])
+    return Follower(files, [Tables(files, folder), PageKeeper(folder)])
 
 
 @contextlib.contextmanager

@@ -94,6 +94,7 @@ class Sweep:
         seeding: bool | None = None,
         workdir: Literal["trial", "project", "attempt"] | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
+        page: bool | None = None,
         code: Mapping[str, Any] | None = None,
         storage: str | None = None,
         seed: int | None = None,

@@ -26,6 +26,7 @@ settings.load_profile("stepladder")
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
+os.environ["STEPLADDER_PAGE"] = "0"  # a second for each sweep that is driven; tests of the page turn it on
 
 
 @pytest.hookimpl(tryfirst=True)  # before the marks are selected by

@@ -33,7 +33,7 @@ def export(
     if output is None:
         answer_piece(text)
     else:
-        _write(output, text)
+        write_whole(output, text)
         say(f"wrote {output}")
     if form == "args" and is_split_by_shells(log.state):
         say(
@@ -46,7 +46,7 @@ def export(
         say(told)
 
 
-def _write(output: Path, text: str) -> None:
+def write_whole(output: Path, text: str) -> None:
     """Write the whole text or leave what was there. Raises UsageError where no file can be, StorageError when full."""
     from orchestrator.storage.filesystem import LocalFileSystem
 

@@ -36,9 +36,14 @@ TopOption = Annotated[int | None, typer.Option(min=0, help="How many, the best f
 TrialOption = Annotated[int | None, typer.Option(min=0, help="Number of one trial, and only that.", show_default=False)]
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="File to write. Unset: stdout; importing, sweep.yaml beside FILE."),
+    typer.Option(
+        "--output",
+        "-o",
+        help="File to write. Unset: stdout; importing, sweep.yaml beside FILE; a report, report.html beside its log.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+WatchOption = Annotated[bool, typer.Option("--watch", help="Keep it up to date until its driver ends.")]
 AddressOption = Annotated[
     ClusterAddress | None,
     typer.Option(parser=ClusterAddress.parse, metavar="ADDRESS", help=f"A cluster: {FORMS}.", show_default=False),

@@ -7,11 +7,9 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument
+from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument, WatchOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.errors import UsageError
 from orchestrator.project.address import to_send
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
 WATCH_S = 2.0
 """Seconds between two looks; more where a look takes long, so that it takes a twentieth of the time."""
-
-WatchOption = Annotated[bool, typer.Option("--watch", help="Draw it again as it changes, until its driver ends.")]
 
 
 def status(

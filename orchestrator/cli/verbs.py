@@ -51,6 +51,10 @@ PANELS: dict[str, dict[str, Verb]] = {
     },
     "Look": {
         "status": Verb("status:status", "Show how a sweep stands, living or dead, from any terminal."),
+        "report": Verb(
+            "report:report",
+            "Make a page of a sweep, one HTML file: running, finished or dead, from its log alone.",
+        ),
         "trials": Verb(
             "trials:trials",
             "List a sweep's trials, living or dead: sorted, filtered, for a person or for another program.",

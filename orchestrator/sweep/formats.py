@@ -67,6 +67,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("limits", "stop"), None),
     Meaning(("brake",), value=False),
     Meaning(("baseline_first",), value=False),
+    Meaning(("page",), value=False),
     Meaning(("confirm",), "none"),
     Meaning(("warm_start",), []),
     Meaning(("test",), None),

@@ -197,6 +197,8 @@ class SweepSpec(Record):
     itself (`project`, as every program does); or in one of the attempt, on its node (`attempt`)."""
     keep_checkpoints: Literal["last", "all"] = "last"
     """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
+    page: Annotated[bool, Strict()] = True
+    """Whether `report.html` is kept in the sweep's folder while it runs; `stepladder report` makes one in any case."""
     code: Code = Code()
     """Which code is kept with the sweep."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)

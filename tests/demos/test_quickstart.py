@@ -49,6 +49,9 @@ def test_it_shows_the_plan_the_winner_and_where_things_lie(first: str, folder: P
     shown_there = ["== stepladder plan", "tier-3", "winner ", "baseline ", "confirmed ", "verdict ", "best.json"]
     for shown in [*shown_there, "trials/*.parquet"]:
         assert shown in first
+    page = folder / "runs" / "digits" / "report.html"
+    assert first.endswith(f"{page}\n")
+    assert "all trials of the budget are done" in page.read_text()
     best = json.loads((folder / "runs" / "digits" / "best.json").read_text())
     assert best["winner"]["value"] > best["baseline"]["value"]
 

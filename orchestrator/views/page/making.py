@@ -1,0 +1,38 @@
+"""From a sweep's folder to its page: read the log, make the page, put it where it belongs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.control.session import read_sweep
+from orchestrator.errors import StorageError
+from orchestrator.storage.lease import describe_holder
+from orchestrator.views.page.contents import Source, page_of
+from orchestrator.views.page.html import html
+
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
+    from orchestrator.storage.location import Location
+
+FILE = "report.html"
+"""Where a sweep's own page lies, in its folder."""
+RELOAD_S = 60
+"""After how many seconds the page of a sweep that is driven loads itself anew, where a browser has it open."""
+
+
+def source_of(folder: Location, state: SweepState) -> Source:
+    """Return what the page of a sweep in this state is made from."""
+    files = folder.files()
+    try:
+        text = files.read("sweep.yaml").decode(errors="replace") if files.exists("sweep.yaml") else ""
+    except StorageError:  # a page without the file's text is better than none
+        text = ""
+    return Source(state, folder, describe_holder(files), text, time.time())
+
+
+def keep_page(folder: Location) -> None:
+    """Write the sweep's own page into its folder. Raises SweepNotFoundError, StorageError."""
+    source = source_of(folder, read_sweep(folder))
+    page = page_of(source, reload_s=None if source.holder is None else RELOAD_S)
+    folder.files().replace(FILE, html(page).encode())

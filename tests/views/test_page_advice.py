@@ -1,0 +1,138 @@
+"""What the page advises, and on what evidence; without any, nothing."""
+
+from __future__ import annotations
+
+import shlex
+from random import Random
+
+import pytest
+from sweeps import SPACE, make_plan, smooth
+
+from orchestrator.control.fold import replay
+from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.storage.location import Location
+from orchestrator.sweep import event as ev
+from orchestrator.sweep.domains import Float, Int
+from orchestrator.sweep.trial import Outcome
+from orchestrator.views.page.advice import best_at_edge, is_natural, steps
+from orchestrator.views.page.scene import Scene
+from orchestrator.views.status import status
+
+RATE = {"type": "float", "low": 1e-4, "high": 1e-2, "scale": "log", "default": 1e-3, "tier": 1}
+
+
+def advised(state, holder=None, folder="runs/test"):
+    found = status(state, Location.parse(folder), holder, state.last_t)
+    return steps(Scene(state, state.last_t), found)
+
+
+def played(space, measure, seeds=True, **changes):
+    plan = make_plan(
+        search_space=space, budget={"trials": 120}, searcher={"name": "random"}, search={"name": "joint"},
+        fidelity={"metric": "epoch", "min": 3, "max": 3}, confirm={"trainings": 12} if seeds else "none", **changes,
+    )  # fmt: skip
+    return simulate_plan(plan, measure, SimulatedCluster(workers=4, noise=noise))[0]
+
+
+def noise(_config, seed, fidelity):
+    return Random(f"{seed}/{fidelity}").gauss(0, 0.004)
+
+
+def large_batches_fail(config, _attempt, _fidelity):
+    return "OOM" if config["batch_size"] > 100 else None
+
+
+def rising(config, _fidelity):
+    """Better the higher the rate, far beyond its range."""
+    from math import log10
+
+    return 1 + 0.2 * log10(config["learning_rate"])
+
+
+def test_a_range_whose_end_is_best_by_more_than_the_noise_is_told():
+    state = played({"learning_rate": RATE}, rising)
+    (step,) = [step for step in advised(state, folder="my runs") if "learning_rate" in step.text]
+    assert "at the high end of its range (0.0001 to 0.01, log), by more than the noise between seeds" in step.text
+    assert shlex.split(step.command)[2:] == [
+        "sweep.yaml", "name=test-2", "search_space.learning_rate.high=0.1", "warm_start=[my runs]",
+    ]  # fmt: skip
+
+
+def test_nothing_is_said_of_an_edge_without_knowing_the_noise():
+    assert not [step for step in advised(played({"learning_rate": RATE}, rising, seeds=False)) if "range" in step.text]
+
+
+def test_an_end_that_is_level_with_its_neighbour_is_none():
+    state = played({"learning_rate": RATE}, lambda _config, _fidelity: 0.5)
+    scene = Scene(state, state.last_t)
+    for side in ("low", "high"):
+        assert best_at_edge(scene, "learning_rate", state.plan.space["learning_rate"], side) is None
+
+
+def test_an_end_that_beats_its_neighbour_and_not_the_middle_is_none():
+    def hollow(config, _fidelity):
+        from math import log10
+
+        return abs(log10(config["learning_rate"]) + 2.3) + (2.0 if 5e-4 < config["learning_rate"] < 2e-3 else 0.0)
+
+    state = played({"learning_rate": RATE}, hollow)
+    scene = Scene(state, state.last_t)
+    assert best_at_edge(scene, "learning_rate", state.plan.space["learning_rate"], "high") is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "side", "expected"),
+    [
+        (Float(low=0.0, high=0.6, default=0.1), "low", True),
+        (Float(low=0.0, high=0.6, default=0.1), "high", False),
+        (Float(low=0.5, high=0.99, default=0.9), "high", True),
+        (Float(low=-1.0, high=1.0, default=0.0), "high", False),
+        (Float(low=1e-6, high=1e-2, scale="log", default=1e-4), "low", False),
+        (Float(low=1e-6, high=1e-2, scale="log", default=1e-4, also=(0.0,)), "low", True),
+        (Float(low=1e-6, high=1e-2, scale="log", default=1e-4, also=(0.0,)), "high", False),
+        (Float(low=1e-4, high=1.0, scale="log", default=1e-2), "high", False),
+        (Int(low=1, high=8, default=2), "low", True),
+        (Int(low=16, high=256, scale="log", default=32), "low", False),
+    ],
+)
+def test_bounds_that_nothing_lies_beyond(domain, side, expected):
+    assert is_natural(domain, side) is expected
+
+
+def test_an_unconfirmed_winner_is_to_be_confirmed_and_a_confirmed_one_taken():
+    unconfirmed = advised(played({"learning_rate": RATE}, rising, seeds=False))
+    assert "stepladder confirm runs/test" in [step.command for step in unconfirmed]
+    confirmed = advised(played({"learning_rate": RATE}, rising))
+    commands = [step.command for step in confirmed]
+    assert "stepladder confirm runs/test" not in commands
+    assert commands[-1] == "stepladder export runs/test --format args"
+
+
+def test_what_can_go_on_is_told_first_and_what_runs_is_left_alone(story):
+    state = replay(story)
+    dead = advised(state)[0]
+    assert dead.text == "Nobody works on it, and 1 trial wait to be trained on."
+    assert dead.command == "stepladder resume runs/test"
+    assert not [step for step in advised(state, "somebody") if "resume" in step.command]
+
+
+def test_a_braked_sweep_says_why(story):
+    end = story[-1].t
+    note = "3 trials failed alike"
+    state = replay([*story, ev.AttemptEnded(end, 5, 0, Outcome.ERROR, "E: x"), ev.DriverStopped(end, "brake", note)])
+    first = advised(state)[0]
+    assert first.text == "It was stopped because its trials fail alike: 3 trials failed alike. Mend that first."
+    assert first.command == "stepladder resume runs/test --retry-failed"
+
+
+def test_a_failing_region_is_named_with_its_cost():
+    plan = make_plan(budget={"trials": 80}, searcher={"name": "random"})
+    state, _ = simulate_plan(plan, smooth, SimulatedCluster(workers=4, fails=large_batches_fail))
+    (step,) = [step for step in advised(state) if "search space" in step.text]
+    assert "with batch_size >= 1" in step.text
+    assert "of the" in step.text
+    assert step.command == ""
+
+
+def test_at_most_five_things_are_advised():
+    assert len(advised(played(SPACE, smooth))) <= 5
