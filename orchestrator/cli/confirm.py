@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import SWEEP, AddressOption, CpusOption, GpusOption, JsonOption, SweepArgument
+from orchestrator.cli.options import SWEEP, AddressOption, CpusOption, GpusOption, IdOption, JsonOption, SweepArgument
 from orchestrator.cli.resume import taken_over
 from orchestrator.cli.run import drive_and_answer
 from orchestrator.project.address import to_join
@@ -19,6 +20,7 @@ def confirm(
     sweep: SweepArgument = SWEEP,
     trainings: TrainingsOption = 8,
     contenders: ContendersOption = 4,
+    sweep_id: IdOption = None,
     address: AddressOption = None,
     cpus: CpusOption = None,
     gpus: GpusOption = None,
@@ -30,10 +32,15 @@ def confirm(
     """
     from orchestrator.control.confirming import refuse_to_confirm
     from orchestrator.control.session import read_sweep
+    from orchestrator.project.ownership import Meant, SweepThere, refuse_other
     from orchestrator.project.places import locate
 
     joined = to_join(address, "confirm")
-    refuse_to_confirm(read_sweep(locate(sweep).folder), sweep)
+    named = Meant("confirm", shlex.quote(sweep), sweep_id)
+    found = locate(sweep)
+    state = read_sweep(found.folder)
+    refuse_other(named, SweepThere.of(state), found.folder, found.file)
+    refuse_to_confirm(state, sweep)
     target = locate(sweep, [f"confirm={{trainings: {trainings}, top: {contenders}}}"])
-    session, folder = taken_over(target, None, retry_failed=False, takes_code=False)
+    session, folder = taken_over(target, None, named, retry_failed=False, takes_code=False)
     drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The commands that look at sent sweeps' jobs: `ls` lists them, `logs` prints what trials, or a driver, said."""
+"""The commands that look around: `ls` lists sweeps, here and sent, `logs` prints what trials, or a driver, said."""
 
 from __future__ import annotations
 
@@ -11,59 +11,85 @@ import typer
 from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument, TrialOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.cli.status import open_sweep
+from orchestrator.errors import StorageError
 from orchestrator.project.address import to_send
 
 if TYPE_CHECKING:
-    from orchestrator.views.jobs import Row
+    from orchestrator.views.jobs import ListedSweep
 
 LIST_S = 2.0
 """How long each cluster in the list is waited for."""
 
 
 def ls(
-    folder: Annotated[Path, typer.Argument(help="The folder of sweep files.", show_default=False)] = Path(),
+    place: Annotated[
+        str, typer.Argument(help="A folder of sweep files, or a storage: runs, s3://bucket/runs.", show_default=False)
+    ] = ".",
     address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the sweeps that were sent off from here; with --address, those that the cluster knows."""
-    from orchestrator.views.jobs import jobs_answer, jobs_document
+    """List the sweeps that lie here or were sent off from here; with --address, those that the cluster knows."""
+    from orchestrator.views.jobs import listed_answer, listed_document
 
     dashboard = to_send(address, "ls")
-    rows = _sent_from(folder) if dashboard is None else _known_to(dashboard)
+    rows = _known_to(dashboard) if dashboard is not None else [*_sent_from(place), *_lying_in(place)]
     if as_json:
-        answer_json(jobs_document(rows))
+        answer_json(listed_document(rows))
     elif rows:
-        answer(jobs_answer(rows, time.time()))
+        answer(listed_answer(rows, time.time()))
     else:
-        say(f"no sweep was sent off from {folder.absolute()}" if dashboard is None else f"{dashboard} knows no sweep")
-    say("next: stepladder status SWEEP_FILE" if rows else "next: stepladder submit SWEEP_FILE --address URL")
+        where = Path(place).absolute() if dashboard is None and "://" not in place else place
+        say(f"no sweep lies in {where} or was sent off from it" if dashboard is None else f"{dashboard} knows no sweep")
+    say("next: stepladder status SWEEP" if rows else "next: stepladder run SWEEP_FILE, or submit it to a cluster")
 
 
-def _sent_from(folder: Path) -> list[Row]:
+def _sent_from(place: str) -> list[ListedSweep]:
     from orchestrator.members.outside import look_beside
     from orchestrator.project import records, sending
-    from orchestrator.views.jobs import Row
+    from orchestrator.views.jobs import ListedSweep
 
-    look_beside(folder)  # for launchers of the user's own
-    return [
-        Row(
-            record.sweep,
-            sending.launcher_of(record.launcher, record.target, say, LIST_S).status(record.job),
-            record.target or "this machine",
-            record.job,
-            record.folder,
-            record.submitted_t,
-        )
-        for record in records.records(folder)
-    ]
+    if not Path(place).is_dir():
+        return []
+    look_beside(Path(place))  # for launchers of the user's own
+    rows = []
+    for record in records.records(Path(place)):
+        found = sending.launcher_of(record.launcher, record.target, say, LIST_S).status(record.job)
+        where, name = record.target or "this machine", record.sweep_id or record.sweep
+        known = name, found.state.value, found.text, record.owner or None, where, record.job, record.folder
+        rows.append(ListedSweep(*known, record.submitted_t))
+    return sorted(rows, key=lambda row: row.state not in ("running", "pending"))
 
 
-def _known_to(dashboard: str) -> list[Row]:
+def _lying_in(place: str) -> list[ListedSweep]:
+    """Return the sweeps whose folders lie there; one that cannot be read is listed with what is wrong with it."""
+    from orchestrator.control.session import read_sweep, sweep_exists
+    from orchestrator.project.places import sweeps_in
+    from orchestrator.storage.lease import describe_holder
+    from orchestrator.storage.location import Location
+    from orchestrator.views.jobs import ListedSweep, listed
+
+    rows = []
+    for folder in sweeps_in(Location.parse(place)):
+        try:
+            if sweep_exists(folder):
+                rows.append(listed(read_sweep(folder), str(folder), describe_holder(folder.files()), time.time()))
+        except StorageError as error:
+            rows.append(ListedSweep(str(folder).rpartition("/")[2], "damaged", str(error), folder=str(folder)))
+    return sorted(rows, key=lambda row: -(row.began_t or 0.0))
+
+
+def _known_to(dashboard: str) -> list[ListedSweep]:
     from orchestrator.project import sending
-    from orchestrator.views.jobs import Row
+    from orchestrator.views.jobs import ListedSweep
 
     launcher = sending.launcher_of(*sending.choose(dashboard, None), say)
-    return [Row(job.sweep, job.status, dashboard, job.job, job.folder, job.submitted_t) for job in launcher.jobs()]
+    return [
+        ListedSweep(
+            job.sweep_id or job.sweep, job.status.state.value, job.status.text, job.owner or None, dashboard, job.job,
+            job.folder, job.submitted_t,
+        )
+        for job in launcher.jobs()
+    ]  # fmt: skip
 
 
 def logs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,14 @@ SweepArgument = Annotated[
 OverridesArgument = Annotated[
     list[str] | None,
     typer.Argument(help="key=value, e.g. budget.trials=20", metavar="KEY=VALUE", show_default=False),
+]
+IdOption = Annotated[
+    str | None,
+    typer.Option("--id", metavar="SWEEP_ID", help="The sweep that is meant; needed for another's.", show_default=False),
+]
+OwnerOption = Annotated[
+    str | None,
+    typer.Option(help="Whose sweep it is to be. Unset: $STEPLADDER_OWNER, or your user name.", show_default=False),
 ]
 TopOption = Annotated[int | None, typer.Option(min=0, help="How many, the best first; 0 is all.", show_default=False)]
 TrialOption = Annotated[int | None, typer.Option(min=0, help="Number of one trial, and only that.", show_default=False)]
@@ -85,3 +94,11 @@ def file_meant(sweep_file: Path, overrides: list[str] | None) -> tuple[Path, lis
     """Return the sweep file and the overrides that were typed, as `meant`."""
     sweep, given = meant(str(sweep_file), overrides)
     return Path(sweep), given
+
+
+def set_owner(owner: str | None) -> None:
+    """Take what was said of whose sweep it is to be, for this process and what it starts."""
+    from orchestrator.project.provenance import OWNER_VARIABLE
+
+    if owner is not None:
+        os.environ[OWNER_VARIABLE] = owner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -17,13 +18,16 @@ from orchestrator.cli.options import (
     DriverCpusOption,
     EnvOption,
     GpusOption,
+    IdOption,
     InsecureOption,
     JsonOption,
     NoCheckOption,
     OverridesArgument,
+    OwnerOption,
     PatienceOption,
     SweepArgument,
     meant,
+    set_owner,
 )
 from orchestrator.cli.run import drive_and_answer, run
 from orchestrator.cli.say import say
@@ -33,6 +37,7 @@ from orchestrator.project.address import to_join, to_send
 
 if TYPE_CHECKING:
     from orchestrator.control.session import Session
+    from orchestrator.project.ownership import Meant
     from orchestrator.project.places import Target
     from orchestrator.project.resuming import NextSubmission
 
@@ -61,6 +66,8 @@ def resume(
     auto: Annotated[bool, typer.Option("--auto", help="Here, and start the sweep if it is not there yet.")] = False,
     retry_failed: RetryFailedOption = False,
     code: CodeOption = None,
+    sweep_id: IdOption = None,
+    owner: OwnerOption = None,
     address: AddressOption = None,
     insecure: InsecureOption = False,
     env: EnvOption = None,
@@ -73,38 +80,53 @@ def resume(
 ) -> None:
     """Go on with an interrupted sweep, or extend a finished one.
 
-    Without --address, where it was sent last, else on a Ray that is started here.
+    Without --address, where it was sent last, else on a Ray that is started here. A scheduler repeats `resume --auto`,
+    perhaps under a user who has no name: whose the sweep is is asked there only with --owner.
     """
     from orchestrator.control.session import sweep_exists
     from orchestrator.project import resuming, sending
     from orchestrator.project.places import locate
 
     sweep, overrides = meant(sweep, overrides)
+    set_owner(owner)
     given = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience, is_code_new=code is not None)
-    is_sendable = not (auto or cpus is not None or gpus is not None)
-    if is_sendable and (address is None or address.is_dashboard):
+    is_sendable = not (auto or cpus is not None or gpus is not None) and (address is None or address.is_dashboard)
+    if is_sendable:
         dashboard = to_send(address, "resume")
         again = resuming.next_submission(sweep, dashboard, overrides, trials, given, env or (), driver_cpus, say)
         if again is not None:
-            _send_again(again, sweep, retry_failed=retry_failed)
-            return
+            return _send_again(again, sweep, retry_failed=retry_failed)
     _refuse_options_of_sending(is_given=insecure or bool(env) or driver_cpus is not None or no_check)
     joined = to_join(address, f"resume {'--auto' if auto else '--cpus or --gpus'}")
     target = locate(sweep, overrides)
     if auto and not sweep_exists(target.folder):
-        run(Path(sweep), overrides, address, cpus, gpus, as_json=as_json)
-        return
-    session, folder = taken_over(target, trials, retry_failed=retry_failed, takes_code=code is not None)
-    drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)
+        return run(Path(sweep), overrides, address, cpus, gpus, as_json=as_json)
+    named = None if auto and owner is None and sweep_id is None else _named(sweep, sweep_id)
+    session, folder = taken_over(target, trials, named, retry_failed=retry_failed, takes_code=code is not None)
+    return drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)
 
 
-def taken_over(target: Target, trials: str | None, *, retry_failed: bool, takes_code: bool) -> tuple[Session, Path]:
-    """Take the sweep over and say what changed since its last driver; returns the folder of its sweep file too."""
+def _named(sweep: str, sweep_id: str | None) -> Meant:
+    from orchestrator.project.ownership import Meant
+
+    return Meant("resume", shlex.quote(sweep), sweep_id)
+
+
+def taken_over(
+    target: Target, trials: str | None, named: Meant | None, *, retry_failed: bool, takes_code: bool
+) -> tuple[Session, Path]:
+    """Take the sweep over and say what changed since its last driver; returns the folder of its sweep file too.
+
+    Raises UsageError where it is not the one that is `named`, None: whichever lies there.
+    """
     from orchestrator.control.session import read_sweep, reopen
     from orchestrator.project.code_in_force import code_to_go_on
+    from orchestrator.project.ownership import SweepThere, refuse_other
     from orchestrator.project.workspace import plan_to_resume
 
     state = read_sweep(target.folder)
+    if named is not None:
+        refuse_other(named, SweepThere.of(state), target.folder)
     plan, folder = plan_to_resume(target, trials, state, takes_code=takes_code)
     force = code_to_go_on(state, target.folder, plan, folder, time.time(), here=takes_code)
     session, changes = reopen(target.folder, force.plan, say, retry_failed=retry_failed, code=force.taken or force.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.options import SWEEP, AddressOption, SweepArgument
+from orchestrator.cli.options import SWEEP, AddressOption, IdOption, SweepArgument
 from orchestrator.cli.say import answer_text, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.project.address import to_send
@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from orchestrator.project.handle import Handle
 
 
-def stop(sweep: SweepArgument = SWEEP, address: AddressOption = None) -> None:
+def stop(sweep: SweepArgument = SWEEP, address: AddressOption = None, sweep_id: IdOption = None) -> None:
     """Let the running trials finish and start no new ones; the sweep can go on later."""
     from orchestrator.storage.requests import DriverRequest
 
     handle = open_sweep(sweep, to_send(address, "stop"))
+    handle.refuse_other("stop", sweep_id)
     handle.ask(DriverRequest.STOP, time.time(), answer_text)
     _say_next(handle, "stepladder cancel {}   # do not wait for them")
 
 
-def cancel(sweep: SweepArgument = SWEEP, address: AddressOption = None) -> None:
+def cancel(sweep: SweepArgument = SWEEP, address: AddressOption = None, sweep_id: IdOption = None) -> None:
     """End a sweep's driver within seconds, everything saved; the sweep can go on later."""
     from orchestrator.storage.requests import DriverRequest
 
     handle = open_sweep(sweep, to_send(address, "cancel"))
+    handle.refuse_other("cancel", sweep_id)
     handle.ask(DriverRequest.CANCEL, time.time(), answer_text)
     _say_next(handle, "stepladder resume {}")
 

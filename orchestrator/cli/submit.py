@@ -23,9 +23,11 @@ from orchestrator.cli.options import (
     JsonOption,
     NoCheckOption,
     OverridesArgument,
+    OwnerOption,
     PatienceOption,
     SweepFileArgument,
     file_meant,
+    set_owner,
 )
 from orchestrator.cli.say import answer_json, answer_text, say
 from orchestrator.project.address import to_send
@@ -45,6 +47,7 @@ def submit(
     insecure: InsecureOption = False,
     env: EnvOption = None,
     driver_cpus: DriverCpusOption = None,
+    owner: OwnerOption = None,
     no_check: NoCheckOption = False,
     patience: PatienceOption = PATIENCE_S,
     as_json: JsonOption = False,
@@ -56,6 +59,7 @@ def submit(
     from orchestrator.project import sending
 
     sweep_file, overrides = file_meant(sweep_file, overrides)
+    set_owner(owner)
     where = sending.choose(to_send(address, "submit"), cluster, sweep_file.parent)
     known = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience)
     options = sending.options(known, env or (), driver_cpus)
@@ -80,6 +84,7 @@ def send(
     submission = sending.make_submission(plan, sweep_file, overrides, launcher, options, time.time(), draw)
     submission = sending.with_files(submission, plan.spec, launcher, say)
     launch = launcher.render(submission)
+    sending.refuse_taken(plan, submission)
     for line in launcher.contents(submission) or ():
         say(line)
     if dry_run:

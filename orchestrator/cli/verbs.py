@@ -69,7 +69,8 @@ PANELS: dict[str, dict[str, Verb]] = {
             "did.",
         ),
         "ls": Verb(
-            "jobs:ls", "List the sweeps that were sent off from here; with --address, those that the cluster knows."
+            "jobs:ls",
+            "List the sweeps that lie here or were sent off from here; with --address, those that the cluster knows.",
         ),
     },
     "Use": {

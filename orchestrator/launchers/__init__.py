@@ -68,6 +68,10 @@ class Job:
     """How it stands."""
     submitted_t: float | None = None
     """When it was submitted, seconds since the epoch; None where the cluster does not say."""
+    owner: str = ""
+    """Whose sweep it is; empty where that is not known."""
+    sweep_id: str = ""
+    """Its id, `<name>-<hash>`; empty likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,10 @@ class Submission:
 
     is_code_new: bool = False
     """Whether a sweep that goes on takes this code, not what it pinned at its start."""
+    sweep_id: str = ""
+    """The sweep that the file says; empty where that is not known."""
+    owner: str = ""
+    """Whose sweep it is; empty: of the user that the driver runs under."""
 
     @property
     def sweep_folder(self) -> str:
@@ -113,8 +121,9 @@ class Submission:
 
     def command_in(self, folder: str) -> tuple[str, ...]:
         """Return that command with the sweep file in `folder`, which ends in a slash."""
+        owner = ("--owner", self.owner) if self.owner else ()
         code = ("--code", "here") if self.is_code_new else ()
-        return ("stepladder", "resume", "--auto", *code, f"{folder}{self.sweep_file}", *self.overrides)
+        return ("stepladder", "resume", "--auto", *owner, *code, f"{folder}{self.sweep_file}", *self.overrides)
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,8 @@ class RayJob(Launcher):
                 entry["metadata"].get("stepladder_folder", ""),
                 status_of(entry),
                 entry["start_time"] / 1000 if entry.get("start_time") else None,
+                entry["metadata"].get("stepladder_owner", ""),
+                entry["metadata"].get("stepladder_id", ""),
             )
             for entry in listed
             if "stepladder_sweep" in (entry.get("metadata") or {})
@@ -275,7 +277,9 @@ def _question(job: str, command: Sequence[str]) -> str:
 
 
 def _metadata(submission: Submission) -> dict[str, str]:
-    return {"stepladder_sweep": submission.name, "stepladder_folder": submission.sweep_folder}
+    known = {"stepladder_owner": submission.owner, "stepladder_id": submission.sweep_id}
+    told = {name: value for name, value in known.items() if value}
+    return {"stepladder_sweep": submission.name, "stepladder_folder": submission.sweep_folder, **told}
 
 
 def _runtime_env(submission: Submission, package: str) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from orchestrator.control.session import sweep_exists
@@ -20,6 +22,7 @@ from orchestrator.project.places import (
     started_from,
     unclear,
 )
+from orchestrator.project.provenance import owner_here
 from orchestrator.project.records import SubmissionRecord, find_record, records_of
 from orchestrator.storage.location import Location
 from orchestrator.sweepfile.heading import Heading
@@ -41,7 +44,7 @@ def find(place: str, dashboard: str | None, overrides: Sequence[str], say: Tell)
     heading = heading_of(file, overrides)
     if dashboard is not None:
         return SweepSent(place, _sent_to(dashboard, file, heading, overrides, say), file, say)
-    found = _found(file, heading, overrides)
+    found = _found(file, heading, overrides, say)
     if isinstance(found, SubmissionRecord):
         return SweepSent(place, found, file, say)
     return SweepHere(place, found, say)
@@ -55,20 +58,21 @@ def folder_meant(place: str) -> Location:
     if is_folder(place):
         return Location.parse(place).absolute()
     look_beside(Path(place).parent)
-    found = _found(Path(place), heading_of(Path(place)), ())
+    found = _found(Path(place), heading_of(Path(place)), (), lambda _: None)
     return Location.parse(found.folder) if isinstance(found, SubmissionRecord) else found.folder
 
 
-def _found(file: Path, heading: Heading, overrides: Sequence[str]) -> SubmissionRecord | Target:
+def _found(file: Path, heading: Heading, overrides: Sequence[str], say: Tell) -> SubmissionRecord | Target:
     """Return the submission, or else the folder, of the sweep that `file` speaks of."""
     if heading.name is None or heading.storage is None:
         return _only_one(file, heading, overrides)
-    if (record := find_record(file, heading.name, only=True)) is not None:
+    is_live = partial(sending.lives, say=say)
+    if (record := find_record(file, heading.name, only=True, is_live=is_live)) is not None:
         return record
     target = locate_file(file, heading, overrides)
     if _names_it(overrides) or not records_of(file) or _is_there(target.folder):
         return target
-    return find_record(file, heading.name) or target
+    return find_record(file, heading.name, is_live=is_live) or target
 
 
 def _names_it(overrides: Sequence[str]) -> bool:
@@ -104,13 +108,16 @@ def _sent_to(dashboard: str, file: Path, heading: Heading, overrides: Sequence[s
             f"{heading.trouble}\nso the file does not tell which sweep is meant; "
             f"`stepladder ls --address {dashboard}` lists those of the cluster, with their folders"
         )
-    record = find_record(file, heading.name, only=_names_it(overrides))
+    record = find_record(file, heading.name, only=_names_it(overrides), is_live=partial(sending.lives, say=say))
     if record is not None and record.target == dashboard:
         return record
     launcher, target = sending.choose(dashboard, None)
-    for job in sending.launcher_of(launcher, target, say).jobs():
-        if job.sweep == heading.name:
-            return SubmissionRecord(job.sweep, file.name, launcher, target, job.job, job.folder)
+    listed = [job for job in sending.launcher_of(launcher, target, say).jobs() if job.sweep == heading.name]
+    person = owner_here(os.environ)
+    for job in sorted(listed, key=lambda job: (job.owner not in ("", person), not job.status.state.is_live)):
+        return SubmissionRecord(
+            job.sweep, file.name, launcher, target, job.job, job.folder, sweep_id=job.sweep_id, owner=job.owner
+        )
     raise UsageError(
         f"{dashboard} knows no job of the sweep {heading.name}; `stepladder ls --address {dashboard}` lists its sweeps"
     )

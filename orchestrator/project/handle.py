@@ -17,6 +17,7 @@ from orchestrator.control.fold import SweepState
 from orchestrator.control.session import read_log, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
+from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.places import Target, heading_of, started_from
 from orchestrator.project.printed import printed
 from orchestrator.project.workspace import trouble_now
@@ -112,6 +113,13 @@ class Handle(ABC):
         """Return its log. Raises UsageError where its storage is not seen from here, SweepNotFoundError."""
 
     @abstractmethod
+    def refuse_other(self, verb: str, sweep_id: str | None) -> None:
+        """Raise UsageError where the command `verb` may not act on it: `project.ownership` says when.
+
+        `sweep_id` is the id that was given, None without one.
+        """
+
+    @abstractmethod
     def ask(self, kind: DriverRequest, now: float, answer: Tell) -> None:
         """Ask its driver to leave; `answer` is told at once what happens now. `now` is in seconds since the epoch.
 
@@ -166,6 +174,11 @@ class SweepHere(Handle):
     def results(self) -> SweepLog:
         """Read its folder."""
         return self._log
+
+    def refuse_other(self, verb: str, sweep_id: str | None) -> None:
+        """Judge what lies in its folder."""
+        meant, there = Meant(verb, self.typed, sweep_id), SweepThere.of(self._log.state)
+        refuse_other(meant, there, self.folder, self.target.file)
 
     def ask(self, kind: DriverRequest, now: float, answer: Tell) -> None:
         """Put the request into its folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from functools import cached_property
@@ -12,6 +13,7 @@ from orchestrator.errors import ClusterError, StorageError, UsageError
 from orchestrator.launchers import JobState, Launcher
 from orchestrator.project import sending
 from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell
+from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.printed import printed
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.project.workspace import trouble_now
@@ -83,6 +85,30 @@ class SweepSent(Handle):
             )
         return SweepLog.read(self.folder_here)
 
+    def refuse_other(self, verb: str, sweep_id: str | None) -> None:
+        """Judge what its storage holds, from here or from the cluster; what nobody can tell, its record says."""
+        there, record = self._there(), self.record
+        if there is None and record.sweep_id:
+            there = SweepThere(record.sweep_id, record.owner or None, record.submitted_t)
+        if there is None:
+            return
+        if sweep_id is None and record.sweep_id and there.sweep_id != record.sweep_id:
+            raise UsageError(
+                f"{record.folder} holds {there.sweep_id}{f' of {there.owner}' if there.owner else ''}, and what was "
+                f"sent from {self._file} is {record.sweep_id}, which is not there; nothing was done"
+            )
+        refuse_other(Meant(verb, self.typed, sweep_id), there, record.folder)
+
+    def _there(self) -> SweepThere | None:
+        """Return what lies in its folder; None where that cannot be told."""
+        if self.folder_here is not None:
+            return SweepThere.of(SweepLog.read(self.folder_here).state)
+        try:
+            told = json.loads(self.launcher(PATIENT_S).run("status", self.record.folder, "--json"))
+            return SweepThere(told["summary"]["sweep_id"], told.get("owner"), told["started_t"])
+        except (ClusterError, ValueError, KeyError):
+            return None
+
     def ask(self, kind: DriverRequest, now: float, answer: Tell) -> None:
         """Put the request into its storage, from here or from the cluster; a cancel waits and sees to it.
 
@@ -93,7 +119,8 @@ class SweepSent(Handle):
             if self.folder_here is not None:
                 put_request(self.folder_here.files(), kind, now)
             else:
-                launcher.run(kind.value, self.record.folder)
+                there = self._there()
+                launcher.run(kind.value, self.record.folder, *(["--id", there.sweep_id] if there else []))
         except (UsageError, ClusterError) as error:
             state = launcher.status(job).state
             if not state.is_live:

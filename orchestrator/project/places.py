@@ -105,6 +105,21 @@ def started_from(file: Path, storage: str | None, name: str | None = None) -> li
     return found
 
 
+def sweeps_in(place: Location) -> list[Location]:
+    """Return the folders of sweeps that `place` may hold: a storage, or a folder of sweep files with their storages.
+
+    They are named by what lies there; that each holds a sweep is not looked at.
+    """
+    storages = [place]
+    if not place.is_remote:
+        files = [file for file in sorted(place.path.glob("*.y*ml")) if file.is_file()]
+        written = [str(SweepSpec.model_fields["storage"].default), *(heading_of(file).storage for file in files)]
+        known = [text for text in written if text is not None]
+        storages += [Location.parse(text if is_url(text) else (place.path / text).absolute()) for text in known]
+    found = [storage / name for storage in dict.fromkeys(storages) for name in _names(storage)]
+    return [folder for folder in found if folder.is_remote or folder.path.is_dir()]
+
+
 def source_of(folder: Location, plan: Plan) -> Path | None:
     """Return the sweep file of the sweep in `folder`, there or not; None where it was built in Python.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
@@ -26,6 +27,9 @@ MAX_BYTES = 20_000_000
 MAX_ENTRIES = 50_000
 """Most names that are looked at: a data set may lie beside the code."""
 
+OWNER_VARIABLE = "STEPLADDER_OWNER"
+"""Who a person wants to be known as: a submission sets it for its driver, which runs under another user."""
+
 _NOT_CODE = {"__pycache__", "node_modules", "site-packages", "runs"}
 
 
@@ -41,7 +45,18 @@ def provenance(folder: Path, spec: SweepSpec) -> Provenance:
     else:
         code = code_hash(folder, [folder / argument for argument in spec.command or () if argument])
     own = {name: member_hash(name) for name in spec.members.values() if is_outside(name)}
-    return Provenance(versions=versions(), git_commit=git_commit(folder), code_hash=code, members=own)
+    commit, owner = git_commit(folder), owner_here(os.environ)
+    return Provenance(versions=versions(), git_commit=commit, code_hash=code, members=own, owner=owner)
+
+
+def owner_here(environment: Mapping[str, str]) -> str:
+    """Return who the person is: what `STEPLADDER_OWNER` says, else the name of the user."""
+    if said := environment.get(OWNER_VARIABLE, "").strip():
+        return said
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"uid-{os.getuid()}"
 
 
 def member_hash(name: str) -> str:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import members
-from orchestrator.errors import UsageError
+from orchestrator.control.session import read_sweep, sweep_exists
+from orchestrator.errors import StorageError, UsageError
 from orchestrator.launchers import Launcher, Submission
 from orchestrator.launchers._definitions import find_definition
 from orchestrator.members.outside import is_outside, look_beside
 from orchestrator.project.contents import contents
+from orchestrator.project.ownership import SweepThere, refuse_name_in_use
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.secrecy import is_secret_name, mask
+from orchestrator.storage.lease import describe_holder
+from orchestrator.storage.location import Location
 from orchestrator.storage.url import is_url
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
@@ -97,6 +102,11 @@ def launcher_of(name: str, target: str, say: Callable[[str], None], patience_s: 
     return launcher
 
 
+def lives(record: SubmissionRecord, say: Callable[[str], None], patience_s: float = 3.0) -> bool:
+    """Ask the cluster whether a submission's job runs, or will; one that does not answer says nothing of it."""
+    return launcher_of(record.launcher, record.target, say, patience_s).status(record.job).state.is_live
+
+
 def parse_env(texts: Sequence[str]) -> dict[str, str]:
     """Read `NAME=VALUE` entries; in messages no value is repeated.
 
@@ -169,7 +179,26 @@ def make_submission(
         env=options.env,
         driver_cpus=options.driver_cpus,
         is_code_new=options.is_code_new,
+        sweep_id=plan.sweep_id,
+        owner=plan.provenance.owner or "",
     )
+
+
+def refuse_taken(plan: Plan, submission: Submission) -> None:
+    """Raise UsageError where the folder that a sweep would lie in holds another sweep, or has a driver that lives.
+
+    Where the folder is not seen from here nothing is said: the cluster's own look comes before the sweep.
+    """
+    folder = Location.parse(submission.sweep_folder)
+    try:
+        if not sweep_exists(folder):
+            return
+        state, holder = read_sweep(folder), describe_holder(folder.files())
+    except StorageError:
+        return
+    refuse_name_in_use(plan, SweepThere.of(state), folder)
+    if holder is not None:
+        raise UsageError(f"{holder}: nothing was sent; watch it: stepladder status {shlex.quote(str(folder))}")
 
 
 def with_files(submission: Submission, spec: SweepSpec, launcher: Launcher, say: Callable[[str], None]) -> Submission:

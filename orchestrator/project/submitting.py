@@ -36,6 +36,8 @@ def carry_out(
         env=dict(options.env),
         driver_cpus=options.driver_cpus,
         insecure=options.insecure,
+        sweep_id=submission.sweep_id,
+        owner=submission.owner,
     )
     write_record(sweep_file, record)
     return record

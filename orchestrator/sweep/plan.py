@@ -59,6 +59,8 @@ class Provenance(Record):
     """Absolute path of the sweep file; None where the sweep was built in Python."""
     overrides: tuple[str, ...] = ()
     """`key=value` overrides in force; a resume applies them again."""
+    owner: str | None = None
+    """Who planned it; None where a plan does not say, as all of format 1."""
 
 
 class Dealing(Record):

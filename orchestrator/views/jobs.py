@@ -1,68 +1,84 @@
-"""What `stepladder ls` shows: sweeps that were sent off, and how their jobs stand."""
+"""What `stepladder ls` shows: sweeps that lie in a storage or were sent off, whose they are, how they stand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator import wording
+from orchestrator.results.summary import summarise
+from orchestrator.views.condition import condition_of
 from orchestrator.views.render import listing
 
-
-class Standing(Protocol):
-    """How a job stands; `orchestrator.launchers.JobStatus` is one."""
-
-    @property
-    def state(self) -> str:
-        """One word."""
-
-    @property
-    def text(self) -> str:
-        """One line on that."""
+if TYPE_CHECKING:
+    from orchestrator.control.fold import SweepState
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A sweep's job."""
+class ListedSweep:
+    """A sweep in a list."""
 
     sweep: str
-    """The sweep's name."""
-    status: Standing
-    """How it stands."""
-    cluster: str
-    """Where it runs."""
-    job: str
-    """What the cluster calls it."""
-    folder: str
-    """Where its results are, seen from the cluster."""
-    submitted_t: float | None
-    """When it was sent, seconds since the epoch; None where nobody says."""
+    """Its id, or its name where no more is known."""
+    state: str
+    """How it stands: of a job as its cluster says, of a sweep that lies here as its log does."""
+    text: str = ""
+    """One line on that."""
+    owner: str | None = None
+    """Whose it is; None where that is not known."""
+    where: str | None = None
+    """Where its job runs; None where it was not sent off."""
+    job: str | None = None
+    """What the cluster calls the job; None likewise."""
+    folder: str = ""
+    """Where its results are."""
+    began_t: float | None = None
+    """When it was sent, or planned, seconds since the epoch; None where nobody says."""
+    trials: int | None = None
+    """Trials that ended; None where its log is not seen."""
+    planned: int | None = None
+    """Trials that it plans; None likewise."""
+    metric: str | None = None
+    """Key of the objective; None likewise."""
+    best: float | None = None
+    """Objective of its best trial; None likewise, and while none leads."""
 
 
-def jobs_document(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def listed(state: SweepState, folder: str, holder: str | None, now: float) -> ListedSweep:
+    """Take a sweep from its log at `now`, seconds since the epoch; `holder` says who drives it, None where nobody."""
+    condition, text = condition_of(state, holder)
+    summary = summarise(state, now if condition == "running" else state.last_t)
+    return ListedSweep(
+        sweep=summary.sweep_id,
+        state=condition,
+        text=text,
+        owner=state.plan.provenance.owner,
+        folder=folder,
+        began_t=state.started_t,
+        trials=summary.tally.ended,
+        planned=summary.planned,
+        metric=summary.metric,
+        best=None if summary.best is None else summary.best.value,
+    )
+
+
+def listed_document(rows: Sequence[ListedSweep]) -> list[dict[str, Any]]:
     """Return the rows as plain data for `--json`."""
-    return [
-        {
-            "sweep": row.sweep,
-            "state": str(row.status.state),
-            "text": row.status.text,
-            "cluster": row.cluster,
-            "job": row.job,
-            "folder": row.folder,
-            "submitted_t": row.submitted_t,
-        }
-        for row in rows
-    ]
+    return [asdict(row) for row in rows]
 
 
-def jobs_answer(rows: Sequence[Row], now: float) -> Table:
+def listed_answer(rows: Sequence[ListedSweep], now: float) -> Table:
     """Return the rows for a person; `now` is in seconds since the epoch."""
-    table = listing("sweep", "state", "sent", "job", "results")
+    table = listing("sweep", "owner", "state", "trials", "best", "age", "where")
     for row in rows:
-        sent = f"{wording.duration(now - row.submitted_t)} ago" if row.submitted_t else ""
-        table.add_row(*(Text(text) for text in (row.sweep, str(row.status.state), sent, row.job, row.folder)))
+        trials = "" if row.trials is None else f"{row.trials}/{row.planned}"
+        best = "" if row.best is None else f"{wording.number(row.best, 4)} {row.metric}"
+        age = f"{wording.duration(now - row.began_t)}" if row.began_t else ""
+        where = f"{row.job} on {row.where}" if row.job else row.folder
+        cells = (row.sweep, row.owner or "", row.state, trials, best, age, where)
+        table.add_row(*(Text(text) for text in cells))
     return table

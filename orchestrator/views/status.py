@@ -40,6 +40,8 @@ class Status:
 
     folder: str
     """The sweep's folder, as the user would type it."""
+    owner: str | None
+    """Whose it is; None where its plan does not say."""
     condition: Condition
     """Whether a driver works on it, nothing is left to do, it can go on, or its driver died."""
     detail: str
@@ -91,6 +93,7 @@ def status(
     where = shlex.quote(str(folder))
     return Status(
         folder=str(folder),
+        owner=state.plan.provenance.owner,
         condition=condition,
         detail=detail,
         requested=requested,
@@ -150,7 +153,8 @@ def status_answer(
     now = time() if now is None else now
     found = status(state, folder, holder, now, requested=requested, diagnosis=diagnosis)
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
-    times = f"planned {_date(found.started_t)}, last record {span} later, {age} ago"
+    whose = f" by {found.owner}" if found.owner else ""
+    times = f"planned {_date(found.started_t)}{whose}, last record {span} later, {age} ago"
     heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
     return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
 

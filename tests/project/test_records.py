@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
-from orchestrator.project.records import SubmissionRecord, find_record, records, write_record
+from orchestrator.project.records import KEPT, SubmissionRecord, find_record, records, write_record
 from orchestrator.project.sending import Options, known_options, options
 
 URL = "http://127.0.0.1:8265"
@@ -22,7 +23,7 @@ def test_a_record_is_its_owner_s_alone_from_the_first_moment_on(tmp_path: Path):
     path.chmod(0o644)  # as an older version left it
     assert write_record(tmp_path / "sweep.yaml", record("digits")) == path
     assert path.stat().st_mode & 0o777 == 0o600
-    assert [entry.name for entry in path.parent.iterdir()] == ["digits.json"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["digits.digits-1.json"]
 
 
 def test_a_sweep_is_found_by_its_name_else_by_being_the_only_one(tmp_path: Path):
@@ -77,3 +78,21 @@ def test_a_value_that_holds_a_secret_is_refused_and_not_repeated(value: str):
 def test_what_only_sounds_like_a_secret_is_taken(text: str):
     name, _, value = text.partition("=")
     assert options(Options(), [text], None).env == {name: value}
+
+
+def test_a_new_submission_hides_no_job_that_lives(tmp_path: Path):
+    file = tmp_path / "sweep.yaml"
+    for number in range(3):
+        write_record(file, replace(record("digits"), job=f"digits-{number}", submitted_t=float(number)))
+    assert find_record(file, "digits").job == "digits-2"
+    assert find_record(file, "digits", is_live=lambda found: found.job == "digits-0").job == "digits-0"
+    assert [found.job for found in records(tmp_path)] == ["digits-2", "digits-1", "digits-0"]
+
+
+def test_the_oldest_records_go(tmp_path: Path):
+    for number in range(KEPT + 5):
+        write_record(tmp_path / "sweep.yaml", replace(record("digits"), job=f"{number}", submitted_t=float(number)))
+    write_record(tmp_path / "sweep.yaml", record("other"))
+    kept = [int(found.job) for found in records(tmp_path) if found.sweep == "digits"]
+    assert kept == list(range(KEPT + 4, 4, -1))
+    assert find_record(tmp_path / "sweep.yaml", "other") == record("other")
