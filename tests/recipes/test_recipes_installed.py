@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -23,7 +24,7 @@ def test_they_all_run(tmp_path: Path):
     (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     outer = next(entry for entry in sys.path if entry.endswith("site-packages"))
     (site / "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")  # what is installed here is there too
-    wanted = [line.replace("xgboost", "xgboost-cpu") if sys.platform == "linux" else line for line in WANTED]
+    wanted = [re.sub(r"^(xgboost|tensorflow)(?=>)", r"\1-cpu", line) for line in WANTED]  # a tenth of the download
     install = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", *wanted]
     subprocess.run(install, check=True)
     environment = {

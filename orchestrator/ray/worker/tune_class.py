@@ -121,6 +121,8 @@ class Steps:
         try:
             if (checkpoint := session.loaded_checkpoint) is not None:
                 self._restore(instance, checkpoint)
+                if checkpoint.get_metadata().get(DONE):
+                    return  # only its end was lost
             self._step_on(instance, _Saving(self._trained, self._now_s), send)
         finally:
             self._clean_up(instance)
@@ -138,7 +140,7 @@ class Steps:
                 is_done = is_done or self._is_enough(report)
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                self._send(send, report, _saved(instance, folder))
+                self._send(send, report, _saved(instance, folder, is_done=is_done))
             saving.took(before_s)
             is_done = is_done or self._is_enough(report)
 
@@ -197,9 +199,9 @@ def logdir_of(workdir: str, session: Any) -> str:
     return str(session.storage.trial_working_directory if workdir == "project" else Path.cwd())
 
 
-def _saved(instance: TuneClass, folder: str) -> Checkpoint:
+def _saved(instance: TuneClass, folder: str, *, is_done: bool) -> Checkpoint:
     checkpoint: Checkpoint = instance.save(folder).checkpoint
     state = instance.get_state()
     known = (state["iteration"], state["time_total"], state["timesteps_total"], state["episodes_total"])
-    checkpoint.set_metadata(dict(zip(_KEPT, known, strict=True)))
+    checkpoint.set_metadata({DONE: is_done, **dict(zip(_KEPT, known, strict=True))})
     return checkpoint

@@ -119,6 +119,10 @@ def test_it_goes_on_from_the_folder_that_it_saved(run):
     assert again.scores == [(3.0, 4.0), (4.0, 5.0)], "step 4 is done in both: the count of steps goes on too"
 
 
+def test_one_that_was_done_makes_no_step_more(run):
+    assert run(WALK, checkpoint=run(WALK).kept[4], since=4).scores == []
+
+
 @pytest.mark.parametrize("returned", ["{'x': self.x, 'net': Net(self.x)}", "{}"])
 def test_it_goes_on_from_the_dict_that_it_returned(run, returned):
     code = (
