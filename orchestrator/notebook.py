@@ -159,7 +159,7 @@ class Sweep:
         log_level: int = logging.WARNING,
         teardown_s: float = 600.0,
         stall_s: float = 600.0,
-        capacity_s: float = 30.0,
+        capacity_s: float = 5.0,
         fresh: bool = False,
     ) -> Ending:
         """Run a new sweep; the keywords are those of `orchestrator.ray.host.options.HostOptions`.
@@ -191,7 +191,7 @@ class Sweep:
         log_level: int = logging.WARNING,
         teardown_s: float = 600.0,
         stall_s: float = 600.0,
-        capacity_s: float = 30.0,
+        capacity_s: float = 5.0,
         retry_failed: bool = False,
         code: Literal["here"] | None = None,
     ) -> Ending:
@@ -218,7 +218,7 @@ class Sweep:
         log_level: int = logging.WARNING,
         teardown_s: float = 600.0,
         stall_s: float = 600.0,
-        capacity_s: float = 30.0,
+        capacity_s: float = 5.0,
     ) -> Ending:
         """Measure the finished sweep's winner on the test set, once; `best()["test"]` then says what that found.
 

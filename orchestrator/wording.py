@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
+from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.domains import Value
 
 
@@ -62,6 +63,17 @@ def counted(amount: float, noun: str) -> str:
     """Write an amount with its noun: `1 epoch`, `1,034 epochs`; nouns that end in s keep their form."""
     plural = "" if amount == 1 or noun.endswith("s") else "s"
     return f"{number(float(amount))} {noun}{plural}"
+
+
+def awaited_places(awaited: AwaitedPlaces) -> str:
+    """Write what is waited for: `waiting for 3 places: the cluster is busy: ...`; empty where nothing is."""
+    said = []
+    if awaited.waiting:
+        vain = ", in vain as the cluster is now" if awaited.is_hopeless else ""
+        said.append(f"waiting for {counted(awaited.waiting, 'place')}{vain}: {awaited.why}")
+    if awaited.starting:
+        said.append(f"{counted(awaited.starting, 'worker')} starting")
+    return "; ".join(said)
 
 
 def first_of(names: Sequence[str], most: int = 5) -> str:

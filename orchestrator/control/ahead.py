@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from orchestrator.control.caps import Caps
-from orchestrator.control.confirming import NextReplicate, next_replicate, search_trials
+from orchestrator.control.confirming import NextReplicate, allowance, next_replicate, search_trials
 from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.ladders import Proposal
@@ -40,6 +40,23 @@ class WorkAhead:
             return None  # who the contenders are is known once the search is over
         wanted = next_replicate(self._state)
         return wanted if wanted is None or self._caps.has_room(now_s) else None
+
+    def startable(self, now_s: float) -> int:
+        """Return how many of them there are at `now_s`: as many starts as `next` answers with, or more."""
+        if self.first_run.holds(now_s):
+            is_due = not self._state.trials or self.first_run.next(is_more_left=self.is_left) is not None
+            return 1 if is_due else 0
+        waiting = self._state.waiting.values()
+        replicates = sum(1 for trial in waiting if trial.is_replicate)
+        count = replicates
+        if self._caps.reached(now_s, by_replicate=False) is None:
+            new = 0 if self._exhausted else max(0, search_trials(self._state) - len(self._state.trials))
+            count += len(waiting) - replicates + new
+        if count or any(trial.is_of_search for trial in self._state.open.values()):
+            return count
+        if next_replicate(self._state) is None or not self._caps.has_room(now_s):
+            return 0
+        return max(1, allowance(self._state) - len(self._state.replicates))
 
     def ending(self, now_s: float) -> str:
         """Return why there is nothing more: a cap, exhausted or finished."""

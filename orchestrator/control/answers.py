@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
 from orchestrator.sweep.domains import Config
 
 
@@ -86,6 +87,8 @@ class HostView:
     """For how many seconds which trials have given no sign of life, where that is odd."""
     avoided: list[str] = field(default_factory=list)
     """Names of the nodes that it keeps away from."""
+    awaited: AwaitedPlaces = NOTHING_AWAITED
+    """Places that it has asked for and that are not there yet; recorded whenever it changes."""
 
 
 class Verdict(Enum):

@@ -97,6 +97,11 @@ class Controller:
             reason = self._ahead.ending(self.clock_s())
         return Wait() if self.state.open else Done(reason)
 
+    def startable(self) -> int:
+        """Return how many trials could be started now, had each a place; `next_step` may come to fewer, not to more."""
+        is_held = self._closed() or self._drained() or self._braked()
+        return 0 if is_held else self._ahead.startable(self.clock_s())
+
     def on_placed(
         self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None,
         reserved_t: float | None = None, code_hash: str | None = None, outside_hash: str | None = None,
@@ -163,11 +168,13 @@ class Controller:
             self.commit()
 
     def tick(self) -> None:
-        """Do what is due: commit the waiting reports, write a heartbeat. Call it a few times a second."""
+        """Do what is due: commit reports, write a heartbeat, or what is waited for. Call it a few times a second."""
         now_s = self.clock_s()
         if now_s - self._last_heartbeat_s >= HEARTBEAT_S:
             self._last_heartbeat_s = now_s
             self._write(heartbeat(self.state, self.host, self._clock(), self._monotonic()))
+        if self.host.awaited != self.state.awaited:
+            self._write(ev.PlacesAwaited(self._clock(), self.host.awaited, m=self._monotonic()))
         if self._dirty_since_s is not None and now_s - self._dirty_since_s >= COMMIT_S:
             self.commit()
 
@@ -214,11 +221,7 @@ class Controller:
         self.drain_requested = self.drain_requested or reason
 
     def overdue(self) -> list[tuple[int, int]]:
-        """Return (trial, attempt) of what must be ended now although it does not report.
-
-        That is what runs once a cap is reached, unless it was told to stop and ends, and what still waits for a worker
-        once the sweep drains.
-        """
+        """Return (trial, attempt) of what must be ended now although it does not report (`Caps.overdue`)."""
         found = self._caps.overdue(self.drain_requested, self.clock_s())
         for trial, cause in found:
             self._causes.setdefault(trial.number, cause)
@@ -250,8 +253,7 @@ class Controller:
         return start_of(self.state, trial, ResumeTrial, found)
 
     def _stop_reason(self, report: Report, weak: bool, now_s: float) -> StopReason | None:
-        state = self.state
-        trial = state.trial(report.trial)
+        state, trial = self.state, self.state.trial(report.trial)
         reason = reason_to_stop(state.plan.spec, trial, report, weak=weak)
         if reason is not None:
             return reason
@@ -278,7 +280,6 @@ class Controller:
         return self.stop_requested or self._caps.reached(self.clock_s())
 
     def _drained(self) -> str | None:
-        """Return why nothing more is started although there is work left."""
         return self.drain_requested if self.drain_requested is not None and self._ahead.is_left else None
 
     def _braked(self) -> str | None:

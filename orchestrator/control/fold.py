@@ -16,6 +16,7 @@ from orchestrator.control.late_scheduler import LateScheduler
 from orchestrator.control.retries import state_after
 from orchestrator.control.roster import Roster
 from orchestrator.control.spend import OpenTime, Spend, charged_s
+from orchestrator.control.surroundings import Surroundings
 from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
@@ -35,11 +36,12 @@ from orchestrator.sweep.trial import (
 )
 
 
-class SweepState(Roster):
+class SweepState(Roster, Surroundings):
     """Everything known about a sweep, made from its events alone."""
 
     def __init__(self, first: ev.SweepPlanned) -> None:
-        super().__init__()
+        Roster.__init__(self)
+        Surroundings.__init__(self)
         _refuse_newer(first.format)
         self.begun_format = first.format
         """Format of the log that the sweep was begun in: it goes on as a writer of that format would have."""
@@ -65,10 +67,6 @@ class SweepState(Roster):
         """Why the last driver left in order; None while one works, or after a crash."""
         self.stopped_note: str | None = None
         """What it found, where that is more than the reason says: what the brake acted on."""
-        self.outages: list[ev.StorageWasAway] = []
-        """When storage was away under a driver, and came back."""
-        self.avoided: tuple[str, ...] = ()
-        """Names of the nodes that the present driver keeps away from."""
         self.slowest_s: float | None = None  # the slowest interval between two reports of one attempt; None before any
         self._open_time = OpenTime()
         self._late = LateScheduler(self.plan)
@@ -104,6 +102,7 @@ class SweepState(Roster):
             case ev.DriverStarted():
                 self._session(event)
             case ev.DriverStopped():
+                self.take_surroundings(event)
                 if not self.is_testing:
                     self.stopped, self.stopped_note = event.reason, event.note
             case ev.TrialReopened():
@@ -116,8 +115,8 @@ class SweepState(Roster):
                 self._begin_test(event)
             case ev.WinnerTestMeasured():
                 self._take_measured(event)
-            case ev.StorageWasAway():
-                self.outages.append(event)
+            case ev.StorageWasAway() | ev.PlacesAwaited():
+                self.take_surroundings(event)
             case ev.SweepPlanned():
                 raise ValueError("the log begins twice")
             case _:
@@ -185,7 +184,8 @@ class SweepState(Roster):
         self._driver_since_s = event.clock_s
         self.format = max(self.format, event.format)
         self.sessions.append(event)
-        self.is_testing, self.avoided = event.tests, ()
+        self.is_testing = event.tests
+        self.forget_surroundings()
         if not event.tests:
             self.stopped, self.stopped_note = None, None
 

@@ -32,6 +32,10 @@ class MeasuringAhead:
         newest = self._state.tests[-1] if self._state.tests else None
         return newest.run if newest is not None and newest.is_due else None
 
+    def startable(self, now_s: float) -> int:
+        """Return how many runs could be started: one where it is due."""
+        return int(self.next(now_s) is not None)
+
     def ending(self, now_s: float) -> str:  # noqa: ARG002 - as above
         """Return why there is nothing more."""
         return "finished"

@@ -14,6 +14,7 @@ from orchestrator.control.confirming import confirming, search_trials
 from orchestrator.control.recovery import HEARTBEAT_S
 from orchestrator.results.confirm_summary import ConfirmSummary, confirm_summary
 from orchestrator.results.tested import WinnerOnTestSet, winner_on_test_set
+from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import gain, leader, numbers_of
 from orchestrator.sweep.trial import Trial, TrialState
@@ -145,6 +146,8 @@ class Summary:
     """Those that are silent, the longest first."""
     avoided: tuple[str, ...] = ()
     """Nodes on which attempts keep dying, so that none is placed there."""
+    awaited: AwaitedPlaces = NOTHING_AWAITED
+    """Places that its driver waits for; what waits is no trial yet."""
 
     @property
     def stage(self) -> str | None:
@@ -189,6 +192,7 @@ def summarise(state: SweepState, now: float) -> Summary:
         tested=winner_on_test_set(state),
         silent=_silent(state),
         avoided=state.avoided,
+        awaited=state.awaited,
     )
 
 

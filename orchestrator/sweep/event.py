@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.domains import Value
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome, StopReason
@@ -31,9 +32,10 @@ FORMAT = 2
 
 1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
     heartbeat, driver_stopped
-2   format_raised, reopened, storage_was_away; monotonic seconds on every record; judgements, causes, texts, what a
-    proposal rests on, whether an attempt is repeated, what the brake acted on; the outcome and the stop of an overtime,
-    who is silent, which nodes are avoided; test_begun, test_measured, and that a driver only tests
+2   format_raised, reopened, storage_was_away, places_awaited; monotonic seconds on every record; judgements, causes,
+    texts, what a proposal rests on, whether an attempt is repeated, what the brake acted on; the outcome and the stop
+    of an overtime, who is silent, which nodes are avoided; test_begun, test_measured, and that a driver only
+    tests
 """
 
 
@@ -260,6 +262,12 @@ class StorageWasAway(_Event, frozen=True, tag="storage_was_away"):
     """What it said, in one sentence."""
 
 
+class PlacesAwaited(_Event, frozen=True, tag="places_awaited"):
+    """What the driver waits for on its cluster from now on, until the next such record, or another driver's."""
+
+    awaited: AwaitedPlaces
+
+
 Event: TypeAlias = (
     SweepPlanned
     | DriverStarted
@@ -277,4 +285,5 @@ Event: TypeAlias = (
     | WinnerTestBegun
     | WinnerTestMeasured
     | StorageWasAway
+    | PlacesAwaited
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator import wording
 from orchestrator.control.confirming import search_trials
 from orchestrator.results.summary import valued_at
+from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 from orchestrator.views.failures import last_error_line
@@ -45,6 +46,7 @@ class EventLines:
         self._stages = 0
         self._ended = 0
         self._best: RankedValue | None = None
+        self._awaited = NOTHING_AWAITED
         self._withheld = 0
         self._credit = float(BURST)
         self._credited_t: float | None = None
@@ -72,7 +74,7 @@ class EventLines:
         since = 0.0 if self._credited_t is None else max(0.0, now - self._credited_t)
         self._credit, self._credited_t = min(BURST, self._credit + since * LINES_PER_S), now
         lines = []
-        for line in (*self._entered(state), *self._news(state)):
+        for line in (*self._entered(state), *self._waited(state), *self._news(state)):
             if only_failures and not line.is_failure:
                 continue
             if line.is_important or self._credit >= 1:
@@ -93,6 +95,13 @@ class EventLines:
             if entry.incumbent is not None:
                 text += f"; trial {entry.incumbent} leads with {wording.number(entry.value)}"
             yield _Line(text, is_important=True)
+
+    def _waited(self, state: SweepState) -> Iterator[_Line]:
+        before, self._awaited = self._awaited, state.awaited
+        if state.awaited.waiting and (not before.waiting or before.is_hopeless != state.awaited.is_hopeless):
+            yield _Line(wording.awaited_places(state.awaited), is_important=True)
+        elif before.waiting and not state.awaited.waiting:
+            yield _Line("the places that were waited for are there", is_important=True)
 
     def _news(self, state: SweepState) -> Iterator[_Line]:
         for number in range(self._trials, len(state.trials)):

@@ -155,7 +155,8 @@ def picture(summary: Summary, found: Pace) -> Group:
     lines = [_stage_line(summary), _best_line(summary), _cost_line(summary, found)]
     head, best, cost = (Text(line, overflow="fold") for line in lines)
     head.stylize("bold")
-    return Group(head, bar, Text(_trials(summary), overflow="fold"), best, cost)
+    waits = [Text(line) for line in [wording.awaited_places(summary.awaited)] if line]
+    return Group(head, bar, Text(_trials(summary), overflow="fold"), *waits, best, cost)
 
 
 def overview(summary: Summary, found: Pace) -> str:
@@ -165,6 +166,7 @@ def overview(summary: Summary, found: Pace) -> str:
     if summary.best is not None:
         parts.append(f"best {wording.number(summary.best.value)}")
     parts.append(wording.counted(round(summary.spend.fidelity, 2), summary.fidelity_unit))
+    parts += filter(None, [wording.awaited_places(summary.awaited)])
     return ", ".join(parts)
 
 

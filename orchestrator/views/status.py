@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise
+from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.condition import Condition, condition_of, why
@@ -89,7 +90,7 @@ def status(
     condition, detail = condition_of(state, holder)
     if condition == "running" and requested is not None:
         detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
-    winner = state.winner()
+    winner, summary = state.winner(), summarise(state, now if condition == "running" else state.last_t)
     where = shlex.quote(str(folder))
     return Status(
         folder=str(folder),
@@ -97,7 +98,7 @@ def status(
         condition=condition,
         detail=detail,
         requested=requested,
-        summary=summarise(state, now if condition == "running" else state.last_t),
+        summary=summary if condition == "running" else replace(summary, awaited=NOTHING_AWAITED),
         winner_config=ordered(state, winner) if winner else None,
         winner_notes=winner.notes if winner else (),
         winner_diagnosis=curve_reading(state.plan, winner, diagnosis) if winner and diagnosis else None,

@@ -1,4 +1,4 @@
-"""What is odd while a sweep runs, in words: trials that are silent, nodes that are avoided."""
+"""What is odd while a sweep runs, in words: trials that are silent, places that are waited for, nodes to avoid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ SHOWN_SILENT = 3
 
 def trouble_rows(summary: Summary) -> list[tuple[str, str]]:
     """Return the lines of a status that tell of it, each with its label."""
-    rows = [("silent", "; ".join(said)) for said in [silences(summary)] if said]
+    silent = "; ".join(silences(summary))
+    rows = [("silent", silent)] if silent else []
+    if said := wording.awaited_places(summary.awaited):
+        rows.append(("places", said))
     if summary.avoided:
         rows.append(("avoided", f"{', '.join(summary.avoided)}: attempts keep dying there, and do well elsewhere"))
     return rows

@@ -15,6 +15,7 @@ from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.results.summary import summarise
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.event_lines import BURST, EventLines
@@ -237,3 +238,27 @@ def test_a_step_costs_less_than_a_millisecond(told, stream, monkeypatch):
             progress.on_step(state, event.t / 1000)  # a thousand times faster than it was: many steps a picture
             costs.append(time.thread_time() - begun)
     assert sum(costs) / len(costs) < 1e-3
+
+
+def test_places_that_are_waited_for_are_shown_at_once_and_are_no_trials(story):
+    end = story[-1].t
+    waits = ev.PlacesAwaited(end, AwaitedPlaces(3, "the cluster is busy: 0 of 8 GPUs are free", starting=1))
+    vain = ev.PlacesAwaited(end, AwaitedPlaces(3, "no node can hold a trial", is_hopeless=True))
+    over = ev.PlacesAwaited(end, AwaitedPlaces())
+    said = "waiting for 3 places: the cluster is busy: 0 of 8 GPUs are free; 1 worker starting"
+    in_vain = "waiting for 3 places, in vain as the cluster is now: no node can hold a trial"
+    lines = [lines_of([driver(end), *told], before=story)[-1] for told in ([waits], [waits, vain], [waits, vain, over])]
+    assert lines == [f"[0s] {said}", f"[0s] {in_vain}", "[0s] the places that were waited for are there"]
+    before, state = summarise(replay(story), end), replay([*story, waits])
+    assert summarise(state, end).tally == before.tally
+    assert overview(summarise(state, end), Pace()).endswith(said)
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(picture(summarise(state, end), Pace()))
+        console.print(status_answer(state, Location.parse("runs/test"), "host:17", end))
+    assert captured.get().count("waiting for 3 places") == 2
+    with console.capture() as captured:
+        console.print(status_answer(state, Location.parse("runs/test"), None, end))
+    assert "waiting for" not in captured.get(), "nobody drives it"
+    state.apply(driver(end + 1))
+    assert state.awaited == AwaitedPlaces(), "another driver asks anew"

@@ -21,11 +21,11 @@ from orchestrator.control.spend import taken_s
 from orchestrator.control.unpinned import UnpinnedCode, outside_hash
 from orchestrator.errors import ClusterLostError
 from orchestrator.ray.host.left_out import LeftOut
-from orchestrator.ray.host.live_attempt import LiveAttempt
+from orchestrator.ray.host.live_attempt import LiveAttempt, sent
 from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.reports import WorkerReport
-from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.storage.location import Location
+from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.trial import Outcome
 
 ASK_AGAIN_S = 0.2
@@ -54,7 +54,8 @@ class Bridge:
         self._watch = SilenceWatch(spec.limits, clock(), reports_once=spec.fidelity.once or controller.state.is_testing)
         self._avoidance = Avoidance()
         self._named: set[str] = set()
-        self._ask_at = -math.inf
+        self._ask_at = self._count_at = -math.inf
+        self._startable = 0
         self._alone = threading.RLock()
         self._left_out = LeftOut(_log.warning)
         self._unpinned = UnpinnedCode(controller.state, _log.warning)
@@ -87,25 +88,41 @@ class Bridge:
                 self.interrupt_all()
                 self.fail(error)
 
-    def next_attempt(self, places: int) -> LiveAttempt | None:
-        """Start an attempt if one of `places` is free and the controller has one; sets `done` when it never will."""
-        if self.is_over or len(self.live) >= places or self._clock() < self._ask_at:
+    def startable(self) -> int:
+        """Return how many attempts could be started now, had each a place; sets `done` once none ever will."""
+        if self.is_over:
+            return 0
+        if self._clock() >= self._count_at:
+            self._count_at = self._clock() + ASK_AGAIN_S
+            with self._guarded():
+                self._startable = self._controller.startable()
+            if not self._startable and not self.live:
+                self.next_attempt()  # which has none, and says whether that is for good
+        return self._startable
+
+    def shunned(self) -> frozenset[str]:
+        """Return Ray's ids of the nodes on which the trial that goes on next died before, and is to run no more."""
+        waiting = self._controller.state.waiting.values()
+        first = min(waiting, key=lambda trial: trial.is_replicate, default=None)
+        return frozenset() if first is None else self._avoidance.shunned_by(first.number)
+
+    def next_attempt(self) -> LiveAttempt | None:
+        """Start an attempt on a worker that is ready, if there is one to start; sets `done` when none ever will be."""
+        if self.is_over or self._clock() < self._ask_at:
             return None
         with self._guarded():
             step = self._controller.next_step()
             if isinstance(step, StartTrial | ResumeTrial):
+                self._count_at = -math.inf
                 return self._started(step)
             if isinstance(step, Done) and not self.live:
                 self.done = step.reason
             self._ask_at = self._clock() + ASK_AGAIN_S
         return None
 
-    def reserved(self, key: str) -> None:
-        """Take note that the cluster has set the attempt's place aside."""
-        live = self.live.get(key)
-        if live is not None and not live.has_place:
-            live.has_place = True
-            self._watch.take_place(key, self._clock())
+    def awaits(self, awaited: AwaitedPlaces) -> None:
+        """Take note of the places that are waited for."""
+        self._controller.host.awaited = awaited
 
     def placed(
         self, key: str, node: str | None, gpu_ids: str | None, processes: tuple[WorkerProcess, ...] = (),
@@ -188,7 +205,7 @@ class Bridge:
         self._seen()
         self._watch.end(key)
         self._shared.end(key)
-        self._ask_at = -math.inf
+        self._ask_at = self._count_at = -math.inf
         if live.fault is not None and outcome not in {Outcome.STOPPED, Outcome.RETURNED}:
             outcome, error = live.fault
         elif live.was_killed:
@@ -267,25 +284,12 @@ class Bridge:
                 self.fail(error)
 
     def _started(self, step: StartTrial | ResumeTrial) -> LiveAttempt:
-        trial = {
-            "trial_id": step.trial_id,
-            "number": step.trial,
-            "attempt": step.attempt,
-            "seed": step.seed,
-            "max_fidelity": step.max_fidelity,
-            "rungs": list(step.rungs),
-            "checkpoint": step.checkpoint,
-            "from_fidelity": step.from_fidelity if isinstance(step, ResumeTrial) else 0.0,
-            "from_iteration": step.from_iteration,
-            "sweep_folder": str(self.folder),
-            "purpose": step.purpose,
-        }
-        key = f"{step.trial_id}.{step.attempt}"
-        live = LiveAttempt(key, step.trial, step.attempt, {**step.config, TRIAL_KEY: trial}, self._clock())
-        live.shunned = self._avoidance.shunned_by(step.trial)
+        key, config = f"{step.trial_id}.{step.attempt}", sent(step, self.folder)
+        live = LiveAttempt(key, step.trial, step.attempt, config, self._clock())
         self.live[key] = live
         spent_s = taken_s(self._controller.state.trial(step.trial), self._controller.clock_s())
         self._watch.begin(key, self._clock(), spent_s)
+        self._watch.take_place(key, self._clock())
         self._seen()
         return live
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import ray
 from ray._private import ray_constants
 from ray._private import worker as ray_worker
+from ray._private.state import available_resources_per_node
 from ray._private.state import state as cluster_state
 
 from orchestrator.errors import ClusterError, ClusterLostError
@@ -81,6 +82,13 @@ def present_nodes(avoided: Collection[str] = ()) -> list[Nodes]:
     return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
 
 
+def free_nodes() -> list[Nodes]:
+    """List what is free now on each node that is alive."""
+    free = available_resources_per_node()
+    alive = [free.get(node["NodeID"], {}) for node in ray.nodes() if node["Alive"]]
+    return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
+
+
 def declared_nodes() -> list[Nodes]:
     """List the nodes that an autoscaler may add up to, present ones included; none where it keeps that to itself."""
     config = cluster_state.get_cluster_config()
@@ -112,8 +120,8 @@ def capacity(resources: Resources, avoided: Collection[str] = ()) -> int:
 def refuse_infeasible(resources: Resources) -> None:
     """Raise ClusterError where no nodes, present or to be had from the autoscaler, could hold one trial."""
     present, declared = present_nodes(), declared_nodes()
-    if places(present, resources) or places(declared, resources):
-        return
+    if places(present, resources) or places(declared, resources) or not any(n.cpus or n.gpus for n in present):
+        return  # a cluster with nothing in it yet may grow
     if not declared and autoscaler.would_hold(resources):
         return
     raise ClusterError(infeasible(present, declared, resources))

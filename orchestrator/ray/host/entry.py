@@ -28,7 +28,7 @@ class EntryWatch:
     _asked: tuple[str, Any] | None = None
     """Of which attempt it was asked, and what Ray owes."""
 
-    def look(self) -> None:
+    def look(self, _: float) -> None:
         """Hear an answer and ask again; called about once a second, and costs nothing once all is let go."""
         awaited = self.bridge.awaited()
         if awaited is None:

@@ -14,7 +14,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import FrameType
@@ -25,6 +25,7 @@ from orchestrator.control.controller import Controller
 from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.host.capacity import Capacity, PlaceWatch
 from orchestrator.ray.host.cluster import end_own
 from orchestrator.ray.host.entry import EntryWatch
 from orchestrator.ray.host.loop import SweepRun, make_run
@@ -68,15 +69,19 @@ def run_on_ray(
             spec = controller.state.plan.spec
             resources = spec.resources
             cluster.refuse_infeasible(resources)
-            places = _Capacity(resources, options.capacity_s, bridge.avoided)
+            places = Capacity(lambda: controller.state.plan.spec.resources, options.capacity_s, bridge.avoided)
             assignment = _assignment(controller, trainable, options)
-            run = make_run(bridge, assignment, spec, _session(controller), places, places.avoided)
+            run = make_run(bridge, assignment, spec, _session(controller), places)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             vigil.begin(cluster.doors())
             with _signals_to(bridge.leave):  # after ray.init, which sets its own
                 inside = not isinstance(trainable, Command) and assignment.gang is None
-                watches = HostWatch(bridge, run, _file(trainable)), EntryWatch(bridge, run, inside)
-                _drive(bridge, run, watchdog, watches, on_step)
+                entries, places_watch = (
+                    EntryWatch(bridge, run, inside),
+                    PlaceWatch(resources, run.tickets, bridge.awaits),
+                )
+                looks = HostWatch(bridge, run, _file(trainable)).look, entries.look, places_watch.look
+                _drive(bridge, run, watchdog, looks, on_step)
     finally:
         _restore(handlers)
     if bridge.failure is not None:
@@ -125,10 +130,10 @@ def _session(controller: Controller) -> str:
 
 
 def _drive(
-    bridge: Bridge, run: SweepRun, watchdog: Watchdog, watches: tuple[HostWatch, EntryWatch],
+    bridge: Bridge, run: SweepRun, watchdog: Watchdog, looks: Sequence[Callable[[float], None]],
     on_step: Callable[[], None],
 ) -> None:  # fmt: skip
-    look_at, (watch, entries) = 0.0, watches
+    look_at = 0.0
     try:
         while not run.is_finished() and bridge.leaving is None and bridge.failure is None:
             run.step()
@@ -139,8 +144,8 @@ def _drive(
                 look_at = now + OVERDUE_S
                 for attempt in bridge.overdue():
                     run.end(attempt)
-                watch.look(now)
-                entries.look()
+                for look in looks:
+                    look(now)
                 watchdog.look(now, bridge.last_event, bridge.live.values(), run.describe)
     except (ClusterError, ray.exceptions.RayError) as error:
         bridge.interrupt_all()
@@ -151,36 +156,6 @@ def _drive(
         bridge.interrupt_all()  # first what must be durable, then what takes time
         if not isinstance(bridge.failure, ClusterLostError):  # a Ray that is gone would not answer
             run.cleanup()
-
-
-class _Capacity:
-    """How many trials may be alive at once, read again from time to time: a cluster grows and shrinks."""
-
-    def __init__(self, resources: Resources, every_s: float, avoided: Callable[[], frozenset[str]]) -> None:
-        self._avoided: frozenset[str] = frozenset()
-        self._to_avoid = avoided
-        self._resources = resources
-        self._every_s = every_s
-        self._read_at = float("-inf")
-        self._wanted: frozenset[str] = frozenset()
-        self._places = 1
-
-    def __call__(self) -> int:
-        now, to_avoid = time.monotonic(), self._to_avoid()
-        if now - self._read_at >= self._every_s or to_avoid != self._wanted:
-            self._read_at, self._wanted = now, to_avoid
-            cluster.refuse_dead()
-            self._avoided = to_avoid if self._is_room_without(to_avoid) else frozenset()
-            self._places = cluster.capacity(self._resources, self._avoided)
-        return self._places
-
-    def avoided(self, shunned: frozenset[str]) -> frozenset[str]:
-        """Return the nodes that take no trial, `shunned` ones among them; not so many that none could hold one."""
-        both = self._avoided | shunned
-        return both if not shunned or self._is_room_without(both) else self._avoided
-
-    def _is_room_without(self, avoided: frozenset[str]) -> bool:
-        return not avoided or cluster.places(cluster.present_nodes(avoided), self._resources) > 0
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.control.answers import ResumeTrial, StartTrial
 from orchestrator.ray.worker.ending import WorkerProcess
+from orchestrator.ray.worker.trainable import TRIAL_KEY
+from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import Outcome
 
 
@@ -29,13 +32,30 @@ class LiveAttempt:
     """Whether its training function is known to have been entered."""
     was_told_to_stop: bool = False
     """Whether a report of it was answered with STOP."""
-    has_place: bool = False
-    """Whether the cluster has set its place aside."""
-    shunned: frozenset[str] = frozenset()
-    """Ray's ids of the nodes on which its trial died before, and is to run no more."""
     processes: tuple[WorkerProcess, ...] = ()
     """The processes that run it; empty before a worker took it."""
     was_killed: bool = False
     """Whether its worker was ended because it was overdue."""
     fault: tuple[Outcome, str] | None = None
     """What it is ended for, and its text; None while it is not."""
+
+
+def sent(step: StartTrial | ResumeTrial, folder: Location) -> dict[str, Any]:
+    """Return what the worker of an attempt is sent: the hyperparameters, and under `_trial` what is known of the trial.
+
+    `folder` is the sweep's.
+    """
+    trial = {
+        "trial_id": step.trial_id,
+        "number": step.trial,
+        "attempt": step.attempt,
+        "seed": step.seed,
+        "max_fidelity": step.max_fidelity,
+        "rungs": list(step.rungs),
+        "checkpoint": step.checkpoint,
+        "from_fidelity": step.from_fidelity if isinstance(step, ResumeTrial) else 0.0,
+        "from_iteration": step.from_iteration,
+        "sweep_folder": str(folder),
+        "purpose": step.purpose,
+    }
+    return {**step.config, TRIAL_KEY: trial}

@@ -3,41 +3,42 @@
 Tune's own run function is not used, for what it does around the loop: snapshots of every trial's state (17 KB each, at
 the end in any case), a look at every trial's result files when it returns, signal handlers. Its loop, placement,
 actors and failure detection are `TuneController`, a developer interface of Ray's; what is overridden here is named with
-its reason. The next trial comes from `SweepSearch`, the verdict from `SweepScheduler`.
+its reason. Places are asked for by `tickets`; which trial runs on one is asked of the bridge once its worker is ready;
+the verdict comes from `SweepScheduler`.
 """
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
-from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import ray
 from ray.air.execution import PlacementGroupResourceManager
-from ray.air.execution._internal import RayActorManager
-from ray.exceptions import RayActorError, RayTaskError
+from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.train._internal.storage import StorageContext
-from ray.tune import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.registry import register_trainable
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 from typing_extensions import override
 
+from orchestrator.errors import ClusterError
+from orchestrator.ray.host.actors import ActorClasses, ActorManager, NoAdvice
 from orchestrator.ray.host.bridge import Bridge
-from orchestrator.ray.host.bundles import away_from, bundles_of, strategy_of
 from orchestrator.ray.host.inquests import Inquests
 from orchestrator.ray.host.live_attempt import LiveAttempt
+from orchestrator.ray.host.tickets import IDLE_S, Ticket, TicketHooks, Tickets, WorkerKind
+from orchestrator.ray.host.trial_maker import Places, RunOptions, TrialMaker
 from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify, storage_away
 from orchestrator.ray.worker.patient_storage import PatientStorage
-from orchestrator.ray.worker.worker import SIGNS, Placement, worker_class
+from orchestrator.ray.worker.worker import Placement
 from orchestrator.storage.checkpoints import FOLDER
-from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.trial import Outcome
+
+_log = logging.getLogger("stepladder")
 
 EMPTY_TURN_S = 0.05
 """Pause at a turn with nothing alive and nothing to start."""
@@ -46,24 +47,10 @@ LEAVE_S = 5
 
 
 class SweepSearch(SearchAlgorithm):
-    """Turns the controller's next step into a Tune trial. One Tune trial is one attempt."""
+    """Says when a sweep is over. Trials come from the tickets (see `tickets`), never from Tune asking for one."""
 
-    def __init__(
-        self, bridge: Bridge, places: Callable[[], int], make_trial: Callable[[LiveAttempt], TuneTrial]
-    ) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
-        self._places = places
-        self._make_trial = make_trial
-        self.trials: dict[str, TuneTrial] = {}
-        """Tune's trials of the attempts that have not ended."""
-
-    def next_trial(self) -> TuneTrial | None:
-        """Return the next trial; None when there is no place, or nothing to start now."""
-        attempt = self._bridge.next_attempt(self._places())
-        if attempt is None:
-            return None
-        self.trials[attempt.key] = self._make_trial(attempt)
-        return self.trials[attempt.key]
 
     def is_finished(self) -> bool:
         """Say whether nothing will be started any more."""
@@ -75,10 +62,9 @@ class SweepScheduler(FIFOScheduler):
 
     _supports_buffered_results = False
 
-    def __init__(self, bridge: Bridge, trials: Mapping[str, TuneTrial]) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self._bridge = bridge
-        self._trials = trials
 
     @override
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
@@ -97,31 +83,34 @@ class SweepScheduler(FIFOScheduler):
         """Take the end of a trial that no worker had taken yet."""
         self._bridge.ended(trial.trial_id, Outcome.INTERRUPTED)
 
-    @override
-    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
-        """Return the oldest trial that waits, as FIFO does, without walking through all that have ended."""
-        return next((trial for trial in self._trials.values() if trial.status == TuneTrial.PENDING), None)
-
 
 class SweepRun(TuneController):
     """Tune's loop over one sweep: call `step` until `is_finished`, then `cleanup`."""
 
     def __init__(
-        self, bridge: Bridge, search: SweepSearch, storage: StorageContext, *, reuse_workers: bool, teardown_s: float
+        self, bridge: Bridge, maker: TrialMaker, storage: StorageContext, places: Places, options: RunOptions
     ) -> None:
-        scheduler = SweepScheduler(bridge, search.trials)
-        super().__init__(search_alg=search, scheduler=scheduler, storage=storage, reuse_actors=reuse_workers)
+        super().__init__(
+            search_alg=SweepSearch(bridge),
+            scheduler=SweepScheduler(bridge),
+            storage=storage,
+            reuse_actors=options.reuse,
+        )
         self._bridge = bridge
         self._inquests = Inquests(bridge)
-        self._attempts = search.trials
-        self._actor_manager = _ActorManager(resource_manager=PlacementGroupResourceManager())
-        self._class_cache = _ActorClasses()
-        self._insufficient_resources_manager = _Silent()
-        self._max_pending_trials = sys.maxsize  # `next_trial` bounds them; Tune's default is one at a time
+        self._attempts: dict[str, TuneTrial] = {}  # Tune's trials of the attempts that have not ended
+        self._maker = maker
+        self._places = places
+        self._actor_manager = ActorManager(resource_manager=PlacementGroupResourceManager())
+        self._insufficient_resources_manager = NoAdvice()
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
         self._print_trial_errors = False  # the journal keeps them
-        self._actor_cleanup_timeout = int(teardown_s)
+        self._actor_cleanup_timeout = int(options.teardown_s)
         self._actor_force_cleanup_timeout = LEAVE_S
+        give_up = lambda text: bridge.fail(ClusterError(text))  # noqa: E731 - one line of a table
+        hooks = TicketHooks(self._remove_actor, self._actor_stopped, self._on_actor_error, _log.warning, give_up)
+        worker = WorkerKind(ActorClasses().get(maker.worker), maker.ticket_kwargs)
+        self.tickets = Tickets(self._actor_manager, worker, hooks, options.start_s)
 
     def on_step_begin(self) -> None:
         """Read no resources for Tune's display: with none in the cluster that blocks for 2 s, again and again."""
@@ -139,11 +128,6 @@ class SweepRun(TuneController):
             return f"{trial.status}, no actor"
         started = self._actor_manager.is_actor_started(actor)
         return f"{trial.status}, actor {'started' if started else 'waits for resources'}"
-
-    def has_place(self, key: str) -> bool:
-        """Say whether the cluster has set an attempt's place aside."""
-        actor = self._trial_to_actor.get(self._attempts[key]) if key in self._attempts else None
-        return actor is not None and self._actor_manager.is_actor_started(actor)
 
     def worker_of(self, attempt: LiveAttempt) -> Any | None:
         """Return the actor of an attempt, which answers beside its training; None where it has none."""
@@ -169,12 +153,67 @@ class SweepRun(TuneController):
                 del self._attempts[key]
 
     @override
-    def _update_trial_queue(self, blocking: bool = False, timeout: int = 0) -> bool:
-        # With nothing alive Tune waits here up to 600 s, asking once a second, deaf to everything else.
-        added = bool(super()._update_trial_queue(blocking=False))
-        if blocking and not added:
+    def _maybe_update_trial_queue(self) -> None:
+        # Tune would ask for trials here. We ask for places: as many as trials could be started now, within the cap.
+        now = time.monotonic()
+        self.tickets.look(now)
+        room, left = max(0, self._places() - len(self._bridge.live)), self._bridge.startable()
+        self.tickets.shrink(room)
+        self.tickets.shrink(min(room, left), idle_since=now - IDLE_S)
+        if left:
+            self.tickets.ask(min(room, left), self._maker.request(self._avoided()), now)
+        if not self.tickets and not self._live_trials and not self._bridge.is_over:
             time.sleep(EMPTY_TURN_S)
-        return added
+
+    @override
+    def _maybe_add_actors(self) -> None:
+        # Tune would give trials their actors here. Ours are there before them.
+        avoided = self._avoided()
+        for ticket in self.tickets.ready:
+            if avoided and not avoided.isdisjoint(self.tickets.nodes(ticket)):
+                self.tickets.give_back(ticket)
+            elif (attempt := self._bridge.next_attempt()) is not None:
+                self._take(ticket, attempt)
+            else:
+                return
+
+    def _avoided(self) -> frozenset[str]:
+        return frozenset(self._places.avoided(self._bridge.shunned()))
+
+    def _take(self, ticket: Ticket, attempt: LiveAttempt) -> None:
+        """Let an attempt run on a ready worker, as Tune does with one that is used again."""
+        self.tickets.take(ticket)
+        trial = self._maker.trial(attempt, ticket.request)
+        self._attempts[attempt.key] = trial
+        trial.init_local_path()
+        self.add_trial(trial)
+        self._pending_trials_list.clear()  # nobody looks for an actor for it any more
+        self._trial_to_actor[trial], self._actor_to_trial[ticket.actor] = ticket.actor, trial
+        trial.set_ray_actor(self._actor_manager.handle(ticket.actor))
+        self._schedule_trial_reset(trial, trial.config, trial.experiment_tag)
+
+    def _unstage_trial_with_resources(self, trial: TuneTrial) -> None:
+        """Do nothing: no trial waits for an actor here."""
+
+    @override
+    def _maybe_cache_trial_actor(self, trial: TuneTrial) -> bool:
+        # Tune keeps it for a trial that waits, whose own actor it then ends although that is about to be ready.
+        actor = self._trial_to_actor[trial]
+        is_sound = self._actor_manager.is_actor_started(actor) and actor in self._started_actors
+        if not self._reuse_actors or self._bridge.is_over or not is_sound:
+            return False
+        del self._trial_to_actor[trial], self._actor_to_trial[actor]
+        trial.set_ray_actor(None)
+        self.tickets.add_free(actor, trial.placement_group_factory, time.monotonic())
+        return True
+
+    def _on_actor_error(self, actor: TrackedActor, exception: Exception) -> None:
+        if not self.tickets.on_failure(actor, exception) and actor in self._actor_to_trial:
+            self._actor_failed(actor, exception)
+
+    def _cleanup_trials(self) -> None:
+        self.tickets.shrink(0)
+        super()._cleanup_trials()
 
     def _schedule_trial_restore(self, trial: TuneTrial) -> bool:
         # Called when an actor is ready, before its first `train`: the place for our own beginning.
@@ -214,85 +253,13 @@ class SweepRun(TuneController):
         super()._process_trial_failure(trial, exception)
 
 
-class _Silent:
-    """Stands in for Tune's advice to somebody who calls Tune; the watchdog speaks for us."""
-
-    def on_no_available_trials(self, trials: list[TuneTrial]) -> None:
-        """Say nothing."""
-
-
-class _ActorClasses:
-    """Makes actors of trainables without a runtime environment of their own.
-
-    Tune's adds one, which no worker process started ahead can serve (0.7 s a trial), and writes the driver's AWS keys
-    into it, which Ray logs in clear. What else it would set, `TrialWorker` sets itself.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[type, Any] = {}
-
-    def get(self, trainable: type) -> Any:
-        """Return the actor class of a trainable."""
-        if trainable not in self._known:
-            self._known[trainable] = ray.remote(concurrency_groups={SIGNS: 1})(trainable)
-        return self._known[trainable]
-
-
-class _ActorManager(RayActorManager):
-    """Takes every error that Ray may raise for a task for a lost actor.
-
-    Tune's own knows two kinds and ends the whole run on any other: a worker that Ray's memory monitor ended, say.
-    """
-
-    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
-        if not isinstance(exception, RayActorError | RayTaskError):
-            lost = RayActorError(error_msg=str(exception))
-            lost.__cause__ = exception
-            exception = lost
-        super()._actor_task_failed(tracked_actor_task, exception)
-
-
-def make_run(
-    bridge: Bridge,
-    assignment: Assignment,
-    spec: SweepSpec,
-    session_name: str,
-    places: Callable[[], int],
-    avoided: Callable[[frozenset[str]], Collection[str]] = frozenset,
-) -> SweepRun:
+def make_run(bridge: Bridge, assignment: Assignment, spec: SweepSpec, session_name: str, places: Places) -> SweepRun:
     """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints.
 
-    `places` says how many trials may be alive at once, `avoided` Ray's ids of the nodes that are to take none, and of
-    those it is given, as far as another could hold a trial. Raises StorageError where nothing can be put into storage.
+    Raises StorageError where nothing can be put into storage.
     """
     resources = spec.resources
     storage = PatientStorage(bridge.folder / FOLDER, session_name, spec.limits.storage)
-    name = f"stepladder-{session_name}"
-    register_trainable(name, worker_class(assignment))
-
-    def make_trial(attempt: LiveAttempt) -> TuneTrial:
-        return TuneTrial(
-            name,
-            config=attempt.config,
-            trial_id=attempt.key,
-            storage=storage,
-            placement_group_factory=_request(resources, assignment, avoided(attempt.shunned)),
-            trial_name_creator=lambda trial: str(trial.trial_id),
-            trial_dirname_creator=lambda trial: str(trial.trial_id),
-            max_failures=0,
-        )
-
+    maker = TrialMaker(storage, session_name, assignment, resources)
     reuse = resources.reuse_workers if resources.reuse_workers is not None else resources.gpus == 0
-    search = SweepSearch(bridge, places, make_trial)
-    return SweepRun(bridge, search, storage, reuse_workers=reuse, teardown_s=assignment.teardown_s)
-
-
-def _request(resources: Resources, assignment: Assignment, avoided: Collection[str]) -> PlacementGroupFactory:
-    """Ask for the places of one trial: a bundle for each of its nodes.
-
-    Several processes find their places in those bundles, and Tune's own actor, which watches over them, needs none: it
-    sits on the first node with an empty bundle.
-    """
-    head: list[dict[str, float]] = [] if assignment.gang is None else [{}]
-    bundles, strategy = bundles_of(resources), strategy_of(resources)
-    return PlacementGroupFactory([*head, *bundles], strategy=strategy, **away_from(avoided, len(bundles)))
+    return SweepRun(bridge, maker, storage, places, RunOptions(reuse, assignment.teardown_s, spec.limits.start))

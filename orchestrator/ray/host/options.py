@@ -25,7 +25,7 @@ class HostOptions:
     """How long a stopped training may take to end before its process is ended."""
     stall_s: float = 600.0
     """Silence with idle resources after which the watchdog says on stderr what every attempt is doing."""
-    capacity_s: float = 30.0
+    capacity_s: float = 5.0
     """How often the cluster's size is read again."""
 
 

@@ -57,9 +57,6 @@ class HostWatch:
 
     def look(self, now: float) -> None:
         """Do what is due at `now`, in monotonic seconds; called about once a second."""
-        for key, live in self.bridge.live.items():
-            if not live.has_place and self.run.has_place(key):
-                self.bridge.reserved(key)
         self._hear()
         self._ask()
         for attempt in self.bridge.faulty():

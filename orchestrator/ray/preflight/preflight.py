@@ -107,7 +107,9 @@ def _resources(resources: Resources) -> Finding:
     asks = f"a trial takes {resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
     present = cluster.places(cluster.present_nodes(), resources)
     if present:
-        return Finding.holds("resources", f"{asks}: {present} at once, as the cluster is now")
+        free = min(present, cluster.places(cluster.free_nodes(), resources))
+        taken = "" if free == present else f"; {free} of these places free at the moment, for the others it waits"
+        return Finding.holds("resources", f"{asks}: {present} at once, as the cluster is now{taken}")
     try:
         cluster.refuse_infeasible(resources)
     except ClusterError as error:

@@ -3,17 +3,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from sweeps import make_plan
 
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState
 from orchestrator.errors import ClusterLostError, StorageError
-from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.host.bridge import ASK_AGAIN_S, Bridge
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.results.summary import summarise
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
 from orchestrator.sweep.trial import Outcome, TrialState
 
 
@@ -42,8 +44,8 @@ class Sweep:
         self.controller = Controller(self.state, self.disk, clock)
         self.bridge = Bridge(self.controller, Location.parse("/sweep"), clock)
 
-    def start(self, places: int = 9):
-        attempt = self.bridge.next_attempt(places)
+    def start(self):
+        attempt = self.bridge.next_attempt()
         assert attempt is not None
         self.bridge.placed(attempt.key, "host", "0")
         return attempt
@@ -56,15 +58,15 @@ def test_a_whole_sweep():
     sweep = Sweep()
     first = sweep.start()
     assert first.key == f"{sweep.state.trials[0].trial_id}.0"
-    assert sweep.bridge.next_attempt(1) is None, "there is one place and it is taken"
+    assert sweep.bridge.startable() == 2
     others = [sweep.start(), sweep.start()]
-    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.next_attempt() is None
     for attempt in (first, *others):
         assert not sweep.report(attempt.key, 3)
         assert sweep.report(attempt.key, 27)
         sweep.bridge.finished(attempt.key)
     assert sweep.bridge.done is None
-    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.next_attempt() is None
     assert (sweep.bridge.done, sweep.bridge.is_over, sweep.bridge.failure) == ("finished", True, None)
     assert sweep.state.counts()[TrialState.COMPLETED] == 3
     assert [trial.attempt.outcome for trial in sweep.state.trials] == [Outcome.STOPPED] * 3
@@ -129,7 +131,7 @@ def test_an_exception_is_kept_and_nothing_is_written_after_it():
     assert sweep.report(second, 3)
     sweep.bridge.finished(first)
     sweep.bridge.interrupt_all()
-    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.next_attempt() is None
     assert len(sweep.disk.events) == written
     assert sweep.bridge.live == {}
     assert sweep.bridge.is_over
@@ -149,7 +151,7 @@ def test_leaving_interrupts_what_is_open():
     sweep.start()
     sweep.bridge.leave("SIGTERM")
     assert sweep.bridge.is_over
-    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.next_attempt() is None
     sweep.bridge.interrupt_all()
     assert sweep.state.trials[0].state is TrialState.INTERRUPTED
     assert sweep.state.trials[0].attempt.outcome is Outcome.INTERRUPTED
@@ -158,13 +160,13 @@ def test_leaving_interrupts_what_is_open():
 def test_a_request_to_stop_ends_the_loop_at_its_next_turn_and_draining_once_all_has_ended():
     sweep = Sweep()
     key = sweep.start().key
-    waits = sweep.bridge.next_attempt(9)
+    waits = sweep.bridge.next_attempt()
     sweep.bridge.turn(lambda: sweep.controller.drain("stop"))
     assert not sweep.bridge.is_over
     assert sweep.bridge.overdue() == [waits], "no worker took it: it is put back"
     sweep.bridge.ended(waits.key, Outcome.INTERRUPTED)
     assert not sweep.report(key, 3)
-    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.next_attempt() is None
     sweep.bridge.turn(lambda: sweep.controller.request_stop("cancel"))
     assert (sweep.bridge.leaving, sweep.bridge.is_over) == ("cancel", True)
 
@@ -178,14 +180,14 @@ def test_overdue_attempts_are_named_once_and_end_as_interrupted():
     assert sweep.bridge.overdue() == []
     sweep.bridge.ended(key, Outcome.LOST, "the actor died")
     assert (sweep.state.trials[0].attempt.outcome, sweep.state.trials[0].attempt.error) == (Outcome.INTERRUPTED, None)
-    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.next_attempt() is None
     assert sweep.bridge.done == "wall"
 
 
 def test_a_controller_that_waits_is_asked_again_soon_or_after_an_end():
     sweep = Sweep(budget={"trials": 1})
     key = sweep.start().key
-    assert sweep.bridge.next_attempt(9) is None
+    assert sweep.bridge.next_attempt() is None
     sweep.bridge.ended(key, Outcome.LOST, "node")
     assert sweep.start().attempt == 1
 
@@ -308,3 +310,52 @@ def test_the_slowest_interval_is_of_reports_of_one_attempt():
         sweep.now += after
         sweep.report(key, epoch)
     assert sweep.state.slowest_s == 312.0
+
+
+def test_places_are_asked_for_as_many_as_trials_could_be_started():
+    sweep = Sweep()
+    assert sweep.bridge.startable() == 3
+    assert sweep.state.trials == [], "counting proposes nothing"
+    first = sweep.start()
+    assert sweep.bridge.startable() == 2
+    sweep.bridge.ended(first.key, Outcome.LOST, "its node")
+    assert sweep.bridge.startable() == 3, "what was lost goes on"
+    for _ in range(3):
+        sweep.bridge.finished(sweep.start().key)
+    assert sweep.bridge.startable() == 0
+    assert sweep.bridge.done == "finished"
+
+
+def test_none_is_asked_for_once_nothing_more_is_to_be_started():
+    sweep = Sweep()
+    attempt = sweep.start()
+    sweep.controller.drain("stop")
+    sweep.now += ASK_AGAIN_S
+    assert sweep.bridge.startable() == 0
+    assert sweep.bridge.done is None, "what runs goes on"
+    sweep.bridge.finished(attempt.key)
+    assert sweep.bridge.startable() == 0
+    assert sweep.bridge.done == "stop"
+
+
+def test_what_is_waited_for_is_recorded_when_it_changes():
+    sweep = Sweep()
+    sweep.bridge.awaits(AwaitedPlaces(2, "the cluster is busy"))
+    for _ in range(3):
+        sweep.bridge.turn(lambda: None)
+    sweep.bridge.awaits(NOTHING_AWAITED)
+    sweep.bridge.turn(lambda: None)
+    written = [event.awaited for event in sweep.disk.events if isinstance(event, ev.PlacesAwaited)]
+    assert written == [AwaitedPlaces(2, "the cluster is busy"), NOTHING_AWAITED]
+    decoded = msgspec.json.decode(msgspec.json.encode(sweep.disk.events[0]), type=ev.Event)
+    assert decoded == sweep.disk.events[0]
+
+
+def test_one_place_is_asked_for_while_the_baseline_runs_first():
+    sweep = Sweep(baseline_first=True)
+    assert sweep.bridge.startable() == 1
+    baseline = sweep.start()
+    assert sweep.bridge.startable() == 0, "no place stands empty for the others"
+    sweep.report(baseline.key, 3)
+    sweep.now += ASK_AGAIN_S
+    assert sweep.bridge.startable() == 2

@@ -267,7 +267,7 @@ def test_a_cap_ends_silent_workers(host):
         def train(config):
             time.sleep(600)
         """,
-        budget={"trials": 4, "wall": 1.0},
+        budget={"trials": 4, "wall": 12.0},
         resources={"cpus": 4},
     )
     assert run.reason == "wall"

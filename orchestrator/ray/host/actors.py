@@ -1,0 +1,55 @@
+"""Where ours differs from Ray Tune's handling of actors: their runtime environment, and which count as lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray.air.execution._internal import RayActorManager
+from ray.air.execution._internal.tracked_actor import TrackedActor
+from ray.exceptions import RayActorError, RayTaskError
+from ray.tune.experiment import Trial as TuneTrial
+
+from orchestrator.ray.worker.worker import SIGNS
+
+
+class NoAdvice:
+    """Stands in for Tune's advice to somebody who calls Tune; status and the watchdog speak for us."""
+
+    def on_no_available_trials(self, trials: list[TuneTrial]) -> None:
+        """Say nothing."""
+
+
+class ActorClasses:
+    """Makes actors of trainables without a runtime environment of their own.
+
+    Tune's adds one, which no worker process started ahead can serve (0.7 s a trial), and writes the driver's AWS keys
+    into it, which Ray logs in clear. What else it would set, `TrialWorker` sets itself.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[type, Any] = {}
+
+    def get(self, trainable: type) -> Any:
+        """Return the actor class of a trainable."""
+        if trainable not in self._known:
+            self._known[trainable] = ray.remote(concurrency_groups={SIGNS: 1})(trainable)
+        return self._known[trainable]
+
+
+class ActorManager(RayActorManager):
+    """Takes every error that Ray may raise for a task for a lost actor.
+
+    Tune's own knows two kinds and ends the whole run on any other: a worker that Ray's memory monitor ended, say.
+    """
+
+    def handle(self, actor: TrackedActor) -> Any:
+        """Return Ray's handle on an actor that was started."""
+        return self._live_actors_to_ray_actors_resources[actor][0]
+
+    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+        if not isinstance(exception, RayActorError | RayTaskError):
+            lost = RayActorError(error_msg=str(exception))
+            lost.__cause__ = exception
+            exception = lost
+        super()._actor_task_failed(tracked_actor_task, exception)
