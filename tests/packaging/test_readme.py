@@ -54,7 +54,7 @@ def test_its_links_into_the_repository_lead_somewhere():
 def test_its_table_has_what_a_training_function_is_told(tmp_path: Path):
     first = ev.SweepPlanned(0.0, ev.FORMAT, make_plan().model_dump(mode="json"))
     bridge = Bridge(Controller(SweepState(first), MemoryJournal(), VirtualClock()), tmp_path, VirtualClock())
-    attempt = bridge.next_attempt(1)
+    attempt = bridge.next_attempt()
     assert attempt is not None
     told = attempt.config[TRIAL_KEY]
     (table,) = re.findall(r"^\| `trial` .*?\n\n", README, re.DOTALL | re.MULTILINE)
