@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 ONLY: Mapping[str, tuple[str, ...]] = {
     "ray": ("ray", "launchers.ray_job", "demos", "imports.recorder_ray"),
-    "optuna": ("searchers", "results.sinks", "imports.recorder_optuna"),
+    "optuna": ("searchers", "results.importance", "results.sinks", "imports.recorder_optuna"),
     "pyarrow": ("storage", "results", "ray.worker"),
     "torch": ("training", "rules._inspection", "demos"),
     "httpx": ("launchers",),

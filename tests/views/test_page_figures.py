@@ -194,3 +194,18 @@ def test_conditional_hyperparameters_are_drawn_where_they_are_active():
     assert [drawing.title for name, drawing in found.items() if name.startswith("h-")] == [
         name for name, _ in sorted(SPACE.items(), key=lambda entry: (entry[1]["tier"], entry[0]))
     ]
+
+
+@pytest.mark.thorough
+def test_what_mattered_is_drawn_with_whiskers_once_there_are_enough_trials(told):
+    found = drawings(page(replay(told)))
+    assert {"influence", "pair", "together"} <= set(found)
+    bars = found["influence"].figure["data"][0]
+    assert len(bars["x"]) == len(bars["error_x"]["array"]) == len(bars["error_x"]["arrayminus"])
+    assert all(part >= 0 for part in bars["error_x"]["array"])
+    absent = [trace for trace in found["together"].figure["data"] if -0.12 in trace["y"]]
+    assert absent, "beta1 is not there in trials of sgd"
+
+
+def test_of_few_trials_no_importance_is_drawn(story):
+    assert "influence" not in drawings(page(finished(story)))

@@ -41,6 +41,7 @@ def steps(scene: Scene, status: Status) -> tuple[NextStep, ...]:
     found += _edges(scene, status.folder)
     if not is_running:
         found += [*_unconfirmed(scene, where), *_more(scene, where)]
+        found += _curve(status)
     found += _use(scene, where)
     return tuple(NextStep(step.text, "" if scene.is_shared else step.command) for step in found[:MOST])
 
@@ -150,6 +151,12 @@ def _more(scene: Scene, where: str) -> Iterator[NextStep]:
         best, last = found[-1].number, f"{max(part, 0.01):.0%}"
         text = f"It was still getting better: trial {best}, the best so far, ended in the last {last} of the spend."
         yield NextStep(text, f"stepladder resume {where} --trials +{max(10, len(scene.state.trials) // 4)}")
+
+
+def _curve(status: Status) -> Iterator[NextStep]:
+    reading = status.winner_diagnosis
+    if reading is not None and reading.is_worth_telling and reading.command is not None:
+        yield NextStep(f"The winner's learning curve: {reading.advice}.", reading.command)
 
 
 def _use(scene: Scene, where: str) -> Iterator[NextStep]:

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 
 from orchestrator import wording
 from orchestrator.results.export import export
+from orchestrator.results.importance import Importance, importances
 from orchestrator.secrecy import mask
 from orchestrator.views.page import tables
 from orchestrator.views.page.advice import best_at_edge, steps
 from orchestrator.views.page.figures import places
 from orchestrator.views.page.figures.curves import curves, funnel
 from orchestrator.views.page.figures.hyperparameter import hyperparameter
+from orchestrator.views.page.figures.influence import influence
+from orchestrator.views.page.figures.pair import pair
 from orchestrator.views.page.figures.progress import progress
 from orchestrator.views.page.figures.seeds import seeds
+from orchestrator.views.page.figures.together import together
 from orchestrator.views.page.parts import DataTable, Drawing, Page, Section
 from orchestrator.views.page.scene import MOST_DRAWN, Scene
 from orchestrator.views.page.tiles import tiles
@@ -24,6 +28,7 @@ from orchestrator.views.status import Status, status
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
+    from orchestrator.curves.diagnosis import Diagnosis
     from orchestrator.storage.location import Location
 
 
@@ -41,11 +46,13 @@ class Source:
     """Text of the sweep file as it was taken in; empty where it is not there."""
     now_t: float
     """The present, seconds since the epoch."""
+    diagnosis: Diagnosis | None = None
+    """What the winner's learning curve shows (`results.diagnoses`); None while it is trained, and without any."""
 
 
 def page_of(source: Source, *, is_shared: bool = False, reload_s: int | None = None) -> Page:
     """Return the page of a sweep; `is_shared` leaves hosts, paths and commands out."""
-    found = status(source.state, source.folder, source.holder, source.now_t)
+    found = status(source.state, source.folder, source.holder, source.now_t, diagnosis=source.diagnosis)
     is_running = found.condition == "running"
     scene = Scene(source.state, source.now_t if is_running else source.state.last_t, is_shared)
     stays = places.stays(scene)
@@ -85,11 +92,13 @@ def _remarks(scene: Scene) -> Iterator[str]:
 
 
 def _sections(source: Source, scene: Scene, found: Status, stays: list[places.Stay]) -> Iterator[Section]:
-    makers = (_progress, _winner, _real, _trail, _hyperparameters, _curves)
-    yield from (section for maker in makers if (section := maker(scene)) is not None)
-    for other in (_places(stays), _failures(scene), _best(scene, found), _fine_print(source, scene)):
-        if other is not None:
-            yield other
+    told = importances(scene.state)
+    made = (
+        _progress(scene), _winner(scene), _real(scene), _trail(scene), _hyperparameters(scene), _mattered(scene, told),
+        _curves(scene), _places(stays), _failures(scene), _together(scene, told), _best(scene, found),
+        _fine_print(source, scene),
+    )  # fmt: skip
+    yield from (section for section in made if section is not None)
 
 
 def _drawn(*drawings: Drawing | None) -> tuple[Drawing, ...]:
@@ -152,6 +161,24 @@ def _hyperparameters(scene: Scene) -> Section | None:
     )
 
 
+def _mattered(scene: Scene, told: dict[str, Importance]) -> Section | None:
+    drawings = _drawn(influence(scene, told), pair(scene, told))
+    if not told:
+        return None
+    question = "Does the order of the stages fit what was found? Do the first two move together?"
+    line = (
+        "By Optuna's conditional PED-ANOVA over all ended trials, ranked by how far they came; whiskers hold eight in "
+        "ten of the resamples. The pictures of each hyperparameter are the evidence."
+    )
+    return Section("mattered", "What mattered", question, (line,), drawings=drawings, are_small=True)
+
+
+def _together(scene: Scene, told: dict[str, Importance]) -> Section | None:
+    drawing = together(scene, list(told) or list(scene.space))
+    question = "What do the best configurations have in common?"
+    return Section("together", "All together", question, drawings=(drawing,)) if drawing else None
+
+
 def _curves(scene: Scene) -> Section | None:
     drawings = _drawn(curves(scene), funnel(scene))
     question = "Were good trials stopped too early? Had the best converged?"
@@ -183,7 +210,7 @@ def _best(scene: Scene, found: Status) -> Section | None:
     grid = tables.best_trials(scene)
     more = f"{len(grid.rows)} of {len(scene.ranked):,} with a value."
     lines = (more if scene.is_shared else f"{more} All trials: {found.files['trials']}",)
-    return Section("best", "Best trials", "What do they have in common?", lines, grid=grid)
+    return Section("best", "Best trials", "Which configurations came out on top?", lines, grid=grid)
 
 
 def _fine_print(source: Source, scene: Scene) -> Section:

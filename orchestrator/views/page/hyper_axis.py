@@ -151,7 +151,7 @@ def tick_text(value: float) -> str:
 def _log_ticks(first: float, last: float) -> Sequence[float]:
     decades = [float(power) for power in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
     if len(decades) > 2:
-        return thinned(decades, 4)
+        return decades[:: math.ceil(len(decades) / 4)]
     finer = (
         power + math.log10(factor) for power in range(math.floor(first), math.ceil(last) + 1) for factor in (1, 2, 5)
     )

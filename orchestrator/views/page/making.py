@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.control.session import read_sweep
+from orchestrator.control.session import read_log
 from orchestrator.errors import StorageError
+from orchestrator.results.diagnoses import winner_diagnosis
 from orchestrator.storage.lease import describe_holder
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.html import html
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.storage.location import Location
 
 FILE = "report.html"
@@ -21,18 +21,19 @@ RELOAD_S = 60
 """After how many seconds the page of a sweep that is driven loads itself anew, where a browser has it open."""
 
 
-def source_of(folder: Location, state: SweepState) -> Source:
-    """Return what the page of a sweep in this state is made from."""
+def read_source(folder: Location) -> Source:
+    """Read what the page of a sweep is made from; takes no lock. Raises SweepNotFoundError, StorageError."""
+    state, events = read_log(folder)
     files = folder.files()
     try:
         text = files.read("sweep.yaml").decode(errors="replace") if files.exists("sweep.yaml") else ""
     except StorageError:  # a page without the file's text is better than none
         text = ""
-    return Source(state, folder, describe_holder(files), text, time.time())
+    return Source(state, folder, describe_holder(files), text, time.time(), winner_diagnosis(state, events))
 
 
 def keep_page(folder: Location) -> None:
-    """Write the sweep's own page into its folder. Raises SweepNotFoundError, StorageError."""
-    source = source_of(folder, read_sweep(folder))
+    """Write the sweep's own page into its folder. Raises as `read_source`."""
+    source = read_source(folder)
     page = page_of(source, reload_s=None if source.holder is None else RELOAD_S)
     folder.files().replace(FILE, html(page).encode())

@@ -7,8 +7,9 @@
   };
   if (kept.get("theme")) root.dataset.theme = kept.get("theme");
   const colour = name => getComputedStyle(root).getPropertyValue(name.slice(4, -1)).trim();
+  const one = value => typeof value === "string" && value.startsWith("var(--") ? colour(value) : value;
   const painted = figure => JSON.parse(JSON.stringify(figure), (key, value) =>
-    key.endsWith("color") && typeof value === "string" && value.startsWith("var(--") ? colour(value) : value);
+    !key.endsWith("color") ? value : Array.isArray(value) ? value.map(one) : one(value));
   const unpacked = async id => {
     const bytes = Uint8Array.from(atob(document.getElementById(id).textContent), c => c.charCodeAt(0));
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();

@@ -30,12 +30,12 @@ def curves(scene: Scene) -> Drawing | None:
     where = {"yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False, "font": {"size": 10.5, "color": MUTED}}
     layout: dict[str, Any] = {
         "height": 380,
-        "xaxis": {"title": {"text": plain(scene.unit)}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": plain(scene.unit), "standoff": 8}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": plain(scene.metric)}, "range": _range(scene, shown)},
         "shapes": [{"type": "line", "yref": "paper", "x0": r, "x1": r, "y0": 0, "y1": 1, "line": line} for r in lines],
         "annotations": [where | {"x": rung, "text": f"rung {rung:g}"} for rung in thinned(lines, 4)],
         "legend": LEGEND_BELOW,
-        "margin": {"t": 24, "r": 10, "l": 60, "b": 50},
+        "margin": {"t": 24, "r": 10, "l": 60, "b": 74},
     }
     return Drawing("curves", {"data": data, "layout": layout}, _sentence(scene, len(shown)), _grid(scene))
 

@@ -37,12 +37,12 @@ def progress(scene: Scene) -> Drawing | None:
         notes.append(_winner_note(scene, scene.winner))
     layout: dict[str, Any] = {
         "height": 400,
-        "xaxis": {"title": {"text": scene.spend_unit[0]}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": scene.spend_unit[0], "standoff": 8}, "range": [0, 1.02 * scene.spent or 1]},
         "yaxis": {"title": {"text": scene.value_title}, **scene.values.layout()},
         "shapes": shapes,
         "annotations": notes,
         "legend": LEGEND_BELOW,
-        "margin": {"t": 30, "r": 14, "l": scene.values.width + 24, "b": 50},
+        "margin": {"t": 30, "r": 14, "l": scene.values.width + 24, "b": 74},
     }
     return Drawing("progress", {"data": data, "layout": layout}, _sentence(scene, steps), _grid(scene, steps))
 
