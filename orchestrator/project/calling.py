@@ -9,6 +9,8 @@ that `check` and the worker rule alike:
     def train(*, lr, momentum=0.9)       by name: nothing could take the dict
     def train(**hyperparameters)         by name, every one that applies
 
+A class is no function: `ray.tune.Trainable` ones are driven by their own methods (see `ray.worker.tune_class`).
+
 By name only where that is unmistakable: the first parameter is a hyperparameter of the search space, or nothing takes
 one by position, and each parameter without a default is a hyperparameter. Needs nothing but the standard library.
 """
@@ -24,6 +26,9 @@ from typing import Any
 
 TRIAL_PARAMETER = "trial"
 """Name of the parameter that takes what is known of the trial, unless a hyperparameter has that name."""
+
+DEEPEST_BASES = 20
+"""How far a class's bases are followed through its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,19 @@ def signature_of(function: Callable[..., Any]) -> Signature | None:
     except (TypeError, ValueError):  # some that are written in C
         return None
     return signature
+
+
+def may_be_trainable(found: ast.ClassDef, bound: Mapping[str, ast.stmt], depth: int = 0) -> bool:
+    """Say whether a class has a base that the file does not show, and which may be a `ray.tune.Trainable`."""
+    for base in found.bases:
+        name = base.id if isinstance(base, ast.Name) else ""
+        shown = bound.get(name)
+        if not isinstance(shown, ast.ClassDef) or shown is found:  # elsewhere, or what the name meant before
+            if name != "object":
+                return True
+        elif depth < DEEPEST_BASES and may_be_trainable(shown, bound, depth + 1):
+            return True
+    return bool(found.decorator_list)
 
 
 def signature_in(arguments: ast.arguments) -> Signature:

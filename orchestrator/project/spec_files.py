@@ -18,7 +18,7 @@ from orchestrator import members
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.members import nearest
 from orchestrator.members.outside import look_beside
-from orchestrator.project.calling import describe, read_calling, signature_in, unfilled
+from orchestrator.project.calling import describe, may_be_trainable, read_calling, signature_in, unfilled
 from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.nesting import outermost
 from orchestrator.sweep.spec import SweepSpec
@@ -30,9 +30,6 @@ from orchestrator.sweepfile.yaml_source import MAX_BYTES
 
 SCRIPTS = (".py", ".sh")
 """Endings of arguments of a command that must be files."""
-
-DEEPEST_BASES = 20
-"""How far a class's bases are followed through its file."""
 
 
 def load_parsed(path: Path, overrides: Sequence[str] = (), *, is_code_pinned: bool = False) -> Parsed:
@@ -222,13 +219,13 @@ def _function_problem(module: ast.Module, file: str, function: str, space: Mappi
     bound = _bound(module)
     found = bound.get(function)
     if found is None and "*" not in bound:
-        functions = sorted(name for name, statement in bound.items() if isinstance(statement, ast.FunctionDef))
+        functions = sorted(name for name, statement in bound.items() if _may_be_trained(statement, bound))
         choice = f"choose {nearest(function, functions)}" if functions else "it defines no function at all"
         return f"{file} defines no function {function!r}; {choice}"
     write = "write an ordinary function of one argument, the configuration"
     if isinstance(found, ast.AsyncFunctionDef):
         return f"{function!r} in {file} is an async function; {write}"
-    if isinstance(found, ast.ClassDef) and not _may_be_trainable(found, bound):
+    if isinstance(found, ast.ClassDef) and not may_be_trainable(found, bound):
         return f"{function!r} in {file} is a class, and no ray.tune.Trainable; derive it from that, or {write}"
     if isinstance(found, ast.FunctionDef) and not found.decorator_list:
         complaint = _call_problem(found, space)
@@ -236,17 +233,9 @@ def _function_problem(module: ast.Module, file: str, function: str, space: Mappi
     return None
 
 
-def _may_be_trainable(found: ast.ClassDef, bound: Mapping[str, ast.stmt], depth: int = 0) -> bool:
-    """Say whether a class has a base that the file does not show, and which may be a `ray.tune.Trainable`."""
-    for base in found.bases:
-        name = base.id if isinstance(base, ast.Name) else ""
-        shown = bound.get(name)
-        if not isinstance(shown, ast.ClassDef) or shown is found:  # elsewhere, or what the name meant before
-            if name != "object":
-                return True
-        elif depth < DEEPEST_BASES and _may_be_trainable(shown, bound, depth + 1):
-            return True
-    return bool(found.decorator_list)
+def _may_be_trained(statement: ast.stmt, bound: Mapping[str, ast.stmt]) -> bool:
+    is_class = isinstance(statement, ast.ClassDef) and may_be_trainable(statement, bound)
+    return is_class or isinstance(statement, ast.FunctionDef)
 
 
 def _call_problem(function: ast.FunctionDef, space: Mapping[str, bool]) -> str | None:

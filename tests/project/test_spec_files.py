@@ -138,6 +138,8 @@ def test_a_training_function_may_be_bound_in_any_of_these_ways(tmp_path, code):
         ("", "train.py defines no function 'train'; it defines no function at all"),
         ("def tarin(config): ...\nclass Net: ...",
          "train.py defines no function 'train'; choose one of tarin (did you mean 'tarin'?)"),
+        ("class Trian(tune.Trainable): ...\nclass Net: ...",
+         "train.py defines no function 'train'; choose one of Trian (did you mean 'Trian'?)"),
         ("class A:\n    def train(self): ...", "train.py defines no function 'train'; it defines no function at all"),
         ("class Base(object): ...\nclass train(Base): ...",
          "'train' in train.py is a class, and no ray.tune.Trainable; derive it from that, or write an ordinary "
