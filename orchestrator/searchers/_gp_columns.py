@@ -18,14 +18,12 @@ from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orchestrator.searchers._arrays import Positions
 from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.values import is_plain
 
-FloatArray: TypeAlias = NDArray[np.float64]
-Positions: TypeAlias = NDArray[np.intp]
 Point: TypeAlias = tuple[float, ...]
 """One configuration; equal where nothing that is tuned differs."""
 _Found = TypeVar("_Found")

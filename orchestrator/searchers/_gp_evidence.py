@@ -24,7 +24,8 @@ from itertools import islice
 import numpy as np
 from scipy.stats import yeojohnson
 
-from orchestrator.searchers._gp_columns import Columns, FloatArray, Point
+from orchestrator.searchers._arrays import FloatArray
+from orchestrator.searchers._gp_columns import Columns, Point
 from orchestrator.searchers._gp_model import Evidence
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Goal

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, lapack, solve_triangular
 from scipy.optimize import minimize
 
-from orchestrator.searchers._gp_columns import FloatArray, Positions
+from orchestrator.searchers._arrays import FloatArray, Positions
 
 JITTER = 1e-5
 """Variance that is always added to the noise, so that the kernel's matrix stays well conditioned."""

@@ -14,7 +14,8 @@ from random import Random
 import numpy as np
 from scipy.special import erfcx, ndtr
 
-from orchestrator.searchers._gp_columns import Columns, FloatArray, Point
+from orchestrator.searchers._arrays import FloatArray
+from orchestrator.searchers._gp_columns import Columns, Point
 from orchestrator.searchers._gp_model import Posterior
 from orchestrator.sweep.domains import Choice, Config, Float, Value
 from orchestrator.sweep.space import Space

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from orchestrator.searchers import Guidance, ProposalRequest, Searcher
-from orchestrator.searchers.tpe import TpeSearcher
+from orchestrator.searchers.tpe import Densities, TpeSearcher
 from orchestrator.sweep.domains import Choice, Config, Constant, Hyperparameter, Record, StrictFloat, StrictInt, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.standing import has_ended_badly, leader, sign_of
@@ -51,13 +51,16 @@ class CoarseToFineSearcher(Searcher):
         """A round leaves at least this part of a range."""
         coarse_fidelity: StrictFloat | None = Field(None, gt=0)
         """How far the rounds' trials are trained, e.g. 3 epochs. None: to the first rung (`fidelity.min`)."""
+        densities: Densities = "bounded"
+        """Those of TPE afterwards, which has them as an option too."""
 
     options: Options
 
     def __init__(self, space: Space, goal: Literal["maximize", "minimize"], options: Record) -> None:
         super().__init__(space, goal, options)
         self.startup_trials = self.options.rounds * self.options.round_trials
-        self._tpe = TpeSearcher(space, goal, TpeSearcher.Options(startup_trials=1))
+        options_of_tpe = TpeSearcher.Options(startup_trials=1, densities=self.options.densities)
+        self._tpe = TpeSearcher(space, goal, options_of_tpe)
 
     def propose(self, request: ProposalRequest, trials: Sequence[Trial]) -> Config | None:
         """Return a uniform draw from the narrowed ranges, TPE's proposal behind the last round."""

@@ -13,6 +13,7 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
     retries                                    as `max_attempts` says; an error was never repeated, every death was a
                                                machine's
     what failures teach                        only divergence and out of memory are told to a searcher
+    densities of TPE                           were Optuna's own, over all trials
     what was tried already                     gave way to an untried configuration from anywhere
     the code is not pinned                     each driver ran what it found
     spend runs from `placed`                   records that lack `reserved_t`, or `m`, are counted as they were
@@ -85,6 +86,11 @@ MEANINGS: tuple[Meaning, ...] = (
     *(
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")
+    ),
+    *(
+        Meaning((*where, "options", "densities"), "optuna", of=searcher)
+        for where in (("searcher",), ("stages", "*", "searcher"))
+        for searcher in ("tpe", "coarse-to-fine")
     ),
     Meaning(("search_space", "*", "grid"), "binary", of="float", beside="step"),
     Meaning(("search_space", "*", "ordered"), value=False, of="choice"),

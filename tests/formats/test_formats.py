@@ -84,9 +84,13 @@ def test_what_is_new_and_not_ruled_is_found():
 
 @pytest.mark.parametrize("meaning", MEANINGS, ids=lambda meaning: ".".join(meaning.path))
 def test_every_ruled_key_exists_and_may_have_the_value_that_is_ruled(meaning: Meaning):
-    assert any(covers(meaning._replace(unless=None), path) for path in keys())
+    paths = [*keys(), *(f"stages.*.{path}" for path in keys() if path.startswith("searcher.options"))]
+    assert any(covers(meaning._replace(unless=None), path) for path in paths)
     plan = make_spec().model_dump(mode="json")
-    if "*" in meaning.path:
+    if meaning.path[0] == "stages":
+        first = {"name": "one", "tune": ["learning_rate"], "searcher": {"name": meaning.of}}
+        plan["stages"] = [first, {"name": "two", "tune": ["momentum"]}]
+    elif "*" in meaning.path:
         for domain in plan[meaning.path[0]].values():
             domain.pop(meaning.path[-1], None)
     elif SweepSpec.model_fields[meaning.path[0]].is_required():
@@ -190,9 +194,10 @@ def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
     then["limits"] = {"storage": 0.0, "silence": 0.0, "start": 0.0}
     then |= {"seeding": False, "workdir": "attempt", "page": False}
     then["search"] = {"name": "soft-stages", "repeated": "anywhere"}  # which is ruled, of every ladder
+    then["searcher"] = changes.get("searcher", {"name": "tpe"}) | {"densities": "optuna"}  # of every one that has it
     then["search_space"] = {name: dict(fields) for name, fields in SPACE.items()}
     then["search_space"]["optimizer"]["ordered"] = False  # which is ruled, of every choice
-    assert as_begun(make_spec(**changes), 1) == make_spec(**changes, **then)
+    assert as_begun(make_spec(**changes), 1) == make_spec(**changes | then)
 
 
 def test_what_a_file_leaves_out_means_to_an_old_sweep_what_it_meant_then():

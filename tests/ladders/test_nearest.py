@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -85,3 +87,20 @@ def test_agrees_with_a_plain_search_however_the_list_grew(drawn_units):
         found = grown.nearest(config, earlier)
         assert found == Neighbours(SPACE_OF_ALL).nearest(config, earlier)
         assert math.isclose(distances[found], min(distances), abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_many_trials_the_nearest_is_the_same_as_by_a_look_at_each_in_full(seed: int):
+    dice = Random(seed)
+    trials = [
+        Trial(n, str(n), SPACE_OF_ALL.draw(SPACE_OF_ALL.tunable, {}, dice), "all", "uniform", (), None, 0)
+        for n in range(2500)
+    ]
+    trials += [dataclasses.replace(trials[n], number=len(trials) + n) for n in range(500)]  # ties
+    asked = Neighbours(SPACE_OF_ALL)
+    for _ in range(20):
+        config = SPACE_OF_ALL.draw(SPACE_OF_ALL.tunable, {}, dice)
+        distances = plain(config, trials)
+        assert distances[asked.nearest(config, trials)] == pytest.approx(min(distances), abs=1e-12)
+    for trial in trials[:20]:
+        assert asked.nearest(trial.config, trials) == trial.number

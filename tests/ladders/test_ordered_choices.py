@@ -12,7 +12,8 @@ from orchestrator.ladders._moves import JointOptions, _around
 from orchestrator.ladders._nearest import Neighbours
 from orchestrator.ladders._outward import outward
 from orchestrator.ladders._walk import walk
-from orchestrator.searchers._history import History
+from orchestrator.searchers._axis import axes_of
+from orchestrator.searchers._study import distribution_of
 from orchestrator.sweep.domains import Choice
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
@@ -54,8 +55,8 @@ def test_draws_around_a_default_stay_near_it_among_numbers():
 
 
 def test_tpe_sees_whole_numbers_in_their_order_or_kinds():
-    numbers, kinds = (History(space, "maximize").axes["size"] for space in (NUMBERS, KINDS))
-    assert (type(numbers.distribution).__name__, type(kinds.distribution).__name__) == (
+    numbers, kinds = (axes_of(space)["size"] for space in (NUMBERS, KINDS))
+    assert (type(distribution_of(numbers)).__name__, type(distribution_of(kinds)).__name__) == (
         "IntDistribution",
         "CategoricalDistribution",
     )
@@ -67,7 +68,7 @@ def test_tpe_sees_whole_numbers_in_their_order_or_kinds():
 
 @pytest.mark.parametrize("weights", [None, (1.0, 5.0, 1.0, 1.0, 1.0)])
 def test_weights_move_draws_and_no_models_axis(weights: tuple[float, ...] | None):
-    axis = History(Space({"size": Choice(choices=SIZES, default=64, weights=weights)}), "maximize").axes["size"]
+    axis = axes_of(Space({"size": Choice(choices=SIZES, default=64, weights=weights)}))["size"]
     assert [axis.encode(size) for size in sorted(SIZES)] == [0, 1, 2, 3, 4]
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState as StudyState
 
 from orchestrator.searchers import ProposalRequest
-from orchestrator.searchers._history import Axis, History, step_of
+from orchestrator.searchers._axis import Axis, axes_of
+from orchestrator.searchers._endings import step_of
+from orchestrator.searchers._study import StudyHistory, distribution_of
 from orchestrator.searchers.random import RandomSearcher
 from orchestrator.searchers.tpe import TpeSearcher
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
@@ -94,7 +96,7 @@ def test_the_study_is_told_what_is_documented():
         trial(7, config, TrialState.DIVERGED),
         trial(8, config, TrialState.FAILED, outcome=Outcome.OUT_OF_MEMORY),
     ]
-    history = History(SQUARE, "maximize")
+    history = StudyHistory(SQUARE, "maximize")
     history.update(trials)
     seen = history.study.trials
     assert [told.state for told in seen] == [
@@ -110,7 +112,7 @@ def test_the_study_is_told_what_is_documented():
 
 def test_a_divergence_is_told_once_there_is_something_to_tell():
     trials = [trial(0, {"x": 1.0, "y": 1.0}, TrialState.DIVERGED), trial(1, {"x": 0.0, "y": 0.0}, TrialState.RUNNING)]
-    history = History(SQUARE, "minimize")
+    history = StudyHistory(SQUARE, "minimize")
     history.update(trials)
     assert [told.state for told in history.study.trials] == [StudyState.RUNNING] * 2
     trials[0].told = 3.5
@@ -120,7 +122,7 @@ def test_a_divergence_is_told_once_there_is_something_to_tell():
 
 def test_proposing_leaves_no_trace_in_the_study():
     trials = [trial(n, {"x": n / 4, "y": -n / 4}, values={9.0: -float(n)}) for n in range(12)]
-    searcher = tpe()
+    searcher = tpe(densities="optuna")
     before = copy.deepcopy(searcher.history.study.trials)
     assert before == []
     for correlated in (True, False):
@@ -250,7 +252,7 @@ def test_every_value_of_a_countable_domain_survives_the_way_to_optuna_and_back(d
     for unit in range(cells):
         value = domain.from_unit((unit + 0.5) / cells)
         seen = axis.encode(value)
-        assert axis.distribution._contains(axis.distribution.to_internal_repr(seen))
+        assert distribution_of(axis)._contains(distribution_of(axis).to_internal_repr(seen))
         assert axis.decode(seen) == value
         assert type(axis.decode(seen)) is type(value)
 
@@ -275,7 +277,7 @@ def test_where_there_is_no_choice_nothing_is_asked():
         Float(low=0.5, high=0.5, scale="log", default=0.5),
     ):
         space = Space({"it": domain, "x": Float(low=0.0, high=1.0, default=0.0)})
-        assert list(History(space, "maximize").axes) == ["x"]
+        assert list(axes_of(space)) == ["x"]
 
 
 @settings(deadline=None)

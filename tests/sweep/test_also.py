@@ -66,7 +66,7 @@ def test_a_grid_begins_at_zero():
 
 
 def test_tpe_sees_zero_as_a_place_of_its_own_beside_the_range():
-    from orchestrator.searchers._history import Axis
+    from orchestrator.searchers._axis import Axis
 
     axis = Axis.of(DECAY, None)
     assert axis is not None

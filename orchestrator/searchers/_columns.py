@@ -1,0 +1,168 @@
+"""The trials to learn from as columns of numbers, and the split of them that a proposal goes by.
+
+Each trial is written into the columns once, and moves once more when it ends. A proposal then takes
+
+    the good      the best tenth of those that ended, `MOST_GOOD` at most
+    the rest      all others, and those that still run (`ending_of` says which is which)
+
+which is Optuna's split. For a rest of more than `MOST_REST` trials a sample stands (`_rest`), so that a proposal costs
+the same after a hundred thousand trials as after one thousand. It is taken anew for each group of hyperparameters that
+are drawn together, from the trials in which all of them are active: one that is rarely active has as many kernels.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+from typing import TypeAlias
+
+import numpy as np
+
+from orchestrator.searchers._arrays import FloatArray
+from orchestrator.searchers._axis import axes_of
+from orchestrator.searchers._densities import Observed, ParzenEstimator, ramp
+from orchestrator.searchers._endings import ToldEnding, ending_of
+from orchestrator.searchers._rest import Branch, Rest, rest_of
+from orchestrator.sweep.domains import Config
+from orchestrator.sweep.space import Space
+from orchestrator.sweep.spec import Goal
+from orchestrator.sweep.standing import sign_of
+from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial_list import Watch
+
+MOST_GOOD = 25
+"""Good trials at the most, as in Optuna."""
+MOST_REST = 1_000
+"""Kernels of the rest at the most; beyond so many trials a sample stands for them."""
+
+_Rank: TypeAlias = tuple[int, int, float, int]
+"""Sorts the trials that ended, the best first: kind, step, value, place in the list."""
+
+
+class History:
+    """A growing list of trials, for our own estimator."""
+
+    def __init__(self, space: Space, goal: Goal, most_rest: int | None = MOST_REST) -> None:
+        """Begin with no trial. `most_rest` None: no sample stands for the rest, however many they are."""
+        self.axes = axes_of(space)
+        """By hyperparameter; those without a choice have none."""
+        self.most_rest = most_rest
+        """Kernels of the rest at the most; None: one for each trial."""
+        self._cost = -sign_of(goal)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.learned = 0
+        """Trials that ended as complete or pruned: what a model rests on."""
+        self.branches: dict[frozenset[str], Branch] = {}
+        """By the hyperparameters that are active in its trials."""
+        self.branch_of: list[Branch] = []
+        """By place in the list."""
+        self._places: dict[str, FloatArray] = {name: np.empty(256) for name in self.axes}
+        self._told: list[ToldEnding | None] = []
+        self._best: list[_Rank] = []
+        self._watch = Watch()
+
+    def update(self, trials: Sequence[Trial]) -> None:
+        """Take note of new trials, and of those that ended since; `trials` only ever grows."""
+        for place in self._watch.look(trials):
+            told = ending_of(trials[place])
+            if place == len(self._told):
+                self._enter(place, trials[place].config)
+            elif told == self._told[place]:
+                continue
+            elif self._told[place] is not None:  # it was opened again: rare, and everything may rest on it
+                self._clear()
+                self.update(trials)
+                return
+            if told is not None:
+                self._settle(place, told)
+
+    def drawing(self, seed: int, *, candidates: int, constant_liar: bool, correlated: bool) -> ColumnDrawing:
+        """Begin one proposal: everything that it draws goes by one split and one generator."""
+        return ColumnDrawing(self, np.random.RandomState(seed), candidates, constant_liar, correlated)
+
+    def good(self) -> frozenset[int]:
+        """Return the places of the good trials."""
+        return frozenset(rank[3] for rank in self._best[: min(ceil(0.1 * self.learned), MOST_GOOD)])
+
+    def estimator(self, names: Sequence[str], rest: Rest) -> ParzenEstimator:
+        """Return the density over `names` that these trials make."""
+        observed = Observed([self._places[name][rest.rows] for name in names], rest.weights, rest.number)
+        return ParzenEstimator([self.axes[name] for name in names], observed)
+
+    def _enter(self, place: int, config: Config) -> None:
+        active = frozenset(name for name in self.axes if name in config)
+        branch = self.branches.setdefault(active, Branch(active))
+        for name in active:
+            if place >= len(self._places[name]):
+                self._places[name] = np.resize(self._places[name], 2 * place)
+            self._places[name][place] = self.axes[name].encode(config[name])
+        branch.begin(place)
+        self.branch_of.append(branch)
+        self._told.append(None)
+
+    def _settle(self, place: int, told: ToldEnding) -> None:
+        is_learned = told.kind != "fail"
+        most = None if self.most_rest is None else self.most_rest + MOST_GOOD
+        self.branch_of[place].end(place, is_learned=is_learned, most=most)
+        self._told[place] = told
+        if is_learned:
+            self.learned += 1
+            insort(self._best, self._rank(place, told))
+            del self._best[MOST_GOOD:]
+
+    def _rank(self, place: int, told: ToldEnding) -> _Rank:
+        value = 0.0 if told.value is None else self._cost * told.value
+        if told.kind == "complete":
+            return 0, 0, value, place
+        return 1, 1 if told.value is None else -told.step, value, place
+
+
+class ColumnDrawing:
+    """The draws of one proposal."""
+
+    def __init__(
+        self,
+        history: History,
+        random: np.random.RandomState,
+        candidates: int,
+        constant_liar: bool,
+        correlated: bool,
+    ) -> None:
+        self._history = history
+        self._random = random
+        self._candidates = candidates
+        self._counts_running = constant_liar
+        self._correlated = correlated
+        self._good = history.good()
+        self._rests: dict[tuple[int, ...], Rest] = {}
+
+    def sample(self, names: Iterable[str]) -> Config:
+        """Draw values for those of `names` that have a choice, together or each by itself."""
+        asked = [name for name in names if name in self._history.axes]
+        groups = [asked] if self._correlated else [[name] for name in asked]
+        seen = {name: place for group in groups if group for name, place in self._draw(group).items()}
+        return {name: self._history.axes[name].decode(seen[name]) for name in asked}
+
+    def _draw(self, names: Sequence[str]) -> Mapping[str, float | int]:
+        """Return the place on each axis of the candidate that is likeliest good."""
+        history = self._history
+        branches = [branch for branch in history.branches.values() if branch.active.issuperset(names)]
+        good = sorted(place for place in self._good if history.branch_of[place] in branches)
+        below = history.estimator(names, Rest(np.array(good, dtype=np.intp), ramp(len(good)), len(good)))
+        above = history.estimator(names, self._rest(branches))
+        points = below.draw(self._random, self._candidates)
+        best = int(np.argmax(below.log_pdf(points) - above.log_pdf(points)))
+        found = {name: float(places[best]) for name, places in zip(names, points, strict=True)}
+        return {name: at if history.axes[name].cells is None else int(at) for name, at in found.items()}
+
+    def _rest(self, branches: Sequence[Branch]) -> Rest:
+        key = tuple(map(id, branches))
+        if key not in self._rests:
+            own = [sum(1 for place in self._good if self._history.branch_of[place] is branch) for branch in branches]
+            ended = [branch.besides(self._good, good) for branch, good in zip(branches, own, strict=True)]
+            running = [branch.running() for branch in branches] if self._counts_running else []
+            self._rests[key] = rest_of(running, ended, len(self._history.branch_of), self._history.most_rest)
+        return self._rests[key]

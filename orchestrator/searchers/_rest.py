@@ -1,0 +1,117 @@
+"""The rest of the trials, all that are not good, and the sample that stands for them where they are many.
+
+The sample is taken branch by branch, so that each condition keeps its share. Those that run are kept apart from those
+that ended, and each of the two has at least a quarter of it where there are as many: running trials are few, and what
+keeps workers apart. Which trials it holds follows from their places in the list, by a hash: from the trials alone,
+however they came to be known. One more trial changes it by about one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from orchestrator.searchers._arrays import FloatArray, Positions
+from orchestrator.searchers._densities import ramp
+
+LEAST_PART = 4
+"""A quarter of a sample at least is running trials', and a quarter those' that ended, where there are as many."""
+
+_Lot: TypeAlias = tuple[int, int]
+"""A trial's place in the list, behind the number that decides how soon a sample takes it."""
+
+
+class Rest(NamedTuple):
+    """What stands for the rest."""
+
+    rows: Positions
+    """Places in the list, ascending."""
+    weights: FloatArray
+    """For how many trials each stands, the older ones counting less (`ramp`)."""
+    number: int
+    """For how many trials they all stand."""
+
+
+class _Pool(NamedTuple):
+    size: int
+    lots: Sequence[_Lot]
+
+
+@dataclass(slots=True, eq=False)
+class Branch:
+    """The trials in which the same hyperparameters are active."""
+
+    active: frozenset[str]
+    """Those that are active."""
+    ended: int = 0
+    """How many of the trials ended, and can be learned from."""
+    _first: list[_Lot] = field(default_factory=list)
+    _running: list[_Lot] = field(default_factory=list)
+
+    def begin(self, place: int) -> None:
+        """Take in a trial that runs."""
+        insort(self._running, _lot(place))
+
+    def end(self, place: int, *, is_learned: bool, most: int | None) -> None:
+        """Take note that it ended; no sample ever takes more than `most` of a branch (None: it takes all)."""
+        lot = _lot(place)
+        del self._running[bisect_left(self._running, lot)]
+        if is_learned:
+            self.ended += 1
+            insort(self._first, lot)
+            if most is not None:
+                del self._first[most:]
+
+    def running(self) -> _Pool:
+        """Return those that run."""
+        return _Pool(len(self._running), self._running)
+
+    def besides(self, good: frozenset[int], own: int) -> _Pool:
+        """Return those that ended and are not good; `own` of the good ones are of this branch."""
+        return _Pool(self.ended - own, [lot for lot in self._first if lot[1] not in good])
+
+
+def rest_of(running: Sequence[_Pool], ended: Sequence[_Pool], known: int, most: int | None) -> Rest:
+    """Return the trials of these pools, out of `known` in all; a sample of them where they are more than `most`."""
+    of_running, of_ended = (sum(pool.size for pool in pools) for pools in (running, ended))
+    number = of_running + of_ended
+    if most is None or number <= most:
+        rows = np.array([place for pool in (*running, *ended) for _, place in pool.lots], dtype=np.intp)
+        return Rest(np.sort(rows), ramp(number), number)
+    least = most // LEAST_PART
+    share = min(max(round(most * of_running / number), least), most - least)
+    share = max(min(of_running, share), most - of_ended)
+    rows, stands = _sampled(_shares(running, share) + _shares(ended, most - share))
+    age = (rows * (number / known)).astype(np.intp)
+    return Rest(rows, ramp(number)[age] * stands, number)
+
+
+def _shares(pools: Sequence[_Pool], most: int) -> list[tuple[_Pool, int]]:
+    """Divide `most` among pools in proportion to their sizes."""
+    whole, before, given, found = sum(pool.size for pool in pools), 0, 0, []
+    for pool in pools:
+        before += pool.size
+        until = round(most * before / whole) if whole else 0
+        found.append((pool, until - given))
+        given = until
+    return found
+
+
+def _sampled(shares: Sequence[tuple[_Pool, int]]) -> tuple[Positions, FloatArray]:
+    """Return the places of the first so many of each pool, ascending, and for how many trials each stands."""
+    places = [place for pool, share in shares for _, place in pool.lots[:share]]
+    stands = [pool.size / share for pool, share in shares for _ in range(share)]
+    order = np.argsort(places)
+    return np.array(places, dtype=np.intp)[order], np.array(stands)[order]
+
+
+def _lot(place: int) -> _Lot:
+    """Return a trial's lot: its place scattered by the finisher of SplitMix64 (Steele, Lea and Flood 2014)."""
+    mixed = (place + 0x9E3779B97F4A7C15) & (2**64 - 1)
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+    return mixed ^ (mixed >> 31), place

@@ -1,0 +1,129 @@
+"""Of a rest of many trials a sample stands for them: which it is, for how much each counts, and what it costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from trials_of_every_fate import ended
+
+from orchestrator.searchers import ProposalRequest
+from orchestrator.searchers._columns import MOST_GOOD, MOST_REST, History
+from orchestrator.searchers._rest import Branch, rest_of
+from orchestrator.searchers.tpe import TpeSearcher
+from orchestrator.sweep.domains import Choice, Float
+from orchestrator.sweep.space import Space
+from orchestrator.sweep.trial import TrialState
+from orchestrator.sweep.trial_list import TrialList
+
+FORKED = Space(
+    {
+        "optimizer": Choice(choices=("sgd", "adam"), default="sgd", weights=(1.0, 19.0)),
+        "learning_rate": Float(low=1e-4, high=1.0, scale="log", default=0.01),
+        "momentum": Float(low=0.0, high=1.0, default=0.5, when={"optimizer": ("sgd",)}),
+    }
+)
+
+
+def branches(sizes: dict[str, tuple[int, int]], most: int) -> dict[str, Branch]:
+    """Branches of so many trials that ended, and that run, their trials in turn."""
+    made = {name: Branch(frozenset([name])) for name in sizes}
+    order = [name for name, (over, running) in sizes.items() for _ in range(over + running)]
+    Random(0).shuffle(order)
+    left = {name: over for name, (over, _) in sizes.items()}
+    for place, name in enumerate(order):
+        made[name].begin(place)
+        if left[name]:
+            left[name] -= 1
+            made[name].end(place, is_learned=True, most=most)
+    return made
+
+
+def rest(made: dict[str, Branch], most: int | None, known: int):
+    return rest_of(
+        [b.running() for b in made.values()], [b.besides(frozenset(), 0) for b in made.values()], known, most
+    )
+
+
+def test_every_trial_stands_for_itself_up_to_the_bound():
+    made = branches({"a": (70, 10), "b": (20, 0)}, 200)
+    found = rest(made, 100, 100)
+    assert (found.rows.tolist(), found.number) == (list(range(100)), 100)
+    assert found.weights[-25:].tolist() == [1.0] * 25
+
+
+def test_beyond_it_each_condition_keeps_its_share_and_those_that_run_a_quarter():
+    sizes = {"a": (7000, 90), "b": (2000, 10), "c": (900, 0)}
+    made = branches(sizes, 125)
+    found = rest(made, 100, 10_000)
+    running = {place for branch in made.values() for _, place in branch.running().lots}
+    assert (len(found.rows), found.number, len(set(found.rows.tolist()) & running)) == (100, 10_000, 25)
+    of = {place: name for name, branch in made.items() for _, place in branch.besides(frozenset(), 0).lots}
+    assert Counter(of[place] for place in found.rows.tolist() if place in of) == {"a": 53, "b": 15, "c": 7}
+    assert sorted(found.rows.tolist()) == found.rows.tolist()
+
+
+def test_the_sample_weighs_what_it_stands_for():
+    sizes = {"a": (6000, 3000), "b": (1000, 0)}
+    whole, part = (rest(branches(sizes, most + 25), most, 10_000) for most in (20_000, 1_000))
+    assert part.weights.sum() == pytest.approx(whole.weights.sum(), rel=0.02)
+
+
+def test_with_few_that_ended_or_few_that_run_the_others_fill_the_sample():
+    assert len(rest(branches({"a": (3, 5000)}, 125), 100, 5003).rows) == 100
+    assert len(rest(branches({"a": (5000, 3)}, 125), 100, 5003).rows) == 100
+    assert len(rest(branches({"a": (5000, 0)}, 125), 100, 5000).rows) == 100
+    assert len(rest(branches({"a": (0, 5000)}, 125), 100, 5000).rows) == 100
+
+
+def test_a_proposal_follows_from_the_trials_however_they_came_to_be_known():
+    trials, dice = ended(FORKED, 2500, Random(5)), Random(1)
+    at_once, watching, shown = (
+        (TpeSearcher(FORKED, "maximize", TpeSearcher.Options()) for _ in range(2)),
+        None,
+        TrialList(),
+    )
+    once, watching = at_once
+    late = []
+    for trial in trials:
+        final, trial.state = trial.state, TrialState.RUNNING
+        shown.append(trial)
+        late.append((trial, final))
+        if len(late) > 400:
+            ending, state = late.pop(dice.randrange(len(late)))
+            ending.state = state
+            shown.note(ending.number)
+        if dice.random() < 0.01:
+            watching.propose(ProposalRequest(len(shown), ("learning_rate",), {}, "0/0/0"), shown)
+    for ending, state in late:
+        ending.state = state
+        shown.note(ending.number)
+    for correlated in (True, False):
+        request = ProposalRequest(2500, FORKED.tunable, {}, "1/2/3", correlated=correlated)
+        assert watching.propose(request, shown) == once.propose(request, list(shown))
+
+
+def test_what_is_rarely_active_has_as_many_kernels_as_there_are():
+    trials = ended(FORKED, 4000, Random(2), running=0.0)
+    history = History(FORKED, "maximize")
+    history.update(trials)
+    branch = next(branch for branch in history.branches.values() if "momentum" in branch.active)
+    assert 100 < branch.ended < 300
+    assert len(branch.besides(frozenset(), 0).lots) == branch.ended
+    kept = [len(branch.besides(frozenset(), 0).lots) for branch in history.branches.values()]
+    assert max(kept) == MOST_REST + MOST_GOOD
+
+
+def test_a_trial_that_is_opened_again_is_no_longer_learned_from():
+    trials, shown = ended(FORKED, 60, Random(4)), TrialList()
+    shown.extend(trials)
+    history = History(FORKED, "maximize")
+    history.update(shown)
+    learned, good = history.learned, history.good()
+    reopened = next(trial for trial in trials if trial.number in good)
+    reopened.state, reopened.told = TrialState.INTERRUPTED, None
+    shown.note(reopened.number)
+    history.update(shown)
+    assert history.learned == learned - 1
+    assert reopened.number not in history.good()
