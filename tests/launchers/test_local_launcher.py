@@ -35,7 +35,8 @@ def test_a_sweep_goes_on_without_its_terminal_until_it_is_stopped(tmp_path):
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     sent = stepladder("submit", "sweep.yaml", cwd=tmp_path)
     assert sent.returncode == 0, sent.stderr
-    job = json.loads((tmp_path / ".stepladder" / "small.json").read_text())["job"]
+    (kept,) = (tmp_path / ".stepladder").glob("small.*.json")
+    job = json.loads(kept.read_text())["job"]
     launcher = Local("")
     try:
         deadline = time.monotonic() + 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import subprocess
@@ -63,9 +64,10 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
     assert sent.stdout.startswith(f"digits is sent to {head.address} as digits-")
     assert "uploads" in sent.stderr
     assert "next: stepladder logs -f sweep.yaml" in sent.stderr
-    record = json.loads((laptop / ".stepladder" / "digits.json").read_text())
+    (kept,) = (laptop / ".stepladder").glob("digits.*.json")
+    record = json.loads(kept.read_text())
     assert (record["launcher"], record["folder"]) == ("ray-job", str(folder))
-    assert head.token_file.read_text() not in (laptop / ".stepladder" / "digits.json").read_text()
+    assert head.token_file.read_text() not in kept.read_text()
 
     wait(lambda: sweep_exists(folder) and read_sweep(folder).reported > 0)
     status = json.loads(typed(head, laptop, "status", "sweep.yaml", "--json").stdout)
@@ -151,7 +153,7 @@ def test_what_is_too_large_is_refused_before_the_upload(head, laptop):
     assert dry.returncode == 0, dry.stderr
     assert "without what .gitignore names" in dry.stderr
     assert dry.stdout.startswith("ray job submit \\\n  --address http://127.0.0.1:")
-    assert "-- stepladder resume --auto sweep.yaml storage=/shared/runs\n" in dry.stdout
+    assert f"-- stepladder resume --auto --owner {getpass.getuser()} sweep.yaml storage=/shared/runs\n" in dry.stdout
 
 
 def test_what_holds_a_secret_stays_here_and_what_leads_out_is_refused(head, laptop):
