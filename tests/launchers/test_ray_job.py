@@ -87,7 +87,7 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
     assert resumed.returncode == 0, resumed.stderr
     wait(lambda: read_sweep(folder).stopped == "finished")
     listed = json.loads(typed(head, laptop, "ls", "--address", head.address, "--json").stdout)
-    assert [row["sweep"] for row in listed] == ["digits", "digits"]
+    assert {(row["sweep"], row["owner"]) for row in listed} == {(read_sweep(folder).plan.sweep_id, getpass.getuser())}
     assert len({row["job"] for row in listed}) == 2
     unseen = read_through_the_cluster(head, laptop, shared)
     assert "digits" in unseen.stdout
