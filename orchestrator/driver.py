@@ -8,6 +8,7 @@ progress that a person watches. The command line and the notebook both run a swe
 from __future__ import annotations
 
 import contextlib
+import html
 import logging
 import signal
 import sys
@@ -32,6 +33,7 @@ from orchestrator.storage.location import Location
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.notebook_sweep import state_html
 from orchestrator.views.page.keeping import PageKeeper
 from orchestrator.views.progress import Progress
 from orchestrator.views.render import make_console
@@ -66,6 +68,11 @@ class Ending:
         """See `orchestrator.exitcodes`; FAILED where every trial failed."""
         ended = exitcodes.FAILED if self.state.all_failed else exitcodes.DONE
         return exitcodes.OF_LEAVING[self.reason] if self.is_resumable else ended
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: why it ended, and how the sweep stands."""
+        told = "".join(f"<br>{html.escape(problem)}" for problem in self.problems)
+        return f"{html.escape(self.reason)}{told}<br>{state_html(self.state, self.state.last_t)}"
 
     @property
     def is_resumable(self) -> bool:

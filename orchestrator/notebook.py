@@ -44,6 +44,7 @@ from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Value
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.parse import parse_text
+from orchestrator.views.notebook_sweep import SweepViews
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -58,7 +59,7 @@ Domain: TypeAlias = Float | Int | Choice | Constant
 """A hyperparameter's domain as an object."""
 
 
-class Sweep:
+class Sweep(SweepViews):
     """A sweep built in Python; its folder lies below `folder`, the present one unless said otherwise."""
 
     _has_warned = False

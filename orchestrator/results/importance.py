@@ -31,7 +31,7 @@ MOST_TRIALS = 2_000
 """Trials that are looked at, drawn by lot where there are more."""
 BEST_PART = 0.15
 """Part of the trials that count as the best."""
-RESAMPLES = 16
+RESAMPLES = 12
 """How often the trials are drawn anew, with repetition."""
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from orchestrator.errors import SweepNotFoundError
 from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
 from orchestrator.storage.marks import FOLDER
@@ -58,6 +61,18 @@ class Rebuilt:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def rebuilt_table(folder: Location, name: str) -> pa.Table:
+    """Return the table `name` (trials, reports or attempts) of the sweep in `folder` as its log has it now, whole.
+
+    Raises SweepNotFoundError, StorageError, JournalDamagedError as readers do.
+    """
+    contents = rebuilt(folder.files(), folder).contents
+    parts = [pq.read_table(BytesIO(contents[part])) for part in sorted(contents) if part.startswith(f"{name}/")]
+    if not parts:
+        raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
+    return pa.concat_tables(parts, promote_options="default")
 
 
 def rebuilt(files: FileSystem, folder: Location) -> Rebuilt:

@@ -45,7 +45,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "tensorboardX": ("ray.worker", "results.sinks"),
     "rich": ("views", "cli"),
     "typer": ("cli",),
-    "pandas": ("notebook",),
+    "pandas": ("notebook", "views.notebook_sweep"),
     "plotly": ("views",),
     "orchestrator.training": ("demos",),
     "orchestrator.testing": (),
