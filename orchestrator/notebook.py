@@ -78,31 +78,29 @@ class Sweep(SweepViews):
         metrics: Mapping[str, Any] | None = None,
         test: Mapping[str, Any] | None = None,
         stages: Literal["auto"] | Sequence[Mapping[str, Any]] | None = None,
-        seeds: int | None = None,
-        nested: bool | None = None,
+        seeds: int | None = None, nested: bool | None = None,
         couple: Mapping[str, Mapping[str, Any]] | None = None,
         search: str | Mapping[str, Any] | type[Ladder] | None = None,
         searcher: str | Mapping[str, Any] | type[Searcher] | None = None,
         scheduler: str | Mapping[str, Any] | type[Scheduler] | None = None,
         confirm: Literal["none"] | Mapping[str, Any] | None = None,
         warm_start: Sequence[str] | None = None,
+        try_: Sequence[Mapping[str, Any]] | None = None,
         resources: Mapping[str, Any] | None = None,
         retry: Mapping[str, Any] | None = None,
         max_attempts: int | None = None,
         limits: Mapping[str, Any] | None = None,
-        brake: bool | None = None,
-        baseline_first: bool | None = None,
+        brake: bool | None = None, baseline_first: bool | None = None,
         seeding: bool | None = None,
         workdir: Literal["trial", "project", "attempt"] | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
         page: bool | None = None,
         code: Mapping[str, Any] | None = None,
-        storage: str | None = None,
-        seed: int | None = None,
+        storage: str | None = None, seed: int | None = None,
         ignore: Mapping[str, str] | None = None,
         rules: Sequence[str] | None = None,
         folder: str | Path = ".",
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Check what a sweep file of these keys would ask for; None: as in a file without the key.
 
         Raises SpecError with everything that is wrong, TypeError for a value that cannot stand in a file.
@@ -110,7 +108,7 @@ class Sweep(SweepViews):
         self._read({key: value for key, value in locals().items() if key not in ("self", "folder")}, Path(folder))
 
     def _read(self, given: Mapping[str, Any], folder: Path) -> None:
-        keys = {key: value for key, value in given.items() if value is not None}
+        keys = {key.removesuffix("_"): value for key, value in given.items() if value is not None}
         self.folder, trainable = folder.absolute(), keys.get("trainable")
         self._function = None if trainable is None or isinstance(trainable, str) else trainable
         if self._function is not None:

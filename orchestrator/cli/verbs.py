@@ -44,6 +44,14 @@ PANELS: dict[str, dict[str, Verb]] = {
         "run": Verb("run:run", "Run a new sweep and write its winner to best.json."),
         "resume": Verb("resume:resume", "Go on with an interrupted sweep, or extend a finished one."),
         "submit": Verb("submit:submit", "Send a sweep to a cluster and leave."),
+        "try": Verb(
+            "trying:try_configuration",
+            "Try a configuration of your own next: lr=3e-4, the rest as in the best trial so far.",
+        ),
+        "retry": Verb(
+            "trying:retry",
+            "Run a trial that failed again, with `--trial 7`: in a sweep that runs, or with its next resume.",
+        ),
         "stop": Verb("stop:stop", "Let the running trials finish and start no new ones; the sweep can go on later."),
         "cancel": Verb(
             "stop:cancel", "End a sweep's driver within seconds, everything saved; the sweep can go on later."

@@ -1,4 +1,7 @@
-"""What a sweep has still to start, and in which order: trials that wait, the search's next, then replicates."""
+"""What a sweep has still to start, and in which order.
+
+Trials that wait, what people asked for, the search's next, then replicates.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.ladders import Proposal
 from orchestrator.planning.making import make_ladder
+from orchestrator.sweep.asked import MOVE
+from orchestrator.sweep.event import ConfigurationAsked
+from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
 
 Ahead: TypeAlias = Trial | Proposal | NextReplicate
@@ -23,6 +29,7 @@ class WorkAhead:
         self._state = state
         self._caps = caps
         self._ladder = make_ladder(state.plan)
+        self._reopened = state.wished.reopened
         self.first_run = FirstRun(state)
         """What holds all but the baseline back until that has shown that the code works."""
         self._exhausted = False
@@ -50,7 +57,8 @@ class WorkAhead:
         replicates = sum(1 for trial in waiting if trial.is_replicate)
         count = replicates
         if self._caps.reached(now_s, by_replicate=False) is None:
-            new = 0 if self._exhausted else max(0, search_trials(self._state) - len(self._state.trials))
+            new = max(0, search_trials(self._state) - len(self._state.trials))
+            new = min(new, len(self._state.wished.configurations)) if self._exhausted else new
             count += len(waiting) - replicates + new
         if count or any(trial.is_of_search for trial in self._state.open.values()):
             return count
@@ -66,18 +74,29 @@ class WorkAhead:
     @property
     def is_left(self) -> bool:
         """Say whether there is work that waits for nothing but a place."""
-        more = len(self._state.trials) < search_trials(self._state) and not self._exhausted
+        is_more = bool(self._state.wished.configurations) or not self._exhausted
+        more = len(self._state.trials) < search_trials(self._state) and is_more
         return bool(self._state.waiting) or more or next_replicate(self._state) is not None
 
     def _searched(self) -> Trial | Proposal | None:
         waiting, number = self._first_waiting(is_replicate=False), len(self._state.trials)
         if waiting is not None:
             return waiting
-        if number >= search_trials(self._state) or self._exhausted:
+        if number >= search_trials(self._state):
             return None
+        if number and self._state.wished.configurations:
+            return self._asked(number, self._state.wished.configurations[0])
+        if self._exhausted:
+            return None
+        if self._reopened != self._state.wished.reopened:  # it learned from an end that was none
+            self._reopened, self._ladder = self._state.wished.reopened, make_ladder(self._state.plan)
         proposal = self._ladder.propose(number, self._state.trials)
         self._exhausted = proposal is None
         return proposal
+
+    def _asked(self, number: int, asked: ConfigurationAsked) -> Proposal:
+        stage = stage_of(self._state.plan, number).name
+        return Proposal(dict(asked.config), stage, MOVE, (), notes=tuple(asked.notes))
 
     def _first_waiting(self, *, is_replicate: bool) -> Trial | None:
         waiting = self._state.waiting.values()

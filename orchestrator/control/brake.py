@@ -66,7 +66,8 @@ class Brake:
             return
         self._ended += 1
         self._works = self._works or trial.state in {TrialState.COMPLETED, TrialState.PRUNED}
-        if trial.state is not TrialState.FAILED or trial.attempt.outcome is Outcome.OUT_OF_MEMORY:
+        is_own = trial.state is TrialState.FAILED and trial.withdrawn_s is None
+        if not is_own or trial.attempt.outcome is Outcome.OUT_OF_MEMORY:
             self._run, self._run_gist = [], None
             return
         found = gist(trial.attempt.error)

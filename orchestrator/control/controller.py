@@ -19,9 +19,9 @@ from orchestrator.control.answers import Done, HostView, Report, ResumeTrial, St
 from orchestrator.control.border import Border
 from orchestrator.control.caps import TRIAL_LIMIT, Caps, is_overtime
 from orchestrator.control.confirming import NextReplicate
-from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.control.measuring import MeasuringAhead, measured_by, measured_metric
+from orchestrator.control.overdue import WITHDRAWN, overdue
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
 from orchestrator.control.remarks import ReportRemarks
@@ -31,6 +31,7 @@ from orchestrator.control.stopping import reason_to_stop
 from orchestrator.ladders import Proposal
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.recordable import cleaned
+from orchestrator.sweep.spelling import spelled
 from orchestrator.sweep.trial import Outcome, StopReason, Trial, TrialState
 
 COMMIT_S = 0.5
@@ -78,6 +79,8 @@ class Controller:
         self._last_heartbeat_s = self._since_s = self.clock_s()
         self._caps = Caps(state, self._since_s)
         self._ahead = MeasuringAhead(state) if state.is_testing else WorkAhead(state, self._caps)
+        self.first_run = self._ahead.first_run
+        """What holds all but the baseline back until that has shown that the code works."""
         self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))
 
     def clock_s(self) -> float:
@@ -131,7 +134,7 @@ class Controller:
         if self.state.begun_format < 2 and report.fidelity <= trial.attempt.fidelity:
             return Verdict.CONTINUE  # as the writers of format 1 did, to whom nothing but a higher fidelity counted
         self.remarks.see(trial, report)
-        t, m, metrics = self._clock(), self._monotonic(), ev.spelled(report.metrics)
+        t, m, metrics = self._clock(), self._monotonic(), spelled(report.metrics)
         said = (t, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
         event = ev.Reported(*said, texts=dict(report.texts), m=m)
         if report.checkpoint and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
@@ -207,11 +210,6 @@ class Controller:
         failed = self.first_run.note()
         return failed or (self._brake.note() if self.state.plan.spec.brake else None)
 
-    @property
-    def first_run(self) -> FirstRun:
-        """What holds all but the baseline back until that has shown that the code works."""
-        return self._ahead.first_run
-
     def request_stop(self, reason: str) -> None:
         """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""
         self.stop_requested = self.stop_requested or reason
@@ -221,8 +219,8 @@ class Controller:
         self.drain_requested = self.drain_requested or reason
 
     def overdue(self) -> list[tuple[int, int]]:
-        """Return (trial, attempt) of what must be ended now although it does not report (`Caps.overdue`)."""
-        found = self._caps.overdue(self.drain_requested, self.clock_s())
+        """Return (trial, attempt) of what must be ended now although it does not report (`control.overdue`)."""
+        found = overdue(self.state, self.drain_requested, self._caps, self.clock_s())
         for trial, cause in found:
             self._causes.setdefault(trial.number, cause)
         return [(trial.number, trial.attempt.number) for trial, _ in found]
@@ -269,6 +267,8 @@ class Controller:
     def _cause(self, trial: int, outcome: Outcome) -> str | None:
         """Return why an attempt that ends so was ended from outside; None where it ended by itself or was judged."""
         known = self._causes.pop(trial, None)
+        if self.state.trial(trial).withdrawn_s is not None:
+            return WITHDRAWN
         if outcome is Outcome.INTERRUPTED:
             return known or self._closed() or self.drain_requested
         if outcome is Outcome.OVERTIME or known == TRIAL_LIMIT:

@@ -25,6 +25,7 @@ from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.spelling import as_float
 from orchestrator.sweep.trial import (
     AFTER_STOP,
     FIRST_REPLICATE,
@@ -42,7 +43,7 @@ class SweepState(Roster, Surroundings):
     def __init__(self, first: ev.SweepPlanned) -> None:
         Roster.__init__(self)
         Surroundings.__init__(self)
-        _refuse_newer(first.format)
+        formats.refuse_newer(first.format)
         self.begun_format = first.format
         """Format of the log that the sweep was begun in: it goes on as a writer of that format would have."""
         self.format = first.format
@@ -88,7 +89,7 @@ class SweepState(Roster, Surroundings):
             case ev.Reported():
                 self._reported(event)
             case ev.Heartbeat():
-                self._heartbeat(event)
+                self.take_heartbeat(event)
             case ev.AttemptPlaced():
                 self._placed(event)
             case ev.AttemptStarted():
@@ -98,15 +99,15 @@ class SweepState(Roster, Surroundings):
             case ev.TrialProposed():
                 self._proposed(event)
             case ev.StageEntered():
-                self._stage_entered(event)
+                self.stages_entered.setdefault(event.stage, event)
             case ev.DriverStarted():
                 self._session(event)
             case ev.DriverStopped():
-                self.take_surroundings(event)
-                if not self.is_testing:
-                    self.stopped, self.stopped_note = event.reason, event.note
-            case ev.TrialReopened():
-                self._reopened(event)
+                self._driver_stopped(event)
+            case ev.TrialReopened() | ev.TrialWithdrawn():
+                self._turned(event)
+            case ev.ConfigurationAsked() | ev.WishRefused():
+                self.wished.take(event)
             case ev.FormatRaised():
                 self._format_raised(event)
             case ev.SpecAmended():
@@ -149,8 +150,8 @@ class SweepState(Roster, Surroundings):
         trial.fidelity = max(trial.fidelity, report.fidelity)
         if report.checkpoint is not None:
             trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, report.fidelity
-            trial.checkpoint_iteration = ev.as_float(report.metrics.get(COUNTED, 0.0))
-        value = ev.as_float(report.metrics[self.plan.spec.objective.metric])
+            trial.checkpoint_iteration = as_float(report.metrics.get(COUNTED, 0.0))
+        value = as_float(report.metrics[self.plan.spec.objective.metric])
         if not math.isfinite(value):
             return None
         trial.values[report.fidelity] = value
@@ -179,7 +180,7 @@ class SweepState(Roster, Surroundings):
         return total
 
     def _session(self, event: ev.DriverStarted) -> None:
-        _refuse_newer(event.format)
+        formats.refuse_newer(event.format)
         self.past_drivers_s += max(0.0, self.last_clock_s - self._driver_since_s)  # what lies between is nobody's
         self._driver_since_s = event.clock_s
         self.format = max(self.format, event.format)
@@ -189,17 +190,19 @@ class SweepState(Roster, Surroundings):
         if not event.tests:
             self.stopped, self.stopped_note = None, None
 
+    def _driver_stopped(self, event: ev.DriverStopped) -> None:
+        self.take_surroundings(event)
+        if not self.is_testing:
+            self.stopped, self.stopped_note = event.reason, event.note
+
     def _format_raised(self, event: ev.FormatRaised) -> None:
-        _refuse_newer(event.format)
+        formats.refuse_newer(event.format)
         self.format = max(self.format, event.format)
 
     def _amended(self, event: ev.SpecAmended) -> None:
         spec = SweepSpec.model_validate(formats.with_meanings(event.spec, self.format))
         dealt = len(self.trials) if self.begun_format > 1 else 0  # a writer of format 1 dealt all of them anew
         self.plan, self._contenders = self.plan.amended(spec, tuple(event.overrides), dealt), None
-
-    def _stage_entered(self, event: ev.StageEntered) -> None:
-        self.stages_entered.setdefault(event.stage, event)
 
     def _proposed(self, event: ev.TrialProposed) -> None:
         confirms = event.trial >= FIRST_REPLICATE
@@ -210,6 +213,7 @@ class SweepState(Roster, Surroundings):
         trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
         trial.replicates, trial.learned_from, trial.nearest = event.replicates, event.learned_from, event.nearest
         siblings.append(trial)
+        self.wished.proposed(event)
         self.waiting[event.trial], self._contenders = trial, None
 
     def _attempt_started(self, event: ev.AttemptStarted) -> None:
@@ -265,22 +269,21 @@ class SweepState(Roster, Surroundings):
         if trial.is_of_search:  # what a searcher is told rests on the search alone
             self._telling.take_state(trial)
 
-    def _reopened(self, event: ev.TrialReopened) -> None:
+    def _turned(self, event: ev.TrialReopened | ev.TrialWithdrawn) -> None:
         trial = self.changing(event.trial)
-        trial.state, trial.reopened_after = TrialState.INTERRUPTED, len(trial.attempts)
+        if isinstance(event, ev.TrialWithdrawn):
+            self._come_to(trial, self.withdraw(trial, event))
+        else:
+            self._reopen(trial, event)
+
+    def _reopen(self, trial: Trial, event: ev.TrialReopened) -> None:
+        trial.state, trial.reopened_after, trial.withdrawn_s = TrialState.INTERRUPTED, len(trial.attempts), None
+        self.wished.opened_again(event)
         self._contenders = None
         self._telling.forget(trial)
         self.waiting[event.trial] = trial
         if event.trial == 0:  # everything is measured against the baseline, and it says soonest whether the code works
             self.waiting = {0: trial, **self.waiting}
-
-    def _heartbeat(self, event: ev.Heartbeat) -> None:
-        for trial, attempt in event.running:
-            seen = self.trial(trial).attempts[attempt]
-            seen.seen_t, seen.seen_s, seen.silent_s = event.t, event.clock_s, 0.0
-        self.avoided = tuple(event.avoided)
-        for trial, silent_s in event.silent:
-            self.trial(trial).attempt.silent_s = silent_s
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:
@@ -293,8 +296,3 @@ def replay(events: Iterable[ev.Event]) -> SweepState:
     for event in remaining:
         state.apply(event)
     return state
-
-
-def _refuse_newer(format_: int) -> None:
-    if format_ > ev.FORMAT:
-        raise ValueError(f"log format {format_} is newer than this version reads (up to {ev.FORMAT}); upgrade")

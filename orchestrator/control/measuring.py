@@ -15,6 +15,7 @@ from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.errors import UsageError
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.spelling import spelled
 from orchestrator.sweep.tested import measured
 from orchestrator.sweep.trial import FIRST_TEST, Trial, TrialState
 
@@ -54,7 +55,7 @@ def measured_metric(state: SweepState) -> str:
 
 def measured_by(report: Report, metric: str, t: float, m: float | None) -> ev.WinnerTestMeasured:
     """Return the record of what a run measured, written at `t` and `m` as below; nothing else of its report is kept."""
-    value = ev.spelled({metric: report.metrics[metric]})[metric]
+    value = spelled({metric: report.metrics[metric]})[metric]
     return ev.WinnerTestMeasured(t, report.trial, report.attempt, value, m=m)
 
 

@@ -37,7 +37,7 @@ class Notices:
         state = self._controller.state
         for number in self._open - state.open.keys():
             trial = state.trial(number)
-            if trial.state is TrialState.FAILED and not self._has_told_failure:
+            if trial.state is TrialState.FAILED and trial.withdrawn_s is None and not self._has_told_failure:
                 self._has_told_failure = True
                 self._tell(first_failure(trial, is_kept=not failed_at_once(state)))
         self._open = set(state.open)

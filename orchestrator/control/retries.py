@@ -22,6 +22,9 @@ from orchestrator.sweep.trial import AFTER_ATTEMPT, AFTER_STOP, Attempt, Outcome
 DEATHS = 3
 """Deaths at one place that make it the trial's own."""
 
+UNREPORTED = "somebody stopped it before it had reported"
+"""What the error says of a trial whose end was asked for, where there is nothing that it could count with."""
+
 _TRANSIENT = re.compile(
     r"""
     \[Errno\ (?:5|104|110|111|113|116|121)\]  # EIO, connection reset, timed out, refused, no route, ESTALE, EREMOTEIO
@@ -56,6 +59,8 @@ def ruling(trial: Trial, outcome: Outcome, error: str | None, retry: Retry, *, j
 
     `judges_deaths` is false in sweeps that were begun by a version that took every death for a machine's.
     """
+    if trial.withdrawn_s is not None:
+        return Ruling(None, None if trial.values else UNREPORTED)
     earlier = [attempt.outcome for attempt in trial.counted_attempts[:-1]]
     if outcome is Outcome.HUNG:
         return _counted(earlier.count(Outcome.HUNG), retry.hung, "hung")

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from orchestrator.control.wished import Wished
 from orchestrator.sweep.confirmation import Confirmation, Contender, confirmation, contenders
-from orchestrator.sweep.event import WinnerTestBegun, WinnerTestMeasured, as_float
+from orchestrator.sweep.event import Heartbeat, TrialWithdrawn, WinnerTestBegun, WinnerTestMeasured
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.spelling import as_float
 from orchestrator.sweep.standing import leader, ranked, winner
 from orchestrator.sweep.tested import WinnerTest
 from orchestrator.sweep.trial import FIRST_REPLICATE, FIRST_TEST, Trial, TrialState, trial_id
@@ -23,6 +25,8 @@ class Roster:
 
     plan: Plan
     """The plan in force, amendments included."""
+    avoided: tuple[str, ...]
+    """Names of the nodes that the present driver keeps away from."""
 
     def __init__(self) -> None:
         self.trials = TrialList()
@@ -37,7 +41,25 @@ class Roster:
         """Trials with an attempt that has not ended, wanted or not."""
         self.waiting: dict[int, Trial] = {}
         """Trials to be offered (again), in the order in which they came to wait."""
+        self.wished = Wished()
+        """What people asked for."""
         self._contenders: list[Contender] | None = None
+
+    def take_heartbeat(self, event: Heartbeat) -> None:
+        """Take in which attempts live, and which are silent."""
+        for number, attempt in event.running:
+            seen = self.trial(number).attempts[attempt]
+            seen.seen_t, seen.seen_s, seen.silent_s = event.t, event.clock_s, 0.0
+        self.avoided = tuple(event.avoided)
+        for number, silent_s in event.silent:
+            self.trial(number).attempt.silent_s = silent_s
+
+    def withdraw(self, trial: Trial, event: TrialWithdrawn) -> TrialState:
+        """Take in that somebody asked for a trial's end; returns the state that it comes to."""
+        trial.withdrawn_s = event.clock_s
+        self.wished.withdrawn(event)
+        self.waiting.pop(trial.number, None)
+        return TrialState.PRUNED if trial.values else TrialState.FAILED
 
     def trial(self, number: int) -> Trial:
         """Return a trial, a replicate or the run of a test by its number. Raises IndexError where there is none."""

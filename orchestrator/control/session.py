@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from orchestrator.control.asking import asked_by_file
 from orchestrator.control.changes import changed_ground, gone_checkpoints, refuse_changed_search
 from orchestrator.control.controller import Controller
 from orchestrator.control.drivers import driver_started
@@ -36,6 +37,7 @@ from orchestrator.storage.location import Location
 from orchestrator.storage.marks import REMEDY, DurableMark, read_marks
 from orchestrator.storage.pinned_code import TakenCode, keep_code
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, Requests
+from orchestrator.storage.wishes import new_wishes
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.formats import as_begun
 from orchestrator.sweep.plan import Plan
@@ -150,9 +152,16 @@ class Session:
         if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
             self._wishes.take(self.outages.through(self._requests.poll), now)
+            self.look_for_wishes()
         self._wishes.look(now)
         for outage in self.outages.take_ended():
             self.controller.on_storage_back(outage.seconds, outage.problem)
+
+    def look_for_wishes(self) -> None:
+        """Rule on what people asked about single trials."""
+        known = self.state.wished.known
+        found = self.outages.through(lambda: list(new_wishes(self.files, known)))
+        self._wishes.take_wishes(found, time.time(), time.monotonic())
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""
@@ -188,7 +197,8 @@ def create(folder: Location, plan: Plan, spec_text: bytes, code: TakenCode | Non
     state = SweepState(first)
     journal.append(first)
     pinned = code.code.key if code is not None else None
-    return _begun(folder, files, lease, state, journal, [driver_started(lease, plan, now, [], reader.offsets, pinned)])
+    started = driver_started(lease, plan, now, [], reader.offsets, pinned)
+    return _begun(folder, files, lease, state, journal, [started, *asked_by_file(state, plan.spec, (), *now)])
 
 
 def refuse_existing(folder: Location) -> None:
@@ -238,7 +248,10 @@ def reopen(
         records.append(ev.SpecAmended(t, spec.model_dump(mode="json"), changes, list(overrides), m=m))
     records.extend(ended_by_crash(state, t, m))
     records.extend(reopened(state, t, m) if retry_failed else ())
-    return _begun(folder, files, lease, state, JournalWriter(files, lease.epoch), records, finder), told
+    records.extend(asked_by_file(state, spec, state.plan.spec.try_, t, m))
+    session = _begun(folder, files, lease, state, JournalWriter(files, lease.epoch), records, finder)
+    session.look_for_wishes()  # before the first step, which may find that nothing is left to do
+    return session, told
 
 
 def _begun(

@@ -13,6 +13,7 @@ from random import Random
 from typing import TypeAlias
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
+from orchestrator.control.asking import asked_by_file
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.recovery import ended_by_crash, reopened
@@ -115,7 +116,11 @@ def simulate_plan(
     clock, journal = VirtualClock(), MemoryJournal()
     first = ev.SweepPlanned(clock(), ev.FORMAT, plan.model_dump(mode="json"), m=clock())
     journal.append(first)
-    controller = Controller(SweepState(first), journal, clock, monotonic=clock)
+    state = SweepState(first)
+    for record in asked_by_file(state, plan.spec, (), clock(), clock()):
+        state.apply(record)
+        journal.append(record)
+    controller = Controller(state, journal, clock, monotonic=clock)
     controller.close(simulate(controller, clock, objective, cluster))
     return controller.state, journal
 

@@ -51,6 +51,7 @@ class Telling:
             self._tell_due()
         elif trial.state is TrialState.DIVERGED or (
             trial.state is TrialState.FAILED
+            and trial.withdrawn_s is None
             and (self._tells_failures or trial.attempt.outcome is Outcome.OUT_OF_MEMORY)
         ):
             trial.is_untold = True

@@ -1,12 +1,17 @@
-"""What a driver was asked for, obeyed: `stop` lets what runs go on, for `limits.stop` at most; `cancel` leaves now."""
+"""What a driver was asked for, obeyed: `stop` lets what runs go on, for `limits.stop` at most; `cancel` leaves now.
+
+What people ask about single trials is ruled on in the order in which they asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from orchestrator import wording
+from orchestrator.control.asking import answer_to, told_of
 from orchestrator.control.controller import Controller
 from orchestrator.storage.requests import DriverRequest
+from orchestrator.storage.wishes import Wish
 
 
 class Wishes:
@@ -31,6 +36,17 @@ class Wishes:
         most = "" if limit_s is None else f", within {wording.duration(limit_s)} (limits.stop)"
         self._tell(f"stop requested: no new trials, {len(self._controller.state.open)} running finish{most}")
         self._controller.drain(asked)
+
+    def take_wishes(self, found: Iterable[tuple[str, Wish | None]], t: float, m: float | None) -> None:
+        """Rule on what people ask about single trials, by name, the oldest first.
+
+        It is `t` seconds since the epoch and `m` by the monotonic clock. What must wait is looked at again next time.
+        """
+        for name, wish in found:
+            answer = answer_to(self._controller.state, name, wish, t, m)
+            if answer is not None:
+                self._controller.write_down(answer)
+                self._tell(told_of(wish, answer))
 
     def look(self, now_s: float) -> None:
         """Leave where what runs was let go on for long enough at `now_s`."""

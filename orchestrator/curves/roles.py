@@ -18,6 +18,7 @@ from typing import Literal
 from orchestrator.curves.diagnosis import CurvePoint
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.spec import Objective
+from orchestrator.sweep.spelling import as_float
 from orchestrator.sweep.standing import is_loss_like
 
 TRAINING = ("train_loss", "training_loss", "loss")
@@ -42,7 +43,7 @@ class Roles:
                 self._ranks[name] = _rank(name)
             known = self._ranks[name]
             if known is not None and (known[0] not in found or known[1] < found[known[0]][0]):
-                found[known[0]] = (known[1], ev.as_float(value))
+                found[known[0]] = (known[1], as_float(value))
         return CurvePoint(report.fidelity, **{role: value for role, (_, value) in found.items()})
 
 

@@ -150,7 +150,8 @@ class Ladder(ABC):
             return Proposal(self.space.baseline, stage_of(self.plan, 0).name, "baseline", ())
         if not self.tuned:
             return Proposal(self.space.baseline, stage_of(self.plan, number).name, "repeat", (), replicates=0)
-        warm = self.plan.warm[number - 1] if number <= len(self.plan.warm) else None
+        place = number - 1 - self.standings.asked
+        warm = self.plan.warm[place] if 0 <= place < len(self.plan.warm) else None
         if warm is not None and not self.is_tried(warm.config):
             return Proposal(dict(warm.config), stage_of(self.plan, number).name, "warm", (), notes=warm.notes)
         drawn: list[Proposal] = []

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from orchestrator.sweep.asked import MOVE
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import Trial, TrialState
@@ -44,10 +45,13 @@ class Standings:
         """Trials that a model can learn from (`Trial.is_learned`), by the block they drew."""
         self.proposed: Counter[tuple[str, ...]] = Counter()
         """Trials by the block they drew."""
+        self.asked = 0
+        """Trials that people asked for: they are in nobody's list."""
 
     def update(self, trials: Sequence[Trial]) -> None:
         """Take note of what changed since the last call; `trials` holds every trial by number."""
         self.proposed.update(trial.block for trial in trials[len(self._known) :])
+        self.asked += sum(trial.move == MOVE for trial in trials[len(self._known) :])
         self._known += [_NOTHING] * (len(trials) - len(self._known))
         for number in self._watch.look(trials):
             self._take(trials[number], number)

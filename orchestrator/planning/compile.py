@@ -27,8 +27,8 @@ IDENTIFYING = (
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = (
-    "budget", "confirm", "warm_start", "seeds", "resources", "retry", "limits", "brake", "baseline_first", "seeding",
-    "workdir", "keep_checkpoints", "page", "code", "storage",
+    "budget", "confirm", "warm_start", "try", "seeds", "resources", "retry", "limits", "brake", "baseline_first",
+    "seeding", "workdir", "keep_checkpoints", "page", "code", "storage",
 )  # fmt: skip
 """What may differ from one driver of a sweep to the next."""
 

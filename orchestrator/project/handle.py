@@ -20,6 +20,7 @@ from orchestrator.launchers import JobStatus
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.places import Target, heading_of, started_from
 from orchestrator.project.printed import printed
+from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
@@ -127,6 +128,13 @@ class Handle(ABC):
         """
 
     @abstractmethod
+    def wish(self, asked: TrialQuestion, now: float) -> str:
+        """Ask about one trial, and return what was asked and who takes it; `now` is in seconds since the epoch.
+
+        Raises UsageError where nothing can come of it, ClusterError where its storage is seen from no side.
+        """
+
+    @abstractmethod
     def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
         """Yield what a trial's attempts printed; None: what all did or, of a sweep that was sent off, its driver.
 
@@ -188,6 +196,10 @@ class SweepHere(Handle):
         except UsageError as error:
             raise UsageError(f"{self.folder}: {error}; see `stepladder status {self.typed}`") from error
         answer(f"{kind} requested: {WHAT_HAPPENS[kind].format(running=f'{running} running')}")
+
+    def wish(self, asked: TrialQuestion, now: float) -> str:
+        """Put the wish into its folder."""
+        return put(self.folder, self._log.state, asked, now)
 
     def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
         """Read its folder; its driver prints where it was started."""

@@ -16,6 +16,7 @@ from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog,
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.printed import printed
 from orchestrator.project.records import SubmissionRecord
+from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request
@@ -133,6 +134,15 @@ class SweepSent(Handle):
         answer(f"{kind} requested: {WHAT_HAPPENS[kind].format(running='the running trials')}")
         if kind is DriverRequest.CANCEL:
             self._see_it_leave(launcher)
+
+    def wish(self, asked: TrialQuestion, now: float) -> str:
+        """Put the wish into its storage, from here or from the cluster."""
+        if self.folder_here is not None:
+            return put(self.folder_here, SweepLog.read(self.folder_here).state, asked, now)
+        verb, *rest = asked.words
+        there = self._there()
+        which = ["--id", there.sweep_id] if there else []
+        return self.launcher(PATIENT_S).run(verb, self.record.folder, *rest, *which).strip()
 
     def _see_it_leave(self, launcher: Launcher) -> None:
         deadline = time.monotonic() + CANCEL_S

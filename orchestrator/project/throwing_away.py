@@ -10,6 +10,7 @@ from orchestrator.control.first_run import failed_at_once
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session, read_sweep, sweep_exists
 from orchestrator.errors import JournalDamagedError, UsageError
+from orchestrator.project.provenance import owner_here
 from orchestrator.storage import lease
 from orchestrator.storage.location import Location
 from orchestrator.storage.removal import remove_sweep
@@ -49,6 +50,9 @@ def refuse_throwing_away(folder: Location, sweep_file: Path) -> None:
         raise UsageError(f"{folder}: {driver}; end it first: stepladder cancel {folder}")
     if not folder.is_remote and folder.path.stat().st_uid != os.getuid():
         raise UsageError(f"{folder} belongs to another user, so --fresh leaves it alone; give the sweep another name")
+    owner, person = _owner(folder), owner_here(os.environ)
+    if owner not in (None, person):
+        raise UsageError(f"{folder} is {owner}'s, and you are {person}, so --fresh leaves it alone; give another name")
     beside = not folder.is_remote and folder.path.resolve().is_relative_to(sweep_file.parent.resolve())
     source = None if beside else _source(folder)
     if source is not None and source.exists() and not source.samefile(sweep_file):
@@ -59,6 +63,14 @@ def throw_away(folder: Location) -> None:
     """Remove a sweep. Raises LeaseHeldError where somebody drives it, StorageError, OSError."""
     lease.acquire(folder.files(), lease.Holder.current(), time.time(), time.sleep)
     remove_sweep(folder)
+
+
+def _owner(folder: Location) -> str | None:
+    """Return whose a sweep is, as far as its folder tells."""
+    try:
+        return read_sweep(folder).plan.provenance.owner
+    except JournalDamagedError:
+        return None
 
 
 def _source(folder: Location) -> Path | None:

@@ -42,7 +42,8 @@ class Curves:
         trial = trials[event.trial]
         points = self._points.get(event.trial) if trial.state.is_final else None
         if points is not None:
-            if trial.state is not TrialState.FAILED:  # that may be opened again, and its curve then goes on
+            may_reopen = trial.state is TrialState.FAILED or trial.withdrawn_s is not None  # its curve then goes on
+            if not may_reopen:
                 del self._points[event.trial]
             self.diagnoses.setdefault(event.trial, _diagnosed(points, self._plan, trial))
 

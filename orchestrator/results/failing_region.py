@@ -80,7 +80,7 @@ class FailingRegion:
 
 def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> FailingRegion | None:
     """Return the part of the search space that fails; None where none is clear."""
-    ended = [trial for trial in trials if trial.state.is_final]
+    ended = [trial for trial in trials if trial.state.is_final and trial.withdrawn_s is None]
     failed = [trial for trial in ended if _has_failed(trial)]
     if len(failed) < LEAST_FAILED or len(failed) == len(ended):
         return None

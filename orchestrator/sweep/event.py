@@ -16,8 +16,6 @@ know of.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -32,23 +30,11 @@ FORMAT = 2
 
 1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
     heartbeat, driver_stopped
-2   format_raised, reopened, storage_was_away, places_awaited; monotonic seconds on every record; judgements, causes,
-    texts, what a proposal rests on, whether an attempt is repeated, what the brake acted on; the outcome and the stop
-    of an overtime, who is silent, which nodes are avoided; test_begun, test_measured, and that a driver only
-    tests
+2   format_raised, reopened, storage_was_away, places_awaited, asked, withdrawn, refused; monotonic seconds on every
+    record; judgements, causes, texts, what a proposal rests on, whether an attempt is repeated, what the brake acted
+    on; the outcome and the stop of an overtime, who is silent, which nodes are avoided, when a function was entered;
+    test_begun, test_measured, and that a driver only tests
 """
-
-
-def as_float(metric: float | str) -> float:
-    """Return a recorded metric as a float: JSON lacks nan, inf and -inf, the log spells them."""
-    return float(metric)
-
-
-def spelled(metrics: Mapping[str, float]) -> dict[str, float | str]:
-    """Return metrics as they are recorded; `as_float` reads them back."""
-    if all(map(math.isfinite, metrics.values())):
-        return dict(metrics)
-    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
 
 
 class _Dated(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
@@ -230,6 +216,33 @@ class TrialReopened(_Event, frozen=True, tag="reopened"):
     """A trial that failed is to run again, because somebody asked for that; its attempts count from here."""
 
     trial: int
+    wish: str | None = None
+    """Name of the wish that this answers (`orchestrator.storage.wishes`); None where it came with a `resume`."""
+
+
+class ConfigurationAsked(_Event, frozen=True, tag="asked"):
+    """A person asked for a configuration: it is the next trial that the search begins."""
+
+    config: dict[str, Value]
+    """Whole, as it will be tried."""
+    notes: list[str]
+    """What was asked for, and where the rest comes from."""
+    wish: str | None = None
+    """Name of the wish that this answers; None where the sweep file asks."""
+
+
+class TrialWithdrawn(_Event, frozen=True, tag="withdrawn"):
+    """A person asked for the end of one trial: stopped early where it has reported, else failed."""
+
+    trial: int
+    wish: str
+
+
+class WishRefused(_Event, frozen=True, tag="refused"):
+    """What a person asked for cannot be done; nothing follows."""
+
+    wish: str
+    why: str
 
 
 class WinnerTestBegun(_Event, frozen=True, tag="test_begun"):
@@ -269,21 +282,7 @@ class PlacesAwaited(_Event, frozen=True, tag="places_awaited"):
 
 
 Event: TypeAlias = (
-    SweepPlanned
-    | DriverStarted
-    | FormatRaised
-    | SpecAmended
-    | StageEntered
-    | TrialProposed
-    | AttemptStarted
-    | AttemptPlaced
-    | Reported
-    | AttemptEnded
-    | Heartbeat
-    | DriverStopped
-    | TrialReopened
-    | WinnerTestBegun
-    | WinnerTestMeasured
-    | StorageWasAway
-    | PlacesAwaited
-)
+    SweepPlanned | DriverStarted | FormatRaised | SpecAmended | StageEntered | TrialProposed | AttemptStarted
+    | AttemptPlaced | Reported | AttemptEnded | Heartbeat | DriverStopped | TrialReopened | WinnerTestBegun
+    | WinnerTestMeasured | ConfigurationAsked | TrialWithdrawn | WishRefused | StorageWasAway | PlacesAwaited
+)  # fmt: skip

@@ -37,6 +37,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 from orchestrator.sweep.domains import Record
+from orchestrator.sweep.event import FORMAT
 from orchestrator.sweep.spec import Member, SweepSpec
 
 
@@ -72,6 +73,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("confirm",), "none"),
     Meaning(("warm_start",), []),
     Meaning(("test",), None),
+    Meaning(("try",), []),
     Meaning(("nested",), value=False),
     Meaning(("seeds",), None),
     Meaning(("rules",), []),
@@ -101,6 +103,12 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("search_space", "*", "supplied"), {}),
 )
 """In the order in which they are applied."""
+
+
+def refuse_newer(written_in: int) -> None:
+    """Raise ValueError for a log of a format that this version does not know."""
+    if written_in > FORMAT:
+        raise ValueError(f"log format {written_in} is newer than this version reads (up to {FORMAT}); upgrade")
 
 
 def with_meanings(

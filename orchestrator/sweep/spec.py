@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     Field,
+    SerializerFunctionWrapHandler,
     Strict,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -23,6 +25,7 @@ from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.reserve import Confirm
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.tested import HeldOut
+from orchestrator.sweep.values import JsonValue
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 HYPERPARAMETER_PATTERN = r"^(?=.{1,128}$)[A-Za-z][A-Za-z0-9_]*([./-][A-Za-z0-9_]+)*$"
@@ -176,6 +179,9 @@ class SweepSpec(Record):
     """How the winner is confirmed over fresh seeds, inside the budget; `none`: not at all."""
     warm_start: tuple[Annotated[str, Strict(), Field(min_length=1)], ...] = ()
     """Earlier sweeps, by folder or URL, whose winners are the first trials after the baseline; counts at the start."""
+    try_: tuple[Annotated[Mapping[str, JsonValue], Field(min_length=1)], ...] = Field((), alias="try")
+    """Configurations of your own, the next trials after the baseline: `[{lr: 3e-4}]`. What one leaves out is the
+    baseline's. More may be added while the sweep is under way."""
     resources: Resources = Resources()
     """What one trial occupies."""
     retry: Retry = Retry()
@@ -242,6 +248,10 @@ class SweepSpec(Record):
     def program(self) -> str:
         """What is trained, as a person would write it."""
         return self.trainable or shlex.join(self.command or ())
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"try" if name == "try_" else name: value for name, value in fields(self).items()}
 
     @field_validator("ignore", mode="before")
     @classmethod

@@ -191,8 +191,8 @@ class Trial:
     stage: str
     """Name of the stage that proposed it."""
     move: str
-    """How it was proposed: baseline, warm (won an earlier sweep), prior, uniform, model, block-model, block-uniform,
-    listed, repeat; where it confirms, what for: race (to choose) or confirm (to report on who was chosen)."""
+    """How it was proposed: baseline, asked (for by a person), warm (won an earlier sweep), prior, uniform, model,
+    block-model, block-uniform, listed, repeat; confirming, race (to choose) or confirm (to report on the chosen)."""
     block: tuple[str, ...]
     """The hyperparameters that the proposal drew; the rest was held."""
     parent: int | None
@@ -217,6 +217,8 @@ class Trial:
     """What a searcher is told once the trial ended badly through its own fault: finite, worse than the worst seen."""
     is_untold: bool = False
     """Whether it ended badly and a searcher is to be told later, once that says something of its configuration."""
+    withdrawn_s: float | None = None
+    """When a person asked for its end, by the clock that measures; None where nobody did."""
     reopened_after: int = 0
     """How many attempts it had when it was last opened again after a failure: they count for no retry."""
     report_count: int = 0

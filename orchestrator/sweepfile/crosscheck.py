@@ -11,8 +11,10 @@ from collections.abc import Callable, Collection
 
 from orchestrator.members import nearest
 from orchestrator.storage.url import storage_problem, unexpanded
+from orchestrator.sweep.asked import objections
 from orchestrator.sweep.domains import Constant
 from orchestrator.sweep.nesting import clashes
+from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile import placeholders
 from orchestrator.sweepfile.circles import circle, phrase_circle
@@ -45,7 +47,7 @@ def crosscheck(spec: SweepSpec, problems: Problems, broken: Collection[str | int
                 problems.add(path, text)
     check_members(spec, problems, broken)
     if not problems:
-        for path, text in misfits(spec):
+        for path, text in (*misfits(spec), *_asked(spec)):
             problems.add(path, text)
 
 
@@ -137,6 +139,20 @@ def _tunable(spec: SweepSpec) -> Complaints:
     if spec.seeds is None and all(isinstance(domain, Constant) for domain in spec.search_space.values()):
         what = "nothing can be tuned, every value is a constant; give one a range or choices"
         yield ("search_space",), f"{what}, or write seeds: 5 to train it five times"
+
+
+def _asked(spec: SweepSpec) -> Complaints:
+    """Yield what keeps the configurations of `try` from being tried."""
+    if not spec.try_:
+        return
+    space = Space(spec.search_space)
+    for position, values in enumerate(spec.try_):
+        at: KeyPath = ("try", position)
+        for name, text in objections(space, values):
+            yield (at if name is None else (*at, name)), text
+        first = spec.try_.index(values)
+        if first < position:
+            yield at, f"is the same as try[{first}]; remove one of them"
 
 
 def _stages(spec: SweepSpec) -> Complaints:

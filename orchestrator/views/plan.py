@@ -90,7 +90,9 @@ def _confirm(plan: Plan, found: Estimate) -> str:
 
 
 def _warm(plan: Plan) -> list[tuple[str, str]]:
-    rows = [("first trials", f"trial {number} {warm.notes[0]}") for number, warm in enumerate(plan.warm, 1)]
+    asked = [f"trial {number}: {wording.configuration(values)}" for number, values in enumerate(plan.spec.try_, 1)]
+    won = [f"trial {number} {warm.notes[0]}" for number, warm in enumerate(plan.warm, len(asked) + 1)]
+    rows = [("first trials", text) for text in (*asked, *won)]
     return rows + [("", note) for warm in plan.warm for note in warm.notes[1:]]
 
 

@@ -93,7 +93,7 @@ def test_every_ruled_key_exists_and_may_have_the_value_that_is_ruled(meaning: Me
     elif "*" in meaning.path:
         for domain in plan[meaning.path[0]].values():
             domain.pop(meaning.path[-1], None)
-    elif SweepSpec.model_fields[meaning.path[0]].is_required():
+    elif {field.alias or name: field for name, field in SweepSpec.model_fields.items()}[meaning.path[0]].is_required():
         del plan[meaning.path[0]][meaning.path[1]]
     else:
         del plan[meaning.path[0]]

@@ -110,6 +110,16 @@ def test_a_living_drivers_sweep_is_refused(tmp_path):
     session.release()
 
 
+def test_a_sweep_of_another_person_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("STEPLADDER_OWNER", "me")
+    plan = make_plan(baseline_first=True)
+    ground = plan.provenance.model_copy(update={"owner": "them"})
+    folder = Location.parse(tmp_path / "test")
+    create(folder, plan.model_copy(update={"provenance": ground}), b"").close("stop")
+    with pytest.raises(UsageError, match="test is them's, and you are me, so --fresh leaves it alone; give another"):
+        refuse_throwing_away(folder, tmp_path / "sweep.yaml")
+
+
 def test_a_sweep_of_another_file_elsewhere_is_refused(tmp_path):
     mine, theirs = tmp_path / "mine" / "sweep.yaml", tmp_path / "theirs" / "sweep.yaml"
     for file in (mine, theirs):
