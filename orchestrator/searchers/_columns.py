@@ -5,14 +5,16 @@ Each trial is written into the columns once, and moves once more when it ends. A
     the good      the best tenth of those that ended, `MOST_GOOD` at most
     the rest      all others, and those that still run (`ending_of` says which is which)
 
-which is Optuna's split. For a rest of more than `MOST_REST` trials a sample stands (`_rest`), so that a proposal costs
-the same after a hundred thousand trials as after one thousand. It is taken anew for each group of hyperparameters that
-are drawn together, from the trials in which all of them are active: one that is rarely active has as many kernels.
+which is Optuna's split. Of a rest of more than `MOST_REST` trials the best are taken, and a sample of the others
+(`_rest`), so that a proposal costs the same after a hundred thousand trials as after two thousand. It is taken anew for
+each group of hyperparameters that are drawn together, from the trials in which all of them are active: one that is
+rarely active has as many kernels.
 """
 
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import TypeAlias
@@ -33,8 +35,10 @@ from orchestrator.sweep.trial_list import Watch
 
 MOST_GOOD = 25
 """Good trials at the most, as in Optuna."""
-MOST_REST = 1_000
-"""Kernels of the rest at the most; beyond so many trials a sample stands for them."""
+MOST_REST = 2_000
+"""Kernels of the rest at the most; beyond so many trials some stand for the others."""
+NEAR_PART = 2
+"""Half of these are the best of the rest."""
 
 _Rank: TypeAlias = tuple[int, int, float, int]
 """Sorts the trials that ended, the best first: kind, step, value, place in the list."""
@@ -87,6 +91,15 @@ class History:
         """Return the places of the good trials."""
         return frozenset(rank[3] for rank in self._best[: min(ceil(0.1 * self.learned), MOST_GOOD)])
 
+    def near(self) -> frozenset[int]:
+        """Return the places of the best of the rest, as many as are kept whole whatever stands for the others."""
+        good = min(ceil(0.1 * self.learned), MOST_GOOD)
+        return frozenset(rank[3] for rank in self._best[good : good + self._most_near])
+
+    @property
+    def _most_near(self) -> int:
+        return 0 if self.most_rest is None else self.most_rest // NEAR_PART
+
     def estimator(self, names: Sequence[str], rest: Rest) -> ParzenEstimator:
         """Return the density over `names` that these trials make."""
         observed = Observed([self._places[name][rest.rows] for name in names], rest.weights, rest.number)
@@ -105,13 +118,13 @@ class History:
 
     def _settle(self, place: int, told: ToldEnding) -> None:
         is_learned = told.kind != "fail"
-        most = None if self.most_rest is None else self.most_rest + MOST_GOOD
+        most = None if self.most_rest is None else self.most_rest + MOST_GOOD + self._most_near
         self.branch_of[place].end(place, is_learned=is_learned, most=most)
         self._told[place] = told
         if is_learned:
             self.learned += 1
             insort(self._best, self._rank(place, told))
-            del self._best[MOST_GOOD:]
+            del self._best[MOST_GOOD + self._most_near :]
 
     def _rank(self, place: int, told: ToldEnding) -> _Rank:
         value = 0.0 if told.value is None else self._cost * told.value
@@ -136,7 +149,7 @@ class ColumnDrawing:
         self._candidates = candidates
         self._counts_running = constant_liar
         self._correlated = correlated
-        self._good = history.good()
+        self._good, self._near = history.good(), history.near()
         self._rests: dict[tuple[int, ...], Rest] = {}
 
     def sample(self, names: Iterable[str]) -> Config:
@@ -161,8 +174,10 @@ class ColumnDrawing:
     def _rest(self, branches: Sequence[Branch]) -> Rest:
         key = tuple(map(id, branches))
         if key not in self._rests:
-            own = [sum(1 for place in self._good if self._history.branch_of[place] is branch) for branch in branches]
-            ended = [branch.besides(self._good, good) for branch, good in zip(branches, own, strict=True)]
+            history, apart = self._history, self._good | self._near
+            own = Counter(map(id, (history.branch_of[place] for place in apart)))
+            ended = [branch.besides(apart, own[id(branch)]) for branch in branches]
             running = [branch.running() for branch in branches] if self._counts_running else []
-            self._rests[key] = rest_of(running, ended, len(self._history.branch_of), self._history.most_rest)
+            near = [place for place in self._near if history.branch_of[place] in branches]
+            self._rests[key] = rest_of(running, ended, near, len(history.branch_of), history.most_rest)
         return self._rests[key]

@@ -71,16 +71,21 @@ class Numbers(NamedTuple):
             return drawn.clip(self.low, self.high)
         return np.round(drawn).clip(self.low + 0.5, self.high - 0.5)
 
-    def log_pdf(self, at: FloatArray) -> FloatArray:
-        """Return the log-density of each kernel (columns) at each place (rows)."""
+    def fixed(self) -> FloatArray:
+        """Return the part of each kernel's log-density that is the same everywhere."""
         if self.is_grid:
-            return self._of_cells(at)
-        found: FloatArray = (at[:, np.newaxis] - self.middles) * (1 / self.widths)
-        np.square(found, out=found)
-        found *= -0.5
+            return np.zeros(len(self.middles))
         mass = _log_mass((self.low - self.middles) / self.widths, (self.high - self.middles) / self.widths)
-        found -= mass + np.log(self.widths) + _LOG_ROOT_TAU
-        return found
+        return -(mass + np.log(self.widths) + _LOG_ROOT_TAU)
+
+    def add(self, found: FloatArray, at: FloatArray) -> None:
+        """Add the other part to `found`, each kernel's (columns) at each place (rows)."""
+        if self.is_grid:
+            found += self._of_cells(at)
+            return
+        apart = at[:, np.newaxis] - self.middles
+        apart *= np.sqrt(0.5) / self.widths
+        found -= np.square(apart, out=apart)
 
     def _of_cells(self, at: FloatArray) -> FloatArray:
         """Few kernels and few cells differ: each pair is looked at once."""
@@ -115,13 +120,19 @@ class Kinds(NamedTuple):
         until[:, -1] = 1
         return np.asarray(np.sum(until < quantiles[:, np.newaxis], axis=-1), dtype=float)
 
-    def log_pdf(self, at: FloatArray) -> FloatArray:
-        """Return the log-probability of each kernel (columns) for each kind (rows)."""
+    def fixed(self) -> FloatArray:
+        """Return what each kernel's log-probability is for kinds that are not its own."""
         beside = PRIOR / (self.number + 1)
-        hit, miss = (np.log(chance / (1 + beside * self.kinds)) for chance in (1 + beside, beside))
-        found = np.full((len(at), len(self.places) + 1), -np.log(self.kinds))
-        found[:, :-1] = np.where(at[:, np.newaxis] == self.places, hit, miss)
-        return found
+        return np.append(np.full(len(self.places), self._log(beside)), -np.log(self.kinds))
+
+    def add(self, found: FloatArray, at: FloatArray) -> None:
+        """Add to `found` by how much each kernel's (columns) is more for its own kind, at each of these (rows)."""
+        beside = PRIOR / (self.number + 1)
+        more = self._log(1 + beside) - self._log(beside)
+        found[:, :-1] += more * (at[:, np.newaxis] == self.places)
+
+    def _log(self, chance: float) -> float:
+        return float(np.log(chance / (1 + self.kinds * PRIOR / (self.number + 1))))
 
 
 class ParzenEstimator:
@@ -149,11 +160,13 @@ class ParzenEstimator:
 
     def log_pdf(self, points: Sequence[FloatArray]) -> FloatArray:
         """Return the log-density at each of the points, which are given by axis."""
-        found = np.log(self._weights)[np.newaxis]
+        fixed = sum((axis.fixed() for axis in self._axes), start=np.log(self._weights))
+        found = np.tile(fixed, (len(points[0]), 1))
         for axis, places in zip(self._axes, points, strict=True):
-            found = found + axis.log_pdf(places)
+            axis.add(found, places)
         highest = found.max(axis=1)
-        return np.asarray(np.log(np.exp(found - highest[:, np.newaxis]).sum(axis=1)) + highest)
+        found -= highest[:, np.newaxis]
+        return np.asarray(np.log(np.exp(found, out=found).sum(axis=1)) + highest)
 
     def _those_of(self, kind: type[Numbers | Kinds]) -> list[tuple[int, Numbers | Kinds]]:
         return [(at, axis) for at, axis in enumerate(self._axes) if isinstance(axis, kind)]
@@ -162,6 +175,11 @@ class ParzenEstimator:
 def ramp(count: int) -> FloatArray:
     """Return the weights of so many trials by age: the newest 25 count in full, the oldest least (Optuna's)."""
     return np.ones(count) if count < 25 else np.concatenate([np.linspace(1 / count, 1.0, count - 25), np.ones(25)])
+
+
+def ramp_at(ages: Positions, count: int) -> FloatArray:
+    """Return the weights of some of so many trials, which are more than 26, by their positions from the oldest on."""
+    return np.asarray(np.minimum(1 / count + ages * ((1 - 1 / count) / (count - 26)), 1.0))
 
 
 def _log_mass(low: FloatArray, high: FloatArray) -> FloatArray:

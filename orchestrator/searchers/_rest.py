@@ -1,9 +1,11 @@
-"""The rest of the trials, all that are not good, and the sample that stands for them where they are many.
+"""The rest of the trials, all that are not good, and what stands for them where they are many.
 
-The sample is taken branch by branch, so that each condition keeps its share. Those that run are kept apart from those
-that ended, and each of the two has at least a quarter of it where there are as many: running trials are few, and what
-keeps workers apart. Which trials it holds follows from their places in the list, by a hash: from the trials alone,
-however they came to be known. One more trial changes it by about one.
+Those that come next to the good are kept whole: they lie around them, where candidates are drawn, and a kernel that is
+missing there makes a place look new that was tried. For all others a sample stands, each of it for as many as it is one
+of. It is taken branch by branch, so that each condition keeps its share. Those that run are kept apart from those that
+ended, and each of the two has at least a quarter of it where there are as many: running trials are few, and what keeps
+workers apart. Which trials it holds follows from their places in the list, by a hash: from the trials alone, however
+they came to be known. One more trial changes it by about one.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from orchestrator.searchers._arrays import FloatArray, Positions
-from orchestrator.searchers._densities import ramp
+from orchestrator.searchers._densities import ramp, ramp_at
 
 LEAST_PART = 4
 """A quarter of a sample at least is running trials', and a quarter those' that ended, where there are as many."""
@@ -70,24 +72,27 @@ class Branch:
         """Return those that run."""
         return _Pool(len(self._running), self._running)
 
-    def besides(self, good: frozenset[int], own: int) -> _Pool:
-        """Return those that ended and are not good; `own` of the good ones are of this branch."""
-        return _Pool(self.ended - own, [lot for lot in self._first if lot[1] not in good])
+    def besides(self, near: frozenset[int], own: int) -> _Pool:
+        """Return those that ended and are not `near` the good, nor good; `own` of these are this branch's."""
+        return _Pool(self.ended - own, [lot for lot in self._first if lot[1] not in near])
 
 
-def rest_of(running: Sequence[_Pool], ended: Sequence[_Pool], known: int, most: int | None) -> Rest:
-    """Return the trials of these pools, out of `known` in all; a sample of them where they are more than `most`."""
+def rest_of(
+    running: Sequence[_Pool], ended: Sequence[_Pool], near: Sequence[int], known: int, most: int | None
+) -> Rest:
+    """Return the trials of these pools and those near the good, out of `known` in all, `most` of them at the most."""
     of_running, of_ended = (sum(pool.size for pool in pools) for pools in (running, ended))
-    number = of_running + of_ended
+    number = of_running + of_ended + len(near)
     if most is None or number <= most:
-        rows = np.array([place for pool in (*running, *ended) for _, place in pool.lots], dtype=np.intp)
-        return Rest(np.sort(rows), ramp(number), number)
+        places = [*near, *(place for pool in (*running, *ended) for _, place in pool.lots)]
+        return Rest(np.sort(np.array(places, dtype=np.intp)), ramp(number), number)
+    most -= len(near)
     least = most // LEAST_PART
-    share = min(max(round(most * of_running / number), least), most - least)
+    share = min(max(round(most * of_running / (of_running + of_ended)), least), most - least)
     share = max(min(of_running, share), most - of_ended)
-    rows, stands = _sampled(_shares(running, share) + _shares(ended, most - share))
+    rows, stands = _sampled(_shares(running, share) + _shares(ended, most - share), near)
     age = (rows * (number / known)).astype(np.intp)
-    return Rest(rows, ramp(number)[age] * stands, number)
+    return Rest(rows, ramp_at(age, number) * stands, number)
 
 
 def _shares(pools: Sequence[_Pool], most: int) -> list[tuple[_Pool, int]]:
@@ -101,10 +106,10 @@ def _shares(pools: Sequence[_Pool], most: int) -> list[tuple[_Pool, int]]:
     return found
 
 
-def _sampled(shares: Sequence[tuple[_Pool, int]]) -> tuple[Positions, FloatArray]:
-    """Return the places of the first so many of each pool, ascending, and for how many trials each stands."""
-    places = [place for pool, share in shares for _, place in pool.lots[:share]]
-    stands = [pool.size / share for pool, share in shares for _ in range(share)]
+def _sampled(shares: Sequence[tuple[_Pool, int]], near: Sequence[int]) -> tuple[Positions, FloatArray]:
+    """Return `near` and the first so many of each pool, ascending, and for how many trials each stands."""
+    places = [*near, *(place for pool, share in shares for _, place in pool.lots[:share])]
+    stands = [1.0] * len(near) + [pool.size / share for pool, share in shares for _ in range(share)]
     order = np.argsort(places)
     return np.array(places, dtype=np.intp)[order], np.array(stands)[order]
 

@@ -3,8 +3,8 @@
 It fits one density to the good trials and one to the rest, and proposes where their ratio is greatest. Each proposal
 draws from a fresh generator seeded by the request, and rests on the trials alone: nothing drawn is remembered.
 
-    densities: bounded    our own densities (`_densities`), equal to Optuna's; of a rest of over a thousand trials a
-                          sample (`_columns`), so that a proposal costs the same however long the sweep is
+    densities: bounded    our own densities (`_densities`), equal to Optuna's; of a rest of over two thousand trials its
+                          best and a sample (`_columns`), so that a proposal costs the same however long the sweep is
     densities: whole      the same without a sample
     densities: optuna     Optuna's own sampler over a study that mirrors the trials (`_study`): the reference
 
@@ -48,7 +48,7 @@ class TpeSearcher(Searcher):
         constant_liar: Annotated[bool, Strict()] = True
         """Count running trials among the bad, so that parallel workers don't all try the same place."""
         densities: Densities = "bounded"
-        """Our own over at most a thousand of the trials that are not good (`bounded`), over all of them (`whole`), or
+        """Our own over at most 2,000 of the trials that are not good (`bounded`), over all of them (`whole`), or
         Optuna's over all of them (`optuna`)."""
 
     options: Options

@@ -9,7 +9,8 @@ import pytest
 from trials_of_every_fate import ended
 
 from orchestrator.searchers import ProposalRequest
-from orchestrator.searchers._columns import MOST_GOOD, MOST_REST, History
+from orchestrator.searchers._columns import MOST_GOOD, MOST_REST, NEAR_PART, History
+from orchestrator.searchers._densities import ramp
 from orchestrator.searchers._rest import Branch, rest_of
 from orchestrator.searchers.tpe import TpeSearcher
 from orchestrator.sweep.domains import Choice, Float
@@ -42,7 +43,7 @@ def branches(sizes: dict[str, tuple[int, int]], most: int) -> dict[str, Branch]:
 
 def rest(made: dict[str, Branch], most: int | None, known: int):
     return rest_of(
-        [b.running() for b in made.values()], [b.besides(frozenset(), 0) for b in made.values()], known, most
+        [b.running() for b in made.values()], [b.besides(frozenset(), 0) for b in made.values()], [], known, most
     )
 
 
@@ -77,8 +78,19 @@ def test_with_few_that_ended_or_few_that_run_the_others_fill_the_sample():
     assert len(rest(branches({"a": (0, 5000)}, 125), 100, 5000).rows) == 100
 
 
+def test_the_best_of_the_rest_are_whole_and_the_others_stand_for_all_but_them():
+    made = branches({"a": (9000, 0)}, 125)
+    near = frozenset(range(0, 9000, 180))
+    found = rest_of([], [made["a"].besides(near, len(near))], sorted(near), 9000, 100)
+    assert near <= set(found.rows.tolist())
+    assert (len(found.rows), found.number) == (100, 9000)
+    whole = dict(zip(found.rows.tolist(), (found.weights / ramp(9000)[found.rows]).tolist(), strict=True))
+    assert {weight for place, weight in whole.items() if place in near} == {1.0}
+    assert {round(weight) for place, weight in whole.items() if place not in near} == {179}
+
+
 def test_a_proposal_follows_from_the_trials_however_they_came_to_be_known():
-    trials, dice = ended(FORKED, 2500, Random(5)), Random(1)
+    trials, dice = ended(FORKED, 3700, Random(5)), Random(1)
     at_once, watching, shown = (
         (TpeSearcher(FORKED, "maximize", TpeSearcher.Options()) for _ in range(2)),
         None,
@@ -100,19 +112,19 @@ def test_a_proposal_follows_from_the_trials_however_they_came_to_be_known():
         ending.state = state
         shown.note(ending.number)
     for correlated in (True, False):
-        request = ProposalRequest(2500, FORKED.tunable, {}, "1/2/3", correlated=correlated)
+        request = ProposalRequest(3700, FORKED.tunable, {}, "1/2/3", correlated=correlated)
         assert watching.propose(request, shown) == once.propose(request, list(shown))
 
 
 def test_what_is_rarely_active_has_as_many_kernels_as_there_are():
-    trials = ended(FORKED, 4000, Random(2), running=0.0)
+    trials = ended(FORKED, 5000, Random(2), running=0.0)
     history = History(FORKED, "maximize")
     history.update(trials)
     branch = next(branch for branch in history.branches.values() if "momentum" in branch.active)
-    assert 100 < branch.ended < 300
+    assert 150 < branch.ended < 400
     assert len(branch.besides(frozenset(), 0).lots) == branch.ended
     kept = [len(branch.besides(frozenset(), 0).lots) for branch in history.branches.values()]
-    assert max(kept) == MOST_REST + MOST_GOOD
+    assert max(kept) == MOST_REST + MOST_REST // NEAR_PART + MOST_GOOD
 
 
 def test_a_trial_that_is_opened_again_is_no_longer_learned_from():

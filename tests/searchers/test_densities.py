@@ -16,7 +16,7 @@ from trials_of_every_fate import ended
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers._axis import Axis
-from orchestrator.searchers._densities import Observed, ParzenEstimator, ramp
+from orchestrator.searchers._densities import Observed, ParzenEstimator, ramp, ramp_at
 from orchestrator.searchers._study import distribution_of
 from orchestrator.searchers.tpe import TpeSearcher
 from orchestrator.sweep.domains import Choice, Float, Int
@@ -66,6 +66,9 @@ def test_densities_and_draws_are_optunas(observed, seed):
 @pytest.mark.parametrize("count", [0, 1, 24, 25, 26, 27, 1000])
 def test_the_weights_are_optunas(count):
     assert ramp(count).tolist() == default_weights(count).tolist()
+    if count > 26:
+        some = np.arange(0, count, 7)
+        np.testing.assert_allclose(ramp_at(some, count), ramp(count)[some], rtol=1e-12)
 
 
 @st.composite
