@@ -5,11 +5,10 @@ Beginning and going on differ in what is written first, in nothing else: replay 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.control.asking import asked_by_file
@@ -20,21 +19,19 @@ from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
 from orchestrator.control.notices import Notices
 from orchestrator.control.outage import Outages, PatientWriter
+from orchestrator.control.reading import PLAN, LogReading, following, has_begun, named, no_sweep
 from orchestrator.control.recovery import ended_by_crash, reopened
 from orchestrator.control.wishes import Wishes
 from orchestrator.errors import (
-    JournalDamagedError,
-    StorageError,
     SweepExistsError,
-    SweepNotFoundError,
 )
 from orchestrator.planning.compile import differences
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.filesystem import FileSystem
-from orchestrator.storage.journal import FOLDER, JournalReader, JournalWriter
+from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.lease import RENEW_S, Holder, Lease, acquire
 from orchestrator.storage.location import Location
-from orchestrator.storage.marks import REMEDY, DurableMark, read_marks
+from orchestrator.storage.marks import DurableMark
 from orchestrator.storage.pinned_code import TakenCode, keep_code
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, Requests
 from orchestrator.storage.wishes import new_wishes
@@ -45,56 +42,36 @@ from orchestrator.sweep.plan import Plan
 _log = logging.getLogger("stepladder")
 
 
-PLAN = "plan.json"
-"""What a sweep compiled to, written before the first record."""
-
-
 def sweep_exists(folder: Location) -> bool:
     """Say whether a sweep lives in `folder`. Raises JournalDamagedError where one did and its journal is gone."""
-    with _of(folder):
+    with named(folder):
         return has_begun(folder.files())
 
 
-def has_begun(files: FileSystem) -> bool:
-    """Say whether a sweep's first record is in these files. Raises JournalDamagedError where it is damaged or missing.
-
-    A driver that was killed before its first commit leaves a lease, a plan and perhaps a torn record: no sweep yet.
-    """
-    names = files.names(FOLDER)
-    if any(mark.bytes and name in names for name, mark in read_marks(files, ()).items()):
-        return True
-    if names:
-        return bool(JournalReader(files).read_new())
-    if files.exists(PLAN):
-        raise JournalDamagedError(
-            f"{FOLDER}: this sweep's journal is missing, and {PLAN} says that the sweep began here. {REMEDY}"
-        )
-    return False
-
-
 def read_sweep(folder: Location) -> SweepState:
-    """Return the state of a sweep from its journal alone, living or dead; takes no lock.
+    """Return the state of a sweep from its journal alone, living or dead; takes no lock, and holds no record.
 
     Raises SweepNotFoundError where there is none, JournalDamagedError where its journal is damaged.
     """
-    return read_log(folder)[0]
+    return LogReading(folder, folder.files()).go_on()
 
 
 def read_log(folder: Location) -> tuple[SweepState, list[ev.Event]]:
     """Return the state of a sweep and the records that it was made from; raises as `read_sweep`."""
     events = read_events(folder)
-    return _replayed(folder, events), events
+    with following(folder):
+        return replay(events), events
 
 
 def read_events(folder: Location) -> list[ev.Event]:
     """Return a sweep's records, living or dead; takes no lock, raises as `read_sweep`."""
     files = folder.files()
-    with _of(folder):
+    with named(folder):
         events = JournalReader(files).read_new()
         if not events and has_begun(files):
             events = JournalReader(files).read_new()  # its first record was committed just after the first look
     if not events:
-        raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
+        raise no_sweep(folder)
     return events
 
 
@@ -181,7 +158,7 @@ def create(folder: Location, plan: Plan, spec_text: bytes, code: TakenCode | Non
     """
     refuse_existing(folder)
     files = folder.files()
-    with _of(folder):
+    with named(folder):
         lease = acquire(files, Holder.current(), time.time(), time.sleep)
         reader = JournalReader(files)
         if reader.read_new():  # another driver began it, and died, since we looked
@@ -227,12 +204,12 @@ def reopen(
     session and what changed since the last driver, one sentence each. Raises SpecChangedError where the search itself
     changed, LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
     """
-    refuse_changed_search(read_sweep(folder), plan)
     files = folder.files()
-    with _of(folder):
+    reading = LogReading(folder, files)
+    refuse_changed_search(reading.go_on(), plan)
+    with named(folder):
         lease = acquire(files, Holder.current(), time.time(), time.sleep, on_wait)
-        reader = JournalReader(files)
-        state = _replayed(folder, reader.read_new())
+    state = reading.go_on()  # what the driver before this one wrote since
     finder = _finder(folder)
     spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
     changes = [*differences(state.plan.spec, spec)[0], *changed_ground(state, plan)]
@@ -241,7 +218,7 @@ def reopen(
         keep_code(files, code)
         code = code.code.key
     now = t, m = time.time(), time.monotonic()
-    records: list[ev.Event] = [driver_started(lease, plan, now, told, reader.offsets, code, tests=tests)]
+    records: list[ev.Event] = [driver_started(lease, plan, now, told, reading.offsets, code, tests=tests)]
     if state.format < ev.FORMAT:
         records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
     if state.plan.spec != spec or state.plan.provenance.overrides != overrides:
@@ -274,23 +251,3 @@ def _begun(
 
 def _finder(folder: Location) -> CheckpointFinder:
     return CheckpointFinder(folder, _log.warning)
-
-
-def _replayed(folder: Location, events: list[ev.Event]) -> SweepState:
-    try:
-        return replay(events)
-    except ValueError as error:
-        raise StorageError(f"{folder / FOLDER}: {error}") from error
-    except (LookupError, AssertionError) as error:
-        raise JournalDamagedError(
-            f"{FOLDER}: its records do not follow from one another ({error!r}). {REMEDY}"
-        ) from error
-
-
-@contextlib.contextmanager
-def _of(folder: Location) -> Iterator[None]:
-    """Name the sweep's folder in front of the part of it that is damaged."""
-    try:
-        yield
-    except JournalDamagedError as error:
-        raise JournalDamagedError(f"{folder}/{error}") from error

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from orchestrator.control.changes import named_numbers
-from orchestrator.control.session import PLAN, plan_text, read_log
+from orchestrator.control.reading import PLAN
+from orchestrator.control.session import plan_text, read_log
 from orchestrator.errors import JournalDamagedError, StorageError, UsageError
 from orchestrator.results.best import NAME as BEST
 from orchestrator.results.parquet_file import read_table, replace_table

@@ -1,0 +1,117 @@
+"""A sweep's log, read and folded record by record: nobody holds it whole, and who reads on does not read it again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from orchestrator.control.fold import SweepState, replay
+from orchestrator.errors import JournalDamagedError, StorageError, SweepNotFoundError
+from orchestrator.storage.filesystem import FileSystem
+from orchestrator.storage.journal import FOLDER, JournalReader
+from orchestrator.storage.location import Location
+from orchestrator.storage.marks import REMEDY, read_marks
+from orchestrator.sweep import event as ev
+
+PLAN = "plan.json"
+"""What a sweep compiled to, written before the first record."""
+
+
+class LogReading:
+    """One reader of a sweep's log, and the state that it has come to."""
+
+    def __init__(self, folder: Location, files: FileSystem) -> None:
+        self._folder = folder
+        self._files = files
+        self._reader = JournalReader(files)
+        self._state: SweepState | None = None
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        """How far each file was read: what a new driver seals."""
+        return self._reader.offsets
+
+    def go_on(self) -> SweepState:
+        """Return the state with every record that is committed by now.
+
+        Raises SweepNotFoundError where there is no sweep, JournalDamagedError with the folder's name where its journal
+        is damaged, StorageError where this version cannot read it, or it cannot be read.
+        """
+        with named(self._folder):
+            try:
+                self._take()
+            except JournalDamagedError:
+                if self._state is None:
+                    raise
+                # A newer driver may have sealed a file before what was read of it: then what was read does not count.
+                self._reader, self._state = JournalReader(self._files), None
+                self._take()
+            if self._state is None and has_begun(self._files):
+                self._take()  # its first record was committed just after the first look
+        if self._state is None:
+            raise no_sweep(self._folder)
+        return self._state
+
+    def _take(self) -> None:
+        records = self._reader.stream_new()
+        with following(self._folder):
+            if self._state is None:
+                self._state = _begun(records)
+            else:
+                for record in records:
+                    self._state.apply(record)
+
+
+def _begun(records: Iterator[ev.Event]) -> SweepState | None:
+    first = next(records, None)
+    return None if first is None else replay(_chained(first, records))
+
+
+def _chained(first: ev.Event, records: Iterator[ev.Event]) -> Iterator[ev.Event]:
+    yield first
+    yield from records
+
+
+def no_sweep(folder: Location) -> SweepNotFoundError:
+    """Return the error for a folder without a sweep."""
+    return SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
+
+
+def has_begun(files: FileSystem) -> bool:
+    """Say whether a sweep's first record is in these files. Raises JournalDamagedError where it is damaged or missing.
+
+    A driver that was killed before its first commit leaves a lease, a plan and perhaps a torn record: no sweep yet.
+    """
+    is_planned = files.exists(PLAN)  # looked for first: the lease, in the journal's folder, is written before it
+    names = files.names(FOLDER)
+    if any(mark.bytes and name in names for name, mark in read_marks(files, ()).items()):
+        return True
+    if names:
+        return next(JournalReader(files).stream_new(), None) is not None
+    if is_planned:
+        raise JournalDamagedError(
+            f"{FOLDER}: this sweep's journal is missing, and {PLAN} says that the sweep began here. {REMEDY}"
+        )
+    return False
+
+
+@contextlib.contextmanager
+def following(folder: Location) -> Iterator[None]:
+    """Say of records that do not make a state what is wrong with them."""
+    try:
+        yield
+    except ValueError as error:
+        raise StorageError(f"{folder / FOLDER}: {error}") from error
+    except (LookupError, AssertionError) as error:
+        raise JournalDamagedError(
+            f"{FOLDER}: its records do not follow from one another ({error!r}). {REMEDY}"
+        ) from error
+
+
+@contextlib.contextmanager
+def named(folder: Location) -> Iterator[None]:
+    """Name the sweep's folder in front of the part of it that is damaged."""
+    try:
+        yield
+    except JournalDamagedError as error:
+        raise JournalDamagedError(f"{folder}/{error}") from error
