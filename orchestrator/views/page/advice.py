@@ -55,8 +55,8 @@ def _stopped(scene: Scene, where: str, *, is_running: bool) -> Iterator[NextStep
         text = f"It was stopped because its trials fail alike: {state.stopped_note}. Mend that first."
         yield NextStep(text, f"stepladder resume {where} --retry-failed")
     elif state.stopped not in {"finished", "exhausted"}:
-        left = f"{wording.counted(len(waiting), 'trial')} wait to be trained on" if waiting else "it can go on"
-        text = f"Nobody works on it, and {left}."
+        left = f", with {wording.counted(len(waiting), 'trial')} left to train" if waiting else ""
+        text = f"Nobody works on it, and it can go on{left}."
         yield NextStep(text, f"stepladder resume {where}")
 
 

@@ -238,7 +238,9 @@ def hours(found: list[Stay]) -> Drawing | None:
     }  # fmt: skip
     largest = sorted(present, key=lambda kind: -present[kind])[:3]
     sentence = (
-        f"Of {wording.hours(whole / 3600)} hours: " + ", ".join(f"{k} {present[k] / whole:.0%}" for k in largest) + "."
+        f"Of the {wording.duration(whole)} that all places had: "
+        + ", ".join(f"{k} {present[k] / whole:.0%}" for k in largest)
+        + "."
     )
     rows = [(kind, wording.hours(seconds / 3600), f"{seconds / whole:.1%}") for kind, seconds in present.items()]
     return Drawing(
