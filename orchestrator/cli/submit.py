@@ -75,6 +75,7 @@ def send(
     Raises StepladderError where the sweep, or what the cluster answers, is not as it must be.
     """
     from orchestrator.project import sending, submitting
+    from orchestrator.project.warming import look_before_sending
     from orchestrator.project.workspace import linted_plan
 
     launcher = sending.launcher_of(*where, say)
@@ -85,6 +86,9 @@ def send(
     submission = sending.with_files(submission, plan.spec, launcher, say)
     launch = launcher.render(submission)
     sending.refuse_taken(plan, submission)
+    is_seen = launcher.sees_this_machine
+    for line in look_before_sending(plan, submission.folder, submission.sweep_folder, is_seen=is_seen):
+        say(line)
     for line in launcher.contents(submission) or ():
         say(line)
     if dry_run:

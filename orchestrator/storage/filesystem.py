@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -226,7 +227,7 @@ class LocalFileSystem:
     def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
         path = self._path(name)
         self._make(path.parent)
-        temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"  # process ids repeat between machines
         try:
             with temporary.open("wb") as file:
                 file.write(data)

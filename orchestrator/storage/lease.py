@@ -138,10 +138,11 @@ def acquire(
     cannot tell whether the holder lives; `on_wait` is told what it waits for. Raises LeaseHeldError, naming the holder,
     when the holder lives or another driver was quicker.
     """
+    epoch = _newest_epoch(files) + 1  # before the look at who holds it: whoever comes in between is not passed over
     newest = current(files)
     if newest is not None and not newest.released and not newest.holder.is_seen_dead():
         _outwait(files, newest, sleep, on_wait)
-    record = _Record(_newest_epoch(files) + 1, holder, now)
+    record = _Record(epoch, holder, now)
     if not files.create(lease_name(record.epoch), msgspec.json.encode(record)):
         winner = current(files)
         assert winner is not None

@@ -94,6 +94,12 @@ class Choice(Described):
             return (cell + 0.5) / self.cells
         return (self._edges[cell] + (self._edges[cell - 1] if cell else 0.0)) / 2
 
+    @property
+    @override
+    def middle(self) -> Value:
+        """The middle one by size, of choices without an order the first."""
+        return self.from_unit(0.5) if self.is_ordered else self.choices[0]
+
     def contains(self, value: Any) -> bool:
         """Say whether `value` is one of the choices."""
         return self.index(value) is not None

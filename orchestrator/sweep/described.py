@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
 from orchestrator.sweep.record import Record, StrictInt
 from orchestrator.sweep.values import JsonValue, Value, is_same
@@ -34,6 +34,27 @@ class Described(Record):
     supplied: Mapping[str, str] = Field(default_factory=dict)
     """The keys among tier, scale and default that the file does not write, each with where its value comes from; set by
     the parser (`orchestrator.sweepfile.supply`)."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_default(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Let a domain that is made in Python leave its default out: the middle of its range stands for it until then.
+
+        It does not count as written, so that a sweep supplies it by the name, as for a file.
+        """
+        wants = "default" in cls.model_fields and isinstance(data, Mapping) and "default" not in data
+        values = data.get("choices") if wants and "choices" in data else [data.get("low")] if wants else None
+        if not isinstance(values, list | tuple) or not values or values[0] is None:
+            return handler(data)
+        made = handler({**data, "default": values[0]})
+        made = handler({**data, "default": made.middle})
+        made.__pydantic_fields_set__.discard("default")
+        return made
+
+    @property
+    def middle(self) -> Value:
+        """The middle of its range on its scale; of choices without an order the first. Overridden by each kind."""
+        raise NotImplementedError
 
     def canonical(self, value: Value) -> Value:
         """Return a value of this domain as a draw would give it; here there is one way to write each."""

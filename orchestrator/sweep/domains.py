@@ -122,6 +122,12 @@ class Float(Described):
         beside = self._beside.unit_of(number)
         return self._beside.outer(self._inside(number)) if beside is None else beside
 
+    @property
+    @override
+    def middle(self) -> float:
+        """The middle of its range on its scale; the mean, where draws have one."""
+        return self.mean if self.mean is not None and self.contains(self.mean) else self.from_unit(0.5)
+
     def contains(self, value: Any) -> bool:
         """Say whether `value` lies in the range and on the grid, or beside it under `also`."""
         if not is_number(value):
@@ -203,6 +209,12 @@ class Int(Described):
             lowest, highest = log_edges(self.low, self.high, self.step)
             return ratio(math.log(number) - lowest, highest - lowest)
         return ((number - self.low) // self.step + 0.5) / self.cells
+
+    @property
+    @override
+    def middle(self) -> int:
+        """The middle of its range on its scale."""
+        return self.from_unit(0.5)
 
     def contains(self, value: Any) -> bool:
         """Say whether `value` lies in the range and on the grid."""

@@ -13,7 +13,7 @@ from orchestrator.control.session import create
 from orchestrator.control.simulator import SimulatedCluster, resume_simulation, simulate_plan
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.project.going_on import write_next
-from orchestrator.project.warming import warmed
+from orchestrator.project.warming import look_before_sending, warmed
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
@@ -123,3 +123,39 @@ def test_a_sweep_built_in_python_asks_where_its_code_is(tmp_path: Path):
 @pytest.mark.parametrize(("name", "following"), [("digits", "digits-2"), ("digits-2", "digits-3"), ("a-9", "a-10")])
 def test_names_count_on(name: str, following: str):
     assert next_name(name) == following
+
+
+class TestBeforeSending:
+    """What is looked for before a sweep is sent off."""
+
+    def test_a_path_that_only_this_machine_knows_is_refused(self, tmp_path):
+        plan = make_plan(warm_start=["runs/earlier"])
+        with pytest.raises(UsageError) as refused:
+            look_before_sending(plan, tmp_path, "/shared/runs/test", is_seen=False)
+        assert str(refused.value) == (
+            "warm_start[0]: 'runs/earlier' lies beside the sweep file, on this machine, which the cluster does not "
+            "see, and no sweep's results are sent along. Copy it to a folder that all its nodes see, or to a bucket, "
+            "and name that"
+        )
+
+    def test_one_that_is_seen_and_holds_no_sweep_is_refused(self, tmp_path):
+        (tmp_path / "earlier").mkdir()
+        for is_seen, place in ((True, "earlier"), (False, str(tmp_path / "earlier"))):
+            plan = make_plan(warm_start=[place])
+            with pytest.raises(SpecError, match=rf"^warm_start\[0\]: {tmp_path}/earlier: there is no sweep"):
+                look_before_sending(plan, tmp_path, str(tmp_path / "new"), is_seen=is_seen)
+
+    def test_what_only_the_cluster_sees_is_left_to_it(self, tmp_path):
+        plan = make_plan(warm_start=["/only/there/earlier"])
+        assert look_before_sending(plan, tmp_path, "/only/there/test", is_seen=False) == []
+
+    def test_what_there_is_to_say_is_said(self, tmp_path):
+        create(Location.parse(tmp_path / "earlier"), make_plan(), b"").close("stop")
+        plan = make_plan(warm_start=["earlier"])
+        said = look_before_sending(plan, tmp_path, str(tmp_path / "new"), is_seen=True)
+        assert said == ["warm_start: earlier: it has no winner yet"]
+
+    def test_a_sweep_that_is_under_way_asks_for_none(self, tmp_path):
+        create(Location.parse(tmp_path / "test"), make_plan(), b"").close("stop")
+        plan = make_plan(warm_start=["gone"])
+        assert look_before_sending(plan, tmp_path, str(tmp_path / "test"), is_seen=False) == []

@@ -66,3 +66,27 @@ def test_true_is_not_one():
 def test_a_domain_that_makes_no_sense_is_refused(build, message):
     with pytest.raises(ValidationError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    ("domain", "middle"),
+    [
+        (Float(low=0.0, high=1.0), 0.5),
+        (Float(low=0.0, high=1.0, mean=0.25, sd=0.1), 0.25),
+        (Int(low=1, high=9), 5),
+        (Choice(choices=("sgd", "adam")), "sgd"),
+        (Choice(choices=(16, 4, 8)), 8),
+        (Choice(choices=[[64, 64], None]), [64, 64]),
+    ],
+)
+def test_a_default_that_python_leaves_out_is_the_middle_and_counts_as_unwritten(domain, middle):
+    assert domain.default == middle
+    assert "default" not in domain.model_fields_set
+    assert "default" in type(domain).model_validate(domain.model_dump()).model_fields_set
+
+
+def test_a_default_that_is_left_out_hides_no_other_mistake():
+    with pytest.raises(ValueError, match=r"low 2\.0 is above high 1\.0; swap them"):
+        Float(low=2.0, high=1.0)
+    with pytest.raises(ValueError, match="low"):
+        Float(high=1.0)
