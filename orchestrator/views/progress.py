@@ -21,7 +21,6 @@ from rich.text import Text
 from orchestrator import wording
 from orchestrator.results.summary import Summary, summarise
 from orchestrator.views.event_lines import EventLines
-from orchestrator.views.render import WIDTH
 from orchestrator.views.status import reached, spent
 from orchestrator.views.trouble import silences
 
@@ -133,9 +132,8 @@ class Progress:
             lines = [overview(*self._seen(state, now))]
         for line in lines:
             self._said_t = now
-            self._console.print(
-                Text(clipped(f"[{wording.duration(now - self._began_t)}] {line}", min(WIDTH, self._console.width)))
-            )
+            text = " ".join(f"[{wording.duration(now - self._began_t)}] {line}".splitlines())
+            self._console.print(Text(text), soft_wrap=True)  # a file has room for the whole of it
 
     def _seen(self, state: SweepState, now: float) -> tuple[Summary, Pace]:
         summary = summarise(state, state.last_t + max(0.0, now - state.last_clock_s))
@@ -168,12 +166,6 @@ def overview(summary: Summary, found: Pace) -> str:
     parts.append(wording.counted(round(summary.spend.fidelity, 2), summary.fidelity_unit))
     parts += filter(None, [wording.awaited_places(summary.awaited)])
     return ", ".join(parts)
-
-
-def clipped(line: str, width: int) -> str:
-    """Cut a line that is too wide."""
-    line = " ".join(line.splitlines())
-    return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
 def _count(summary: Summary) -> str:

@@ -64,10 +64,12 @@ def test_a_line_an_event_where_nobody_watches(story):
         "[2h 30m] stage shape (2 of 2) opens momentum, batch_size; trial 2 leads with 0.9",
         "[2h 30m] trial 3 started (uniform): learning_rate 0.01, batch_size 32, momentum 0.99, optimizer sgd",
         "[2h 35m] trial 3 diverged [4/6]",
-        "[3h 20m] 4/6 trials, about 1h 40m left: 0 running, 2 done, 1 stopped, 1 failed, 1 waiting, best 0...",
+        "[3h 20m] 4/6 trials, about 1h 40m left: 0 running, 2 done, 1 stopped, 1 failed,"
+        " 1 waiting, best 0.9, 60 epochs",
         "[3h 20m] trial 4 started (uniform): learning_rate 0.01, batch_size 256, momentum 0.9, optimizer sgd",
         "[3h 21m] trial 4 failed: ValueError: bad [bold]size[/bold] [5/6]",
-        "[4h 10m] 5/6 trials, about 50m 00s left: 0 running, 2 done, 1 stopped, 2 failed, 1 waiting, best ...",
+        "[4h 10m] 5/6 trials, about 50m 00s left: 0 running, 2 done, 1 stopped, 2 failed,"
+        " 1 waiting, best 0.9, 60 epochs",
         "[4h 10m] trial 5 started (uniform): learning_rate 0.01, batch_size 32, momentum 0.6, optimizer sgd",
         "[4h 25m] 5/6 trials, about 53m 00s left: 1 running, 2 done, 1 stopped, 2 failed, best 0.9, 69 epochs",
     ]
