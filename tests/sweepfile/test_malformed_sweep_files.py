@@ -34,7 +34,7 @@ class Case:
     message: str
 
 
-TOP_LEVEL = ", ".join(sorted(SweepSpec.model_fields))
+TOP_LEVEL = ", ".join(sorted(field.alias or name for name, field in SweepSpec.model_fields.items()))
 NUMBER_KEYS = "advised, also, cautions, default, grid, high, low, mean, scale, sd, source, step, tier, type, unit, when"
 NAME = "cannot be a name; use at most 64 letters, digits, '.', '-' and '_', none of '.-_' first"
 FORMS = "write {low: ..., high: ...}, {choices: [...]}, {value: ...} or one plain value"
@@ -318,7 +318,7 @@ CASES = [
          "choose one of hard-stages, joint, random, screen-stages-joint, soft-stages, or your own as module:Class"),
     Case("unknown option", "stages: auto", "searcher: {name: tpe, candidate: 3}",
          "9: searcher.candidate: unknown key; "
-         "choose one of candidates, constant_liar, startup_trials (did you mean 'candidates'?)"),
+         "choose one of candidates, constant_liar, densities, startup_trials (did you mean 'candidates'?)"),
     Case("option out of range", "stages: auto", "scheduler:\n  name: asha\n  options:\n    brackets: 99",
          "12: scheduler.options.brackets: 99 is too large; choose 10 or less"),
     Case("options without a name", "stages: auto", "searcher: {candidates: 3}",

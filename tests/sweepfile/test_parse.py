@@ -329,7 +329,7 @@ def test_a_complaint_about_the_training_function_comes_with_its_line():
 
 
 def test_one_broken_part_hides_no_mistake_of_another():
-    keys = ", ".join(sorted(SweepSpec.model_fields))
+    keys = ", ".join(sorted(field.alias or name for name, field in SweepSpec.model_fields.items()))
     stages = "stages: [{name: a, tune: [learnin_rate]}]\n"
     assert said(SPACE + "budgets: 3\n" + stages + "searcher: {name: tpe, candidates: 0}\n") == [
         f"sweep.yaml:8: budgets: unknown key; choose one of {keys} (did you mean 'budget'?)",
