@@ -52,6 +52,10 @@ PANELS: dict[str, dict[str, Verb]] = {
             "trying:retry",
             "Run a trial that failed again, with `--trial 7`: in a sweep that runs, or with its next resume.",
         ),
+        "set": Verb(
+            "set:set_",
+            "Change how many places a running sweep asks for, and its turn among others; no running trial is ended.",
+        ),
         "stop": Verb("stop:stop", "Let the running trials finish and start no new ones; the sweep can go on later."),
         "cancel": Verb(
             "stop:cancel", "End a sweep's driver within seconds, everything saved; the sweep can go on later."

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
 
 from orchestrator.control.fold import SweepState
-from orchestrator.errors import SpecChangedError
+from orchestrator.errors import SpecChangedError, UsageError
 from orchestrator.planning.compile import differences
 from orchestrator.storage.checkpoints import CheckpointFinder
+from orchestrator.sweep.event import SpecAmended
 from orchestrator.sweep.formats import as_begun
 from orchestrator.sweep.growth import misfit
 from orchestrator.sweep.plan import Plan, Provenance
+from orchestrator.sweep.resources import Resources
 
+SETTABLE = ("max_concurrent", "priority")
+"""Keys of `resources` that may be set while a driver works: what it asks of the cluster, nothing of the search."""
 NAMED = 10
 """How many trials a sentence names before it counts them."""
 
@@ -47,6 +54,27 @@ def changed_ground(state: SweepState, plan: Plan) -> list[str]:
         if before != after:
             changes.append(f"{name}: {before} -> {after}")
     return changes
+
+
+def with_settings(state: SweepState, settings: Mapping[str, Any], t: float, m: float | None) -> SpecAmended | None:
+    """Return the record of a sweep that goes on under other `settings`, keys of its resources, at `t` and `m`.
+
+    None where they change nothing. Raises UsageError where one is none that may be set, or a value is wrong.
+    """
+    spec = state.plan.spec
+    if unknown := sorted(settings.keys() - SETTABLE):
+        raise UsageError(f"{unknown[0]}: it cannot be set while a sweep runs; what can is {' and '.join(SETTABLE)}")
+    try:
+        resources = Resources.model_validate({**spec.resources.model_dump(), **settings})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise UsageError(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from None
+    changed = spec.model_copy(update={"resources": resources})
+    changes = differences(spec, changed)[0]
+    if not changes:
+        return None
+    overrides = list(state.plan.provenance.overrides)
+    return SpecAmended(t, changed.model_dump(mode="json"), changes, overrides, m=m)
 
 
 def gone_checkpoints(state: SweepState, finder: CheckpointFinder) -> list[str]:

@@ -5,11 +5,14 @@ What people ask about single trials is ruled on in the order in which they asked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from orchestrator import wording
 from orchestrator.control.asking import answer_to, told_of
+from orchestrator.control.changes import with_settings
 from orchestrator.control.controller import Controller
+from orchestrator.errors import UsageError
 from orchestrator.storage.requests import DriverRequest
 from orchestrator.storage.wishes import Wish
 
@@ -47,6 +50,17 @@ class Wishes:
             if answer is not None:
                 self._controller.write_down(answer)
                 self._tell(told_of(wish, answer))
+
+    def set(self, settings: Mapping[str, Any] | None, t: float, m: float | None) -> None:
+        """Go on under other settings of the resources, recorded at `t` and `m`; None were asked for by nobody."""
+        try:
+            amended = with_settings(self._controller.state, settings or {}, t, m)
+        except UsageError as error:  # who asked was told: this was asked by another version, or by hand
+            self._tell(f"set: {error}")
+            return
+        if amended is not None:
+            self._controller.write_down(amended)
+            self._tell(f"set: {'; '.join(amended.changes)}")
 
     def look(self, now_s: float) -> None:
         """Leave where what runs was let go on for long enough at `now_s`."""

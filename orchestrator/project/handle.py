@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from orchestrator.control.changes import with_settings
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import read_log, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
@@ -24,7 +26,7 @@ from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
-from orchestrator.storage.requests import DriverRequest, put_request, requested
+from orchestrator.storage.requests import DriverRequest, put_request, put_settings, requested
 from orchestrator.sweep import event as ev
 from orchestrator.wording import counted
 
@@ -87,6 +89,19 @@ class SweepStatus:
     """Its job; None where it was not sent off."""
 
 
+def set_in(log: SweepLog, settings: Mapping[str, Any], now: float, answer: Tell) -> None:
+    """Put settings into a sweep's folder for its driver; arguments and errors as `Handle.set`."""
+    amended = with_settings(log.state, settings, now, None)
+    if amended is None:
+        answer("nothing to set: that is how it runs")
+        return
+    try:
+        put_settings(log.folder.files(), settings, now)
+    except UsageError as error:
+        raise UsageError(f"{log.folder}: {error}; what its next driver is to do, write into its sweep file") from error
+    answer(f"set, until the driver leaves: {'; '.join(amended.changes)}; no running trial is ended for it")
+
+
 class Handle(ABC):
     """A sweep that a person named. Made by `orchestrator.project.finding.find`.
 
@@ -132,6 +147,14 @@ class Handle(ABC):
         """Ask about one trial, and return what was asked and who takes it; `now` is in seconds since the epoch.
 
         Raises UsageError where nothing can come of it, ClusterError where its storage is seen from no side.
+        """
+
+    @abstractmethod
+    def set(self, settings: Mapping[str, Any], now: float, answer: Tell) -> None:
+        """Have its driver go on under other settings (`changes.SETTABLE`); `answer` is told what happens now.
+
+        `now` is in seconds since the epoch. Raises UsageError where a setting is wrong, or nobody drives the sweep,
+        ClusterError where its storage is seen from no side.
         """
 
     @abstractmethod
@@ -200,6 +223,10 @@ class SweepHere(Handle):
     def wish(self, asked: TrialQuestion, now: float) -> str:
         """Put the wish into its folder."""
         return put(self.folder, self._log.state, asked, now)
+
+    def set(self, settings: Mapping[str, Any], now: float, answer: Tell) -> None:
+        """Put them into its folder."""
+        set_in(self._log, settings, now, answer)
 
     def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
         """Read its folder; its driver prints where it was started."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from orchestrator.control.session import sweep_exists
 from orchestrator.errors import ClusterError, StorageError, UsageError
 from orchestrator.launchers import JobState, Launcher
 from orchestrator.project import sending
-from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell
+from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell, set_in
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.printed import printed
 from orchestrator.project.records import SubmissionRecord
@@ -143,6 +144,15 @@ class SweepSent(Handle):
         there = self._there()
         which = ["--id", there.sweep_id] if there else []
         return self.launcher(PATIENT_S).run(verb, self.record.folder, *rest, *which).strip()
+
+    def set(self, settings: Mapping[str, Any], now: float, answer: Tell) -> None:
+        """Put them into its storage, from here or from the cluster."""
+        if self.folder_here is not None:
+            set_in(SweepLog.read(self.folder_here), settings, now, answer)
+        else:
+            written, there = [f"{key}={json.dumps(value)}" for key, value in settings.items()], self._there()
+            named = ["--id", there.sweep_id] if there else []
+            answer(self.launcher(PATIENT_S).run("set", self.record.folder, *written, *named).strip())
 
     def _see_it_leave(self, launcher: Launcher) -> None:
         deadline = time.monotonic() + CANCEL_S

@@ -71,6 +71,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("baseline_first",), value=False),
     Meaning(("page",), value=False),
     Meaning(("confirm",), "none"),
+    Meaning(("resources", "priority"), "normal"),
     Meaning(("warm_start",), []),
     Meaning(("test",), None),
     Meaning(("try",), []),

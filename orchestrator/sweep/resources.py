@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, Strict, model_validator
 
@@ -26,6 +26,8 @@ class Resources(Record):
     several. None: one for each GPU or, without GPUs, for each node. 1: a single one, which sees all the GPUs."""
     max_concurrent: StrictInt | None = Field(None, ge=1)
     """Most trials at once. None: as many as the cluster holds; one more where an autoscaler may add nodes."""
+    priority: Literal["low", "normal", "high"] = "normal"
+    """Its turn where several sweeps share a cluster: high has twice the places of normal, and low half of them."""
     reuse_workers: Annotated[bool, Strict()] | None = None
     """Let a worker process run one trial after another. None: yes without GPUs, no with them (a leak or an
     out-of-memory must not reach the next trial)."""

@@ -72,9 +72,8 @@ def _numbers(domain: Hyperparameter) -> list[float] | None:
         values = [domain.low, domain.high]
     else:
         values = list(domain.choices) if isinstance(domain, Choice) else [domain.value]
-    if any(isinstance(value, bool | str) for value in values):
-        return None
-    return [float(value) for value in values]
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return numbers if len(numbers) == len(values) else None  # lists and mappings are values as well
 
 
 def _rules(coupling: Coupling, space: Mapping[str, Hyperparameter]) -> set[str] | str:

@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 import ray
 
+from orchestrator import wording
+from orchestrator.control.fair_shares import PlaceClaim
 from orchestrator.ray.host import autoscaler, cluster
 from orchestrator.ray.host.tickets import Tickets
+from orchestrator.ray.host.turns import Turns
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
 from orchestrator.sweep.resources import Resources
 
@@ -50,12 +53,25 @@ def shortage(resources: Resources) -> Shortage:
     return Shortage(text, is_hopeless=False)
 
 
+WEIGHTS = {"low": 0.5, "normal": 1.0, "high": 2.0}
+"""What `resources.priority` counts in turns."""
+
+
 class Capacity:
-    """How many trials may be alive at once, read again from time to time: a cluster grows and shrinks."""
+    """How many trials may be alive at once, read again from time to time: a cluster grows and shrinks.
+
+    On a cluster that others may use as well, that is at most this sweep's share (see `turns`).
+    """
 
     def __init__(
-        self, resources: Callable[[], Resources], every_s: float, to_avoid: Callable[[], frozenset[str]]
+        self,
+        resources: Callable[[], Resources],
+        every_s: float,
+        to_avoid: Callable[[], frozenset[str]],
+        turns: Turns | None = None,
     ) -> None:
+        """Take the sweep's `turns` into account; None on a cluster of its own."""
+        self._turns = turns
         self._avoided: frozenset[str] = frozenset()
         self._to_avoid = to_avoid
         self._resources = resources
@@ -65,8 +81,25 @@ class Capacity:
         self._places = 1
         self._shunning: dict[frozenset[str], frozenset[str]] = {}
 
-    def __call__(self) -> int:
-        """Return how many may be alive, waiting places included: what the cluster holds, or may come to hold."""
+    def __call__(self, held: int, wanted: int, *, is_stuck: bool) -> int:
+        """Return how many may be alive, waiting places included, where `held` are and `wanted` would be.
+
+        `is_stuck` says whether places are waited for that do not come.
+        """
+        most = self._most()
+        if self._turns is None:
+            return most
+        asked, places = self._resources(), (held, min(wanted, most))
+        claimed = self._turns.sweep, WEIGHTS[asked.priority], asked.cpus, asked.gpus, *places
+        return min(most, self._turns.places(PlaceClaim(*claimed, is_stuck=is_stuck), time.monotonic()))
+
+    def leave(self) -> None:
+        """Tell the others that this sweep holds nothing any more."""
+        if self._turns is not None:
+            self._turns.leave()
+
+    def _most(self) -> int:
+        """Return how many the cluster holds, or may come to hold."""
         now, wanted = time.monotonic(), (self._resources(), self._to_avoid())
         if now - self._read_at >= self._every_s or wanted != self._read_for:
             self._read_at, self._read_for = now, wanted
@@ -95,6 +128,8 @@ class PlaceWatch:
     tickets: Tickets
     tell: Callable[[AwaitedPlaces], None]
     """Takes what changed."""
+    others: Callable[[], int] = lambda: 0
+    """How many other sweeps want places on the cluster."""
     shortage: Callable[[Resources], Shortage] = shortage
     """Says why there is no place."""
     _told: AwaitedPlaces = NOTHING_AWAITED
@@ -111,7 +146,9 @@ class PlaceWatch:
         if not is_news and now - self._told_at < CHANGE_S:
             return
         short = self.shortage(self.resources) if waits else Shortage("", is_hopeless=False)
-        found = AwaitedPlaces(waits, short.why, short.is_hopeless, starts)
+        others = self.others() if waits else 0
+        turns = f"; {wording.counted(others, 'other sweep')} take turns here" if others else ""
+        found = AwaitedPlaces(waits, f"{short.why}{turns}", short.is_hopeless, starts)
         if found != self._told:
             self._told, self._told_at = found, now
             self.tell(found)

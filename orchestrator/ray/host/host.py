@@ -31,6 +31,7 @@ from orchestrator.ray.host.entry import EntryWatch
 from orchestrator.ray.host.loop import SweepRun, make_run
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.silence import HostWatch
+from orchestrator.ray.host.turns import Turns
 from orchestrator.ray.host.vigil import Vigil
 from orchestrator.ray.host.watchdog import Watchdog
 from orchestrator.ray.worker.assignment import Assignment, Gang
@@ -69,18 +70,16 @@ def run_on_ray(
             spec = controller.state.plan.spec
             resources = spec.resources
             cluster.refuse_infeasible(resources)
-            places = Capacity(lambda: controller.state.plan.spec.resources, options.capacity_s, bridge.avoided)
+            turns = None if options.address is None else Turns(str(bridge.folder), time.monotonic())
+            places = Capacity(lambda: controller.state.plan.spec.resources, options.capacity_s, bridge.avoided, turns)
             assignment = _assignment(controller, trainable, options)
             run = make_run(bridge, assignment, spec, _session(controller), places)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             vigil.begin(cluster.doors())
             with _signals_to(bridge.leave):  # after ray.init, which sets its own
                 inside = not isinstance(trainable, Command) and assignment.gang is None
-                entries, places_watch = (
-                    EntryWatch(bridge, run, inside),
-                    PlaceWatch(resources, run.tickets, bridge.awaits),
-                )
-                looks = HostWatch(bridge, run, _file(trainable)).look, entries.look, places_watch.look
+                waits = PlaceWatch(resources, run.tickets, bridge.awaits, lambda: 0 if turns is None else turns.others)
+                looks = HostWatch(bridge, run, _file(trainable)).look, EntryWatch(bridge, run, inside).look, waits.look
                 _drive(bridge, run, watchdog, looks, on_step)
     finally:
         _restore(handlers)
@@ -156,6 +155,7 @@ def _drive(
         bridge.interrupt_all()  # first what must be durable, then what takes time
         if not isinstance(bridge.failure, ClusterLostError):  # a Ray that is gone would not answer
             run.cleanup()
+            run.places.leave()
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -42,6 +42,8 @@ _log = logging.getLogger("stepladder")
 
 EMPTY_TURN_S = 0.05
 """Pause at a turn with nothing alive and nothing to start."""
+STUCK_S = 10.0
+"""A place that is waited for so long is not to be had, whatever share of the cluster is this sweep's."""
 LEAVE_S = 5
 """Seconds that workers get for their `finally` when the loop ends; Tune's own is 10."""
 
@@ -100,7 +102,7 @@ class SweepRun(TuneController):
         self._inquests = Inquests(bridge)
         self._attempts: dict[str, TuneTrial] = {}  # Tune's trials of the attempts that have not ended
         self._maker = maker
-        self._places = places
+        self.places = places
         self._actor_manager = ActorManager(resource_manager=PlacementGroupResourceManager())
         self._insufficient_resources_manager = NoAdvice()
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
@@ -157,7 +159,10 @@ class SweepRun(TuneController):
         # Tune would ask for trials here. We ask for places: as many as trials could be started now, within the cap.
         now = time.monotonic()
         self.tickets.look(now)
-        room, left = max(0, self._places() - len(self._bridge.live)), self._bridge.startable()
+        alive, left = len(self._bridge.live), self._bridge.startable()
+        held = alive + len(self.tickets) - len(self.tickets.waiting)
+        is_stuck = any(now - ticket.asked_at >= STUCK_S for ticket in self.tickets.waiting)
+        room = max(0, self.places(held, alive + left, is_stuck=is_stuck) - alive)
         self.tickets.shrink(room)
         self.tickets.shrink(min(room, left), idle_since=now - IDLE_S)
         if left:
@@ -178,7 +183,7 @@ class SweepRun(TuneController):
                 return
 
     def _avoided(self) -> frozenset[str]:
-        return frozenset(self._places.avoided(self._bridge.shunned()))
+        return frozenset(self.places.avoided(self._bridge.shunned()))
 
     def _take(self, ticket: Ticket, attempt: LiveAttempt) -> None:
         """Let an attempt run on a ready worker, as Tune does with one that is used again."""

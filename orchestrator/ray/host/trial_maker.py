@@ -34,8 +34,14 @@ class RunOptions:
 class Places(Protocol):
     """How many trials may be alive at once, and where."""
 
-    def __call__(self) -> int:
-        """Return how many may be alive, waiting places included."""
+    def __call__(self, held: int, wanted: int, *, is_stuck: bool) -> int:
+        """Return how many may be alive, waiting places included, where `held` are and `wanted` would be.
+
+        `is_stuck` says whether places are waited for that do not come.
+        """
+
+    def leave(self) -> None:
+        """Tell whoever shares the cluster that nothing is held any more."""
 
     def avoided(self, shunned: frozenset[str]) -> Collection[str]:
         """Return Ray's ids of the nodes that are to take none, with those of `shunned` as far as others could."""
