@@ -128,7 +128,8 @@ def test_nothing_asks_for_more_than_three_lines():
 
 def skip_without(*packages: str) -> None:
     for package in packages:
-        if importlib.util.find_spec(package) is None:
+        found = importlib.util.find_spec(package)
+        if found is None or found.origin is None:  # a folder of that name, as of the tests, is no package
             pytest.skip(f"{package} is not installed: pip install 'stepladder[recipes]'")
 
 
