@@ -294,15 +294,15 @@ def test_a_file_of_the_project_that_two_programs_change_is_told_of_once(run, hos
         """
         Path(f"of-{number}.pt").write_text("x")
         while len(list(Path().glob("of-*.pt"))) < 2: time.sleep(0.1)  # both run
-        for second in range(16):
-            if second % 4 == 2 * number: Path("model.pt").write_bytes(bytes(10**6))
-            if second % 4 == 2 * number: Path(f"of-{number}.pt").write_text(f"{second}")
+        for second in range(31):  # looks may lie seconds apart where the machine is busy
+            if second % 20 == 10 * number + 2: Path("model.pt").write_bytes(bytes(10**6))
+            if second % 20 == 10 * number + 2: Path(f"of-{number}.pt").write_text(f"{second}")
             report(epoch=second, score=1)
             time.sleep(1)
         """,
         budget={"trials": 2},
         baseline_first=False,
-        fidelity={"metric": "epoch", "max": 20},
+        fidelity={"metric": "epoch", "max": 40},
     )
     told = [record.message for record in caplog.records if "beside the sweep file" in record.message]
     assert told == [
