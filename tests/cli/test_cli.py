@@ -182,7 +182,7 @@ def test_a_second_driver_is_told_who_holds_the_sweep(tmp_path: Path):
         (["check", "sweep.yaml", "budget.trials=0"], "budget.trials"),
         (["init", "digitz", "--to", "x"], "'digitz' is not a demonstration; choose one of digits"),
         (["fly"], "No such command 'fly'"),
-        (["plan"], "Missing argument"),
+        (["compare"], "Missing argument"),
     ],
 )
 def test_a_mistake_is_answered_with_a_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str):
