@@ -21,20 +21,13 @@ from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep import event as ev
 from orchestrator.sweep import formats
+from orchestrator.sweep.constraints import take_bounded
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.spelling import as_float
-from orchestrator.sweep.trial import (
-    AFTER_STOP,
-    FIRST_REPLICATE,
-    Attempt,
-    Outcome,
-    Trial,
-    TrialState,
-    trial_id,
-)
+from orchestrator.sweep.trial import AFTER_STOP, FIRST_REPLICATE, Attempt, Outcome, Trial, TrialState, trial_id
 
 
 class SweepState(Roster, Surroundings):
@@ -151,13 +144,16 @@ class SweepState(Roster, Surroundings):
         if report.checkpoint is not None:
             trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, report.fidelity
             trial.checkpoint_iteration = as_float(report.metrics.get(COUNTED, 0.0))
+        if self.plan.spec.constraints:
+            take_bounded(trial, self.plan.spec.constraints, report.metrics)
         value = as_float(report.metrics[self.plan.spec.objective.metric])
         if not math.isfinite(value):
             return None
         trial.values[report.fidelity] = value
-        if trial.is_of_search:
+        if trial.is_of_search and not trial.breaks:
             self._telling.take_value(report.fidelity, value)
-        return value if is_highest else None
+        judged = self._telling.worse if trial.breaks else value  # good beyond a bound stands in nobody's way
+        return judged if is_highest else None
 
     def take_verdict(self, report: ev.Reported) -> None:
         """Take the second half of a report in: its verdict, and the judgement as it was then."""
@@ -212,6 +208,7 @@ class SweepState(Roster, Surroundings):
         trial = Trial(event.trial, name, event.config, *made, event.bracket)
         trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
         trial.replicates, trial.learned_from, trial.nearest = event.replicates, event.learned_from, event.nearest
+        trial.unsaid = tuple(self.plan.spec.constraints)
         siblings.append(trial)
         self.wished.proposed(event)
         self.waiting[event.trial], self._contenders = trial, None
@@ -266,6 +263,8 @@ class SweepState(Roster, Surroundings):
 
     def _come_to(self, trial: Trial, state: TrialState) -> None:
         trial.state, self._contenders = state, None
+        if state is TrialState.COMPLETED and trial.unsaid:
+            self.unsaid = self.unsaid or trial
         if trial.is_of_search:  # what a searcher is told rests on the search alone
             self._telling.take_state(trial)
 

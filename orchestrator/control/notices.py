@@ -17,7 +17,7 @@ class Notices:
         self._controller = controller
         self._tell = tell
         self._open: set[int] = set()
-        self._has_told_failure = self._has_told_waiting = False
+        self._has_told_failure = self._has_told_waiting = self._has_told_unsaid = False
         self._brake: str | None = None
 
     def look(self) -> None:
@@ -27,6 +27,12 @@ class Notices:
         if not self._has_told_waiting and (waits := self._controller.first_run.told()) is not None:
             self._has_told_waiting = True
             self._tell(waits)
+        if not self._has_told_unsaid and (unsaid := self._controller.state.unsaid) is not None:
+            self._has_told_unsaid = True
+            self._tell(
+                f"trial {unsaid.number} was trained to its end and reported no {' and no '.join(unsaid.unsaid)}, which "
+                "`constraints` bounds: what does not say it cannot win"
+            )
         note = self._controller.brake_note if self._controller.first_run.note() is None else None
         if (note is None) != (self._brake is None):
             self._brake = note

@@ -35,6 +35,8 @@ class Roster:
         """Those that repeat another's configuration, by number from `FIRST_REPLICATE` on."""
         self.tests: list[WinnerTest] = []
         """Looks at the test set, their runs by number from `FIRST_TEST` on."""
+        self.unsaid: Trial | None = None
+        """The first trial that completed without saying what `constraints` bounds; None where all said it."""
         self.is_testing = False
         """Whether the present driver only measures the winner on the test set: the sweep stands where it stood."""
         self.open: dict[int, Trial] = {}
@@ -108,6 +110,14 @@ class Roster:
     def confirmation(self) -> Confirmation | None:
         """Return what fresh seeds say so far; None while they say nothing."""
         return confirmation(self.plan.goal, self.contenders()) if self.replicates else None
+
+    def _take_heartbeat(self, event: Heartbeat) -> None:
+        """Take in what still runs, and what gives no sign of life."""
+        for trial, attempt in event.running:
+            seen = self.trial(trial).attempts[attempt]
+            seen.seen_t, seen.seen_s, seen.silent_s = event.t, event.clock_s, 0.0
+        for trial, silent_s in event.silent:
+            self.trial(trial).attempt.silent_s = silent_s
 
     def _begin_test(self, event: WinnerTestBegun) -> None:
         """Take in that the winner is to be measured on the test set."""

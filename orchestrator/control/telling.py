@@ -1,6 +1,8 @@
 """What failures teach: what a searcher is told of trials that ended badly.
 
     diverged, out of memory    worse than the worst value seen, as soon as there is one
+    beyond a bound of          likewise, worse than the worst of the trials that keep within; while there is none
+    `constraints`              nothing is told, since nothing says which way the bound lies
     any other failure          likewise, once the code is known to work: another trial got further than this one did,
                                or some trial ended well. While all fail alike, none is told: that is no region's fault
 
@@ -12,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.sweep.spec import Goal
-from orchestrator.sweep.standing import best, sign_of, worst
+from orchestrator.sweep.standing import best, has_ended_badly, sign_of, worst
 from orchestrator.sweep.trial import Outcome, Trial, TrialState
 
 TOLD_MARGIN = 0.1
@@ -36,7 +38,7 @@ class Telling:
         self._waiting: list[Trial] = []
 
     def take_value(self, fidelity: float, value: float) -> None:
-        """Take a finite value of the objective in."""
+        """Take a finite value of the objective in, of a trial that breaks no bound."""
         is_news = self._worst is None or fidelity > self._furthest  # nothing else makes another trial due
         self._worst = value if self._worst is None else worst(self._goal, (self._worst, value))
         self._best = value if self._best is None else best(self._goal, (self._best, value))
@@ -46,13 +48,12 @@ class Telling:
 
     def take_state(self, trial: Trial) -> None:
         """Take note of the state that a trial came to."""
-        if trial.state in {TrialState.COMPLETED, TrialState.PRUNED}:
+        if trial.state in {TrialState.COMPLETED, TrialState.PRUNED} and not trial.breaks:
             self._has_succeeded = True
             self._tell_due()
-        elif trial.state is TrialState.DIVERGED or (
-            trial.state is TrialState.FAILED
-            and trial.withdrawn_s is None
-            and (self._tells_failures or trial.attempt.outcome is Outcome.OUT_OF_MEMORY)
+        elif has_ended_badly(trial) and (
+            trial.state is not TrialState.FAILED
+            or (trial.withdrawn_s is None and (self._tells_failures or trial.attempt.outcome is Outcome.OUT_OF_MEMORY))
         ):
             trial.is_untold = True
             self._waiting.append(trial)
@@ -63,14 +64,21 @@ class Telling:
         trial.told, trial.is_untold = None, False
         self._waiting = [waiting for waiting in self._waiting if waiting is not trial]
 
-    def _tell_due(self) -> None:
-        if self._worst is None or self._best is None or not self._waiting:
-            return
+    @property
+    def worse(self) -> float | None:
+        """A value somewhat worse than the worst seen; None before any."""
+        if self._worst is None or self._best is None:
+            return None
         spread = abs(self._best - self._worst) or abs(self._worst) or 1.0
-        left = []
+        return self._worst - sign_of(self._goal) * TOLD_MARGIN * spread
+
+    def _tell_due(self) -> None:
+        if self._worst is None or not self._waiting:
+            return
+        told, left = self.worse, []
         for trial in self._waiting:
             if self._is_due(trial):
-                trial.told = self._worst - sign_of(self._goal) * TOLD_MARGIN * spread
+                trial.told = told
                 trial.is_untold = False
                 self._changed(trial.number)
             else:
@@ -78,5 +86,5 @@ class Telling:
         self._waiting = left
 
     def _is_due(self, trial: Trial) -> bool:
-        is_own = trial.state is TrialState.DIVERGED or trial.attempt.outcome is Outcome.OUT_OF_MEMORY
+        is_own = trial.state is not TrialState.FAILED or trial.attempt.outcome is Outcome.OUT_OF_MEMORY
         return is_own or self._has_succeeded or self._furthest > trial.fidelity

@@ -22,8 +22,8 @@ from orchestrator.sweep.plan import Plan, Provenance, StagePlan
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
 
 IDENTIFYING = (
-    "trainable", "command", "args", "metrics", "objective", "fidelity", "search_space", "nested", "stages", "couple",
-    "search", "searcher", "scheduler", "seed",
+    "trainable", "command", "args", "metrics", "objective", "constraints", "fidelity", "search_space", "nested",
+    "stages", "couple", "search", "searcher", "scheduler", "seed",
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = (
@@ -146,8 +146,9 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
     for key in ("trainable", "command", "args", "metrics"):
         if content[key] is None:
             del content[key]  # as above
-    if not spec.couple:
-        del content["couple"]
+    for key in ("couple", "constraints"):
+        if not content[key]:
+            del content[key]  # as above
     if not spec.fidelity.once:
         del content["fidelity"]["once"]  # as above
     if spec.seeds is None:

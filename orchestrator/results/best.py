@@ -46,6 +46,7 @@ def best_document(state: SweepState, folder: Location, diagnosis: Diagnosis | No
         "improvement": summary.improvement,
         "verdict": summary.confirm.verdict,
         "confirm": _confirm(summary.confirm),
+        "constraints": None if summary.constraints is None else asdict(summary.constraints),
         "test": None if summary.tested is None else asdict(summary.tested),
         "stages": [_stage(stage) for stage in summary.stages],
         "trials": {"planned": summary.planned, **{found.value: count for found, count in state.counts().items()}},

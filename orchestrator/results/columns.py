@@ -47,6 +47,7 @@ TRIAL_TAIL = {
     "stopped_at_rung": pa.float64(),
     "stopped_threshold": pa.float64(),
     "stopped_among": pa.int64(),
+    "breaks": pa.string(),
     "replicates": pa.int64(),
     "confirmed": pa.float64(),
     "confirmed_n": pa.int64(),
@@ -70,6 +71,7 @@ TRIAL_TAIL = {
 }
 """After them. `block` is comma-separated; `learned_from` is how many trials the searcher had learned from (0 for a draw
 around the defaults) and `nearest` the earlier trial nearest to the proposal, both null where nothing was modelled;
+`breaks` names the metrics that the trial reported beyond a bound of `constraints`, or never reported; null for none;
 `replicates` is the trial whose configuration a replicate repeats with another seed, null for a trial of
 the search, and `move` is then what it is for: race or confirm; `confirmed` is the mean over the `confirmed_n` seeds
 that chose nothing, for the chosen trial and the baseline, null for all others;
@@ -161,6 +163,7 @@ class TrialColumns:
             *config,
             *_proposed(trial),
             *_stopped(trial),
+            ",".join((*trial.breaks, *trial.unsaid)) or None,
             *_confirmed(trial, score),
             "\n".join(trial.notes) or None,
             trial.checkpoint,

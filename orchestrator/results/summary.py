@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.control.confirming import confirming, search_trials
 from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.results.bounds import ConstraintSummary, constraint_summary
 from orchestrator.results.confirm_summary import ConfirmSummary, confirm_summary
 from orchestrator.results.tested import WinnerOnTestSet, winner_on_test_set
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
@@ -140,6 +141,8 @@ class Summary:
     """What was paid so far."""
     confirm: ConfirmSummary
     """What fresh seeds say."""
+    constraints: ConstraintSummary | None = None
+    """What became of the bounds of `constraints`; None where the file has none."""
     tested: WinnerOnTestSet | None = None
     """What the winner measured on the test set; None before anybody asked."""
     silent: tuple[SilentTrial, ...] = ()
@@ -189,6 +192,7 @@ def summarise(state: SweepState, now: float) -> Summary:
         note=note(state),
         spend=SpendSummary(spend.gpu_hours, spend.cpu_hours, spend.worker_s, spend.fidelity),
         confirm=confirm_summary(state),
+        constraints=constraint_summary(state),
         tested=winner_on_test_set(state),
         silent=_silent(state),
         avoided=state.avoided,
@@ -230,7 +234,8 @@ def note(state: SweepState) -> str | None:
     """Say why there is no winner, or what keeps the one named from being final; None where nothing does."""
     winner, fidelity = state.winner(), state.plan.spec.fidelity
     if winner is None:
-        ended_badly = "every trial that reported a finite value diverged or failed"
+        bounds = ", or does not keep within `constraints`" if state.plan.spec.constraints else ""
+        ended_badly = f"every trial that reported a finite value diverged or failed{bounds}"
         return ended_badly if state.reported else "no trial has reported a finite value yet"
     if winner.state is not TrialState.COMPLETED:
         reached = f"{fidelity.unit} {valued_at(winner):g} of {fidelity.max:g}"

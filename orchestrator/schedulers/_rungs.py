@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from math import floor
 
 from orchestrator.sweep.judgement import Judgement
-from orchestrator.sweep.trial import is_finite
 
 TOLERANCE = 1e-9
 """Relative distance up to which a reported fidelity is a rung's: sums of floats miss it by less."""
@@ -23,7 +23,7 @@ def rung_at(rungs: Sequence[float], fidelity: float) -> float | None:
 
 def require_finite(trial: int, fidelity: float, value: float) -> None:
     """Raise ValueError where `value` cannot be ranked: the controller stops such a trial and shows nobody its value."""
-    if not is_finite(value):
+    if not math.isfinite(value):
         raise ValueError(f"trial {trial} at fidelity {fidelity:g}: {value} cannot be compared; stop the trial instead")
 
 

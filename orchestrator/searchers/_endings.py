@@ -2,7 +2,8 @@
 
     completed                     COMPLETE with the value at the highest fidelity
     pruned                        PRUNED with its newest value, at the step `step_of(fidelity)`
-    diverged, failed              PRUNED at step 0 with `Trial.told`: behind everything else
+    diverged, failed, beyond a    PRUNED at step 0 with `Trial.told`: behind everything else
+    bound of `constraints`
     failed, never to be told      FAIL: in sweeps of format 1, where an error says nothing about the configuration
     running, interrupted          nothing yet: the constant liar counts them among the bad, so that workers spread out
 
@@ -40,12 +41,12 @@ def ending_of(trial: Trial) -> ToldEnding | None:
     """Return what to tell of a trial; None while there is nothing to tell."""
     if not trial.state.is_final:
         return None
-    if trial.state is TrialState.COMPLETED and trial.value is not None:
-        return ToldEnding("complete", trial.value)
-    if trial.state is TrialState.PRUNED:
-        return _pruned(trial)
     if trial.told is not None:
         return ToldEnding("pruned", trial.told)
+    if trial.state is TrialState.COMPLETED and trial.value is not None and not trial.is_untold:
+        return ToldEnding("complete", trial.value)
+    if trial.state is TrialState.PRUNED and not trial.is_untold:
+        return _pruned(trial)
     out_of_memory = bool(trial.attempts) and trial.attempt.outcome is Outcome.OUT_OF_MEMORY
     if trial.is_untold or trial.state is TrialState.DIVERGED or out_of_memory:
         return None

@@ -3,7 +3,8 @@
     completed                 its value
     pruned                    its newest value, moved by what complete trainings gained from that fidelity on (their
                               median), and in more doubt the less these gains agree, or the fewer of them are known
-    diverged, out of memory   somewhat worse than the worst: as bad, whatever number the trial blew up at
+    diverged, out of memory,  somewhat worse than the worst: as bad, whatever number the trial blew up at
+    beyond a bound            or reached
     failed otherwise          nothing: an error says nothing about the configuration
     running, interrupted      its row, at the value that the process expects there: another proposal goes elsewhere
 

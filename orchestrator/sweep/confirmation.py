@@ -26,7 +26,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from orchestrator.sweep.spec import Goal
-from orchestrator.sweep.standing import ranked, sign_of
+from orchestrator.sweep.standing import holds_bounds, ranked, sign_of
 from orchestrator.sweep.trial import Trial, TrialState
 
 Part: TypeAlias = Literal["race", "confirm"]
@@ -67,7 +67,7 @@ class Contender:
     pending: Mapping[Part, int]
     """Its replicates that have not ended, by what they are for."""
     is_out: bool
-    """Whether one of its replicates diverged or failed: what trains only sometimes wins nothing."""
+    """Whether one of its replicates diverged, failed or broke a bound: what is fit only sometimes wins nothing."""
     is_alike: bool
     """Whether all its replicates so far, one at least, agree with its own training in every report."""
 
@@ -229,7 +229,7 @@ def t_quantile(df: int) -> float:
 
 def _contender(trial: Trial, replicates: Sequence[Trial]) -> Contender:
     ended = [replicate for replicate in replicates if replicate.state.is_final]
-    done = [replicate for replicate in ended if replicate.state is TrialState.COMPLETED]
+    done = [r for r in ended if r.state is TrialState.COMPLETED and holds_bounds(r)]
     values = {part: tuple(r.value for r in done if r.move == part and r.value is not None) for part in _PARTS}
     pending = {part: sum(1 for r in replicates if r.move == part and not r.state.is_final) for part in _PARTS}
     is_alike = bool(done) and all(replicate.values == trial.values for replicate in done)

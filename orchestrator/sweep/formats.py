@@ -75,6 +75,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("warm_start",), []),
     Meaning(("test",), None),
     Meaning(("try",), []),
+    Meaning(("constraints",), {}),
     Meaning(("nested",), value=False),
     Meaning(("seeds",), None),
     Meaning(("rules",), []),

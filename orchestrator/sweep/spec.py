@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from orchestrator.sweep.code import Code
+from orchestrator.sweep.constraints import Bound
 from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
 from orchestrator.sweep.patience import Duration, Limits, Retry
@@ -150,6 +151,9 @@ class SweepSpec(Record):
     """Where the program's metrics are read. None: it appends JSON lines to the file that STEPLADDER_REPORTS names."""
     objective: Objective
     """What is optimised."""
+    constraints: Mapping[str, Bound] = Field(default_factory=dict)
+    """Bounds on other metrics that every report may hold, e.g. `{latency_ms: {max: 20}}`: what breaks one, or never
+    says what one bounds, cannot win."""
     test: HeldOut | None = None
     """What is measured on the test set: dropped from every report in the worker, until `stepladder test` measures it
     once, of the winner. None: nothing is."""

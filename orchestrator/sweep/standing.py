@@ -2,7 +2,8 @@
 
 Whatever ranks, shows or hands out a trial asks this module, and nothing else knows what a goal means for a number.
 
-    leads nothing      a trial without a finite value, and one that diverged or failed, whatever it reported before
+    leads nothing      a trial without a finite value, one that diverged or failed, whatever it reported before, and
+                       one that breaks a bound of `constraints`, or has not said what one bounds
     leader             the best current value, trials that still run, wait or were stopped early included
     winner             the best completed trial; while none has completed, the leader, which its state then says
     ranking            completed trials before all others, better values before worse, earlier numbers first
@@ -56,14 +57,21 @@ def worst(goal: Goal, values: Iterable[float]) -> float:
 
 
 def has_ended_badly(trial: Trial) -> bool:
-    """Say whether the trial diverged or failed: whatever it reported before, it leads nothing."""
-    return trial.state in {TrialState.DIVERGED, TrialState.FAILED}
+    """Say whether the trial diverged, failed, or ended beyond a bound of `constraints`, whatever its values are."""
+    is_beyond = bool(trial.breaks) and trial.state.is_final
+    return is_beyond or trial.state in {TrialState.DIVERGED, TrialState.FAILED}
+
+
+def holds_bounds(trial: Trial) -> bool:
+    """Say whether the trial has said what `constraints` bounds, and breaks none of them."""
+    return not trial.breaks and not trial.unsaid
 
 
 def ranked_value(goal: Goal, trial: Trial) -> RankedValue | None:
     """Return what the trial is compared by; None for one that leads nothing."""
     value = trial.value
-    return None if value is None or has_ended_badly(trial) else (sign_of(goal) * value, -trial.number)
+    leads_nothing = value is None or has_ended_badly(trial) or not holds_bounds(trial)
+    return None if value is None or leads_nothing else (sign_of(goal) * value, -trial.number)
 
 
 def leader(goal: Goal, trials: Iterable[Trial]) -> Trial | None:

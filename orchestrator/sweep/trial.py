@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -233,6 +232,11 @@ class Trial:
     """How many trials its proposal rests on; None where nothing was modelled or the log does not say."""
     nearest: int | None = None
     """Number of the earlier trial nearest to it; None likewise."""
+    bounded: dict[str, float] = field(default_factory=dict)
+    """Newest value of each metric that `constraints` bounds, finite or not."""
+    breaks: tuple[str, ...] = ()  # those of them whose value lies beyond their bound
+    unsaid: tuple[str, ...] = ()
+    """Metrics that `constraints` bounds and that it has not reported."""
     judgement: Judgement | None = None
     """What the newest rung found that judged it; None before any, and where the log does not say."""
 
@@ -266,7 +270,8 @@ class Trial:
     @property
     def is_learned(self) -> bool:
         """Say whether a model can learn from it: completed, pruned, or ended badly with a value to be told."""
-        return self.told is not None or self.state in {TrialState.COMPLETED, TrialState.PRUNED}
+        has_ended_well = self.state in {TrialState.COMPLETED, TrialState.PRUNED} and not self.is_untold
+        return self.told is not None or has_ended_well
 
     @property
     def attempt(self) -> Attempt:
@@ -293,8 +298,3 @@ def trial_id(number: int, config: Config) -> str:
 def training_seed(sweep_seed: int, number: int) -> int:
     """Return the seed of a trial's training, the same for every attempt: 31 bits, from sweep seed and number alone."""
     return Random(f"{sweep_seed}/{number}/training").getrandbits(31)
-
-
-def is_finite(value: float) -> bool:
-    """Say whether an objective value can be ranked."""
-    return math.isfinite(value)

@@ -20,7 +20,7 @@ from orchestrator.sweepfile import placeholders
 from orchestrator.sweepfile.circles import circle, phrase_circle
 from orchestrator.sweepfile.counting import seeds_problem
 from orchestrator.sweepfile.couplings import coupling_problems
-from orchestrator.sweepfile.held_out import held_out_problems
+from orchestrator.sweepfile.held_out import constraint_problems, held_out_problems
 from orchestrator.sweepfile.lint import rules
 from orchestrator.sweepfile.magnitudes import fidelity_problems, size_problems, space_problems
 from orchestrator.sweepfile.membership import check_members, misfits, own_rule_ids, rule_problems
@@ -220,7 +220,8 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[SweepSpec], Complaints]], ...] = 
     (frozenset({"command", "resources"}), _places_of_command),
     (frozenset({"storage"}), _storage),
     (frozenset({"objective", "fidelity"}), _metrics),
-    (frozenset({"test", "objective", "fidelity", "metrics"}), held_out_problems),
+    (frozenset({"test", "objective", "constraints", "fidelity", "metrics"}), held_out_problems),
+    (frozenset({"constraints", "fidelity", "metrics"}), constraint_problems),
     (frozenset({"search_space"}), _conditions),
     (frozenset({"search_space", "nested"}), _nested),
     (frozenset({"search_space"}), space_problems),

@@ -131,6 +131,7 @@ class EventLines:
             text += ", the best so far" if is_best and trial.number else ""
         if (judged := trial.stopped_by) is not None and judged.threshold is not None:
             text += f", worse than {wording.number(judged.threshold)} among {judged.among}"
+        text += f", beyond its bound in {', '.join(trial.breaks)}" if trial.breaks else ""
         has_failed = trial.state is TrialState.FAILED
         if has_failed:
             text += f": {last_error_line(trial)}"

@@ -61,6 +61,7 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.program}"),
         ("trials", f"{plan.reserve.trials}{room}, {length}, {found.workers} at once"),
         ("confirm", _confirm(plan, found)),
+        *[("constraint", f"{name} {bound}") for name, bound in spec.constraints.items()],
         *([] if spec.test is None else [("test", "kept in the workers; `stepladder test` measures the winner once")]),
         *_warm(plan),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, {stopping}"),

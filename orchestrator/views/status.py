@@ -21,6 +21,7 @@ from orchestrator.results.summary import Mark, Summary, summarise
 from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.bounds import constraint_rows
 from orchestrator.views.condition import Condition, condition_of, why
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
@@ -217,6 +218,7 @@ def _result(found: Status) -> list[tuple[str, str]]:
     if summary.baseline is not None:
         rows.append(("baseline", f"trial 0: {reached(summary, summary.baseline)}"))
     rows += confirmed_rows(summary)
+    rows += constraint_rows(summary.constraints)
     rows += rows_of_test(summary.tested, summary.fidelity_unit)
     if summary.improvement is not None and summary.best.trial != 0 and summary.confirm.difference is None:
         better = "better" if summary.improvement >= 0 else "worse"

@@ -77,6 +77,7 @@ def trial_answer(state: SweepState, number: int, folder: Location) -> Group:
     rows.append(("reached", _reached(state, trial)))
     if len(trial.values) > 1:
         rows.append(("curve", _curve(trial, state.plan.spec.fidelity.unit)))
+    rows += _bounds(state, trial)
     if (why := _stop(state, trial)) is not None:
         rows.append(("stopped", why))
     unit = state.plan.spec.fidelity.unit
@@ -163,6 +164,15 @@ def _reached(state: SweepState, trial: Trial) -> str:
     if trial.value is None:
         return f"no finite {objective} reported"
     return f"{objective} {wording.number(trial.value)} at {unit} {wording.number(valued_at(trial))}"
+
+
+def _bounds(state: SweepState, trial: Trial) -> list[tuple[str, str]]:
+    """Return what it reported of each metric that `constraints` bounds, and whether that keeps within."""
+    rows = []
+    for name, bound in state.plan.spec.constraints.items():
+        said = f"{name} {wording.number(trial.bounded[name])}" if name in trial.bounded else f"no {name} reported"
+        rows.append(("constraint", f"{said}; {'beyond' if name in trial.breaks else 'bound'}: {bound}"))
+    return rows
 
 
 def _stop(state: SweepState, trial: Trial) -> str | None:

@@ -118,6 +118,7 @@ def test_the_file_is_stable_finite_json(sweep, told):
         "improvement",
         "verdict",
         "confirm",
+        "constraints",
         "test",
         "stages",
         "trials",
