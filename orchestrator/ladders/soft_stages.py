@@ -2,8 +2,9 @@
 
 Half of the trials take a good configuration and redraw one block of it, mostly the current stage's; the others draw
 everything, around the defaults or by the searcher. Nothing waits: with more workers than reports the coins fall to
-draws over everything. Level with joint search given the same defaults, 1.7 to 2 times fewer evaluations than stock
-TPE on twelve real tables of neural networks, robust to a wrong order and to wrong defaults.
+draws over everything. On twelve real tables of neural networks (8 workers, 6 seeds, TPE) it is level with joint search
+that is given the same defaults, also in a wrong order, and needs .76 of the evaluations of Optuna's TPE as shipped for
+the regret that this has after 50 and after 100 (geometric mean over tables; 1.2 and 1.5 on the worst).
 
 A stage that names a searcher of its own has it draw every block move of its block, never uniformly, from the trials
 that drew all of that block; a list is gone through entry by entry, then the sweep's searcher takes over. Draws over

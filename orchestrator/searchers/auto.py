@@ -1,8 +1,8 @@
 """The searcher that suits the sweep's size: a Gaussian process and TPE in turn, later TPE alone.
 
 While few trials have ended and the space is no large one, half of the proposals are the process's, at random, and half
-TPE's: the two err differently, and with half of the proposals the process finds about what it finds with all. Beyond,
-a process would see a part of the trials only, and TPE sees them all.
+TPE's: the two err differently. Beyond, a process would see a part of the trials only, and TPE sees them all. That it is
+the default rests on `scripts/bench-search`; docs/design.md has the numbers, and says where it loses.
 """
 
 from __future__ import annotations

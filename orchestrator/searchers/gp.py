@@ -1,8 +1,8 @@
 """A Gaussian process over all trials, and the configuration from which it expects most improvement.
 
-Between some 25 and 150 trials it needs about half of the evaluations that TPE does; each proposal costs more, and the
-cube of what it sees, so that it sees a bounded part of a long sweep (`_gp_evidence`). Whether the hyperparameters of a
-block are asked for together or singly makes no difference to it.
+Meant for sweeps of some 25 to 200 trials: what half of the proposals by it save is said in `auto`. Each proposal costs
+more than TPE's, and the cube of what it sees, so that it sees a bounded part of a long sweep (`_gp_evidence`). Whether
+the hyperparameters of a block are asked for together or singly makes no difference to it.
 
 The kernel's scales are fitted to the trials that had ended at every `REFIT`th ending, from fixed starting points. So
 a proposal is a function of the request and the trials alone, as everywhere, and only few of them pay for a fit. Where

@@ -10,6 +10,7 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
     values of a step are sums of floats        0.30000000000000004 and all: each draw is the writer's, bit for bit
     searcher, scheduler, their options         as recorded; an option that is not recorded had the default of then
     stages and brackets                        as recorded: a plan is never compiled again
+    no searcher is named                       TPE proposes
     retries                                    as `max_attempts` says; an error was never repeated, every death was a
                                                machine's
     what failures teach                        only divergence and out of memory are told to a searcher
@@ -59,6 +60,7 @@ class Meaning(NamedTuple):
 
 
 MEANINGS: tuple[Meaning, ...] = (
+    Meaning(("searcher",), {"name": "tpe", "options": {}}),
     Meaning(("retry", "lost"), 3, unless="max_attempts"),
     Meaning(("retry", "error"), 0),
     Meaning(("retry", "hung"), 0),

@@ -173,7 +173,7 @@ class SweepSpec(Record):
     """Hyperparameters that follow others, e.g. `{learning_rate: {with: batch_size}}`."""
     search: Member = Member(name="soft-stages")
     """The ladder: how the budget is spent over the stages."""
-    searcher: Member = Member(name="tpe")
+    searcher: Member = Member(name="auto")
     """What proposes values."""
     scheduler: Member = Member(name="asha")
     """What stops weak trials early."""

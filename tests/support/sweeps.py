@@ -30,6 +30,7 @@ def make_spec(**changes: Any) -> SweepSpec:
         "search_space": SPACE,
         "budget": {"trials": 30},
         "confirm": "none",
+        "searcher": "tpe",
         "baseline_first": False,  # most tests want every place filled at once
         "seed": 7,
     }

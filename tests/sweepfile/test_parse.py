@@ -91,7 +91,7 @@ def test_choices_make_a_choice_and_single_values_constants():
 
 def test_the_smallest_file_gets_every_default():
     found = spec(SPACE)
-    assert (found.search.name, found.searcher.name, found.scheduler.name) == ("soft-stages", "tpe", "asha")
+    assert (found.search.name, found.searcher.name, found.scheduler.name) == ("soft-stages", "auto", "asha")
     assert (found.stages, found.storage, found.seed, found.retry.lost) == ("auto", "runs", 0, 3)
     assert found.budget.wall == 8 * 3600
     assert found.resources.cpus == 1
@@ -226,7 +226,7 @@ def test_overrides_take_yaml_and_a_mapping_is_merged_into_a_mapping():
 
 
 def test_overrides_reach_into_a_member_in_its_short_form():
-    assert spec(SPACE, "searcher.candidates=3").searcher.options == {"candidates": 3}
+    assert spec(SPACE, "searcher.gp_share=0.3").searcher.options == {"gp_share": 0.3}
     found = spec(SPACE + "scheduler: median\n", "scheduler.min_trials=5").scheduler
     assert (found.name, found.options) == ("median", {"min_trials": 5})
     assert spec(SPACE + "searcher: {name: tpe, candidates: 3}\n", "searcher=random").searcher.options == {}

