@@ -15,13 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator import exitcodes
-from orchestrator.control.caps import is_used_up
 from orchestrator.control.drivers import pinned_by_last
+from orchestrator.control.ending import exit_code_of, leaves_work
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session
 from orchestrator.errors import ClusterLostError, StorageError
@@ -65,9 +64,8 @@ class Ending:
 
     @property
     def exit_code(self) -> int:
-        """See `orchestrator.exitcodes`; FAILED where every trial failed."""
-        ended = exitcodes.FAILED if self.state.all_failed else exitcodes.DONE
-        return exitcodes.OF_LEAVING[self.reason] if self.is_resumable else ended
+        """See `orchestrator.exitcodes`; FAILED where nothing came of it: no trial leads."""
+        return exit_code_of(self.reason, self.state)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: why it ended, and how the sweep stands."""
@@ -77,7 +75,7 @@ class Ending:
     @property
     def is_resumable(self) -> bool:
         """Say whether the driver left with work to do: not where a cap that all drivers share is used up."""
-        return self.reason in exitcodes.OF_LEAVING and not is_used_up(self.state, self.reason)
+        return leaves_work(self.reason, self.state)
 
 
 def run_session(

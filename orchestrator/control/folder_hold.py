@@ -51,7 +51,7 @@ class FolderHold:
 
     def release(self) -> None:
         """Give the lease back, in the folder's new place where it was moved."""
-        moved = Location.parse(self._moved_to).files() if self._moved_to else None
+        moved = self._folder.at(self._moved_to).files() if self._moved_to else None
         if moved is None and self._is_lost:
             return  # what lies at its place, a copy perhaps, is not this driver's
         with contextlib.suppress(StorageError):  # a lease that is not given back is taken over by the next driver

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.control.asking import asked_by_file
 from orchestrator.control.changes import changed_ground, gone_checkpoints, refuse_changed_search
@@ -17,6 +16,7 @@ from orchestrator.control.controller import Controller
 from orchestrator.control.drivers import driver_started
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
+from orchestrator.control.machine import THIS_MACHINE, Machine
 from orchestrator.control.notices import Notices
 from orchestrator.control.outage import Outages, PatientWriter
 from orchestrator.control.reading import PLAN, LogReading, following, has_begun, named, no_sweep
@@ -29,7 +29,7 @@ from orchestrator.planning.compile import differences
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
-from orchestrator.storage.lease import RENEW_S, Holder, Lease, acquire
+from orchestrator.storage.lease import RENEW_S, Lease, acquire
 from orchestrator.storage.location import Location
 from orchestrator.storage.marks import DurableMark
 from orchestrator.storage.pinned_code import TakenCode, keep_code
@@ -78,40 +78,30 @@ def read_events(folder: Location) -> list[ev.Event]:
 class Session:
     """A driver's hold on a sweep. Made by `create` or `reopen`."""
 
-    def __init__(
-        self,
-        folder: Location,
-        files: FileSystem,
-        lease: Lease,
-        state: SweepState,
-        journal: JournalWriter,
-        checkpoints: CheckpointFinder,
-    ) -> None:
-        self.folder = folder
-        self.files = files
-        self.lease = lease
-        self._hold = FolderHold(folder, files, lease, journal, state)
+    def __init__(self, taken: _Taken, state: SweepState, checkpoints: CheckpointFinder) -> None:
+        self.folder, self.files, self.lease, journal, self._machine = taken
+        self._hold = FolderHold(self.folder, self.files, self.lease, journal, state)
         self.outages = Outages(
             lambda: state.plan.spec.limits.storage,
             self._hold.renew,
             lambda: self.controller.stop_requested is not None,
             _log.warning,
-            time.monotonic,
-            time.sleep,
+            self._machine.steady,
+            self._machine.sleep,
         )
         self.controller = Controller(
             state,
             PatientWriter(journal, self.outages),
-            time.time,
+            self._machine.wall,
             lambda: self.outages.through(self._hold.check),
-            monotonic=time.monotonic,
+            monotonic=self._machine.steady,
             find_checkpoint=lambda checkpoint: self.outages.through(lambda: checkpoints.find(checkpoint)),
             was_storage_away=self.outages.was_away,
         )
-        self._requests = Requests(files, lease.epoch)
+        self._requests = Requests(self.files, self.lease.epoch)
         self._wishes = Wishes(self.controller, _log.warning)
         self._notices = Notices(self.controller, _log.warning)
-        self._renewed = self._polled = time.monotonic()
+        self._renewed = self._polled = self._machine.steady()
 
     @property
     def state(self) -> SweepState:
@@ -122,7 +112,7 @@ class Session:
         """Do the driver's housekeeping; called by the host several times a second."""
         self.controller.tick()
         self._notices.look()
-        now = time.monotonic()
+        now = self._machine.steady()
         if now - self._renewed >= RENEW_S:
             self._renewed = now
             self.outages.through(self._hold.renew)
@@ -139,7 +129,7 @@ class Session:
         """Rule on what people asked about single trials."""
         known = self.state.wished.known
         found = self.outages.through(lambda: list(new_wishes(self.files, known)))
-        self._wishes.take_wishes(found, time.time(), time.monotonic())
+        self._wishes.take_wishes(found, *self._machine.now)
 
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""
@@ -152,7 +142,9 @@ class Session:
         self.files.close()
 
 
-def create(folder: Location, plan: Plan, spec_text: bytes, code: TakenCode | None = None) -> Session:
+def create(
+    folder: Location, plan: Plan, spec_text: bytes, code: TakenCode | None = None, machine: Machine = THIS_MACHINE
+) -> Session:
     """Begin a new sweep in `folder`; `code` is pinned, None: its trials run what lies in the user's folder.
 
     Raises SweepExistsError where one is, LeaseHeldError where another driver is just beginning it.
@@ -160,7 +152,7 @@ def create(folder: Location, plan: Plan, spec_text: bytes, code: TakenCode | Non
     refuse_existing(folder)
     files = folder.files()
     with named(folder):
-        lease = acquire(files, Holder.current(), time.time(), time.sleep)
+        lease = acquire(files, machine.holder(), machine.wall(), machine.sleep)
         reader = JournalReader(files)
         if reader.read_new():  # another driver began it, and died, since we looked
             lease.release(DurableMark(0, None))
@@ -170,13 +162,14 @@ def create(folder: Location, plan: Plan, spec_text: bytes, code: TakenCode | Non
     files.replace("sweep.yaml", spec_text)
     files.replace(PLAN, plan_text(plan.model_dump(mode="json")))
     journal = JournalWriter(files, lease.epoch)
-    now = time.time(), time.monotonic()
+    now = machine.now
     first = ev.SweepPlanned(now[0], ev.FORMAT, plan.model_dump(mode="json"), m=now[1])
     state = SweepState(first)
     journal.append(first)
     pinned = code.code.key if code is not None else None
     started = driver_started(lease, plan, now, [], reader.offsets, pinned)
-    return _begun(folder, files, lease, state, journal, [started, *asked_by_file(state, plan.spec, (), *now)])
+    records: list[ev.Event] = [started, *asked_by_file(state, plan.spec, (), *now)]
+    return _begun(_Taken(folder, files, lease, journal, machine), state, records, _finder(folder))
 
 
 def refuse_existing(folder: Location) -> None:
@@ -195,7 +188,7 @@ def plan_text(recorded: Mapping[str, Any]) -> bytes:
 
 def reopen(
     folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None, *, retry_failed: bool = False,
-    code: TakenCode | str | None = None, tests: bool = False,
+    code: TakenCode | str | None = None, tests: bool = False, machine: Machine = THIS_MACHINE,
 ) -> tuple[Session, list[str]]:  # fmt: skip
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
@@ -209,8 +202,9 @@ def reopen(
     reading = LogReading(folder, files)
     refuse_changed_search(reading.go_on(), plan)
     with named(folder):
-        lease = acquire(files, Holder.current(), time.time(), time.sleep, on_wait)
+        lease = acquire(files, machine.holder(), machine.wall(), machine.sleep, on_wait)
     state = reading.go_on()  # what the driver before this one wrote since
+    reading.settle()
     finder = _finder(folder)
     spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
     changes = [*differences(state.plan.spec, spec)[0], *changed_ground(state, plan)]
@@ -218,7 +212,7 @@ def reopen(
     if isinstance(code, TakenCode):
         keep_code(files, code)
         code = code.code.key
-    now = t, m = time.time(), time.monotonic()
+    now = t, m = machine.now
     records: list[ev.Event] = [driver_started(lease, plan, now, told, reading.offsets, code, tests=tests)]
     if state.format < ev.FORMAT:
         records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
@@ -227,27 +221,30 @@ def reopen(
     records.extend(ended_by_crash(state, t, m))
     records.extend(reopened(state, t, m) if retry_failed else ())
     records.extend(asked_by_file(state, spec, state.plan.spec.try_, t, m))
-    session = _begun(folder, files, lease, state, JournalWriter(files, lease.epoch), records, finder)
+    taken = _Taken(folder, files, lease, JournalWriter(files, lease.epoch), machine)
+    session = _begun(taken, state, records, finder)
     session.look_for_wishes()  # before the first step, which may find that nothing is left to do
     return session, told
 
 
-def _begun(
-    folder: Location,
-    files: FileSystem,
-    lease: Lease,
-    state: SweepState,
-    journal: JournalWriter,
-    records: list[ev.Event],
-    finder: CheckpointFinder | None = None,
-) -> Session:
+class _Taken(NamedTuple):
+    """What a driver has of a sweep before it says so in the log."""
+
+    folder: Location
+    files: FileSystem
+    lease: Lease
+    journal: JournalWriter
+    machine: Machine
+
+
+def _begun(taken: _Taken, state: SweepState, records: list[ev.Event], finder: CheckpointFinder) -> Session:
     for record in records:
         state.apply(record)
-        journal.append(record)
-    lease.check()
-    journal.commit()
-    lease.renew(journal.mark)
-    return Session(folder, files, lease, state, journal, finder or _finder(folder))
+        taken.journal.append(record)
+    taken.lease.check()
+    taken.journal.commit()
+    taken.lease.renew(taken.journal.mark)
+    return Session(taken, state, finder)
 
 
 def _finder(folder: Location) -> CheckpointFinder:

@@ -36,7 +36,7 @@ def found_checkpoint(checkpoint: str, folder: Location) -> str | None:
     A sweep means the folder it lies in: that may have moved since, or be a copy of another, whose own checkpoints are
     no business of this one. Raises StorageError where an object store cannot tell.
     """
-    return next((place for place in _places(checkpoint, folder) if _holds_something(Location.parse(place))), None)
+    return next((place for place in _places(checkpoint, folder) if _holds_something(folder.at(place))), None)
 
 
 def _places(checkpoint: str, folder: Location) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,11 @@ class Location:
     @classmethod
     def parse(cls, place: str | os.PathLike[str]) -> Location:
         """Take a path or a URL. Raises UsageError for a URL of another scheme, or one that holds credentials."""
-        text = os.fspath(place)
-        if not is_url(text):
-            return cls(str(Path(text)))
-        problem = storage_problem(text)
-        if problem is not None:
-            raise UsageError(problem)
-        return cls(text.rstrip("/"))
+        return cls(_text(place))
+
+    def at(self, place: str | os.PathLike[str]) -> Location:
+        """Return another folder, reached as this one is; takes what `parse` does, and raises as that."""
+        return replace(self, text=_text(place))
 
     @property
     def is_remote(self) -> bool:
@@ -49,7 +47,7 @@ class Location:
 
     def absolute(self) -> Location:
         """Return it as it reads from any working directory."""
-        return self if self.is_remote else Location(str(self.path.absolute()))
+        return self if self.is_remote else replace(self, text=str(self.path.absolute()))
 
     def inside(self, place: str) -> str | None:
         """Return what leads from here to `place`, with forward slashes; None where that lies elsewhere."""
@@ -78,7 +76,7 @@ class Location:
         if not self.is_remote:
             return self.path.is_dir()
         parent, _, name = self.text.rpartition("/")
-        return Location(parent).files().exists(name)
+        return replace(self, text=parent).files().exists(name)
 
     def delete(self) -> None:
         """Remove the folder with all that is in it, or the file; not what a link leads to. None there is no error.
@@ -98,7 +96,17 @@ class Location:
             store.delete_dir(path)
 
     def __truediv__(self, name: str) -> Location:
-        return Location(f"{self.text}/{name}" if self.is_remote else str(self.path / name))
+        return replace(self, text=f"{self.text}/{name}" if self.is_remote else str(self.path / name))
 
     def __str__(self) -> str:
         return self.text
+
+
+def _text(place: str | os.PathLike[str]) -> str:
+    text = os.fspath(place)
+    if not is_url(text):
+        return str(Path(text))
+    problem = storage_problem(text)
+    if problem is not None:
+        raise UsageError(problem)
+    return text.rstrip("/")

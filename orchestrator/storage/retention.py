@@ -38,7 +38,7 @@ class Retention:
         while (checkpoint := self._doomed.get()) is not None:
             with contextlib.suppress(OSError, StorageError):  # one left behind costs space, nothing else
                 if self._is_ours(checkpoint):
-                    Location.parse(checkpoint).delete()
+                    self._folder.at(checkpoint).delete()
 
     def _is_ours(self, checkpoint: str) -> bool:
         if self._folder.is_remote:

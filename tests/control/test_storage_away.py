@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from failing_disk import FailingDisk, Fault, Weather
 from sweeps import make_plan, smooth
 
 from orchestrator.control import session
@@ -19,11 +18,13 @@ from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdic
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate, simulate_plan
+from orchestrator.control.machine import Machine
 from orchestrator.errors import FolderLostError, LeaseLostError, StorageAwayError, StorageError
 from orchestrator.storage.lease import Holder
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
+from orchestrator.testing.faults.disk import FailingDisk, Fault, Weather
 
 PASSING = [errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.ECONNRESET]
 PLAN = make_plan(budget={"trials": 9}, fidelity={"metric": "epoch", "min": 3, "max": 9, "reduction_factor": 3})
@@ -36,20 +37,16 @@ class Place:
         self.folder = Location.parse(folder)
         self.strike: Callable[[str], Fault | None] = lambda _: None
         self.now_s, self.slept = 0.0, 0
+        self.machine = Machine(steady=lambda: self.now_s, sleep=self._sleep)
         monkeypatch.setattr(Location, "files", lambda _: FailingDisk(folder, lambda name: self.strike(name)))
-        monkeypatch.setattr(session.time, "sleep", self._sleep)
         for name in ("RENEW_S", "POLL_S"):
             monkeypatch.setattr(session, name, 0.0)
 
     def begin(self, plan=PLAN) -> Session:
-        return self._hurried(create(self.folder, plan, b"name: test\n"))
+        return create(self.folder, plan, b"name: test\n", machine=self.machine)
 
     def go_on(self, plan=PLAN) -> Session:
-        return self._hurried(reopen(self.folder, plan)[0])
-
-    def _hurried(self, made: Session) -> Session:
-        made.outages._clock = lambda: self.now_s
-        return made
+        return reopen(self.folder, plan, machine=self.machine)[0]
 
     def _sleep(self, seconds: float) -> None:
         self.slept += 1
