@@ -69,7 +69,7 @@ class Caps:
         if drains is None and not any(caps.values()):
             return found
         for trial in self._state.open.values():
-            cause = drains if trial.attempt.placed_t is None else caps[trial.is_replicate]
+            cause = caps[trial.is_replicate] or (drains if trial.attempt.placed_t is None else None)
             if cause is not None and trial.state is TrialState.RUNNING:
                 found.append((trial, cause))
         return found

@@ -137,7 +137,8 @@ class Controller:
         t, m, metrics = self._clock(), self._monotonic(), spelled(report.metrics)
         said = (t, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
         event = ev.Reported(*said, texts=dict(report.texts), m=m)
-        if report.checkpoint and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
+        is_newer = report.checkpoint is not None and report.checkpoint != trial.checkpoint
+        if is_newer and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
             self._superseded.append(trial.checkpoint)
         judgement = self.state.take_report(event)
         stop = self._stop_reason(report, judgement is not None and judgement.weak, event.clock_s)

@@ -188,5 +188,8 @@ def _report(
     if controller.on_report(report) is Verdict.STOP:
         controller.on_attempt_end(start.trial, start.attempt, Outcome.STOPPED)
         return False
+    if spec.fidelity.once:  # it has its one score, and says so by its end
+        controller.on_attempt_end(start.trial, start.attempt, Outcome.RETURNED)
+        return False
     _advance(controller, training)
     return True

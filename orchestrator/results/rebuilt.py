@@ -56,6 +56,9 @@ class Rebuilt:
     def sync(self, name: str) -> None:
         """Memory needs no syncing."""
 
+    def settle(self, name: str) -> None:
+        """Do nothing: nothing here outlives the process."""
+
     def refuse_replaced(self, name: str) -> None:
         """Nobody else has this memory."""
 

@@ -47,6 +47,9 @@ class FileSystem(Protocol):
     def sync(self, name: str) -> None:
         """Make everything appended to the file survive a power loss, its directory entry included."""
 
+    def settle(self, name: str) -> None:
+        """Make what another process appended to a file survive a power loss, its directory entry included."""
+
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""
 
@@ -134,6 +137,16 @@ class LocalFileSystem:
                 _sync_folder(self._path(name).parent)
                 self._new.discard(name)
             file.synced = file.size
+
+    def settle(self, name: str) -> None:
+        """Make what another process appended to a file survive a power loss, its directory entry included."""
+        with explained(self.root, name):
+            descriptor = os.open(self._path(name), os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            _sync_folder(self._path(name).parent)
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""

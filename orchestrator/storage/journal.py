@@ -117,6 +117,15 @@ class JournalReader:
         """How far each file was read: what a new driver seals."""
         return {name: position.offset for name, position in self._positions.items()}
 
+    def settle(self) -> None:
+        """Make what was read durable, before a new driver seals it: who wrote it may have died before it was synced.
+
+        A power loss would else take away what a newer file says is there. Raises StorageError.
+        """
+        for name, position in self._positions.items():
+            if position.offset > self._sealed.get(name, 0):
+                self._files.settle(f"{FOLDER}/{name}")
+
     def read_new(self) -> list[ev.Event]:
         """Return the records committed since the last call.
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -74,11 +74,15 @@ class _Growing:
 class ObjectFileSystem:
     """A prefix on an object store. Every error is a StorageError that says what to do, and shows no secret."""
 
-    def __init__(self, store: ArrowFileSystem, prefix: str, place: str, block: int = BLOCK) -> None:
+    def __init__(
+        self, store: ArrowFileSystem, prefix: str, place: str, block: int = BLOCK,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
         self._store = store
         self._prefix = prefix
         self._place = place
         self._block = block
+        self._sleep = sleep
         self._growing: dict[str, _Growing] = {}
 
     def read(self, name: str, offset: int = 0) -> bytes:
@@ -126,6 +130,9 @@ class ObjectFileSystem:
             with contextlib.suppress(StorageError), explained(f"{self._place}/{name}"):  # its segments are there
                 self._put(f"{self._key(name)}/{file.block_start:012d}-{end:012d}", bytes(file.block))
             self._growing[name] = _Growing(end, block_start=end, newest=file.newest)
+
+    def settle(self, name: str) -> None:
+        """Do nothing: what can be read in a store is durable."""
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""
@@ -230,7 +237,7 @@ class ObjectFileSystem:
             case Get(name):
                 return self._get(f"{marks}/{name}")
             case Pause(seconds):
-                time.sleep(seconds)
+                self._sleep(seconds)
             case Names():
                 return [info.base_name for info in self._list(marks)]
         return None

@@ -121,6 +121,15 @@ def test_a_replaced_checkpoint_may_go_only_once_the_newer_one_is_acknowledged():
     assert desk.controller.take_removable() == []
 
 
+def test_a_checkpoint_that_is_reported_twice_replaces_nothing():
+    desk = Desk()
+    desk.start()
+    desk.report(0, 1, checkpoint="one")
+    desk.report(0, 1, checkpoint="one")
+    desk.controller.commit()
+    assert desk.controller.take_removable() == []
+
+
 def test_a_request_to_stop_pauses_trials_at_their_next_report():
     desk = Desk()
     desk.start()
@@ -158,6 +167,18 @@ def test_draining_does_not_wait_for_a_worker_and_a_cap_still_holds():
     assert desk.controller.overdue() == [(1, 0)]
     desk.clock.now += 900
     assert desk.controller.overdue() == [(0, 0), (1, 0)]
+
+
+def test_what_waits_for_a_worker_does_not_outlast_a_cap():
+    desk = Desk(budget={"trials": 30, "wall": "15m"})
+    desk.controller.next_step()
+    desk.clock.now += 899
+    assert desk.controller.overdue() == []
+    desk.clock.now += 1
+    assert desk.controller.overdue() == [(0, 0)]
+    desk.controller.on_attempt_end(0, 0, Outcome.INTERRUPTED)
+    assert desk.controller.state.trials[0].attempt.cause == "wall"
+    assert desk.controller.next_step() == Done("wall")
 
 
 def test_draining_with_nothing_left_to_start_finishes():

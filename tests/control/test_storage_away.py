@@ -16,9 +16,9 @@ from sweeps import make_plan, smooth
 from orchestrator.control import session
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.fold import SweepState
+from orchestrator.control.machine import Machine
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate, simulate_plan
-from orchestrator.control.machine import Machine
 from orchestrator.errors import FolderLostError, LeaseLostError, StorageAwayError, StorageError
 from orchestrator.storage.lease import Holder
 from orchestrator.storage.location import Location

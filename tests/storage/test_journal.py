@@ -153,6 +153,40 @@ def test_a_power_cut_never_loses_a_committed_record(budget: int, kept: int):
     assert len(found) <= len(committed) + 1
 
 
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_what_a_new_driver_seals_survives_a_power_cut(is_settled: bool):
+    """The first driver was killed between writing and syncing; what it wrote was read, and built on."""
+    files = ForgetfulFileSystem()
+    first = JournalWriter(files, 1)
+    first.append(reported(0))
+    files.budget = files.operations + 1  # the append, and no sync
+    with pytest.raises(PowerCutError):
+        first.commit()
+    files.budget = None
+    reader = JournalReader(files)
+    assert reader.read_new() == [reported(0)]
+    if is_settled:
+        reader.settle()
+    started = ev.DriverStarted(1.0, 2, "h:1", "c", {}, [], reader.offsets)
+    write(files, 2, [[started]])
+    after = JournalReader(files.crash())
+    if is_settled:
+        assert after.read_new() == [reported(0), started]
+    else:
+        with pytest.raises(JournalDamagedError, match=r"journal/000001.jsonl: "):
+            after.read_new()
+
+
+def test_settling_makes_another_process_files_durable(tmp_path):
+    write(LocalFileSystem(tmp_path), 1, [[reported(0)]])
+    reader = JournalReader(LocalFileSystem(tmp_path))
+    reader.read_new()
+    reader.settle()
+    (tmp_path / FILE).unlink()
+    with pytest.raises(StorageError, match="its folder is gone"):
+        reader.settle()
+
+
 def test_a_name_cannot_leave_the_folder(tmp_path):
     with pytest.raises(StorageError, match="leaves the sweep's folder"):
         LocalFileSystem(tmp_path).replace("../outside", b"x")

@@ -29,6 +29,10 @@ class ForgetfulFileSystem:
         self._spend()
         self.durable[name] = self.volatile[name]
 
+    def settle(self, name: str) -> None:
+        self._spend()
+        self.durable[name] = self.volatile[name]
+
     def refuse_replaced(self, name: str) -> None:
         """Nobody else works on this disk."""
 

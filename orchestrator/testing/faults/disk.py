@@ -88,6 +88,12 @@ class FailingDisk(LocalFileSystem):
             raise fault.error()
 
     @override
+    def settle(self, name: str) -> None:
+        with self._failing("sync", name):
+            super().settle(name)
+            self._platter.is_synced(self.root / name)
+
+    @override
     def replace(self, name: str, data: bytes) -> None:
         with self._failing("replace", name):
             super().replace(name, data)

@@ -1,0 +1,56 @@
+"""Damage to the log of a sweep that is over: whoever reads it is told which part, or reads what was there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from orchestrator.control.session import read_events
+from orchestrator.errors import JournalDamagedError
+from orchestrator.sweep import event as ev
+from orchestrator.testing.faults.ground import Ground
+from orchestrator.testing.faults.kinds import FaultKind
+
+TRIES = 3
+"""Damages of one sweep, each mended before the next."""
+
+
+def damaged(ground: Ground, events: Sequence[ev.Event], random: Random, struck: Counter[FaultKind]) -> Iterator[str]:
+    """Damage one part after the other, count that in `struck`, and yield what is not as it should be.
+
+    The last driver has left in order, so every byte of the log is promised by its lease, or sealed.
+    """
+    for _ in range(TRIES):
+        kind, name = (
+            random.choice((FaultKind.PART_GONE, FaultKind.PART_FLIPPED, FaultKind.PART_CUT)),
+            random.choice(ground.parts()),
+        )
+        before = ground.change(name, None)
+        if kind is not FaultKind.PART_GONE:
+            ground.change(name, _changed(before, random) if kind is FaultKind.PART_FLIPPED else _cut(before, random))
+        struck[kind] += 1
+        problem = _problem(ground, name, events)
+        ground.change(name, before)
+        if problem is not None:
+            yield f"{kind}, {name}: {problem}"
+
+
+def _problem(ground: Ground, name: str, events: Sequence[ev.Event]) -> str | None:
+    try:
+        found = read_events(ground.calm())
+    except JournalDamagedError as error:
+        part = name.split("/")[1].removeprefix(".").removeprefix("lease-")[:6]
+        return None if part in str(error) or "journal is missing" in str(error) else f"is refused as {error}"
+    return None if found == list(events) else f"{len(found)} of {len(events)} records are read, and nothing is said"
+
+
+def _changed(content: bytes, random: Random) -> bytes:
+    if not content:
+        return b"x"
+    at = random.randrange(len(content))
+    return content[:at] + bytes([content[at] ^ 1 << random.randrange(8)]) + content[at + 1 :]
+
+
+def _cut(content: bytes, random: Random) -> bytes:
+    return content[: random.randrange(max(1, len(content)))]
