@@ -142,8 +142,3 @@ class Roster:
     def reported(self) -> int:
         """How many trials have a finite value."""
         return sum(1 for trial in self.trials if trial.values)
-
-    @property
-    def all_failed(self) -> bool:
-        """Say whether no trial leads although some have ended."""
-        return any(trial.state.is_final for trial in self.trials) and self.leader() is None

@@ -124,7 +124,7 @@ def test_it_notices_records_that_were_changed_after_they_were_read(tmp_path: Pat
 def test_it_notices_an_exit_code_that_is_not_true(tmp_path: Path):
     story, events = told(0, tmp_path)
     reason, story.left[-1].code = story.left[-1].reason, 75
-    assert list(invariants.broken(story, events)) == [f"it left with 75 ({reason}), and something was completed"]
+    assert list(invariants.broken(story, events)) == [f"it left with 75 ({reason}), and something came of it"]
 
 
 def test_it_notices_damage_of_which_nobody_is_told(tmp_path: Path):

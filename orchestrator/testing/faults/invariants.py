@@ -106,11 +106,11 @@ def _checkpoints(story: Story, events: Sequence[ev.Event], _: SweepState) -> Ite
 
 def _exit_code(story: Story, _: Sequence[ev.Event], state: SweepState) -> Iterator[str]:
     """Hold the last driver's exit code against what has come of the sweep."""
-    left = story.left[-1]
-    good = any(trial.state in {TrialState.COMPLETED, TrialState.PRUNED} for trial in state.trials)
+    left, bad = story.left[-1], {TrialState.FAILED, TrialState.DIVERGED}
+    good = any(trial.values and trial.state not in bad for trial in state.trials)
     wanted = exitcodes.DONE if good and left.reason != "brake" else exitcodes.FAILED
-    if left.code != wanted and state.trials and (good or all(t.state is TrialState.FAILED for t in state.trials)):
-        yield f"it left with {left.code} ({left.reason}), and {'something' if good else 'nothing'} was completed"
+    if left.code != wanted:
+        yield f"it left with {left.code} ({left.reason}), and {'something' if good else 'nothing'} came of it"
 
 
 def _as_undisturbed(story: Story, _: Sequence[ev.Event], state: SweepState) -> Iterator[str]:
