@@ -124,9 +124,7 @@ class Controller:
         if not self._is_current(report.trial, report.attempt):
             return Verdict.STOP
         trial = self.state.trial(report.trial)
-        if trial.state is not TrialState.RUNNING:
-            return Verdict.STOP
-        if not self._border.admits(report):
+        if trial.state is not TrialState.RUNNING or not self._border.admits(report):
             return Verdict.STOP
         if trial.is_test:
             self.write_down(measured_by(report, measured_metric(self.state), self._clock(), self._monotonic()))

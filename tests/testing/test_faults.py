@@ -22,11 +22,11 @@ from orchestrator.testing.faults.story import Story
 IN_EVERY_BUILD, AT_ONCE = 500, 50
 FOUND = {
     73: "bytes that were sealed and never synced, gone after a power cut",
-    159: "the same, two drivers in",
-    96: "a checkpoint removed because its report arrived twice",
-    241: "the same, of a baseline that was preempted again and again",
-    330: "a driver that waits for a node beyond its cap on wall time",
-    846: "the same, with storage away as well",
+    146: "the same, two drivers in",
+    176: "a checkpoint removed because its report arrived twice",
+    241: "the same, of a trial that was started eight times",
+    330: "exit code 0 of a sweep whose wall time was used up before anything was reported",
+    516: "the same",
 }
 """Seeds that found something when they were played first, and what."""
 
@@ -124,7 +124,8 @@ def test_it_notices_records_that_were_changed_after_they_were_read(tmp_path: Pat
 def test_it_notices_an_exit_code_that_is_not_true(tmp_path: Path):
     story, events = told(0, tmp_path)
     reason, story.left[-1].code = story.left[-1].reason, 75
-    assert list(invariants.broken(story, events)) == [f"it left with 75 ({reason}), and something came of it"]
+    (said,) = invariants.broken(story, events)
+    assert said.startswith(f"it left with 75 ({reason}), and ")
 
 
 def test_it_notices_damage_of_which_nobody_is_told(tmp_path: Path):

@@ -1,7 +1,7 @@
 """Ray as a driver sees it: places, workers and their trainings, and what becomes of all these on a bad day.
 
-It calls the bridge as Tune's loop and the watch over silence do (`orchestrator.ray.host`): an attempt is asked for
-where a place is free, begins, reports, is told to stop, winds down, or dies.
+It calls the bridge as Tune's loop and the watches beside it do (`orchestrator.ray.host`): places are asked for, an
+attempt is taken where a worker is ready, begins, reports, is told to stop, winds down, or dies.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from orchestrator.testing.faults.places import PretendNodes
 
 LOOK_S = 1.0
 """How often the host looks for what is overdue, silent or unbegun."""
+READY_S = 3.0
+"""How long a worker's process takes to be ready, at most."""
 ENDINGS = {
     FaultKind.WORKER_LOST: (
         Outcome.LOST,
@@ -50,6 +52,15 @@ class CheckpointStore(Protocol):
 
 
 @dataclass(slots=True)
+class _Worker:
+    """A place that was asked for, before it is known what is to run there."""
+
+    node: str
+    ready_at: float
+    """By the true time."""
+
+
+@dataclass(slots=True)
 class _Training:
     live: LiveAttempt
     at: float
@@ -57,7 +68,7 @@ class _Training:
     fidelity: float
     """Of its next report."""
     pace_s: float
-    node: str | None = None
+    node: str
     has_begun: bool = False
     reports: int = 0
     winds_down: bool = False
@@ -79,18 +90,23 @@ class PretendCluster:
         self._fates, self._random, self._true = fates, random, true
         self._nodes, self._checkpoints, self._ledger, self._on_answer = nodes, checkpoints, ledger, on_answer
         self._trainings: dict[str, _Training] = {}
+        self._workers: list[_Worker] = []
         self._past: list[tuple[str, WorkerReport]] = []
         self._look_at = 0.0
 
     @property
     def next_at(self) -> float | None:
         """When something happens next, by the true time; None where nothing does."""
-        return min((t.at for t in self._trainings.values() if not t.is_hung), default=None)
+        moments = [training.at for training in self._trainings.values() if not training.is_hung]
+        return min([*moments, *(worker.ready_at for worker in self._workers)], default=None)
 
     def turn(self) -> None:
         """Start what may be started, let happen what is due, and look after the silent."""
-        while self._is_at_work and (live := self._bridge.next_attempt(self._capacity())) is not None:
-            self._start(live)
+        self._ask_for_places()
+        for worker in [worker for worker in self._workers if worker.ready_at <= self._true.now]:
+            if self._is_at_work and (live := self._bridge.next_attempt()) is not None:
+                self._workers.remove(worker)
+                self._start(live, worker.node)
         for training in sorted(self._trainings.values(), key=lambda found: found.at):
             if self._is_at_work and training.at <= self._true.now and not training.is_hung:
                 self._happens(training)
@@ -100,6 +116,7 @@ class PretendCluster:
 
     def lose(self, node: str) -> None:
         """Let a node die with all that runs on it."""
+        self._workers = [worker for worker in self._workers if worker.node != node]
         for training in self._trainings.values():
             if training.node == node:
                 self._dies(training, ENDINGS[FaultKind.WORKER_LOST])
@@ -108,15 +125,26 @@ class PretendCluster:
     def _is_at_work(self) -> bool:
         return self._bridge.failure is None and self._bridge.leaving is None
 
-    def _capacity(self) -> int:
-        return self._nodes.capacity(self._true.now, self._bridge.avoided())
+    def _ask_for_places(self) -> None:
+        """Have as many workers as attempts could be started, and there are places; a node that is away has none."""
+        now, avoided = self._true.now, self._bridge.avoided() | self._bridge.shunned()
+        room = max(0, self._nodes.capacity(now, avoided) - len(self._bridge.live))
+        wanted = min(room, self._bridge.startable())
+        del self._workers[wanted:]
+        while len(self._workers) < wanted:
+            taken = [*(training.node for training in self._trainings.values()), *(w.node for w in self._workers)]
+            node = self._nodes.free(now, taken, avoided)
+            if node is None:
+                return
+            self._workers.append(_Worker(node.name, now + self._random.uniform(0.1, READY_S)))
 
-    def _start(self, live: LiveAttempt) -> None:
+    def _start(self, live: LiveAttempt, node: str) -> None:
         self._answer(Fact("start", live.trial, live.attempt))
         every, begun = self._sweep.plan.spec.fidelity.every, live.config[TRIAL_KEY]["from_fidelity"]
         begun = 0.0 if self._sweep.plan.spec.fidelity.once else begun  # its one score is made anew
         swing = Random(f"{self._sweep.plan.spec.seed}/{live.key}/pace").uniform(0.9, 1.1)
-        training = _Training(live, self._true.now, begun + every, self._sweep.pace_s * swing)
+        begins_at = self._true.now + self._random.uniform(0.0, 0.5)
+        training = _Training(live, begins_at, begun + every, self._sweep.pace_s * swing, node)
         training.never_begins = self._fates.strikes(FaultKind.START_NEVER, 0.03)
         self._trainings[live.key] = training
 
@@ -125,25 +153,17 @@ class PretendCluster:
             self._end(training, *training.ending)
         elif training.winds_down:
             self._finish(training)
-        elif training.node is None:
-            self._take_place(training)
         elif not training.has_begun:
             self._begin(training)
         elif not self._misfortune(training):
             self._report(training)
-
-    def _take_place(self, training: _Training) -> None:
-        taken = (other.node for other in self._trainings.values())
-        node = self._nodes.free(self._true.now, taken, self._bridge.avoided() | training.live.shunned)
-        training.node = node.name if node is not None else None
-        training.at = self._true.now + (self._random.uniform(0.1, 3.0) if node is not None else 1.0)
 
     def _begin(self, training: _Training) -> None:
         if training.never_begins:
             training.is_hung = True
             return
         training.has_begun, training.at = True, self._true.now + training.pace_s
-        process = WorkerProcess(training.node or "", 100, "0", "worker", host=training.node or "")
+        process = WorkerProcess(training.node, 100, "0", "worker", host=training.node)
         self._bridge.placed(training.live.key, training.node, None, (process,))
 
     def _misfortune(self, training: _Training) -> bool:
@@ -238,9 +258,9 @@ class PretendCluster:
         """Do what the host does once a second."""
         for attempt in self._bridge.overdue():
             self._dies(self._trainings[attempt.key], KILLED)
-        for key, training in self._trainings.items():
-            if training.node is not None:
-                self._bridge.reserved(key)
+        awaited = self._bridge.awaited()
+        if awaited is not None and not self._trainings[awaited.key].is_hung:
+            self._bridge.entered(awaited.key)
         for attempt in self._bridge.to_ask():
             if not self._trainings[attempt.key].is_hung:
                 self._bridge.alive(attempt.key)
