@@ -15,5 +15,5 @@ def exit_code_of(reason: str, state: SweepState) -> int:
 
 
 def leaves_work(reason: str, state: SweepState) -> bool:
-    """Say whether a driver that left for `reason` left work to do: not where a cap that all drivers share is used up."""
+    """Say whether a driver that left for `reason` left work to do: not where a cap of all drivers is used up."""
     return reason in exitcodes.OF_LEAVING and not is_used_up(state, reason)

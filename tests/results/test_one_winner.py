@@ -16,7 +16,7 @@ import pytest
 from orchestrator import Sweep
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.controller import Controller
-from orchestrator.control.ending import Ending
+from orchestrator.control.ending import exit_code_of
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.recovery import ended_by_crash
 from orchestrator.control.simulator import MemoryJournal, VirtualClock
@@ -181,7 +181,7 @@ def check(state: SweepState, events: list[ev.Event]) -> None:
     else:
         assert json.loads(export(state, "json")) == status["winner_config"] == document["winner"]["config"]
         assert document["rerun"]["arguments"] == export(state, "args").strip()
-    assert Ending("finished", state).exit_code == (1 if winner is None else 0)
+    assert exit_code_of("finished", state) == (1 if winner is None else 0)
     check_words(state, status, document)
     check_stages(state, status, document)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from orchestrator.control.ending import Ending
+from orchestrator.control.ending import exit_code_of
 from orchestrator.errors import ClusterLostError, StepladderError
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.testing.faults.cluster import PretendCluster
@@ -96,7 +96,7 @@ class PretendDriver:
         except StepladderError as error:
             self.session.release()
             return _left_by(error)
-        return _left_by(failure) if failure else Left(Ending(reason, self.session.state).exit_code, reason)
+        return _left_by(failure) if failure else Left(exit_code_of(reason, self.session.state), reason)
 
 
 def _left_by(error: Exception) -> Left:
