@@ -52,6 +52,10 @@ class LogReading:
             raise no_sweep(self._folder)
         return self._state
 
+    def settle(self) -> None:
+        """Make what was read durable before it is built on (`JournalReader.settle`). Raises StorageError."""
+        self._reader.settle()
+
     def _take(self) -> None:
         records = self._reader.stream_new()
         with following(self._folder):
