@@ -120,7 +120,7 @@ class Session:
             self._polled = now
             self._wishes.take(self.outages.through(self._requests.poll), now)
             self.look_for_wishes()
-            self._wishes.set(self.outages.through(self._requests.take_settings), time.time(), time.monotonic())
+            self._wishes.set(self.outages.through(self._requests.take_settings), *self._machine.now)
         self._wishes.look(now)
         for outage in self.outages.take_ended():
             self.controller.on_storage_back(outage.seconds, outage.problem)
