@@ -146,7 +146,7 @@ def drive(
     Where Ray is gone and this thread is stuck in it, `on_stuck` is called from another one, with everything closed and
     the tables refreshed: whoever owns the process ends it, or Ray's library does within the minute.
     """
-    from orchestrator.ray.host.host import end_own, run_on_ray  # importing ray takes seconds
+    from orchestrator.ray.host.early import begun_early  # importing ray takes seconds
 
     closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session.folder)))
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
@@ -157,12 +157,17 @@ def drive(
         on_step(session.state, time.monotonic())
 
     def leave(error: ClusterLostError) -> None:
+        from orchestrator.ray.host.cluster import end_own
+
         closing.close(LOST)
         end_own()
         on_stuck(error)
 
     try:
-        with _leaving_in_order() as left:
+        resources = session.state.plan.spec.resources
+        with _leaving_in_order() as left, begun_early(trainable, resources, options):
+            from orchestrator.ray.host.host import run_on_ray  # Ray Tune, seconds again: workers get ready meanwhile
+
             left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave))
     except BaseException as error:
         closing.close(LOST if isinstance(error, ClusterLostError) else None)

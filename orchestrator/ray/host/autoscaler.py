@@ -19,6 +19,7 @@ from ray.experimental.internal_kv import _internal_kv_get
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
 from orchestrator.ray.host.bundles import bundles_of, strategy_of
+from orchestrator.ray.host.own_ray import is_own
 from orchestrator.sweep.resources import Resources
 
 FIRST_S = 15.0
@@ -47,7 +48,12 @@ class AutoscalerReading:
 
 
 def is_at_work(patience_s: float = 0.0) -> bool:
-    """Say whether an autoscaler may add nodes to this cluster; one that has not spoken yet is waited for."""
+    """Say whether an autoscaler may add nodes to this cluster; one that has not spoken yet is waited for.
+
+    A Ray of our own has none.
+    """
+    if is_own():
+        return False
     look = _look()
     deadline = time.monotonic() + patience_s
     while look is None and time.monotonic() < deadline:

@@ -14,13 +14,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import ray
-from ray._private import ray_constants
 from ray._private import worker as ray_worker
 from ray._private.state import available_resources_per_node
 from ray._private.state import state as cluster_state
 
 from orchestrator.errors import ClusterError, ClusterLostError
-from orchestrator.ray.host import autoscaler
+from orchestrator.ray.host import autoscaler, own_ray
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.worker.reaper import descendants
 from orchestrator.sweep.resources import Resources
@@ -172,7 +171,7 @@ def doors() -> dict[str, tuple[str, int]]:
 def end_own() -> None:
     """End what is left of the Ray that was started here, without asking it. A cluster that was joined goes on."""
     node = ray_worker._global_node  # noqa: SLF001 - ray.shutdown would wait for what is gone
-    if node is None or not node.is_head():
+    if node is None or not own_ray.is_own():
         return
     started = [info.process.pid for infos in node.all_processes.values() for info in infos]
     agents = [child for pid in started for child in descendants(pid)]  # which outlive a killed raylet by a minute
@@ -213,16 +212,7 @@ def _connect(options: HostOptions) -> None:
             _refuse_unreachable(options.address)
             ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
             return
-        with _loopback():
-            ray.init(
-                address="local",  # RAY_ADDRESS in the environment would else be joined
-                num_cpus=options.num_cpus,
-                num_gpus=options.num_gpus,
-                object_store_memory=options.object_store_bytes,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=options.log_level,
-            )
+        own_ray.start(options)
     except ClusterError:
         raise
     except Exception as error:  # Ray raises a bare one where its own start takes too long
@@ -240,18 +230,6 @@ def _refuse_unreachable(address: str) -> None:
     host, _, port = address.rpartition(":")
     if host and port.isdecimal():  # ray.init would try for minutes
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-
-
-@contextlib.contextmanager
-def _loopback() -> Iterator[None]:
-    # Ray binds to the loopback interface alone when it takes this machine for no part of a cluster; on Linux there is
-    # no argument for that (`_node_ip_address="127.0.0.1"` is replaced by the host's address).
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextlib.contextmanager

@@ -9,15 +9,11 @@ Errors of the controller (StorageError, LeaseLostError) end the loop and are rai
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from types import FrameType
 
 import ray
 
@@ -30,6 +26,7 @@ from orchestrator.ray.host.cluster import end_own
 from orchestrator.ray.host.entry import EntryWatch
 from orchestrator.ray.host.loop import SweepRun, make_run
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.host.signals import current_handlers, restore, signals_to
 from orchestrator.ray.host.silence import HostWatch
 from orchestrator.ray.host.turns import Turns
 from orchestrator.ray.host.vigil import Vigil
@@ -64,7 +61,7 @@ def run_on_ray(
     in a call that does not return, `leave` is called from another thread, the open attempts ended.
     """
     bridge = Bridge(controller, sweep_folder.absolute(), time.monotonic)
-    handlers = _current_handlers()
+    handlers = current_handlers()
     try:
         with Vigil(bridge.lose, leave) as vigil, cluster.connected(options):
             spec = controller.state.plan.spec
@@ -76,13 +73,13 @@ def run_on_ray(
             run = make_run(bridge, assignment, spec, _session(controller), places)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             vigil.begin(cluster.doors())
-            with _signals_to(bridge.leave):  # after ray.init, which sets its own
+            with signals_to(bridge.leave):  # after ray.init, which sets its own
                 inside = not isinstance(trainable, Command) and assignment.gang is None
                 waits = PlaceWatch(resources, run.tickets, bridge.awaits, lambda: 0 if turns is None else turns.others)
                 looks = HostWatch(bridge, run, _file(trainable)).look, EntryWatch(bridge, run, inside).look, waits.look
                 _drive(bridge, run, watchdog, looks, on_step)
     finally:
-        _restore(handlers)
+        restore(handlers)
     if bridge.failure is not None:
         raise bridge.failure
     return bridge.leaving or bridge.done or "stopped"
@@ -156,35 +153,3 @@ def _drive(
         if not isinstance(bridge.failure, ClusterLostError):  # a Ray that is gone would not answer
             run.cleanup()
             run.places.leave()
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
-
-
-def _current_handlers() -> dict[signal.Signals, object]:
-    return {number: signal.getsignal(number) for number in _SIGNALS} if _in_main_thread() else {}
-
-
-def _restore(handlers: dict[signal.Signals, object]) -> None:
-    for number, handler in handlers.items():
-        signal.signal(number, handler)  # type: ignore[arg-type]
-
-
-@contextlib.contextmanager
-def _signals_to(leave: Callable[[str], None]) -> Iterator[None]:
-    """Answer the first signal with `leave(its name)`; the second finds Python's default."""
-    if not _in_main_thread():
-        yield
-        return
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        _restore({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL})
-        leave(signal.Signals(number).name)
-
-    for number in _SIGNALS:
-        signal.signal(number, handle)
-    yield

@@ -1,0 +1,78 @@
+"""The Ray that is started on this machine for one sweep: what a sweep needs of it, and nothing beside.
+
+Also without a dashboard Ray starts a server for the dashboard's modules, which `ray.init` waits for; a monitor for an
+autoscaler, though nothing can be scaled; and a reader of the workers' logs for a driver that does not want them. They
+take 2.3 of the 4.3 s of CPU of Ray's own processes until a first report. Whoever wants the dashboard starts Ray with it
+(`ray start --head --include-dashboard=true`) and joins that Ray: `stepladder run --address auto`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray._private import worker as ray_worker
+from ray._private.node import Node
+
+from orchestrator.ray.host.options import HostOptions
+
+NEEDLESS = ("start_api_server", "start_monitor", "start_log_monitor")
+"""What is left out of a node's start, by Ray's names."""
+
+
+def start(options: HostOptions) -> None:
+    """Start a Ray that this machine alone reaches, and connect to it. Raises what `ray.init` raises."""
+    processes = options.num_cpus or os.cpu_count() or 1
+    with _loopback(), _left_out():
+        ray.init(
+            address="local",  # RAY_ADDRESS in the environment would else be joined
+            num_cpus=options.num_cpus,
+            num_gpus=options.num_gpus,
+            object_store_memory=options.object_store_bytes,
+            include_dashboard=False,
+            _system_config={
+                "preload_python_modules": list(options.imported_ahead),
+                "num_workers_soft_limit": processes,  # it would end those that wait for the baseline's first report
+            },
+            log_to_driver=False,
+            logging_level=options.log_level,
+        )
+
+
+def is_own() -> bool:
+    """Say whether the Ray that this process is connected to was started by it."""
+    node = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
+    return node is not None and bool(node.is_head())
+
+
+@contextlib.contextmanager
+def _loopback() -> Iterator[None]:
+    # Ray binds to the loopback interface alone when it takes this machine for no part of a cluster; on Linux there is
+    # no argument for that (`_node_ip_address="127.0.0.1"` is replaced by the host's address).
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextlib.contextmanager
+def _left_out() -> Iterator[None]:
+    """Let a node start without what is needless, for which `ray.init` has no argument."""
+
+    def nothing(_node: Node, **_options: Any) -> None:
+        """Start nothing."""
+
+    before = {name: getattr(Node, name) for name in NEEDLESS if hasattr(Node, name)}
+    for name in before:
+        setattr(Node, name, nothing)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(Node, name, method)

@@ -1,0 +1,79 @@
+"""What a worker process imports before it has a trial: what the training file begins with, as far as it is installed.
+
+A training begins with imports that take seconds, and so does a worker. On a Ray of our own its processes are up before
+the driver can place anything, and Ray lets them import modules ahead. Never imported so are the user's own, and nothing
+that follows a statement of another kind, which may say how to import it (`os.environ[...] = ...`); nor, with GPUs, any
+but ours: what looks for CUDA before its process has a GPU finds none, and remembers that. What fails to be imported
+fails again with its trial, where it is told.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.errors import StorageError
+from orchestrator.ray.worker.trainable import Trainable, TrainableFile
+from orchestrator.sweep.resources import Resources
+
+WORKER = "orchestrator.ray.worker.worker"
+"""What every worker is made of."""
+CPUS = 2
+"""Ray has as many processes at hand as CPUs. Where a trial takes more than this many, most would import for nobody."""
+
+
+def imported_ahead(trainable: Trainable, resources: Resources) -> tuple[str, ...]:
+    """Return what the workers of a sweep import before they have a trial."""
+    is_worth_it = not resources.gpus and resources.ranks == 1 and resources.cpus <= CPUS
+    return (WORKER, *dict.fromkeys(begins_with(trainable))) if is_worth_it else (WORKER,)
+
+
+def begins_with(trainable: Trainable) -> tuple[str, ...]:
+    """Return the installed modules that the file of a training function imports first, in its order."""
+    if not isinstance(trainable, TrainableFile):
+        return ()
+    try:
+        file = trainable.found_folder() / trainable.file
+        with warnings.catch_warnings(action="ignore"):
+            module = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, StorageError):  # the trial says so
+        return ()
+    beside = {file.parent, trainable.found_folder(), trainable.code_folder()}
+    found: list[str] = []
+    for name in first_imports(module):
+        if not _is_installed(name, beside):
+            break
+        found.append(name)
+    return tuple(found)
+
+
+def first_imports(module: ast.Module) -> Iterator[str]:
+    """Yield what a module imports before it does anything else; `a.b` for `from a.b import c`."""
+    for number, statement in enumerate(module.body):
+        if isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and not statement.level and statement.module:
+            if statement.module != "__future__":
+                yield statement.module
+        elif number or not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
+            return  # anything but a docstring
+
+
+def _is_installed(name: str, beside: set[Path]) -> bool:
+    """Say whether a module is Python's own or lies among the installed packages, and is not hidden by a user's file."""
+    top = name.partition(".")[0]
+    if any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in beside):
+        return False
+    if top in sys.stdlib_module_names:
+        return True
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return False
+    installed = {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}
+    return spec is not None and spec.origin is not None and any(map(Path(spec.origin).is_relative_to, installed))

@@ -1,0 +1,66 @@
+"""What a worker imports before it has a trial: installed modules with which the training file begins, and no others."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from orchestrator.ray.worker.trainable import Command, TrainableFile
+from orchestrator.ray.worker.warming import WORKER, begins_with, first_imports, imported_ahead
+from orchestrator.sweep.resources import Resources
+
+
+def of(folder: Path, text: str) -> tuple[str, ...]:
+    (folder / "train.py").write_text(text)
+    return begins_with(TrainableFile(folder, "train.py", "train"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            '"""A docstring."""\nfrom __future__ import annotations\nimport json, numpy.linalg as l\n',
+            ["json", "numpy.linalg"],
+        ),
+        ("from numpy.fft import fft\nimport wave\n", ["numpy.fft", "wave"]),
+        ("import os\nos.environ['A'] = '1'\nimport numpy\n", ["os"]),
+        ("A = 1\nimport numpy\n", []),
+        ("'text'\n'more'\nimport numpy\n", []),
+        ("import json\nfrom . import own\nimport numpy\n", ["json"]),
+        ("try:\n    import numpy\nexcept ImportError:\n    pass\n", []),
+        ("def train(config):\n    import numpy\n", []),
+    ],
+)
+def test_only_the_imports_before_anything_else_count(text: str, found: list[str]):
+    assert list(first_imports(ast.parse(text))) == found
+
+
+def test_the_users_own_modules_end_the_list(tmp_path: Path):
+    assert of(tmp_path, "import numpy\nimport helpers\nimport wave\n") == ("numpy",)
+    (tmp_path / "numpy.py").write_text("")
+    assert of(tmp_path, "import wave\nimport numpy\nimport json\n") == ("wave",)
+
+
+def test_a_file_that_is_gone_or_broken_is_left_to_the_trial(tmp_path: Path):
+    assert of(tmp_path, "import numpy\ndef train(:\n") == ()
+    assert begins_with(TrainableFile(tmp_path, "gone.py", "train")) == ()
+    assert begins_with(Command(tmp_path, ("python", "train.py"))) == ()
+    assert begins_with(lambda config: None) == ()
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        (Resources(cpus=1), (WORKER, "wave", "json")),
+        (Resources(cpus=8), (WORKER,)),
+        (Resources(cpus=1, gpus=1), (WORKER,)),
+        (Resources(cpus=2, nodes=2), (WORKER,)),
+    ],
+)
+def test_a_process_that_will_have_a_gpu_or_is_one_of_many_imports_ours_alone(
+    tmp_path: Path, resources: Resources, expected: tuple[str, ...]
+):
+    (tmp_path / "train.py").write_text("import wave\nimport json, wave\n")
+    assert imported_ahead(TrainableFile(tmp_path, "train.py", "train"), resources) == expected
