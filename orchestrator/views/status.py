@@ -18,6 +18,7 @@ from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise
+from orchestrator.results.time_use import SweepTime, time_use
 from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
@@ -28,6 +29,7 @@ from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
 from orchestrator.views.render import commands, listing, pairs
 from orchestrator.views.tested import rows_of_test
+from orchestrator.views.time_use import time_line
 from orchestrator.views.trouble import trouble_rows
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class Status:
     """Which part of the search space fails; None where none is clear."""
     storage_away: str | None
     """How often and how long storage was away under a driver, and what it said last; None where it never was."""
+    time: SweepTime
+    """Where the time of its places went."""
     started_t: float
     """When it was planned, seconds since the epoch."""
     last_t: float
@@ -106,6 +110,7 @@ def status(
         failures=failures(state),
         failing_region=failing_region(state.trials, state.plan.spec.search_space),
         storage_away=_storage_away(state),
+        time=time_use(state),
         started_t=state.started_t,
         last_t=state.last_t,
         files={
@@ -134,6 +139,7 @@ def status_document(
     content = asdict(found)
     content["summary"]["improvement"] = found.summary.improvement
     content["summary"]["stage"] = found.summary.stage
+    content["time"]["idle_s"] = found.time.idle_s
     return content
 
 
@@ -178,6 +184,7 @@ def _details(found: Status) -> Group:
     rows += [("storage", found.storage_away)] if found.storage_away else []
     rows += trouble_rows(summary)
     rows.append(("spent", spent(summary)))
+    rows += [("time", time_line(found.time))] if found.time.places else []
     rows += [("files", _files(found))]
     return Group(pairs(rows), *commands("next", found.next, rows))
 

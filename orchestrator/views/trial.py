@@ -15,10 +15,12 @@ from orchestrator.control.caps import TRIAL_LIMIT
 from orchestrator.errors import UsageError
 from orchestrator.results.export import arguments_of, ordered
 from orchestrator.results.summary import note, valued_at
+from orchestrator.results.time_use import trial_time
 from orchestrator.storage.attempt_logs import AttemptLogs
 from orchestrator.sweep.trial import FIRST_REPLICATE, TrialState, training_seed
 from orchestrator.sweep.values import is_same
 from orchestrator.views.render import pairs
+from orchestrator.views.time_use import trial_time_line
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -62,6 +64,7 @@ def trial_document(state: SweepState, number: int, folder: Location) -> dict[str
         content["judgement"] = {field: getattr(judged, field) for field in judged.__struct_fields__}
     content["seed"] = training_seed(state.plan.spec.seed, number)
     content["arguments"] = arguments_of(state, trial)
+    content["time"] = asdict(trial_time(trial, state.last_clock_s))
     content["changed"] = {name: list(pair) for name, pair in changed(state, trial).items()}
     content["printed"] = last_printed(folder, trial)
     return content
@@ -82,6 +85,8 @@ def trial_answer(state: SweepState, number: int, folder: Location) -> Group:
         rows.append(("stopped", why))
     unit = state.plan.spec.fidelity.unit
     rows += [(f"attempt {attempt.number}", _attempt(attempt, unit)) for attempt in trial.attempts]
+    if trial.attempts:
+        rows.append(("time", trial_time_line(trial_time(trial, state.last_clock_s))))
     rows += _again(state, trial)
     head = Text(f"trial {number}: {trial.state}, stage {trial.stage}", style="bold")
     printed = last_printed(folder, trial)
