@@ -44,17 +44,18 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def connected(options: HostOptions) -> Iterator[None]:
+def connected(options: HostOptions, imported_ahead: Sequence[str] = ()) -> Iterator[None]:
     """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
 
-    Inside, what is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises
+    The workers of a Ray started here import the modules `imported_ahead` before they have anything to do. Inside, what
+    is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises
     ClusterLostError where no Ray answers at the address, ClusterError for an address that can be none.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         if not ray.is_initialized():
             stack.enter_context(_environment(local=options.address is None))
-            _connect(options)
+            _connect(options, imported_ahead)
             stack.callback(ray.shutdown)
         yield
 
@@ -206,13 +207,13 @@ def _fit(whole: float, part: float) -> int:
     return int(whole / part + _PRECISION)
 
 
-def _connect(options: HostOptions) -> None:
+def _connect(options: HostOptions, imported_ahead: Sequence[str]) -> None:
     try:
         if options.address is not None:
             _refuse_unreachable(options.address)
             ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
             return
-        own_ray.start(options)
+        own_ray.start(options, imported_ahead)
     except ClusterError:
         raise
     except Exception as error:  # Ray raises a bare one where its own start takes too long

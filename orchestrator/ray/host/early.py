@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.options import HostOptions
@@ -23,7 +22,7 @@ def begun_early(trainable: Trainable, resources: Resources, options: HostOptions
     """Be connected inside the block, as `cluster.connected` has it; signal handlers are put back at its end."""
     handlers = current_handlers()
     try:
-        with cluster.connected(replace(options, imported_ahead=imported_ahead(trainable, resources))):
+        with cluster.connected(options, imported_ahead(trainable, resources)):
             yield
     finally:
         restore(handlers)

@@ -19,8 +19,6 @@ class HostOptions:
     """GPUs of the Ray started here; None: the machine's."""
     object_store_bytes: int | None = None
     """Size of its object store; None: Ray's choice."""
-    imported_ahead: tuple[str, ...] = ()
-    """Modules that the workers of the Ray started here import before they have anything to do."""
     log_level: int = logging.WARNING
     """What Ray says on stderr, by `logging`'s levels."""
     teardown_s: float = 600.0

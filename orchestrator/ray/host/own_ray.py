@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ray
@@ -24,8 +24,11 @@ NEEDLESS = ("start_api_server", "start_monitor", "start_log_monitor")
 """What is left out of a node's start, by Ray's names."""
 
 
-def start(options: HostOptions) -> None:
-    """Start a Ray that this machine alone reaches, and connect to it. Raises what `ray.init` raises."""
+def start(options: HostOptions, imported_ahead: Sequence[str] = ()) -> None:
+    """Start a Ray that this machine alone reaches, and connect to it. Raises what `ray.init` raises.
+
+    Its workers import the modules `imported_ahead` before they have anything to do.
+    """
     processes = options.num_cpus or os.cpu_count() or 1
     with _loopback(), _left_out():
         ray.init(
@@ -35,7 +38,7 @@ def start(options: HostOptions) -> None:
             object_store_memory=options.object_store_bytes,
             include_dashboard=False,
             _system_config={
-                "preload_python_modules": list(options.imported_ahead),
+                "preload_python_modules": list(imported_ahead),
                 "num_workers_soft_limit": processes,  # it would end those that wait for the baseline's first report
             },
             log_to_driver=False,
