@@ -107,16 +107,15 @@ class Controller:
 
     def on_placed(
         self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None,
-        reserved_t: float | None = None, code_hash: str | None = None, outside_hash: str | None = None,
+        held_s: float | None = None, code_hash: str | None = None, outside_hash: str | None = None,
         *, entered: bool = False,
     ) -> None:  # fmt: skip
-        """Take note that a worker took the attempt: spend begins. May be called again to add what was not known.
-
-        The arguments are the fields of `AttemptPlaced`.
-        """
+        """Take note of a worker, its place held for `held_s` by now, which is paid; again to add what was not known."""
         if self._is_current(trial, attempt):
             node = None if node is None else cleaned(node)
-            placed = (self._clock(), trial, attempt, node, gpu_ids, reserved_t, code_hash, outside_hash)
+            now = self._clock()
+            reserved_t = None if held_s is None else now - held_s
+            placed = (now, trial, attempt, node, gpu_ids, reserved_t, code_hash, outside_hash)
             self._write(ev.AttemptPlaced(*placed, entered=entered, m=self._monotonic()))
 
     def on_report(self, report: Report) -> Verdict:

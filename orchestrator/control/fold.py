@@ -15,7 +15,7 @@ from typing import assert_never
 from orchestrator.control.late_scheduler import LateScheduler
 from orchestrator.control.retries import state_after
 from orchestrator.control.roster import Roster
-from orchestrator.control.spend import OpenTime, Spend, charged_s
+from orchestrator.control.spend import OpenTime, Spend, charged_s, paid_from_s
 from orchestrator.control.surroundings import Surroundings
 from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
@@ -224,9 +224,9 @@ class SweepState(Roster, Surroundings):
     def _placed(self, event: ev.AttemptPlaced) -> None:
         attempt = self.trial(event.trial).attempts[event.attempt]
         if attempt.placed_t is None:
-            attempt.placed_t, attempt.placed_s = event.t, event.clock_s
+            attempt.placed_t, attempt.placed_s = event.t, paid_from_s(event)
             if attempt.ended_t is None:
-                self._open_time.begin(event.clock_s)
+                self._open_time.begin(attempt.placed_s)
         attempt.seen_t, attempt.seen_s = event.t, event.clock_s
         if event.entered and attempt.entered_s is None:
             attempt.entered_s = event.clock_s

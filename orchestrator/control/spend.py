@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from orchestrator.sweep.event import AttemptEnded
+from orchestrator.sweep.event import AttemptEnded, AttemptPlaced
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Attempt, Trial
 
@@ -16,7 +16,7 @@ class Spend:
     """What attempts cost."""
 
     worker_s: float = 0.0
-    """Seconds from placement to release."""
+    """Seconds from reservation to release."""
     gpu_hours: float = 0.0
     """GPUs times hours."""
     cpu_hours: float = 0.0
@@ -71,6 +71,15 @@ _PARTS = 2**60
 
 def _whole(seconds: float) -> int:
     return int(seconds * _PARTS)  # a power of two: nothing is rounded that is longer than a part
+
+
+def paid_from_s(placed: AttemptPlaced) -> float:
+    """Return when what an attempt costs begins, by the clock that measures: when its place was set aside for it.
+
+    Where that is not known, as in format 1, when a worker took it.
+    """
+    held_s = 0.0 if placed.reserved_t is None else max(0.0, placed.t - placed.reserved_t)
+    return placed.clock_s - held_s
 
 
 def charged_s(attempt: Attempt, end: AttemptEnded) -> float:

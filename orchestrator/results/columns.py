@@ -119,7 +119,7 @@ class Paid:
     """What a trial cost so far, all attempts."""
 
     worker_s: float
-    """Seconds from placement to the last sign of life or the end."""
+    """Seconds from reservation to the last sign of life or the end."""
     gpu_s: float
     """GPUs times those seconds."""
 

@@ -89,7 +89,7 @@ class SpendSummary:
     """What was paid so far, open attempts included."""
 
     gpu_hours: float
-    """GPUs times hours from placement to release."""
+    """GPUs times hours from reservation to release."""
     cpu_hours: float
     """CPUs times hours, likewise."""
     worker_s: float

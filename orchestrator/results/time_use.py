@@ -90,14 +90,14 @@ def attempt_time(attempt: Attempt, now_s: float) -> AttemptsTime:
         ended_t = attempt.started_t if attempt.ended_t is None else attempt.ended_t
         return AttemptsTime(waiting_s=max(0.0, ended_t - attempt.started_t))
     reserved_t = attempt.placed_t if attempt.reserved_t is None else attempt.reserved_t
-    ahead_s = max(0.0, attempt.placed_t - max(reserved_t, attempt.started_t))
+    ahead_s = max(0.0, attempt.placed_t - reserved_t)
     charged_s = max(0.0, now_s - attempt.placed_s) if attempt.ended_t is None else attempt.charged_s
-    entered_s = min(charged_s, max(0.0, (attempt.entered_s or attempt.placed_s) - attempt.placed_s))
+    entered_s = min(charged_s, max(ahead_s, (attempt.entered_s or attempt.placed_s) - attempt.placed_s))
     reported_s = charged_s if attempt.reported_s is None else attempt.reported_s - attempt.placed_s
     last_s = charged_s if attempt.ended_t is None else min(charged_s, max(entered_s, reported_s))
     return AttemptsTime(
         max(0.0, min(reserved_t, attempt.placed_t) - attempt.started_t),
-        ahead_s + entered_s,
+        entered_s,
         last_s - entered_s,
         charged_s - last_s,
     )

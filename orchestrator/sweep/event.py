@@ -140,7 +140,7 @@ class AttemptStarted(_Event, frozen=True, tag="attempt_started"):
 
 
 class AttemptPlaced(_Event, frozen=True, tag="placed"):
-    """A worker took the attempt: spend begins."""
+    """A worker took the attempt. It is paid for since its place was set aside, where that is known."""
 
     trial: int
     attempt: int
@@ -190,7 +190,8 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     """Whether the trial is offered again, where that does not follow from the outcome and `retry.lost` alone."""
     charged_s: float | None = None
     """Seconds that it is charged, where another driver wrote this than the one that had it: by the clock of that one,
-    up to the newest record it left. None: from placement to this record, or in format 1 to `charged_until`."""
+    up to the newest record it left. None: from its reservation to this record, or in format 1 from
+    placement to `charged_until`."""
 
 
 class Heartbeat(_Event, frozen=True, tag="heartbeat"):

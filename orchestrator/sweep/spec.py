@@ -127,7 +127,7 @@ class Budget(Record):
     trials: StrictInt = Field(ge=1, le=1_000_000)
     """How many configurations are tried. `all` in a file: as many as the grid, or another list, has."""
     gpu_hours: StrictFloat | None = Field(None, gt=0)
-    """Cap on GPUs times hours from placement to release, all attempts counted. None: no cap."""
+    """Cap on GPUs times hours from reservation to release, all attempts counted. None: no cap."""
     cpu_hours: StrictFloat | None = Field(None, gt=0)
     """Cap on CPUs times hours, likewise. None: no cap."""
     wall: Duration | None = Field(None, gt=0)

@@ -120,13 +120,13 @@ class Attempt:
     reserved_t: float | None = None
     """When the cluster had set its resources aside; None where that is not known. Seconds since the epoch."""
     placed_t: float | None = None
-    """When a worker took it; None until then. Spend runs from here."""
+    """When a worker took it; None until then."""
     entered_s: float | None = None
     """When its training function was entered, by the clock that measures; None before, and where nobody asked."""
     seen_t: float | None = None
     """Last placement, report or heartbeat; what a crash is charged to in format 1."""
     placed_s: float | None = None
-    """As `placed_t`, by the clock that measures (`Event.clock_s`): what is charged begins here."""
+    """When what is charged begins, by the clock that measures (`Event.clock_s`): with its reservation, if known."""
     seen_s: float | None = None
     """As `seen_t`, by that clock."""
     reported_s: float | None = None

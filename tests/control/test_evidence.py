@@ -218,10 +218,25 @@ def test_what_a_dead_driver_left_says_so():
 def test_when_resources_were_set_aside_is_kept_beside_the_placement():
     desk = Desk()
     desk.controller.next_step()
-    desk.controller.on_placed(0, 0, reserved_t=990.0)
+    desk.controller.on_placed(0, 0, held_s=10.0)
     desk.controller.on_placed(0, 0, "node", "0")
     attempt = desk.controller.state.trials[0].attempt
     assert (attempt.reserved_t, attempt.placed_t, attempt.node) == (990.0, 1000.0, "node")
+
+
+def test_a_place_is_paid_for_from_its_reservation_to_its_release():
+    desk = Desk(resources={"gpus": 2}, budget={"trials": 9, "gpu_hours": 1.0})
+    desk.controller.next_step()
+    desk.controller.on_placed(0, 0, held_s=10.0)
+    desk.controller.on_placed(0, 0, entered=True)
+    state = desk.controller.state
+    assert state.spend_at(5.0).gpu_hours == pytest.approx(2 * 10 / 3600)
+    desk.steady.now += 50.0
+    desk.wall.now += 4000.0  # somebody sets it
+    assert state.spend_at(55.0).gpu_hours == pytest.approx(2 * 60 / 3600)
+    desk.controller.on_attempt_end(0, 0, Outcome.RETURNED)
+    assert state.trials[0].attempt.charged_s == 60.0
+    assert state.spend_at(99.0).gpu_hours == replay(desk.journal.events).spend.gpu_hours == pytest.approx(2 * 60 / 3600)
 
 
 def test_a_proposal_of_a_model_says_what_it_rests_on():

@@ -11,7 +11,7 @@ from orchestrator.views.time_use import time_line, trial_time_line
 
 
 def attempt(**known: object) -> Attempt:
-    """An attempt decided at 100 by the wall and placed 10 s later, at 1,010 by the clock that measures."""
+    """An attempt decided at 100 by the wall and placed 10 s later; paid from 1,010 on by the clock that measures."""
     whole = Attempt(0, 100.0, placed_t=110.0, placed_s=1010.0)
     for name, value in known.items():
         setattr(whole, name, value)
@@ -24,12 +24,13 @@ def attempt(**known: object) -> Attempt:
         ({"placed_t": None, "placed_s": None, "ended_t": 130.0}, (30, 0, 0, 0)),
         ({"placed_t": None, "placed_s": None}, (0, 0, 0, 0)),
         ({}, (10, 0, 50, 0)),
-        ({"reserved_t": 104.0, "entered_s": 1014.0}, (4, 10, 46, 0)),
-        ({"reserved_t": 104.0, "entered_s": 1014.0, "reported_s": 1040.0}, (4, 10, 46, 0)),
+        ({"reserved_t": 104.0}, (4, 6, 44, 0)),
+        ({"reserved_t": 104.0, "entered_s": 1020.0}, (4, 10, 40, 0)),
+        ({"reserved_t": 104.0, "entered_s": 1020.0, "reported_s": 1040.0}, (4, 10, 40, 0)),
         ({"entered_s": 1014.0, "reported_s": 1040.0, "ended_t": 145.0, "charged_s": 35.0}, (10, 4, 26, 5)),
         ({"entered_s": 1014.0, "ended_t": 145.0, "charged_s": 35.0}, (10, 4, 31, 0)),
         ({"entered_s": 1099.0, "reported_s": 1020.0, "ended_t": 145.0, "charged_s": 35.0}, (10, 35, 0, 0)),
-        ({"reserved_t": 40.0, "ended_t": 112.0, "charged_s": 2.0}, (0, 10, 2, 0)),
+        ({"reserved_t": 90.0, "ended_t": 112.0, "charged_s": 22.0}, (0, 20, 2, 0)),
     ],
 )
 def test_an_attempt_is_split_by_what_is_known_of_it(known: dict[str, object], expected: tuple[float, ...]):

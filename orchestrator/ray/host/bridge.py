@@ -134,8 +134,10 @@ class Bridge:
             live.is_placed, live.processes = True, processes
             self._watch.take_begun(key, self._clock())
             self._seen()
+            held_s = None if live.reserved_at is None else self._clock() - live.reserved_at
             with self._guarded():
-                self._controller.on_placed(live.trial, live.attempt, node, gpu_ids, code_hash=code_hash)
+                placed = live.trial, live.attempt, node, gpu_ids, held_s
+                self._controller.on_placed(*placed, code_hash=code_hash)
             self._unpinned.take_program(live.trial, code_hash)
             if code_hash is not None:
                 self._shared.begin(key, live.trial)

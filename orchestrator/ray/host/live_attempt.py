@@ -26,6 +26,8 @@ class LiveAttempt:
     """What the worker gets: the hyperparameters, and under `_trial` what is known of the trial."""
     since: float
     """When it was started, monotonic seconds."""
+    reserved_at: float | None = None
+    """Since when its place is held, or has been free for it, monotonic seconds; None where that is not known."""
     is_placed: bool = False
     """Whether a worker took it."""
     has_entered: bool = False

@@ -188,6 +188,7 @@ class SweepRun(TuneController):
     def _take(self, ticket: Ticket, attempt: LiveAttempt) -> None:
         """Let an attempt run on a ready worker, as Tune does with one that is used again."""
         self.tickets.take(ticket)
+        attempt.reserved_at = ticket.has_place_at
         trial = self._maker.trial(attempt, ticket.request)
         self._attempts[attempt.key] = trial
         trial.init_local_path()

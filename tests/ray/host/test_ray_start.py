@@ -48,5 +48,10 @@ def test_a_run_on_this_machine(tmp_path: Path):
     ran = stepladder("run", "--cpus", "1", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     events = read_events(Location.parse(str(tmp_path / "runs/small")))
+    first, second = [event for event in events if isinstance(event, ev.AttemptPlaced) and event.node is not None]
+    assert first.reserved_t is not None
+    assert second.reserved_t is not None
+    assert first.reserved_t < first.t
+    assert first.reserved_t < second.reserved_t <= second.t
     told = [event.metrics for event in events if isinstance(event, ev.Reported)]
     assert [(metrics["raylets"], metrics["needless"], metrics["warm"]) for metrics in told] == [(1, 0, 1)] * 2
