@@ -9,19 +9,22 @@ take 2.3 of the 4.3 s of CPU of Ray's own processes until a first report. Whoeve
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ray
-from ray._private import ray_constants
+from ray._private import parameter, ray_constants
 from ray._private import worker as ray_worker
 from ray._private.node import Node
+from ray._private.parameter import RayParams
 
 from orchestrator.ray.host.options import HostOptions
 
-NEEDLESS = ("start_api_server", "start_monitor", "start_log_monitor")
-"""What is left out of a node's start, by Ray's names."""
+NEEDED = {"no_monitor": True, "include_log_monitor": False, "dashboard_agent_listen_port": 0}
+"""Parameters of a node that `ray.init` has no argument for. Any port will do for its agent, which nobody asks: where
+another Ray runs, the usual one is taken, and tried again for three seconds, for which the node waits."""
 
 
 def start(options: HostOptions, imported_ahead: Sequence[str] = ()) -> None:
@@ -66,16 +69,18 @@ def _loopback() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _left_out() -> Iterator[None]:
-    """Let a node start without what is needless, for which `ray.init` has no argument."""
+    """Let a node start as `NEEDED` says, and without the dashboard's server; all of it where a Ray has other names."""
 
-    def nothing(_node: Node, **_options: Any) -> None:
+    def with_needed(**given: Any) -> RayParams:
+        known = inspect.signature(RayParams).parameters
+        return RayParams(**given | {name: value for name, value in NEEDED.items() if name in known})
+
+    def no_server(_node: Node, **_options: Any) -> None:
         """Start nothing."""
 
-    before = {name: getattr(Node, name) for name in NEEDLESS if hasattr(Node, name)}
-    for name in before:
-        setattr(Node, name, nothing)
+    before = Node.start_api_server
+    parameter.RayParams, Node.start_api_server = with_needed, no_server
     try:
         yield
     finally:
-        for name, method in before.items():
-            setattr(Node, name, method)
+        parameter.RayParams, Node.start_api_server = RayParams, before
