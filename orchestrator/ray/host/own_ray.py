@@ -69,7 +69,7 @@ def _loopback() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _left_out() -> Iterator[None]:
-    """Let a node start as `NEEDED` says, and without the dashboard's server; all of it where a Ray has other names."""
+    """Let a node start as `NEEDED` says, as far as this Ray has such parameters, and without the dashboard's server."""
 
     def with_needed(**given: Any) -> RayParams:
         known = inspect.signature(RayParams).parameters
