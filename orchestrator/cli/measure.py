@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import SWEEP, AddressOption, CpusOption, GpusOption, JsonOption, SweepArgument
+from orchestrator.cli.options import SWEEP, AddressOption, CpusOption, GpusOption, IdOption, JsonOption, SweepArgument
 from orchestrator.cli.say import answer_json, answer_text, say
 from orchestrator.project.address import to_join
 
@@ -25,6 +26,7 @@ def measure(
     sweep: SweepArgument = SWEEP,
     again: AgainOption = False,
     reason: ReasonOption = None,
+    sweep_id: IdOption = None,
     address: AddressOption = None,
     cpus: CpusOption = None,
     gpus: GpusOption = None,
@@ -34,9 +36,15 @@ def measure(
 
     Without --address, on a Ray that is started on this machine.
     """
+    from orchestrator.control.session import read_sweep
     from orchestrator.project.measuring import taken_to_test
+    from orchestrator.project.ownership import Meant, SweepThere, refuse_other
+    from orchestrator.project.places import locate
 
     joined = to_join(address, "test")
+    found = locate(sweep)
+    named = Meant("test", shlex.quote(sweep), sweep_id)
+    refuse_other(named, SweepThere.of(read_sweep(found.folder)), found.folder, found.file)
     session, folder, said = taken_to_test(sweep, say, again=again, reason=reason)
     for line in said:
         say(line)

@@ -49,7 +49,7 @@ def typed(*arguments: object) -> str:
 
 VERBS = [
     ["stop"], ["cancel"], ["resume", "--cpus", "1"], ["resume", "--auto", "--owner", "bob", "--cpus", "1"], ["confirm"],
-    ["submit"],
+    ["submit"], ["test"], ["try"], ["retry", "--trial", "0"], ["stop", "--trial", "0"],
 ]  # fmt: skip
 """Everything that acts on a sweep. The first sentence says whose it is, the last how to go on all the same."""
 
@@ -62,7 +62,7 @@ def test_no_verb_of_one_touches_the_sweep_of_the_other(people, monkeypatch, verb
     before = (session.folder.path / "journal").stat().st_mtime_ns, len(session.state.sessions)
     what = root / "bob" / "sweep.yaml" if place == "file" or verb == ["submit"] else session.folder
     with pytest.raises(UsageError, match=rf"{session.state.plan.sweep_id}, .*") as refused:
-        typed(*verb, what)
+        typed(*verb[:1], what, *verb[1:], *(["a=0.1"] if verb == ["try"] else []))
     assert "ada's" in str(refused.value)
     assert "nothing was " in str(refused.value)
     assert requested(session.folder.files()) is None
