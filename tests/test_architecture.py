@@ -189,3 +189,9 @@ def test_every_exception_from_the_linter_has_its_reason_beside_it(folder: str):
     mark = re.compile(r"# noqa(?!: [A-Z]+[0-9]+ - \w)")
     found = {path: [line for line in text.splitlines() if mark.search(line)] for path, text in texts.items()}
     assert {path: lines for path, lines in found.items() if lines and path.name != Path(__file__).name} == {}
+
+
+def test_no_two_test_modules_have_one_name():
+    """Pytest imports them by their names alone, and would leave the second out with an error."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
