@@ -20,6 +20,7 @@ import hashlib
 import inspect
 import json
 import logging
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
 from orchestrator.project.code_in_force import code_to_begin, code_to_go_on
 from orchestrator.project.measuring import reopened_to_test
+from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import space_finder
 from orchestrator.project.throwing_away import refuse_throwing_away, throw_away, what_is_thrown_away
@@ -180,6 +182,12 @@ class Sweep(SweepViews):
         session = create(folder, begun.plan, self._text, begun.taken)
         return self._drive(session, ray, begun.said)
 
+    def _own_state(self, verb: str) -> SweepState:
+        """Return how the sweep stands. Raises UsageError where it is somebody else's."""
+        folder, state = self.sweep_folder, read_state(self.sweep_folder)
+        refuse_other(Meant(verb, shlex.quote(str(folder)), None), SweepThere.of(state), folder)
+        return state
+
     def resume(
         self,
         *,
@@ -201,7 +209,7 @@ class Sweep(SweepViews):
         """
         ray = {key: value for key, value in locals().items() if key not in ("self", "retry_failed", "code")}
         plan, folder = self.plan(), self.sweep_folder
-        force = code_to_go_on(read_state(folder), folder, plan, self.folder, time.time(), here=code == "here")
+        force = code_to_go_on(self._own_state("resume"), folder, plan, self.folder, time.time(), here=code == "here")
         session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
         return self._drive(session, ray, force.said)
 
@@ -224,7 +232,7 @@ class Sweep(SweepViews):
         `again`, with a `reason` that is recorded, does so another time. The other keywords are those of `run`.
         """
         ray = {key: value for key, value in locals().items() if key not in ("self", "again", "reason")}
-        folder, state = self.sweep_folder, read_state(self.sweep_folder)
+        folder, state = self.sweep_folder, self._own_state("test")
         refuse_to_test(state, str(folder), again=again, reason=reason)
         ground = state.plan.model_copy(update={"provenance": self.plan().provenance})
         force = code_to_go_on(state, folder, ground, self.folder, time.time(), here=False)

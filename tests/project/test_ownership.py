@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator import Sweep
 from orchestrator.cli.app import app
 from orchestrator.control.session import create, read_sweep
 from orchestrator.errors import UsageError
@@ -122,3 +123,17 @@ def test_who_one_is(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
     assert owner_here({}).startswith("uid-")
+
+
+def test_nor_does_a_notebook(people, monkeypatch):
+    root, session = people
+    mine = Sweep(
+        name="gamma", trainable="train.py:train", objective={"metric": "score", "goal": "maximize"},
+        fidelity={"min": 3, "max": 9}, search_space={"a": {"low": 0.0, "high": 1.0, "default": 0.5}},
+        budget={"trials": 6}, storage=str(root / "shared"), folder=root / "ada",
+    )  # fmt: skip
+    monkeypatch.setenv("STEPLADDER_OWNER", "bob")
+    for act in (mine.resume, mine.test):
+        with pytest.raises(UsageError, match=rf"holds {session.state.plan.sweep_id}, which is ada's"):
+            act()
+    assert len(read_sweep(session.folder).sessions) == len(session.state.sessions)
