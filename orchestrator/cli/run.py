@@ -20,9 +20,11 @@ from orchestrator.cli.options import (
     GpusOption,
     JsonOption,
     OverridesArgument,
+    OwnerOption,
     SweepFileArgument,
     YesOption,
     file_meant,
+    set_owner,
 )
 from orchestrator.cli.say import answer, answer_json, say
 from orchestrator.errors import UsageError
@@ -44,6 +46,7 @@ def run(
     as_json: JsonOption = False,
     fresh: FreshOption = False,
     yes: YesOption = False,
+    owner: OwnerOption = None,
 ) -> None:
     """Run a new sweep and write its winner to best.json.
 
@@ -55,6 +58,7 @@ def run(
     from orchestrator.project.workspace import linted_plan, sweep_folder
 
     sweep_file, overrides = file_meant(sweep_file, overrides)
+    set_owner(owner)
     joined = to_join(address, "run")
     compiled, remarks = linted_plan(sweep_file, overrides)
     warn(remarks, sweep_file)

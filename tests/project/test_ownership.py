@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from orchestrator import Sweep
 from orchestrator.cli.app import app
 from orchestrator.control.session import create, read_sweep
-from orchestrator.errors import UsageError
+from orchestrator.errors import StepladderError, UsageError
 from orchestrator.project.provenance import owner_here
 from orchestrator.project.workspace import linted_plan, sweep_folder
 from orchestrator.storage.requests import requested
@@ -113,6 +114,16 @@ def test_one_s_own_sweep_that_is_driven_is_not_sent_again(people):
     root, _ = people
     with pytest.raises(UsageError, match="nothing was sent; watch it: stepladder status "):
         typed("submit", root / "ada" / "sweep.yaml")
+
+
+@pytest.mark.parametrize("verb", ["run", "submit"])
+def test_a_name_that_another_uses_begins_nothing(people, monkeypatch, verb: str):
+    root, session = people
+    monkeypatch.setenv("STEPLADDER_OWNER", "ada")  # put back afterwards: --owner goes before it
+    with pytest.raises(StepladderError, match=r"this sweep exists|is in use by ada's sweep"):
+        typed(verb, root / "bob" / "sweep.yaml", "--owner", "bob")
+    assert os.environ["STEPLADDER_OWNER"] == "bob"
+    assert len(read_sweep(session.folder).sessions) == len(session.state.sessions)
 
 
 def test_who_one_is(monkeypatch):
