@@ -69,9 +69,14 @@ def replace_table(files: FileSystem, name: str, table: pa.Table) -> None:
     files.replace(name, bytes(content))
 
 
+def table_in(content: bytes) -> pa.Table:
+    """Return the table that a file's content holds, read in this thread: others may abort the process as it ends."""
+    return pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
+
+
 def read_table(files: FileSystem, name: str) -> pa.Table:
     """Return the newest version of a file that `replace_table` wrote."""
-    return pq.read_table(pa.BufferReader(files.read(name))).replace_schema_metadata(None)
+    return table_in(files.read(name)).replace_schema_metadata(None)
 
 
 def column_types(files: FileSystem, name: str) -> dict[str, pa.DataType]:

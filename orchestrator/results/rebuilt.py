@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from orchestrator.errors import SweepNotFoundError
 from orchestrator.results.follower import Follower
+from orchestrator.results.parquet_file import table_in
 from orchestrator.results.tables import Tables
 from orchestrator.storage.marks import FOLDER
 
@@ -72,7 +71,7 @@ def rebuilt_table(folder: Location, name: str) -> pa.Table:
     Raises SweepNotFoundError, StorageError, JournalDamagedError as readers do.
     """
     contents = rebuilt(folder.files(), folder).contents
-    parts = [pq.read_table(BytesIO(contents[part])) for part in sorted(contents) if part.startswith(f"{name}/")]
+    parts = [table_in(contents[part]) for part in sorted(contents) if part.startswith(f"{name}/")]
     if not parts:
         raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
     return pa.concat_tables(parts, promote_options="default")

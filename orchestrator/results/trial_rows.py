@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from orchestrator.errors import UsageError
+from orchestrator.results.parquet_file import table_in
 from orchestrator.results.rebuilt import rebuilt
 from orchestrator.results.tables import TRIALS
 from orchestrator.sweep.trial import TrialState
@@ -70,7 +70,7 @@ def trial_table(folder: Location) -> pa.Table:
     Raises SweepNotFoundError, StorageError, JournalDamagedError as readers do.
     """
     content = rebuilt(folder.files(), folder).contents[TRIALS]
-    return pq.read_table(BytesIO(content))
+    return table_in(content)
 
 
 def selected(rows: Sequence[TrialRow], selection: Selection, ranks: Sequence[int]) -> list[TrialRow]:
