@@ -29,7 +29,9 @@ folder = Path(sys.argv[1])
 print("before")
 with captured({"sweep_folder": str(folder), "number": 7, "attempt": 0}, folder, int(sys.argv[2])):
     print("python")
-    threading.Thread(target=print, args=("thread",)).start()
+    thread = threading.Thread(target=print, args=("thread",))
+    thread.start()
+    thread.join()  # an unbuffered print writes a word and its newline apart: another may write between them
     os.write(1, b"fd\\n")
     subprocess.run(["sh", "-c", "echo child; echo warning >&2"])
     ctypes.CDLL(None).puts(b"libc")
