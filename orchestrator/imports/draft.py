@@ -81,7 +81,7 @@ class Draft:
         """Say how a program's metric is told to the sweep."""
         self.todo.append(
             f"{who} must report {metric!r}: JSON lines in the file that STEPLADDER_REPORTS names, or say under "
-            "`metrics` where it prints or keeps it (docs/programs.md)"
+            "`metrics` where it prints or keeps it (docs/guides/programs.md)"
         )
 
     def name(self, wanted: str) -> None:

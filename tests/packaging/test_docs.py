@@ -15,8 +15,8 @@ from orchestrator.project.workspace import linted_plan
 from orchestrator.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]
-DOC = (ROOT / "docs" / "hyperparameters.md").read_text()
-HEAD, *SECTIONS = re.split(r"^## ", DOC, flags=re.MULTILINE)
+DOC = (ROOT / "docs" / "guides" / "hyperparameters.md").read_text()
+SECTIONS = re.split(r"^## ", DOC, flags=re.MULTILINE)[1:]
 
 
 def example(section: str, language: str = "yaml") -> str:
@@ -29,8 +29,7 @@ def example(section: str, language: str = "yaml") -> str:
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The page's own sweep file, beside its training file."""
     monkeypatch.chdir(tmp_path)
-    (text,) = re.findall(r"```yaml\n(.*?)```", HEAD, re.DOTALL)
-    Path("sweep.yaml").write_text(text)
+    Path("sweep.yaml").write_text(example("A sweep file to try them on"))
     Path("train.py").write_text(example("`check --model`", "python"))
     return Path("sweep.yaml")
 

@@ -17,6 +17,10 @@ GONE_OR_WRITTEN = re.compile(r"(dist|journal|runtime)/")
 """Folders that a build or a sweep writes, and those of the past that a decision tells of."""
 PAGES = ["CONTRIBUTING.md", "TESTING.md", "SECURITY.md", "docs/design.md"]
 PAGES += [f"docs/decisions/{path.name}" for path in DECISIONS]
+READ = [
+    "README.md",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("**/*.md")) if path not in DECISIONS),
+]
 SECTIONS = ["Context", "Decision", "Consequences", "What would change our mind"]
 MARKERS = [
     marker.partition(":")[0]
@@ -66,7 +70,7 @@ def test_every_file_that_is_named_is_there(page: str):
         assert GONE_OR_WRITTEN.match(name) or any(place.exists() for place in places), f"{page} names {name}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/decisions/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "docs/decisions/README.md", *READ])
 def test_every_link_leads_somewhere(page: str):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text(page)):
         assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"

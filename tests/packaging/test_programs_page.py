@@ -1,4 +1,4 @@
-"""docs/programs.md: its examples are what the code does with them."""
+"""docs/guides/programs.md: its examples are what the code does with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator.sweepfile.arguments import written
 from orchestrator.sweepfile.placeholders import TRIAL_FIELDS, filled
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "programs.md").read_text()
+PAGE = (ROOT / "docs" / "guides" / "programs.md").read_text()
 SWEEP, ARGS, METRICS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 

@@ -40,7 +40,7 @@ FOLDER = Location.parse("/data/runs/test")
 BAD = ("diverged", "failed")
 GOALS = ("maximize", "minimize")
 VALUES = [0.1, 0.4, 0.5, 0.5, 0.8, 0.9]  # few, so that ties are common
-README = (Path(__file__).parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "storage.md").read_text()
 
 KINDS = [
     {"search": {"name": "joint", "prior_trials": 2}, "searcher": {"name": "random"}, "scheduler": {"name": "asha"}},
@@ -248,8 +248,8 @@ def check_on_disk(folder, goal, kind, events):
 
 
 def readme_query(place, goal):
-    """The ranking in SQL as README.md writes it, for this sweep."""
-    (query,) = re.findall(r"^-- the trials as `export --top` ranks them.*\n(select [^;]*);", README, re.MULTILINE)
+    """The ranking in SQL as docs/guides/storage.md writes it, for this sweep."""
+    (query,) = re.findall(r"^-- the trials as `export --top` ranks them.*\n(select [^;]*);", PAGE, re.MULTILINE)
     query = query.replace("runs/digits/", f"{place}/").replace("val_accuracy", "score").replace("*", "trial", 1)
     return query if goal == "maximize" else query.replace("score desc", "score asc")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TRIAL_KEY = "_trial"
 """The one key of what the driver sends that is no hyperparameter: what the training may know of its trial.
 
-A training is given it apart from the configuration (see `given`); README, "What a training function is given", has it.
+A training is given it apart from the configuration (see `given`); docs/guides/training.md has it.
 """
 
 TrainingFunction: TypeAlias = Callable[..., Any]

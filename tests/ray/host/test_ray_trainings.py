@@ -1,6 +1,6 @@
 """Trainings that go wrong, each in its own way, on a real Ray: what is written down, and what it costs.
 
-docs/trainings-that-fail.md is the table of what is asserted here.
+docs/guides/trainings-that-fail.md is the table of what is asserted here.
 """
 
 from __future__ import annotations
