@@ -14,6 +14,7 @@ from orchestrator.cli.options import (
     PATIENCE_S,
     SWEEP_FILE,
     AddressOption,
+    InsecureOption,
     JsonOption,
     OverridesArgument,
     PatienceOption,
@@ -21,6 +22,7 @@ from orchestrator.cli.options import (
     file_meant,
 )
 from orchestrator.cli.say import answer, answer_json, answer_text, say
+from orchestrator.errors import UsageError
 from orchestrator.project.address import to_join
 
 if TYPE_CHECKING:
@@ -39,12 +41,14 @@ def check(
     ] = None,
     address: AddressOption = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Also look at a Ray started here, as at --address.")] = False,
+    insecure: InsecureOption = False,
     patience: PatienceOption = PATIENCE_S,
     as_json: JsonOption = False,
 ) -> None:
     """Read a sweep file and say everything that is wrong with it, and what is known to go wrong.
 
-    With --address, also look at that running Ray: versions, resources, storage, a smoke trial.
+    With --address, also look at that running Ray: versions, resources, storage, a smoke trial. Of a dashboard's cluster
+    the same is asked from here, with the code that would be sent; nothing is submitted.
     """
     from orchestrator.project.warming import warmed
     from orchestrator.project.workspace import linted_plan
@@ -53,8 +57,13 @@ def check(
     from orchestrator.views.supplied import supplied_document
 
     sweep_file, overrides = file_meant(sweep_file, overrides)
-    joined = to_join(address, "check")
     plan, remarks = linted_plan(sweep_file, overrides, _inspector(model, sweep_file.parent))
+    if address is not None and address.is_dashboard:
+        if smoke or model is not None:
+            raise UsageError("--smoke and --model look at this machine; a dashboard's cluster looks at itself")
+        _check_there(plan, sweep_file, overrides, address.text, patience, insecure=insecure, as_json=as_json)
+        return
+    joined = to_join(address, "check")
     for left_out in warmed(plan, sweep_file.parent)[1]:
         say(f"warm_start: {left_out}")
     if not as_json:
@@ -69,6 +78,23 @@ def check(
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(exitcodes.FAILED)
     say(f"next: stepladder plan {sweep_file}")
+
+
+def _check_there(
+    plan: Plan, sweep_file: Path, overrides: Sequence[str], dashboard: str, patience_s: float,
+    *, insecure: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Have the cluster behind a dashboard look, by a job with the code that would be sent; leaves with how it went."""
+    from orchestrator.project.submitting import tried
+
+    found = tried(plan, sweep_file, overrides, dashboard, patience_s, say, insecure=insecure, as_json=as_json)
+    if as_json:
+        answer_json(found.document())
+    else:
+        answer_text(found.text.rstrip())
+    if not found.is_well:
+        raise typer.Exit(exitcodes.FAILED)
+    say(f"next: stepladder submit {sweep_file} --address {dashboard}")
 
 
 def _answer_what_it_says(plan: Plan, remarks: Sequence[Remark], sweep_file: Path) -> None:

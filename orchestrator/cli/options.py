@@ -75,6 +75,9 @@ DriverCpusOption = Annotated[
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Throw the sweep of this name away first, once agreed to.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what would be asked.")]
 NoCheckOption = Annotated[bool, typer.Option("--no-check", help="Send without trying the cluster first.")]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Leave once it is sent, without waiting for its driver's first word.")
+]
 PatienceOption = Annotated[
     float, typer.Option(min=2, help="Seconds for trying the cluster: half for its nodes, half for the smoke trial.")
 ]

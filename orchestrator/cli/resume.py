@@ -15,6 +15,7 @@ from orchestrator.cli.options import (
     SWEEP,
     AddressOption,
     CpusOption,
+    DetachOption,
     DriverCpusOption,
     EnvOption,
     GpusOption,
@@ -31,7 +32,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.run import drive_and_answer, run
 from orchestrator.cli.say import say
-from orchestrator.cli.submit import send
+from orchestrator.cli.submit import options_of_sending, send
 from orchestrator.errors import UsageError
 from orchestrator.project.address import to_join, to_send
 
@@ -74,6 +75,7 @@ def resume(
     driver_cpus: DriverCpusOption = None,
     no_check: NoCheckOption = False,
     patience: PatienceOption = PATIENCE_S,
+    detach: DetachOption = False,
     cpus: CpusOption = None,
     gpus: GpusOption = None,
     as_json: JsonOption = False,
@@ -84,31 +86,32 @@ def resume(
     perhaps under a user who has no name: whose the sweep is is asked there only with --owner.
     """
     from orchestrator.control.session import sweep_exists
-    from orchestrator.project import resuming, sending
-    from orchestrator.project.places import locate
+    from orchestrator.project import places, resuming
 
     sweep, overrides = meant(sweep, overrides)
     set_owner(owner)
-    given = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience, is_code_new=code is not None)
-    is_sendable = not (auto or cpus is not None or gpus is not None) and (address is None or address.is_dashboard)
-    if is_sendable:
-        dashboard = to_send(address, "resume")
-        again = resuming.next_submission(sweep, dashboard, overrides, trials, given, env or (), driver_cpus, say)
+    is_new = code is not None
+    given = options_of_sending(patience, insecure=insecure, no_check=no_check, detach=detach, is_code_new=is_new)
+    if not (auto or cpus is not None or gpus is not None) and (address is None or address.is_dashboard):
+        at = to_send(address, "resume")
+        again = resuming.next_submission(sweep, at, overrides, trials, given, env or (), driver_cpus, say)
         if again is not None:
-            return _send_again(again, sweep, retry_failed=retry_failed)
-    _refuse_options_of_sending(is_given=insecure or bool(env) or driver_cpus is not None or no_check)
+            return _send_again(again, sweep, retry_failed=retry_failed, as_json=as_json)
+    _refuse_options_of_sending(is_given=insecure or bool(env) or driver_cpus is not None or no_check or detach)
     joined = to_join(address, f"resume {'--auto' if auto else '--cpus or --gpus'}")
-    target = locate(sweep, overrides)
+    target = places.locate(sweep, overrides)
     if auto and not sweep_exists(target.folder):
         return run(Path(sweep), overrides, address, cpus, gpus, as_json=as_json)
-    named = None if auto and owner is None and sweep_id is None else _named(sweep, sweep_id)
-    session, folder = taken_over(target, trials, named, retry_failed=retry_failed, takes_code=code is not None)
+    named = _named(sweep, sweep_id, is_asked=not auto or owner is not None)
+    session, folder = taken_over(target, trials, named, retry_failed=retry_failed, takes_code=is_new)
     return drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)
 
 
-def _named(sweep: str, sweep_id: str | None) -> Meant:
+def _named(sweep: str, sweep_id: str | None, *, is_asked: bool) -> Meant | None:
     from orchestrator.project.ownership import Meant
 
+    if not is_asked and sweep_id is None:
+        return None
     return Meant("resume", shlex.quote(sweep), sweep_id)
 
 
@@ -135,17 +138,19 @@ def taken_over(
     return session, folder
 
 
-def _send_again(again: NextSubmission, sweep: str, *, retry_failed: bool) -> None:
+def _send_again(again: NextSubmission, sweep: str, *, retry_failed: bool, as_json: bool) -> None:
     """Send a sweep again. Raises UsageError where failed trials are to run again: a driver elsewhere is not told so."""
     if retry_failed:
         raise UsageError(
             f"--retry-failed is for the machine that drives the sweep, and this one is sent to {again.where[1]}; "
             f"type there: stepladder resume {sweep} --auto --retry-failed"
         )
-    send(Path(sweep), again.overrides, again.where, again.options)
+    send(Path(sweep), again.overrides, again.where, again.options, as_json=as_json)
 
 
 def _refuse_options_of_sending(*, is_given: bool) -> None:
     """Raise UsageError where an option for sending is given with a sweep that is driven from here."""
     if is_given:
-        raise UsageError("--insecure, --env, --driver-cpus and --no-check are for a sweep that is sent to a cluster")
+        raise UsageError(
+            "--insecure, --env, --driver-cpus, --no-check and --detach are for a sweep that is sent to a cluster"
+        )

@@ -7,16 +7,18 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator import exitcodes
 from orchestrator.cli.check import warn
 from orchestrator.cli.options import (
     PATIENCE_S,
     SWEEP_FILE,
     AddressOption,
     ClusterOption,
+    DetachOption,
     DriverCpusOption,
     EnvOption,
     InsecureOption,
@@ -34,6 +36,7 @@ from orchestrator.project.address import to_send
 
 if TYPE_CHECKING:
     from orchestrator.launchers import Launch
+    from orchestrator.project.first_word import FirstWord
     from orchestrator.project.records import SubmissionRecord
     from orchestrator.project.sending import Options
 
@@ -50,20 +53,34 @@ def submit(
     owner: OwnerOption = None,
     no_check: NoCheckOption = False,
     patience: PatienceOption = PATIENCE_S,
+    detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Send a sweep to a cluster and leave.
 
-    Without --address and --cluster, into the background of this machine.
+    Without --address and --cluster, into the background of this machine. Its driver's first word is waited for, a
+    minute at most: whether it is at work, what it waits for, or why it refuses the sweep.
     """
     from orchestrator.project import sending
 
     sweep_file, overrides = file_meant(sweep_file, overrides)
     set_owner(owner)
     where = sending.choose(to_send(address, "submit"), cluster, sweep_file.parent)
-    known = sending.Options(insecure=insecure, check_s=0.0 if no_check else patience)
+    known = options_of_sending(patience, insecure=insecure, no_check=no_check, detach=detach)
     options = sending.options(known, env or (), driver_cpus)
     send(sweep_file, overrides, where, options, dry_run=dry_run, as_json=as_json)
+
+
+def options_of_sending(
+    patience_s: float, *, insecure: bool, no_check: bool, detach: bool, is_code_new: bool = False
+) -> Options:
+    """Return what the options say that `submit` and `resume` share."""
+    from orchestrator.project.first_word import PATIENCE_S as HEAR_S
+    from orchestrator.project.sending import Options
+
+    hear_s = 0.0 if detach else HEAR_S
+    check_s = 0.0 if no_check else patience_s
+    return Options(insecure=insecure, check_s=check_s, is_code_new=is_code_new, hear_s=hear_s)
 
 
 def send(
@@ -75,6 +92,7 @@ def send(
     Raises StepladderError where the sweep, or what the cluster answers, is not as it must be.
     """
     from orchestrator.project import sending, submitting
+    from orchestrator.project.first_word import WordState
     from orchestrator.project.warming import look_before_sending
     from orchestrator.project.workspace import linted_plan
 
@@ -95,7 +113,25 @@ def send(
         _show_launch(launch)
         return
     record = submitting.carry_out(where[0], launcher, submission, launch, options, say)
-    _show_sent(record, sweep_file, as_json=as_json)
+    if not as_json:
+        answer_text(f"{record.sweep} is sent to {record.target or 'the background of this machine'} as {record.job}")
+    word = _heard(sweep_file, record, options.hear_s) if options.hear_s else None
+    if as_json:
+        answer_json(_sent_document(record, word))
+    elif word is not None:
+        answer_text(word.text if word.state in (WordState.UNHEARD, WordState.LEFT) else f"accepted: {word.text}")
+    for command in next_commands(sweep_file):
+        say(f"next: {command}")
+
+
+def _heard(sweep_file: Path, record: SubmissionRecord, patience_s: float) -> FirstWord:
+    from orchestrator.project.submitting import heard
+
+    try:
+        return heard(sweep_file, record, patience_s)
+    except KeyboardInterrupt:
+        say(f"it is not waited for any more; {record.job} goes on there: stepladder status {sweep_file}")
+        raise typer.Exit(exitcodes.INTERRUPTED) from None
 
 
 def _show_launch(launch: Launch) -> None:
@@ -112,13 +148,9 @@ def _show_launch(launch: Launch) -> None:
         say(note)
 
 
-def _show_sent(record: SubmissionRecord, sweep_file: Path, *, as_json: bool) -> None:
-    if as_json:
-        answer_json({"sweep": record.sweep, "job": record.job, "folder": record.folder})
-    else:
-        answer_text(f"{record.sweep} is sent to {record.target or 'the background of this machine'} as {record.job}")
-    for command in next_commands(sweep_file):
-        say(f"next: {command}")
+def _sent_document(record: SubmissionRecord, word: FirstWord | None) -> dict[str, Any]:
+    said = {"sweep": record.sweep, "sweep_id": record.sweep_id, "job": record.job, "folder": record.folder}
+    return said | {"first_word": None if word is None else {"state": word.state.value, "text": word.text}}
 
 
 def next_commands(sweep_file: Path) -> list[str]:

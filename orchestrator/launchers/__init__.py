@@ -10,11 +10,14 @@ to stop is a request put there (`orchestrator.storage.requests`).
 
 from __future__ import annotations
 
+import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import ClusterError
 from orchestrator.sweep.resources import Resources
@@ -140,6 +143,24 @@ class Launch:
     """What else a person should know before it is carried out, one line each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What trying a cluster showed."""
+
+    is_well: bool
+    """Whether nothing that was looked at would fail. A place that is taken, or a node that is busy, fails nothing."""
+    text: str
+    """What was found, as the cluster said it."""
+
+    def document(self) -> Any:
+        """Return the JSON in its text. Raises ClusterError, with what there is instead, where it holds none."""
+        begins = re.search(r"^\{", self.text, re.MULTILINE)
+        try:
+            return json.JSONDecoder().raw_decode(self.text, begins.start() if begins else 0)[0]
+        except ValueError:
+            raise ClusterError(self.text.rstrip().removeprefix("error: ")) from None
+
+
 class Launcher(ABC):
     """Sends sweeps to one kind of cluster. `target` is the submission's; it may raise ClusterError, which says so.
 
@@ -191,10 +212,11 @@ class Launcher(ABC):
         this machine, unless `insecure`.
         """
 
-    def preflight(self, submission: Submission, patience_s: float) -> str | None:
-        """Try on the cluster, in `patience_s`, what the sweep will need there; returns what was found, as text.
+    def preflight(self, submission: Submission, patience_s: float, *, as_json: bool = False) -> Tried | None:
+        """Try on the cluster, in `patience_s`, what the sweep will need there; returns what was found.
 
-        Raises ClusterError where something would fail. None where this kind of cluster cannot be tried before.
+        With `as_json` its text is what `stepladder check --json` answers there. Raises ClusterError where the cluster
+        does not answer. None where this kind of cluster cannot be tried before.
         """
 
     @abstractmethod

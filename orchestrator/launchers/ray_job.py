@@ -21,7 +21,7 @@ from typing import Any
 from typing_extensions import override
 
 from orchestrator.errors import ClusterError
-from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
+from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission, Tried
 from orchestrator.launchers._job_state import last_line, status_of
 from orchestrator.launchers._jobs_api import (
     REFUSED,
@@ -114,19 +114,14 @@ class RayJob(Launcher):
             warnings.append(f"{address} is not encrypted: the token can be read on the way; better a tunnel (ssh -L)")
         return warnings
 
-    def preflight(self, submission: Submission, patience_s: float) -> str:
+    def preflight(self, submission: Submission, patience_s: float, *, as_json: bool = False) -> Tried:
         """Run `stepladder check` as a job, with the code that the sweep will have."""
         job = f"{submission.job_id}-check"
-        asked = ("--address", "auto", "--patience", f"{patience_s:g}")
+        asked = ("--address", "auto", "--patience", f"{patience_s:g}", *(["--json"] if as_json else []))
         command = ("stepladder", "check", submission.sweep_file, *submission.overrides, *asked)
         self._send(submission, job, _question(job, command), 0.0, {"stepladder_question": "check"})
         found, printed = self._outcome(job, PLACE_S + patience_s)
-        if found.state is not JobState.SUCCEEDED:
-            raise ClusterError(
-                f"{printed.rstrip() or found.text}\nthe cluster cannot run the sweep as it is; --no-check sends it all "
-                "the same"
-            )
-        return printed
+        return Tried(found.state is JobState.SUCCEEDED, printed if printed.strip() else found.text)
 
     @override
     def submit(self, submission: Submission, launch: Launch, place: Path) -> str:
@@ -250,7 +245,9 @@ class RayJob(Launcher):
         while (found := self.status(job)).state.is_live:
             if time.monotonic() > deadline:
                 self.stop(job)
-                raise ClusterError(f"{self.target} gave no answer in {patience_s:.0f} s (job {job})")
+                raise ClusterError(
+                    f"{self.target} gave no answer in {patience_s:.0f} s (job {job}): it is busy, or hangs"
+                )
             time.sleep(_POLL_S / 4)
         printed = "".join(self.logs(job, follow=False))
         self._ask("DELETE", f"/api/jobs/{job}", self._headers(), accept=(200, 404, 500))

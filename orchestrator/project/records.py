@@ -68,7 +68,7 @@ def write_record(sweep_file: Path, record: SubmissionRecord) -> Path:
     """Keep the record beside the sweep file, for its owner alone: it holds an environment; returns where."""
     place = place_of(sweep_file)
     place.mkdir(exist_ok=True)
-    path = place / f"{record.sweep}.{_UNSAFE.sub('-', Path(record.job).stem)}.json"
+    path = _path_of(place, record)
     descriptor, temporary = tempfile.mkstemp(dir=place, prefix=".")  # 0600 from its first moment on
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -82,6 +82,15 @@ def write_record(sweep_file: Path, record: SubmissionRecord) -> Path:
     for _, old in _of_sweep(place, record.sweep)[KEPT:]:
         old.unlink(missing_ok=True)
     return path
+
+
+def forget_record(sweep_file: Path, record: SubmissionRecord) -> None:
+    """Remove a record: nothing became of what was sent. One that is not there is no error."""
+    _path_of(place_of(sweep_file), record).unlink(missing_ok=True)
+
+
+def _path_of(place: Path, record: SubmissionRecord) -> Path:
+    return place / f"{record.sweep}.{_UNSAFE.sub('-', Path(record.job).stem)}.json"
 
 
 def records(folder: Path) -> list[SubmissionRecord]:

@@ -17,6 +17,7 @@ from orchestrator.launchers import Launcher, Submission
 from orchestrator.launchers._definitions import find_definition
 from orchestrator.members.outside import is_outside, look_beside
 from orchestrator.project.contents import contents
+from orchestrator.project.first_word import PATIENCE_S
 from orchestrator.project.ownership import SweepThere, refuse_name_in_use
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.secrecy import is_secret_name, mask
@@ -44,6 +45,8 @@ class Options:
     """Seconds for trying the cluster first; 0: it is not tried."""
     is_code_new: bool = False
     """Whether a sweep that goes on takes the code that is sent now, not what it pinned."""
+    hear_s: float = PATIENCE_S
+    """Seconds for the driver's first word; 0: it is not waited for."""
 
 
 def choose(address: str | None, cluster: str | None, beside: Path | None = None) -> tuple[str, str]:

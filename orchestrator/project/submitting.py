@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orchestrator.launchers import Launch, Launcher, Submission
-from orchestrator.project.records import SubmissionRecord, place_of, write_record
-from orchestrator.project.sending import Options
+from orchestrator.errors import ClusterError
+from orchestrator.launchers import Launch, Launcher, Submission, Tried
+from orchestrator.project.first_word import FirstWord, hear, was_accepted
+from orchestrator.project.records import SubmissionRecord, forget_record, place_of, write_record
+from orchestrator.project.sending import Options, launcher_at, launcher_of, make_submission, with_files
+from orchestrator.sweep.plan import Plan
+
+QUICK_S = 3.0
+"""How long one question to a cluster may go unanswered while its driver's first word is waited for."""
 
 
 def carry_out(
@@ -21,8 +28,12 @@ def carry_out(
     """
     for warning in launcher.probe(insecure=options.insecure) or ():
         say(warning)
-    if options.check_s and (found := launcher.preflight(submission, options.check_s)):
-        say(found.rstrip())
+    if options.check_s and (found := launcher.preflight(submission, options.check_s)) is not None:
+        if not found.is_well:
+            raise ClusterError(
+                f"{found.text.rstrip()}\nthe cluster cannot run the sweep as it is; --no-check sends it all the same"
+            )
+        say(found.text.rstrip())
     sweep_file: Path = submission.folder / submission.sweep_file
     record = SubmissionRecord(
         sweep=submission.name,
@@ -41,3 +52,39 @@ def carry_out(
     )
     write_record(sweep_file, record)
     return record
+
+
+def tried(
+    plan: Plan, sweep_file: Path, overrides: Sequence[str], dashboard: str, patience_s: float,
+    say: Callable[[str], None], *, insecure: bool, as_json: bool,
+) -> Tried:  # fmt: skip
+    """Try the cluster behind `dashboard` with the files that the sweep would be sent with; no sweep is sent.
+
+    Raises UsageError where the sweep cannot be sent there, ClusterError where the cluster does not answer.
+    """
+    kind, launcher = launcher_at(dashboard, say)
+    submission = make_submission(plan, sweep_file, overrides, launcher, Options(), time.time(), os.urandom(2).hex())
+    submission = with_files(submission, plan.spec, launcher, say)
+    for line in launcher.contents(submission) or ():
+        say(line)
+    for warning in launcher.probe(insecure=insecure) or ():
+        say(warning)
+    found = launcher.preflight(submission, patience_s, as_json=as_json)
+    if found is None:
+        raise ClusterError(f"{dashboard}: the launcher {kind} cannot try a cluster before a sweep is sent")
+    return found
+
+
+def heard(sweep_file: Path, record: SubmissionRecord, patience_s: float) -> FirstWord:
+    """Wait for the first word of the driver that was sent off from `sweep_file`.
+
+    Raises ClusterError with the driver's reason where it refused the sweep, whose record is then forgotten: what was
+    sent before is what the file's commands are about. Raises it, too, where the driver failed, or left, at once.
+    """
+    launcher = launcher_of(record.launcher, record.target, lambda _: None, QUICK_S)
+    try:
+        return hear(launcher, record.job, patience_s)
+    except ClusterError:
+        if not was_accepted(launcher, record.job):
+            forget_record(sweep_file, record)
+        raise

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import wording
+from orchestrator.project.first_word import first_word, written
 from orchestrator.results.summary import Summary, summarise
 from orchestrator.views.event_lines import EventLines
 from orchestrator.views.status import reached, spent
@@ -85,6 +86,7 @@ class Progress:
         self._before: Before | None = None
         self._due_t = self._said_t = self._began_t
         self._lines = EventLines()
+        self._has_said_first = False
         self._picture: ConsoleRenderable = Text(f"{plan.sweep_id}: waiting for the first trial")
         self._live: Live | None = None
 
@@ -127,13 +129,19 @@ class Progress:
         self._console.print(Text(text))
 
     def _say(self, state: SweepState, now: float) -> None:
-        lines = self._lines.lines(state, now)
+        lines = [*self._lines.lines(state, now), *self._first(state)]
         if not lines and now - self._said_t >= max(QUIET_S, (now - self._began_t) / 20):
             lines = [overview(*self._seen(state, now))]
         for line in lines:
             self._said_t = now
             text = " ".join(f"[{wording.duration(now - self._began_t)}] {line}".splitlines())
             self._console.print(Text(text), soft_wrap=True)  # a file has room for the whole of it
+
+    def _first(self, state: SweepState) -> list[str]:
+        """Say once that this driver took its sweep: whoever sent it waits for that."""
+        word = None if self._has_said_first else first_word(state)
+        self._has_said_first = self._has_said_first or word is not None
+        return [] if word is None else [written(word)]
 
     def _seen(self, state: SweepState, now: float) -> tuple[Summary, Pace]:
         summary = summarise(state, state.last_t + max(0.0, now - state.last_clock_s))

@@ -13,7 +13,7 @@ from orchestrator.cli.app import app
 from orchestrator.cli.verbs import PANELS, function_of
 from orchestrator.errors import UsageError
 
-JOINING = ["run sweep.yaml", "check sweep.yaml", "resume sweep.yaml --auto", "resume sweep.yaml --cpus 2"]
+JOINING = ["run sweep.yaml", "resume sweep.yaml --auto", "resume sweep.yaml --cpus 2"]
 SENDING = ["submit sweep.yaml", "status sweep.yaml", "ls", "logs sweep.yaml", "stop sweep.yaml", "cancel sweep.yaml"]
 
 
@@ -40,7 +40,7 @@ def test_who_sends_refuses_a_ray_to_join(line: str, address: str):
         call(f"{line} --address {address}")
 
 
-@pytest.mark.parametrize("line", [*JOINING, *SENDING])
+@pytest.mark.parametrize("line", ["check sweep.yaml", *JOINING, *SENDING])
 @pytest.mark.parametrize(("address", "said"), [("ray://head:10001", "never through a Ray client"), ("head", "no addr")])
 def test_everybody_refuses_what_is_neither(line: str, address: str, said: str):
     with pytest.raises(UsageError, match=f"--address {address}: .*{said}"):

@@ -62,6 +62,7 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
     )
     assert sent.returncode == 0, sent.stderr
     assert sent.stdout.startswith(f"digits is sent to {head.address} as digits-")
+    assert "\naccepted: " in sent.stdout
     assert "uploads" in sent.stderr
     assert "next: stepladder logs -f sweep.yaml" in sent.stderr
     (kept,) = (laptop / ".stepladder").glob("digits.*.json")
@@ -83,8 +84,9 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
     assert "trial 0 (the baseline) started" in logs.stdout
 
     trials = len(read_sweep(folder).trials)
-    resumed = typed(head, laptop, "resume", "sweep.yaml", "--trials", trials)
+    resumed = typed(head, laptop, "resume", "sweep.yaml", "--trials", trials, "--detach")
     assert resumed.returncode == 0, resumed.stderr
+    assert "accepted" not in resumed.stdout, "who is detached is not waited for"
     wait(lambda: read_sweep(folder).stopped == "finished")
     listed = json.loads(typed(head, laptop, "ls", "--address", head.address, "--json").stdout)
     assert {(row["sweep"], row["owner"]) for row in listed} == {(read_sweep(folder).plan.sweep_id, getpass.getuser())}
@@ -94,13 +96,36 @@ def test_a_sweep_is_sent_watched_cancelled_and_resumed(head, laptop, tmp_path):
 
 
 def test_what_would_fail_there_is_refused_by_the_preflight(head, laptop, tmp_path):
+    """By the preflight of a submission, and by one without: nothing is sent either way."""
+    at = ("--address", head.address)
+    well = typed(head, laptop, "check", "sweep.yaml", *at, f"storage={tmp_path}/shared", "--json", "--patience", "200")
+    assert well.returncode == 0, well.stdout
+    found = json.loads(well.stdout)["preflight"]
+    assert [finding["check"] for finding in found if finding["ok"] is False or finding["why"] == "wrong"] == []
+    assert "next: stepladder submit sweep.yaml --address http" in well.stderr
+    assert typed(head, laptop, "ls", *at, "--json").stdout.count("-check") == 0
     (laptop / "train.py").write_text("import not_installed_anywhere\n\ndef train(config): ...\n")
+    checked = typed(head, laptop, "check", "sweep.yaml", *at, f"storage={tmp_path}/shared")
+    assert checked.returncode == 1
+    assert "\u2717 import" in checked.stdout
+    assert "No module named 'not_installed_anywhere'" in checked.stdout
     sent = typed(head, laptop, "submit", "sweep.yaml", "--address", head.address, f"storage={tmp_path}/shared")
     assert sent.returncode == 1
     assert "error: sweep.yaml: valid, sweep digits-" in sent.stderr, "what Ray says of its job is left out"
     assert "\u2717 import" in sent.stderr
     assert "--no-check sends it all the same" in sent.stderr
     assert not (laptop / ".stepladder").exists()
+
+
+def test_what_its_driver_refuses_is_heard_with_its_reason_and_not_remembered(head, laptop, tmp_path):
+    sent = typed(
+        head, laptop, "submit", "sweep.yaml", "--address", head.address, f"storage={tmp_path}/shared", "--no-check",
+        "resources.gpus=64",
+    )  # fmt: skip
+    assert sent.returncode == 1
+    assert sent.stdout.startswith("digits is sent to")
+    assert "refused the sweep: no node can hold a trial: it asks for 1 CPUs and 64 GPUs" in sent.stderr
+    assert list((laptop / ".stepladder").glob("*.json")) == []
 
 
 def read_through_the_cluster(head: Head, laptop: Path, shared: Path) -> subprocess.CompletedProcess[str]:

@@ -52,6 +52,7 @@ def test_a_line_an_event_where_nobody_watches(story):
     assert lines_of(story) == [
         "[0s] stage rate (1 of 2) opens learning_rate",
         "[0s] trial 0 (the baseline) started: learning_rate 0.01, batch_size 32, momentum 0.9, optimizer sgd",
+        "[0s] accepted (at work): trial 0 is at work on node-1",
         "[5m 00s] 0/6 trials: 1 running, 0 done, 0 stopped, best 0.5, 3 epochs",
         "[45m 00s] trial 0 (the baseline) done: score 0.8 at epoch 27 [1/6]",
         "[50m 00s] 1/6 trials: 0 running, 1 done, 0 stopped, 1 waiting, best 0.8, 27 epochs",
@@ -84,6 +85,7 @@ def test_what_an_earlier_driver_did_is_not_told_again(story):
     told = lines_of([driver(story[half].t), *story[half:]], before=story[:half])
     assert told == [
         "[0s] trial 5 started (uniform): learning_rate 0.01, batch_size 32, momentum 0.6, optimizer sgd",
+        "[0s] accepted (at work): trial 5 is at work on node-1",
         "[5m 00s] 5/6 trials: 1 running, 2 done, 1 stopped, 2 failed, best 0.9, 63 epochs",
         "[15m 00s] 5/6 trials: 1 running, 2 done, 1 stopped, 2 failed, best 0.9, 69 epochs",
     ]
@@ -97,6 +99,7 @@ def test_what_this_driver_did_before_the_first_step_is_told(story):
     assert stream.getvalue().splitlines() == [
         "[0s] stage rate (1 of 2) opens learning_rate",
         "[0s] trial 0 (the baseline) started: learning_rate 0.01, batch_size 32, momentum 0.9, optimizer sgd",
+        "[0s] accepted (at work): trial 0 is at work on node-1",
     ]
 
 

@@ -89,6 +89,18 @@ def free_nodes() -> list[Nodes]:
     return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
 
 
+def taken_on_nodes() -> dict[str, str]:
+    """Say by Ray's ids of nodes what is taken on those where anything is: `8 of 8 CPUs and 2 of 4 GPUs taken`."""
+    free, said = available_resources_per_node(), {}
+    for node in ray.nodes():
+        held, left = node["Resources"], free.get(node["NodeID"], {})
+        kinds = [(kind, held[kind], held[kind] - left.get(kind, 0.0)) for kind in ("CPU", "GPU") if held.get(kind)]
+        if node["Alive"] and any(taken > _PRECISION for _, _, taken in kinds):
+            amounts = " and ".join(f"{taken:g} of {there:g} {kind}s" for kind, there, taken in kinds)
+            said[node["NodeID"]] = f"{amounts} taken"
+    return said
+
+
 def declared_nodes() -> list[Nodes]:
     """List the nodes that an autoscaler may add up to, present ones included; none where it keeps that to itself."""
     config = cluster_state.get_cluster_config()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+WhyNot: TypeAlias = Literal["no answer", "no place", "wrong"]
+"""Why a check does not hold: who was asked did not answer in time, as a busy node; the places are taken; or something
+is wrong, and a sweep would fail of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,8 @@ class Finding:
     """What was seen, on one line."""
     remedy: str | None = None
     """What to do; None where nothing is to be done."""
+    why: WhyNot | None = None
+    """Why it does not hold, or could not be told; None where it holds, and where it was not looked at."""
 
     @classmethod
     def holds(cls, check: str, text: str) -> Finding:
@@ -26,9 +33,9 @@ class Finding:
     @classmethod
     def fails(cls, check: str, text: str, remedy: str) -> Finding:
         """Say that it does not, and what to do."""
-        return cls(check, ok=False, text=text, remedy=remedy)
+        return cls(check, ok=False, text=text, remedy=remedy, why="wrong")
 
     @classmethod
-    def cannot_tell(cls, check: str, text: str, remedy: str | None = None) -> Finding:
+    def cannot_tell(cls, check: str, text: str, remedy: str | None = None, why: WhyNot | None = None) -> Finding:
         """Say that it could not be told."""
-        return cls(check, ok=None, text=text, remedy=remedy)
+        return cls(check, ok=None, text=text, remedy=remedy, why=why)

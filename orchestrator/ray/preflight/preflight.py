@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from orchestrator.errors import ClusterError, StorageError
 from orchestrator.ray.host import cluster
@@ -39,6 +41,8 @@ from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.resources import Resources
 
 FOLDER = ".preflight"
+BUSY = "a busy node is no broken one: start all the same, or ask again later, or with --patience SECONDS"
+"""What to do about a node that did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def preflight(
 def _findings(
     plan: Plan, trainable: Trainable, sweep_folder: Location, folder: Location, options: HostOptions, patience: Patience
 ) -> list[Finding]:
-    resources, nodes = plan.spec.resources, alive_nodes()
+    resources, nodes, taken = plan.spec.resources, alive_nodes(), cluster.taken_on_nodes()
     token = secrets.token_bytes(16)
     problem = _write(folder, token)
     looking = NodeTasks(nodes, look, folder)
@@ -83,8 +87,8 @@ def _findings(
     findings = [
         _versions(looks),
         _resources(resources),
-        _storage(sweep_folder, token, problem, looks),
-        _imports(trainable, imports),
+        _storage(sweep_folder, token, problem, looks, taken),
+        _imports(trainable, imports, busy={node for node in workers if node.node_id in taken or node in looks.silent}),
     ]
     return [*findings, _smoke(plan, trainable, folder, options, patience, findings)]
 
@@ -96,6 +100,8 @@ def _versions(looks: Replies[NodeLook]) -> Finding:
         for name, version in found.versions.items():
             if version != mine[name]:
                 others[f"{name} {version}"].append(node)
+    if not others and not looks.answers and not looks.failures:
+        return Finding.cannot_tell("versions", f"{_no_answer(looks)}; here are {_listed(mine)}", BUSY, "no answer")
     if others or not looks.answers:
         there = [f"{_named(nodes)} has {version}" for version, nodes in others.items()]
         text = f"{'; '.join([*there, *_failed(looks.failures)])}; here are {_listed(mine)}"
@@ -118,7 +124,9 @@ def _resources(resources: Resources) -> Finding:
     return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
 
 
-def _storage(folder: Location, token: bytes, problem: str | None, looks: Replies[NodeLook]) -> Finding:
+def _storage(
+    folder: Location, token: bytes, problem: str | None, looks: Replies[NodeLook], taken: Mapping[str, str]
+) -> Finding:
     if problem is not None:
         return Finding.fails("storage", f"it cannot be written here: {problem}", "set storage to a folder that can be")
     problems = [f"{node.name}: {found.problem}" for node, found in looks.answers.items() if found.problem]
@@ -129,15 +137,18 @@ def _storage(folder: Location, token: bytes, problem: str | None, looks: Replies
     if blind:
         text = f"{folder} is not shared: {_named(blind)} does not see there what is written here"
         return Finding.fails("storage", text, "set storage to a folder that every node shares, or to s3://bucket/runs")
-    if not looks.answers:
+    if looks.failures and not looks.answers:
         return Finding.fails("storage", "; ".join(_failed(looks.failures)), "look at that node, or take it away")
-    text = f"{folder}: written and read here and on {_counted(len(looks.answers))}"
+    text = f"{folder}: written and read here" + (f" and on {_counted(len(looks.answers))}" if looks.answers else "")
     if looks.failures:
         return Finding.fails("storage", "; ".join([text, *_failed(looks.failures)]), "look at that node")
+    if looks.silent:
+        return Finding.cannot_tell("storage", f"{text}; {_no_answer(looks, taken)}", BUSY, "no answer")
     return Finding.holds("storage", text)
 
 
-def _imports(trainable: Trainable, imports: Replies[str | None]) -> Finding:
+def _imports(trainable: Trainable, imports: Replies[str | None], busy: Collection[Node] = ()) -> Finding:
+    """Judge the imports. A node that is not `busy`, and looked at its storage in time, hangs in the import itself."""
     reasons = defaultdict(list)
     for node, text in imports.answers.items():
         if text is not None:
@@ -147,8 +158,14 @@ def _imports(trainable: Trainable, imports: Replies[str | None]) -> Finding:
         remedy = "every node needs the file and all that it imports: share or send the folder, install what lacks"
         return Finding.fails("import", text, remedy)
     if imports.failures:
+        return Finding.fails("import", "; ".join(_failed(imports.failures)), "install what lacks there")
+    if hanging := {node: why for node, why in imports.silent.items() if node not in busy}:
         remedy = "let the import wait for nothing, or look at that node; where it takes longer, give --patience SECONDS"
-        return Finding.fails("import", "; ".join(_failed(imports.failures)), remedy)
+        return Finding.fails("import", "; ".join(_failed(hanging)), remedy)
+    if imports.silent:
+        there = f"on {_counted(len(imports.answers))}; " if imports.answers else ""
+        text = f"{name_of(trainable)}: {there}{_no_answer(imports)}"
+        return Finding.cannot_tell("import", text, BUSY, "no answer")
     return Finding.holds("import", f"{name_of(trainable)}: on {_counted(len(imports.answers))}")
 
 
@@ -191,6 +208,12 @@ def _write(folder: Location, token: bytes) -> str | None:
 
 def _failed(failures: Mapping[Node, str]) -> list[str]:
     return [f"{node.name}: {why}" for node, why in failures.items()]
+
+
+def _no_answer(replies: Replies[Any], taken: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Say who did not answer in time and, by Ray's id of the node, what is taken there."""
+    said = {node: f" ({taken[node.node_id]})" if node.node_id in taken else "" for node in replies.silent}
+    return "; ".join(f"{node.name}: {replies.silent[node]}{held}" for node, held in said.items())
 
 
 def _named(nodes: Sequence[Node]) -> str:

@@ -11,7 +11,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import ray
@@ -60,7 +60,9 @@ class Replies(Generic[_Answer]):
     answers: dict[Node, _Answer]
     """Of those that did."""
     failures: dict[Node, str]
-    """Why there is none, of the others."""
+    """Why there is none, of those where it failed."""
+    silent: dict[Node, str] = field(default_factory=dict)
+    """How long the others were waited for: they are busy, or hang."""
 
 
 class NodeTasks(Generic[_Answer]):
@@ -87,7 +89,7 @@ class NodeTasks(Generic[_Answer]):
         for node, task in self._tasks.items():
             if task not in done:
                 ray.cancel(task, force=True)
-                found.failures[node] = f"no answer within {patience_s:g} s"
+                found.silent[node] = f"no answer within {patience_s:g} s"
                 continue
             try:
                 found.answers[node] = ray.get(task)

@@ -83,10 +83,10 @@ def judged(controller: SmokeController, patience_s: float) -> Finding:
         return Finding.fails(CHECK, one_line(trial.attempt.error or ""), "mend it: the first trial would end so too")
     if trial is None and controller.host.awaited.starting:
         text = f"its worker was not ready within {patience_s:g} s"
-        return Finding.cannot_tell(CHECK, text, "look at the node, or give --patience SECONDS")
+        return Finding.cannot_tell(CHECK, text, "look at the node, or give --patience SECONDS", "no answer")
     if trial is None or trial.attempt.placed_s is None:
         text = f"no place for it within {patience_s:g} s: the nodes that could hold a trial are taken"
-        return Finding.cannot_tell(CHECK, text, "wait, or start all the same: trials wait for a place")
+        return Finding.cannot_tell(CHECK, text, "wait, or start all the same: trials wait for a place", "no place")
     if not controller.reports:
         remedy = f"report after every {spec.fidelity.unit}; if one takes longer, check with --patience SECONDS"
         return Finding.fails(CHECK, f"no report within {patience_s:g} s", remedy)

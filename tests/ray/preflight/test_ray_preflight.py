@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from processes import ENVIRONMENT, ROOT, kill_family, stepladder
 
-from orchestrator.ray.preflight.preflight import _imports, _versions
+from orchestrator.ray.preflight.preflight import BUSY, _imports, _storage, _versions
 from orchestrator.ray.preflight.probes import Node, NodeLook, Replies, node_versions
+from orchestrator.storage.location import Location
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
@@ -161,7 +162,7 @@ def test_what_cannot_be_imported_is_told_at_its_line_for_each_node(cluster: Clus
     assert found["import"]["text"].endswith("train.py:2: ModuleNotFoundError: No module named 'not_there'")
     assert found["import"]["text"].count(" (") == 2, "both nodes are named"
     assert found["smoke trial"] == {
-        "check": "smoke trial", "ok": None, "text": "not run: import failed", "remedy": None
+        "check": "smoke trial", "ok": None, "text": "not run: import failed", "remedy": None, "why": None
     }  # fmt: skip
 
 
@@ -249,3 +250,24 @@ def test_another_version_is_told_with_its_node():
     assert found.text.startswith("far has stepladder 0.0.9; here are ray 2.")
     lacking = _imports("train", Replies({NEAR: None}, {FAR: "Stepladder is not installed there"}))  # type: ignore[arg-type]
     assert (lacking.ok, lacking.text) == (False, "far: Stepladder is not installed there")
+
+
+def test_a_node_that_is_busy_is_told_from_one_that_is_broken_and_from_an_import_that_hangs():
+    """What was not answered in time refuses nothing; what failed, or hangs where nothing else runs, does."""
+    silent = {FAR: "no answer within 28 s"}
+    shared = Location.parse("/shared/runs/small")
+    looks = Replies({NEAR: NodeLook(node_versions(), b"token")}, {}, silent)
+    stored = _storage(shared, b"token", None, looks, {"2": "8 of 8 CPUs taken"})
+    assert (stored.ok, stored.why, stored.remedy) == (None, "no answer", BUSY)
+    assert stored.text == (
+        "/shared/runs/small: written and read here and on 1 node; far: no answer within 28 s (8 of 8 CPUs taken)"
+    )
+    nobody = _versions(Replies({}, {}, silent))
+    assert (nobody.ok, nobody.why) == (None, "no answer")
+    broken = _storage(shared, b"token", None, Replies({}, {FAR: "Stepladder is not installed there"}), {})
+    assert (broken.ok, broken.why) == (False, "wrong")
+    imports: Replies[str | None] = Replies({NEAR: None}, {}, silent)
+    busy = _imports("train", imports, {FAR})  # type: ignore[arg-type]
+    assert (busy.ok, busy.why, busy.text) == (None, "no answer", "str: on 1 node; far: no answer within 28 s")
+    hangs = _imports("train", imports)  # type: ignore[arg-type]
+    assert (hangs.ok, hangs.why, hangs.text) == (False, "wrong", "far: no answer within 28 s")
