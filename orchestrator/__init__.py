@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.ladders import Asking, Ladder, Proposal
     from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission
     from orchestrator.notebook import Sweep, read_sweep
+    from orchestrator.results.sinks import Sink
     from orchestrator.rules import Rule, Subject, rule
     from orchestrator.schedulers import Scheduler
     from orchestrator.searchers import Guidance, ProposalRequest, Searcher
@@ -73,6 +74,7 @@ __all__ = [
     "Rule",
     "Scheduler",
     "Searcher",
+    "Sink",
     "Space",
     "SpecChangedError",
     "SpecError",
@@ -106,6 +108,7 @@ _HOMES = {
     "ladders": ("Asking", "Ladder", "Proposal"),
     "launchers": ("Job", "JobState", "JobStatus", "Launch", "Launcher", "Submission"),
     "notebook": ("Sweep", "read_sweep"),
+    "results.sinks": ("Sink",),
     "rules": ("Rule", "Subject", "rule"),
     "schedulers": ("Scheduler",),
     "searchers": ("Guidance", "ProposalRequest", "Searcher"),

@@ -27,8 +27,8 @@ from orchestrator.errors import ClusterLostError, StorageError
 from orchestrator.project.throwing_away import leave_nothing
 from orchestrator.results.background import BackgroundFollower
 from orchestrator.results.follower import Follower
+from orchestrator.results.sink_keeping import sink_keepers
 from orchestrator.results.tables import Tables
-from orchestrator.storage.location import Location
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
@@ -148,7 +148,7 @@ def drive(
     """
     from orchestrator.ray.host.early import begun_early  # importing ray takes seconds
 
-    closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session.folder)))
+    closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session)))
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
 
     def step() -> None:
@@ -212,10 +212,11 @@ class _Closing:
         self._session.release()
 
 
-def _follower(folder: Location) -> Follower:
+def _follower(session: Session) -> Follower:
     """Return what follows the sweep's log while it runs; whatever else is to be made from the log joins here."""
-    files = folder.files()
-    return Follower(files, [Tables(files, folder), PageKeeper(folder)])
+    folder, files = session.folder, session.folder.files()
+    sinks = sink_keepers(folder, session.state.plan.spec.sinks)
+    return Follower(files, [Tables(files, folder), PageKeeper(folder), *sinks])
 
 
 @contextlib.contextmanager

@@ -97,6 +97,7 @@ class Sweep(SweepViews):
         workdir: Literal["trial", "project", "attempt"] | None = None,
         keep_checkpoints: Literal["last", "all"] | None = None,
         page: bool | None = None,
+        sinks: Sequence[str | Mapping[str, Any]] | None = None,
         code: Mapping[str, Any] | None = None,
         storage: str | None = None, seed: int | None = None,
         ignore: Mapping[str, str] | None = None,

@@ -1,25 +1,52 @@
-"""The command `export`: the best configurations, for another program."""
+"""The command `export`: the best configurations, for another program, or the whole sweep, for another tool."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import SWEEP, OutputOption, SweepArgument, TopOption
-from orchestrator.cli.say import answer_piece, say
+from orchestrator.cli.say import answer_piece, answer_text, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.project.handle import Handle, SweepLog
+
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format", help="json, yaml, args, argv0, env or hydra; the whole sweep: tensorboard, optuna or csv."
+    ),
+]
 
 
 def export(
     sweep: SweepArgument = SWEEP,
-    form: Annotated[str, typer.Option("--format", help="json, yaml, args, argv0, env or hydra.")] = "json",
-    top: TopOption = 1,
+    form: FormatOption = "json",
+    top: TopOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Print the best configurations in a form that another program takes; to stderr what is known of the best one."""
+    """Print the best configurations in a form that another program takes; to stderr what is known of the best one.
+
+    Or write the whole sweep as another tool's data, living or dead: a folder of TensorBoard's, a journal of Optuna's, a
+    table. What was written there before is gone on with.
+    """
+    from orchestrator.results.export import FORMATS
+
+    handle = open_sweep(sweep, None)
+    log = handle.results()
+    if form in FORMATS:
+        _export_best(handle, log, form, 1 if top is None else top, output)
+    elif top is not None:
+        raise UsageError(f"--format {form} is the whole sweep; leave out --top")
+    else:
+        _export_whole(log, form, output)
+
+
+def _export_best(handle: Handle, log: SweepLog, form: str, top: int, output: Path | None) -> None:
     from orchestrator.results.diagnoses import winner_diagnosis
     from orchestrator.results.export import export as exported
     from orchestrator.results.export import is_split_by_shells
@@ -27,9 +54,7 @@ def export(
     from orchestrator.views.diagnosis import reading_text
     from orchestrator.views.tested import rows_of_test
 
-    handle = open_sweep(sweep, None)
-    log = handle.results()
-    text = exported(log.state, form, 1 if top is None else top)
+    text = exported(log.state, form, top)
     if output is None:
         answer_piece(text)
     else:
@@ -44,6 +69,28 @@ def export(
         say(f"test: {line}")
     if told := reading_text(log.state, winner_diagnosis(log.state, log.events)):
         say(told)
+
+
+def _export_whole(log: SweepLog, form: str, output: Path | None) -> None:
+    from orchestrator.results.export import FORMATS
+    from orchestrator.results.sink_export import fill, sink_at, sink_formats
+    from orchestrator.storage.location import Location
+
+    if form not in sink_formats() and ":" not in form:
+        raise UsageError(f"--format {form!r} is not a format; choose one of {', '.join([*FORMATS, *sink_formats()])}")
+    if form == "csv" and output is None:
+        from orchestrator.results.trial_rows import csv_text, trial_table
+
+        table = trial_table(log.folder)
+        answer_piece(csv_text(table, table.to_pylist(), None))
+        return
+    if output is not None and not output.absolute().parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder; make it, or write elsewhere")
+    sink = sink_at(form, None if output is None else Location.parse(output), log.state.plan.spec.name)
+    fill(sink, log.folder)
+    answer_text(sink.told_place)
+    if sink.opened_by:
+        say(f"next: {sink.opened_by}")
 
 
 def write_whole(output: Path, text: str) -> None:

@@ -49,6 +49,11 @@ def look_beside(folder: Path) -> None:
             _forget(top)
 
 
+def folders() -> list[str]:
+    """Return the folders that are looked into first, the newest first: for a process that is to find the same."""
+    return [str(folder) for folder in _folders]
+
+
 def forget() -> None:
     """Forget every folder, and what was imported beside sweep files: as if the process had just begun."""
     for top, (folder, _) in list(_loaded.items()):

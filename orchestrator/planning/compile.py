@@ -28,7 +28,8 @@ IDENTIFYING = (
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = (
     "budget", "confirm", "warm_start", "try", "seeds", "resources", "retry", "limits", "brake", "baseline_first",
-    "seeding", "workdir", "keep_checkpoints", "page", "code", "storage",
+    "seeding", "workdir", "keep_checkpoints", "page", "sinks", "code",
+    "storage",
 )  # fmt: skip
 """What may differ from one driver of a sweep to the next."""
 
@@ -38,6 +39,9 @@ PACKAGES = {
     "scheduler": "orchestrator.schedulers",
 }
 """Which open set each of these keys of the sweep file names a member of."""
+
+SINKS = "orchestrator.results.sinks"
+"""The open set whose members the key `sinks` lists."""
 
 _PROSE = {"unit", "source", "advised", "cautions", "supplied"}
 

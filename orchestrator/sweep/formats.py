@@ -72,6 +72,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("brake",), value=False),
     Meaning(("baseline_first",), value=False),
     Meaning(("page",), value=False),
+    Meaning(("sinks",), []),
     Meaning(("confirm",), "none"),
     Meaning(("resources", "priority"), "normal"),
     Meaning(("warm_start",), []),

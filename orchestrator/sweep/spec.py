@@ -209,6 +209,9 @@ class SweepSpec(Record):
     """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
     page: Annotated[bool, Strict()] = True
     """Whether `report.html` is kept in the sweep's folder while it runs; `stepladder report` makes one in any case."""
+    sinks: tuple[Member, ...] = ()
+    """Other tools' data that is kept in the sweep's folder, below `sinks/`, while it runs: `[tensorboard, optuna]`.
+    Where one of them fails, that is told in a line. `stepladder export --format` makes the same afterwards."""
     code: Code = Code()
     """Which code is kept with the sweep."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)
@@ -232,6 +235,7 @@ class SweepSpec(Record):
         for number, stage in enumerate(() if self.stages == "auto" else self.stages):
             if stage.searcher is not None:
                 found[f"stages[{number}].searcher"] = stage.searcher.name
+        found |= {f"sinks[{number}]": sink.name for number, sink in enumerate(self.sinks)}
         return found | {f"rules[{number}]": name for number, name in enumerate(self.rules)}
 
     @model_validator(mode="after")
@@ -256,6 +260,14 @@ class SweepSpec(Record):
     @model_serializer(mode="wrap")
     def _as_written(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"try" if name == "try_" else name: value for name, value in fields(self).items()}
+
+    @field_validator("sinks")
+    @classmethod
+    def _each_once(cls, value: tuple[Member, ...]) -> tuple[Member, ...]:
+        names = [sink.name for sink in value]
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"sinks name {repeated} twice; name each once")
+        return value
 
     @field_validator("ignore", mode="before")
     @classmethod

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator import members
 from orchestrator.errors import SpecError
 from orchestrator.members.outside import is_outside, told
-from orchestrator.planning.compile import PACKAGES, stage_plans
+from orchestrator.planning.compile import PACKAGES, SINKS, stage_plans
 from orchestrator.sweep.plan import Bracket, StagePlan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Member, Stage, SweepSpec
@@ -27,6 +27,9 @@ def check_members(spec: SweepSpec, problems: Problems, broken: Collection[str | 
     for key in PACKAGES:
         if key not in broken:
             _check_member((key,), PACKAGES[key], getattr(spec, key), problems)
+    if "sinks" not in broken:
+        for number, sink in enumerate(spec.sinks):
+            _check_member(("sinks", number), SINKS, sink, problems)
     if "stages" not in broken:
         for path, member in _stage_searchers(spec):
             _check_member(path, PACKAGES["searcher"], member, problems)

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from orchestrator import members
 from orchestrator.members import outside
-from orchestrator.planning.compile import PACKAGES
+from orchestrator.planning.compile import PACKAGES, SINKS
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Record
 from orchestrator.sweep.spec import HYPERPARAMETER_PATTERN, SweepSpec
@@ -68,6 +68,7 @@ def json_schema() -> Schema:
     for key, package in PACKAGES.items():
         properties[key] = {**_member(package, definitions), **_described(properties[key])}
         properties[key]["default"] = SweepSpec.model_fields[key].default.name
+    properties["sinks"]["items"] = _member(SINKS, definitions)
     of_stage = definitions["Stage"]["properties"]
     own = _member(PACKAGES["searcher"], definitions)["anyOf"]
     of_stage["searcher"] = {"anyOf": [*own, {"type": "null"}], **_described(of_stage["searcher"])}

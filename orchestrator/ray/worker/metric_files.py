@@ -92,7 +92,7 @@ class EventFile(MetricFile):
 
     def read(self, *, final: bool) -> Iterator[MetricRow]:  # noqa: ARG002 - half a record says nothing, at the end either
         """Yield each new scalar with its step."""
-        from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]  # takes protobuf along
+        from tensorboardX.proto.event_pb2 import Event  # takes protobuf along
 
         with self._path.open("rb") as file:
             file.seek(self._offset)
