@@ -71,7 +71,7 @@ def replace_table(files: FileSystem, name: str, table: pa.Table) -> None:
 
 def table_in(content: bytes) -> pa.Table:
     """Return the table that a file's content holds, read in this thread: others may abort the process as it ends."""
-    return pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
+    return pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
 
 
 def read_table(files: FileSystem, name: str) -> pa.Table:

@@ -61,9 +61,7 @@ def test_they_follow_a_sweep_that_runs_and_go_on_after_a_resume(sweep, story, tm
     sweep.write(story[:20])
     first.advance()
     kept = sweep.folder / "sinks"
-    wait_until(
-        lambda: any(kept.rglob("events.*")), "nothing is kept while it runs"
-    )
+    wait_until(lambda: any(kept.rglob("events.*")), "nothing is kept while it runs")
     first.close()
     assert first.problems == {}
     second = following(sweep, "tensorboard")
