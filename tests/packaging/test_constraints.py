@@ -12,7 +12,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-WANTED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["demo"], *PROJECT["optional-dependencies"]["dev"]]
+WANTED = [
+    *PROJECT["dependencies"],
+    *PROJECT["optional-dependencies"]["demo"],
+    *PROJECT["optional-dependencies"]["dev"],
+    *PROJECT["optional-dependencies"]["docs"],
+]
 
 
 def pins() -> dict[str, Requirement]:
