@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.domains import Value
+from orchestrator.sweep.resources import Resources
 
 
 def number(value: float | None, digits: int = 5) -> str:
@@ -74,6 +75,20 @@ def awaited_places(awaited: AwaitedPlaces) -> str:
     if awaited.starting:
         said.append(f"{counted(awaited.starting, 'worker')} starting")
     return "; ".join(said)
+
+
+def machines(resources: Resources) -> str:
+    """Write what a trial asks of its nodes beside CPUs and GPUs: `accelerator A100, 64 GiB of memory`."""
+    parts = [
+        f"accelerator {resources.accelerator_named}" if resources.accelerator_named else "",
+        f"{resources.memory / 2**30:.3g} GiB of memory" if resources.memory else "",
+        *(f"{amount:g} {name}" for name, amount in (resources.custom or {}).items()),
+        *(f"label {key}: {selector}" for key, selector in (resources.labels or {}).items()),
+        "no spot node" if resources.spot == "never" else "",
+        f"not on {', '.join(resources.avoid)}" if resources.avoid else "",
+        f"all its nodes alike in {resources.within}" if resources.within else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def first_of(names: Sequence[str], most: int = 5) -> str:

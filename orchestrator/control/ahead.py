@@ -5,16 +5,19 @@ Trials that wait, what people asked for, the search's next, then replicates.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from orchestrator.control.caps import Caps
 from orchestrator.control.confirming import NextReplicate, allowance, next_replicate, search_trials
 from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
+from orchestrator.control.placing import resources_of
 from orchestrator.ladders import Proposal
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep.asked import MOVE
 from orchestrator.sweep.event import ConfigurationAsked
+from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
 
@@ -65,6 +68,17 @@ class WorkAhead:
         if next_replicate(self._state) is None or not self._caps.has_room(now_s):
             return 0
         return max(1, allowance(self._state) - len(self._state.replicates))
+
+    def resources(self, now_s: float) -> Iterator[Resources]:
+        """Yield what each of them takes, and where, in their order; without end, as replicates may follow."""
+        state, spec = self._state, self._state.plan.spec
+        if self._caps.reached(now_s, by_replicate=False) is None:
+            yield from (resources_of(spec, trial) for trial in state.waiting.values() if trial.is_of_search)
+            new = len(state.wished.configurations) if self._exhausted else search_trials(state)
+            for number in range(len(state.trials), search_trials(state))[:new]:
+                yield spec.resources_in(stage_of(state.plan, number).name)
+        while True:
+            yield spec.resources_of_confirming
 
     def ending(self, now_s: float) -> str:
         """Return why there is nothing more: a cap, exhausted or finished."""

@@ -17,7 +17,7 @@ from orchestrator.sweep.growth import misfit
 from orchestrator.sweep.plan import Plan, Provenance
 from orchestrator.sweep.resources import Resources
 
-SETTABLE = ("max_concurrent", "priority")
+SETTABLE = ("max_concurrent", "priority", "avoid")
 """Keys of `resources` that may be set while a driver works: what it asks of the cluster, nothing of the search."""
 NAMED = 10
 """How many trials a sentence names before it counts them."""
@@ -63,7 +63,7 @@ def with_settings(state: SweepState, settings: Mapping[str, Any], t: float, m: f
     """
     spec = state.plan.spec
     if unknown := sorted(settings.keys() - SETTABLE):
-        raise UsageError(f"{unknown[0]}: it cannot be set while a sweep runs; what can is {' and '.join(SETTABLE)}")
+        raise UsageError(f"{unknown[0]}: it cannot be set while a sweep runs; what can is {', '.join(SETTABLE)}")
     try:
         resources = Resources.model_validate({**spec.resources.model_dump(), **settings})
     except ValidationError as error:

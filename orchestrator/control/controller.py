@@ -22,6 +22,7 @@ from orchestrator.control.confirming import NextReplicate
 from orchestrator.control.fold import SweepState
 from orchestrator.control.measuring import MeasuringAhead, measured_by, measured_metric
 from orchestrator.control.overdue import WITHDRAWN, overdue
+from orchestrator.control.placing import PlacesDue, places_due
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
 from orchestrator.control.remarks import ReportRemarks
@@ -105,6 +106,10 @@ class Controller:
         is_held = self._closed() or self._drained() or self._braked()
         return 0 if is_held else self._ahead.startable(self.clock_s())
 
+    def places_due(self) -> PlacesDue:
+        """Return what kind of place is to be had for what `next_step` comes to, and for how many."""
+        return places_due(self.state.plan, self.startable(), self._ahead.resources(self.clock_s()))
+
     def on_placed(
         self, trial: int, attempt: int, node: str | None = None, gpu_ids: str | None = None,
         held_s: float | None = None, code_hash: str | None = None, outside_hash: str | None = None,
@@ -112,11 +117,9 @@ class Controller:
     ) -> None:  # fmt: skip
         """Take note of a worker, its place held for `held_s` by now, which is paid; again to add what was not known."""
         if self._is_current(trial, attempt):
-            node = None if node is None else cleaned(node)
-            now = self._clock()
-            reserved_t = None if held_s is None else now - held_s
-            placed = (now, trial, attempt, node, gpu_ids, reserved_t, code_hash, outside_hash)
-            self._write(ev.AttemptPlaced(*placed, entered=entered, m=self._monotonic()))
+            now, named = self._clock(), None if node is None else cleaned(node)
+            placed = now, trial, attempt, named, gpu_ids, None if held_s is None else now - held_s
+            self._write(ev.AttemptPlaced(*placed, code_hash, outside_hash, entered=entered, m=self._monotonic()))
 
     def on_report(self, report: Report) -> Verdict:
         """Judge a report. One of an attempt that is over or was told to stop, or that no log holds, is told STOP."""
@@ -129,7 +132,7 @@ class Controller:
             self.write_down(measured_by(report, measured_metric(self.state), self._clock(), self._monotonic()))
             return Verdict.CONTINUE
         if self.state.begun_format < 2 and report.fidelity <= trial.attempt.fidelity:
-            return Verdict.CONTINUE  # as the writers of format 1 did, to whom nothing but a higher fidelity counted
+            return Verdict.CONTINUE  # as writers of format 1 did: nothing but a higher fidelity counted
         self.remarks.see(trial, report)
         t, m, metrics = self._clock(), self._monotonic(), spelled(report.metrics)
         said = (t, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
@@ -205,8 +208,7 @@ class Controller:
     @property
     def brake_note(self) -> str | None:
         """What new trials are held back for, in one sentence: a first run that failed, or the brake; None while not."""
-        failed = self.first_run.note()
-        return failed or (self._brake.note() if self.state.plan.spec.brake else None)
+        return self.first_run.note() or (self._brake.note() if self.state.plan.spec.brake else None)
 
     def request_stop(self, reason: str) -> None:
         """Start nothing more and answer STOP to every report, so that trials pause at their newest checkpoint."""

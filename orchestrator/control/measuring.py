@@ -8,13 +8,16 @@ disk before anybody is told. A run that measured nothing was no look: it may be 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import repeat
 
 from orchestrator.control.answers import Report
 from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.errors import UsageError
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spelling import spelled
 from orchestrator.sweep.tested import measured
 from orchestrator.sweep.trial import FIRST_TEST, Trial, TrialState
@@ -36,6 +39,10 @@ class MeasuringAhead:
     def startable(self, now_s: float) -> int:
         """Return how many runs could be started: one where it is due."""
         return int(self.next(now_s) is not None)
+
+    def resources(self, now_s: float) -> Iterator[Resources]:  # noqa: ARG002 - as above
+        """Yield what a run takes, and where."""
+        yield from repeat(self._state.plan.spec.resources_of_confirming)
 
     def ending(self, now_s: float) -> str:  # noqa: ARG002 - as above
         """Return why there is nothing more."""

@@ -147,6 +147,8 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
         del fields["searcher"]  # absent where there is none, so that ids from before it existed stay what they were
         if stage.searcher is not None:
             fields["searcher"] = _member_content(PACKAGES["searcher"], stage.searcher, is_past=is_past)
+        if (machines := fields.pop("resources")) is not None:
+            content["resources"][f"of stage {stage.name}"] = machines  # where a trial lies is no part of the search
     for key in ("trainable", "command", "args", "metrics"):
         if content[key] is None:
             del content[key]  # as above

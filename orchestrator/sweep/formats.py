@@ -75,6 +75,11 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("sinks",), []),
     Meaning(("confirm",), "none"),
     Meaning(("resources", "priority"), "normal"),
+    *(
+        Meaning(("resources", key), None)
+        for key in ("accelerator", "memory", "labels", "custom", "spot", "avoid", "within")
+    ),
+    Meaning(("stages", "*", "resources"), None),
     Meaning(("warm_start",), []),
     Meaning(("test",), None),
     Meaning(("try",), []),

@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from orchestrator.sweep.domains import Record, StrictFloat, StrictInt
+from orchestrator.sweep.machines import Machines
 
 LEAST = 4
 """Full trainings below which nothing is confirmed: two contenders, the baseline, and the chosen one again."""
@@ -39,6 +40,9 @@ class Confirm(Record):
     """So many full trainings instead of a share, beside the trials of the budget and not out of them."""
     top: StrictInt = Field(4, ge=1, le=100)
     """How many of the best trials are contenders, beside the baseline."""
+    resources: Machines | None = None
+    """Which machines its trainings lie on, and the one that measures the winner on the test set, e.g.
+    `{accelerator: H100}`. None: as the sweep's `resources` say."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Confirm:

@@ -20,6 +20,7 @@ from orchestrator.sweep.code import Code
 from orchestrator.sweep.constraints import Bound
 from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
+from orchestrator.sweep.machines import Machines
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.recordable import COUNTED
@@ -119,6 +120,9 @@ class Stage(Record):
     """Its part of the staged budget; None: an equal part of what the others leave."""
     searcher: Member | None = None
     """What proposes values for this stage's block. None: the sweep's searcher."""
+    resources: Machines | None = None
+    """Which machines its trials lie on, e.g. `{accelerator: T4}`. None: as the sweep's `resources` say. How many CPUs
+    and GPUs a trial takes is the same in all stages."""
 
 
 class Budget(Record):
@@ -187,7 +191,7 @@ class SweepSpec(Record):
     """Configurations of your own, the next trials after the baseline: `[{lr: 3e-4}]`. What one leaves out is the
     baseline's. More may be added while the sweep is under way."""
     resources: Resources = Resources()
-    """What one trial occupies."""
+    """What one trial occupies, and which machines it may lie on; a stage, and confirming, may have other machines."""
     retry: Retry = Retry()
     """How often a trial is started again, by what ended it. Its own mistakes are not repeated."""
     limits: Limits = Limits()
@@ -227,6 +231,16 @@ class SweepSpec(Record):
         """Return it with the hyperparameters in the order in which everything is drawn: by tier, then by name."""
         names = sorted(self.search_space, key=lambda name: (self.search_space[name].tier, name))
         return self.model_copy(update={"search_space": {name: self.search_space[name] for name in names}})
+
+    def resources_in(self, stage: str) -> Resources:
+        """Return what a trial of the search takes that a stage proposes; a ladder's own stages say nothing."""
+        stages = () if self.stages == "auto" else self.stages
+        return self.resources.under(next((found.resources for found in stages if found.name == stage), None))
+
+    @property
+    def resources_of_confirming(self) -> Resources:
+        """What a training with a fresh seed takes, or one that measures the winner."""
+        return self.resources if self.confirm == "none" else self.resources.under(self.confirm.resources)
 
     @property
     def members(self) -> dict[str, str]:

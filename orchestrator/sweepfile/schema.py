@@ -46,6 +46,8 @@ def json_schema() -> Schema:
     definitions["Hyperparameter"] = _hyperparameter()
     for record, key in [("Budget", "wall"), *(("Limits", key) for key in definitions["Limits"]["properties"])]:
         _allow_units(definitions[record]["properties"][key])
+    for record in ("Resources", "Machines"):
+        _allow_bytes(definitions[record]["properties"]["memory"])
     trials = definitions["Budget"]["properties"]["trials"]
     number = {key: trials.pop(key) for key in [*trials] if key != "description"}
     trials["anyOf"] = [number, {"const": ALL}]
@@ -82,6 +84,11 @@ def _allow_units(duration: Schema) -> None:
     ]
     spelled = [{_BOUNDS.get(key, key): value for key, value in form.items()} for form in forms]
     duration["anyOf"] = [*spelled, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhd]\s*$"}]
+
+
+def _allow_bytes(memory: Schema) -> None:
+    """Let a number of bytes be written with a unit, too."""
+    memory["anyOf"].append({"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([KMGT]i?)?B?\s*$"})
 
 
 def _search_space(description: str) -> Schema:

@@ -19,6 +19,7 @@ from orchestrator.members import nearest
 from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
+from orchestrator.sweep.machines import Machines
 from orchestrator.sweep.patience import Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.reserve import Confirm
@@ -44,6 +45,8 @@ _PARTS: dict[str, type[BaseModel]] = {
     "limits": Limits, "stages": Stage, "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
     "args": Arguments, "metrics": Metrics, "confirm": Confirm,
 }  # fmt: skip
+_WITH_MACHINES = {"stages", "confirm"}
+"""Parts whose own key `resources` says on which machines, and no more."""
 _DOMAINS: dict[str, type[BaseModel]] = {"float": Float, "int": Int, "choice": Choice, "constant": Constant}
 _WANTED = {
     "string_type": ("text", 'put it in quotes, as in "1.0"'),
@@ -141,6 +144,8 @@ def _sentence(model: type[BaseModel], path: KeyPath, details: dict[str, ErrorDet
         return _missing(path)
     if kind == "extra_forbidden":
         return _unknown(model, path, data)
+    if kind == "string_pattern_mismatch" and path == ("resources", "within"):
+        return f"{quote(value)} cannot be a label; use letters, digits, '.', '-' and '_', as in within: rack"
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind in _WANTED:
@@ -182,6 +187,8 @@ def _known(model: type[BaseModel], around: KeyPath, data: Any) -> list[str]:
     owner: type[BaseModel] | None = None if around else model
     if around and model is SweepSpec:
         owner = _PARTS.get(str(around[0]))
+        if around[0] in _WITH_MACHINES and around[-1] == "resources":
+            owner = Machines
         if around[0] == "search_space" and len(around) == 2:
             owner = _DOMAINS[data["search_space"][around[1]]["type"]]
     fields = {} if owner is None else owner.model_fields

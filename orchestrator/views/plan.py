@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import wording
+from orchestrator.control.placing import kinds_of
 from orchestrator.planning.estimate import Estimate, Hours, estimate
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter
 from orchestrator.sweep.plan import Plan
@@ -66,6 +67,7 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         *_warm(plan),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, {stopping}"),
         ("a trial takes", _needs(spec)),
+        *[("", f"{name}: {wording.machines(kind) or 'any node'}") for name, kind in kinds_of(plan).items() if name],
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
@@ -101,6 +103,8 @@ def _needs(spec: SweepSpec) -> str:
     resources = spec.resources
     kinds = {"CPU": resources.cpus, "GPU": resources.gpus}
     text = " and ".join(wording.counted(amount, kind) for kind, amount in kinds.items() if amount)
+    if asked := wording.machines(resources):
+        text += f" ({asked})"
     if resources.nodes > 1:
         text += f" on {resources.nodes} nodes" if resources.spread else f" on up to {resources.nodes} nodes"
     return (

@@ -60,7 +60,7 @@ def test_a_running_sweep_goes_on_under_what_is_set_and_records_it(session, caplo
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("gpus=2", "gpus: it cannot be set while a sweep runs; what can is max_concurrent and priority"),
+        ("gpus=2", "gpus: it cannot be set while a sweep runs; what can is max_concurrent, priority, avoid"),
         ("max_concurrent=0", "max_concurrent: Input should be greater than or equal to 1"),
         ("priority=urgent", "priority: Input should be 'low', 'normal' or 'high'"),
         ("max_concurrent", "max_concurrent: write KEY=VALUE, such as max_concurrent=4"),
@@ -76,7 +76,9 @@ def test_what_cannot_be_set_is_refused_before_anything_is_asked(session, setting
 def test_what_is_put_there_by_hand_and_wrong_is_told_and_changes_nothing(session, caplog):
     requests.put_settings(session.files, {"cpus": 64}, 0.0)
     step(session)
-    assert "set: cpus: it cannot be set while a sweep runs; what can is max_concurrent and priority" in caplog.messages
+    assert (
+        "set: cpus: it cannot be set while a sweep runs; what can is max_concurrent, priority, avoid" in caplog.messages
+    )
     assert not any(isinstance(event, ev.SpecAmended) for event in read_events(session.folder))
 
 

@@ -88,7 +88,9 @@ def test_every_ruled_key_exists_and_may_have_the_value_that_is_ruled(meaning: Me
     assert any(covers(meaning._replace(unless=None), path) for path in paths)
     plan = make_spec().model_dump(mode="json")
     if meaning.path[0] == "stages":
-        first = {"name": "one", "tune": ["learning_rate"], "searcher": {"name": meaning.of}}
+        first: dict[str, Any] = {"name": "one", "tune": ["learning_rate"]}
+        if meaning.of is not None:
+            first["searcher"] = {"name": meaning.of}
         plan["stages"] = [first, {"name": "two", "tune": ["momentum"]}]
     elif "*" in meaning.path:
         for domain in plan[meaning.path[0]].values():

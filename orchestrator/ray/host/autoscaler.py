@@ -18,7 +18,7 @@ from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.experimental.internal_kv import _internal_kv_get
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
-from orchestrator.ray.host.bundles import bundles_of, strategy_of
+from orchestrator.ray.host.bundles import bundles_of, how_placed
 from orchestrator.ray.host.own_ray import is_own
 from orchestrator.sweep.resources import Resources
 
@@ -69,7 +69,7 @@ def would_hold(resources: Resources) -> bool:
     """
     if not is_at_work(FIRST_S):
         return False
-    group = placement_group(bundles_of(resources), strategy=strategy_of(resources))
+    group = placement_group(bundles_of(resources), **how_placed(resources))
     try:
         return _is_answered(group)
     finally:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.avoidance import Avoidance
 from orchestrator.control.controller import Controller
+from orchestrator.control.placing import PlacesDue
 from orchestrator.control.shared_files import SharedFiles
 from orchestrator.control.silence import SilenceWatch
 from orchestrator.control.spend import taken_s
@@ -55,7 +56,7 @@ class Bridge:
         self._avoidance = Avoidance()
         self._named: set[str] = set()
         self._ask_at = self._count_at = -math.inf
-        self._startable = 0
+        self._due = PlacesDue(spec.resources, 0, 0)
         self._alone = threading.RLock()
         self._left_out = LeftOut(_log.warning)
         self._unpinned = UnpinnedCode(controller.state, _log.warning)
@@ -88,17 +89,17 @@ class Bridge:
                 self.interrupt_all()
                 self.fail(error)
 
-    def startable(self) -> int:
-        """Return how many attempts could be started now, had each a place; sets `done` once none ever will."""
+    def due(self) -> PlacesDue:
+        """Return what could be started now, had it a place, and of what kind; sets `done` once nothing ever will."""
         if self.is_over:
-            return 0
+            return self._due._replace(startable=0, alike=0)
         if self._clock() >= self._count_at:
             self._count_at = self._clock() + ASK_AGAIN_S
             with self._guarded():
-                self._startable = self._controller.startable()
-            if not self._startable and not self.live:
+                self._due = self._controller.places_due()
+            if not self._due.startable and not self.live:
                 self.next_attempt()  # which has none, and says whether that is for good
-        return self._startable
+        return self._due
 
     def shunned(self) -> frozenset[str]:
         """Return Ray's ids of the nodes on which the trial that goes on next died before, and is to run no more."""

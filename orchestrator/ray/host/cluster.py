@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import math
 import os
 import signal
 import socket
 import sys
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import ray
 from ray._private import worker as ray_worker
@@ -20,6 +17,7 @@ from ray._private.state import state as cluster_state
 
 from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import autoscaler, own_ray
+from orchestrator.ray.host.machines import Nodes, infeasible, places
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.worker.reaper import descendants
 from orchestrator.sweep.resources import Resources
@@ -27,20 +25,6 @@ from orchestrator.sweep.resources import Resources
 UNBOUNDED = 10_000
 """Nodes that a group without an upper bound is taken to have."""
 CONNECT_S = 10.0
-_PRECISION = 1e-4
-"""Ray counts resources in ten-thousandths."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nodes:
-    """A kind of node."""
-
-    cpus: float
-    """CPUs of one."""
-    gpus: float
-    """GPUs of one."""
-    count: int = 1
-    """How many there are, or may be."""
 
 
 @contextlib.contextmanager
@@ -60,33 +44,32 @@ def connected(options: HostOptions, imported_ahead: Sequence[str] = ()) -> Itera
         yield
 
 
-def places(nodes: Sequence[Nodes], resources: Resources) -> int:
-    """Count the trials that `nodes` hold at once. A GPU is shared by trials that fit on it together.
-
-    A trial of n parts that is spread takes one on each of n different nodes. So t trials fit exactly if n * t parts do
-    while no node takes more than t of them.
-    """
-    parts = [(_parts_on(node, resources), node.count) for node in nodes]
-    if not resources.spread:
-        return _all_parts(parts) // resources.nodes
-
-    def fit(trials: int) -> bool:
-        return sum(min(held, trials) * count for held, count in parts) >= trials * resources.nodes
-
-    return bisect.bisect_left(range(1, _all_parts(parts) // resources.nodes + 1), x=True, key=lambda t: not fit(t))
+def alive_nodes() -> list[Nodes]:
+    """List the nodes that are alive, each with what people call it: its host name, with its id where two share one."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    hosts = [node["NodeManagerHostname"] for node in alive]
+    return [
+        Nodes.holding(node["Resources"], 1, node["Labels"], _names(node, is_unique=hosts.count(host) == 1))
+        for node, host in zip(alive, hosts, strict=True)
+    ]
 
 
 def present_nodes(avoided: Collection[str] = ()) -> list[Nodes]:
     """List the nodes that are alive, without those whose ids are `avoided`."""
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in avoided]
-    return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
+    return [node for node in alive_nodes() if node.node_id not in avoided]
 
 
 def free_nodes() -> list[Nodes]:
     """List what is free now on each node that is alive."""
     free = available_resources_per_node()
-    alive = [free.get(node["NodeID"], {}) for node in ray.nodes() if node["Alive"]]
-    return [Nodes(held.get("CPU", 0.0), held.get("GPU", 0.0)) for held in alive]
+    return [Nodes.holding(free.get(node.node_id, {}), 1, node.labels, node.names) for node in alive_nodes()]
+
+
+def named_in(avoid: Collection[str]) -> frozenset[str]:
+    """Return Ray's ids of the living nodes that people named so."""
+    if not avoid:
+        return frozenset()
+    return frozenset(node.node_id for node in alive_nodes() if not set(avoid).isdisjoint(node.names))
 
 
 def taken_on_nodes() -> dict[str, str]:
@@ -107,11 +90,7 @@ def declared_nodes() -> list[Nodes]:
     if config is None:
         return []
     return [
-        Nodes(
-            float(group.resources.get("CPU", 0)),
-            float(group.resources.get("GPU", 0)),
-            group.max_count if group.max_count >= 0 else UNBOUNDED,
-        )
+        Nodes.holding(dict(group.resources), group.max_count if group.max_count >= 0 else UNBOUNDED)
         for group in config.node_group_configs
     ]
 
@@ -132,33 +111,11 @@ def capacity(resources: Resources, avoided: Collection[str] = ()) -> int:
 def refuse_infeasible(resources: Resources) -> None:
     """Raise ClusterError where no nodes, present or to be had from the autoscaler, could hold one trial."""
     present, declared = present_nodes(), declared_nodes()
-    if places(present, resources) or places(declared, resources) or not any(n.cpus or n.gpus for n in present):
+    if places(present, resources) or places(declared, resources) or not any(n.runs_trials for n in present):
         return  # a cluster with nothing in it yet may grow
     if not declared and autoscaler.would_hold(resources):
         return
     raise ClusterError(infeasible(present, declared, resources))
-
-
-def infeasible(present: Sequence[Nodes], declared: Sequence[Nodes], resources: Resources) -> str:
-    """Say what a trial asks for, what the nodes have, and what to do."""
-    counted = Counter[str]()
-    for node in declared or present:
-        counted[f"{node.cpus:g} CPUs and {node.gpus:g} GPUs"] += node.count
-    asked = f"{resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
-    if resources.nodes == 1:
-        kinds = "; ".join(sorted(counted)) or "none of either"
-        return (
-            f"no node can hold a trial: it asks for {asked}, and the nodes have {kinds}. "
-            "Lower resources.cpus or resources.gpus in the sweep file, or use a cluster with larger nodes"
-        )
-    each = "{:g} CPUs and {:g} GPUs".format(*resources.each)
-    there = "; ".join(f"{counted[kind]} with {kind}" for kind in sorted(counted)) or "none"
-    return (
-        f"no nodes can hold a trial: it asks for {asked}, as {resources.nodes} times {each}"
-        + (" on a node each" if resources.spread else "")
-        + f", and the nodes are {there}. Lower resources.nodes, resources.cpus or resources.gpus in the sweep file, or "
-        "use a larger cluster"
-    )
 
 
 def refuse_dead() -> None:
@@ -200,23 +157,10 @@ def has_room(resources: Resources) -> bool:
     return idle.get("CPU", 0.0) >= resources.cpus and idle.get("GPU", 0.0) >= resources.gpus
 
 
-def _parts_on(node: Nodes, resources: Resources) -> int:
-    cpus, gpus = resources.each
-    by_cpu = _fit(node.cpus, cpus) if cpus else math.inf
-    by_gpu: float = math.inf
-    if gpus >= 1:
-        by_gpu = _fit(node.gpus, gpus)
-    elif gpus > 0:
-        by_gpu = int(node.gpus) * _fit(1.0, gpus)
-    return int(min(by_cpu, by_gpu))
-
-
-def _all_parts(parts: Sequence[tuple[int, int]]) -> int:
-    return sum(held * count for held, count in parts)
-
-
-def _fit(whole: float, part: float) -> int:
-    return int(whole / part + _PRECISION)
+def _names(node: Mapping[str, Any], *, is_unique: bool) -> tuple[str, ...]:
+    host, node_id = node["NodeManagerHostname"], node["NodeID"]
+    name = host if is_unique else f"{host} ({node_id[:6]})"
+    return tuple(dict.fromkeys((name, host, node["NodeName"], node["NodeManagerAddress"], node_id)))
 
 
 def _connect(options: HostOptions, imported_ahead: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from functools import partial
 import ray
 
 from orchestrator.control.controller import Controller
+from orchestrator.control.placing import kinds_of
 from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.bridge import Bridge
@@ -66,16 +67,18 @@ def run_on_ray(
         with Vigil(bridge.lose, leave) as vigil, cluster.connected(options):
             spec = controller.state.plan.spec
             resources = spec.resources
-            cluster.refuse_infeasible(resources)
+            for kind in kinds_of(controller.state.plan).values():
+                cluster.refuse_infeasible(kind)
             turns = None if options.address is None else Turns(str(bridge.folder), time.monotonic())
-            places = Capacity(lambda: controller.state.plan.spec.resources, options.capacity_s, bridge.avoided, turns)
+            places = Capacity(options.capacity_s, bridge.avoided, turns)
             assignment = _assignment(controller, trainable, options)
             run = make_run(bridge, assignment, spec, _session(controller), places)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             vigil.begin(cluster.doors())
             with signals_to(bridge.leave):  # after ray.init, which sets its own
                 inside = not isinstance(trainable, Command) and assignment.gang is None
-                waits = PlaceWatch(resources, run.tickets, bridge.awaits, lambda: 0 if turns is None else turns.others)
+                others = lambda: 0 if turns is None else turns.others  # noqa: E731 - one line of a table
+                waits = PlaceWatch(lambda: bridge.due().resources, run.tickets, bridge.awaits, others)
                 looks = HostWatch(bridge, run, _file(trainable)).look, EntryWatch(bridge, run, inside).look, waits.look
                 _drive(bridge, run, watchdog, looks, on_step)
     finally:

@@ -23,18 +23,20 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 from typing_extensions import override
 
+from orchestrator.control.placing import PlacesDue
 from orchestrator.errors import ClusterError
 from orchestrator.ray.host.actors import ActorClasses, ActorManager, NoAdvice
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.inquests import Inquests
 from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.host.tickets import IDLE_S, Ticket, TicketHooks, Tickets, WorkerKind
-from orchestrator.ray.host.trial_maker import Places, RunOptions, TrialMaker
+from orchestrator.ray.host.trial_maker import AskedPlaces, Places, RunOptions, TrialMaker
 from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify, storage_away
 from orchestrator.ray.worker.patient_storage import PatientStorage
 from orchestrator.ray.worker.worker import Placement
 from orchestrator.storage.checkpoints import FOLDER
+from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.trial import Outcome
 
@@ -159,31 +161,39 @@ class SweepRun(TuneController):
         # Tune would ask for trials here. We ask for places: as many as trials could be started now, within the cap.
         now = time.monotonic()
         self.tickets.look(now)
-        alive, left = len(self._bridge.live), self._bridge.startable()
+        alive, due = len(self._bridge.live), self._bridge.due()
         held = alive + len(self.tickets) - len(self.tickets.waiting)
         is_stuck = any(now - ticket.asked_at >= STUCK_S for ticket in self.tickets.waiting)
-        room = max(0, self.places(held, alive + left, is_stuck=is_stuck) - alive)
+        asked = AskedPlaces(held, alive + due.startable, self._elsewhere(due.resources), is_stuck)
+        room = max(0, self.places(asked, due.resources) - alive)
         self.tickets.shrink(room)
-        self.tickets.shrink(min(room, left), idle_since=now - IDLE_S)
-        if left:
-            self.tickets.ask(min(room, left), self._maker.request(self._avoided()), now)
+        self.tickets.shrink(min(room, due.startable), idle_since=now - IDLE_S)
+        if due.startable:
+            self.tickets.ask(min(room, due.alike), self._maker.request(due.resources, self._avoided(due)), now)
         if not self.tickets and not self._live_trials and not self._bridge.is_over:
             time.sleep(EMPTY_TURN_S)
 
     @override
     def _maybe_add_actors(self) -> None:
         # Tune would give trials their actors here. Ours are there before them.
-        avoided = self._avoided()
         for ticket in self.tickets.ready:
-            if avoided and not avoided.isdisjoint(self.tickets.nodes(ticket)):
+            due = self._bridge.due()
+            avoided, kind = self._avoided(due), self._maker.kind_of(ticket.request)
+            is_other = due.startable > 0 and kind.machines != due.resources.machines
+            if is_other or (avoided and not avoided.isdisjoint(self.tickets.nodes(ticket))):
                 self.tickets.give_back(ticket)
             elif (attempt := self._bridge.next_attempt()) is not None:
                 self._take(ticket, attempt)
             else:
                 return
 
-    def _avoided(self) -> frozenset[str]:
-        return frozenset(self.places.avoided(self._bridge.shunned()))
+    def _avoided(self, due: PlacesDue) -> frozenset[str]:
+        return frozenset(self.places.avoided(self._bridge.shunned(), due.resources))
+
+    def _elsewhere(self, resources: Resources) -> int:
+        """Return how many attempts lie on machines of another kind."""
+        kinds = (self._maker.kind_of(trial.placement_group_factory) for trial in self._attempts.values())
+        return sum(1 for kind in kinds if kind.machines != resources.machines)
 
     def _take(self, ticket: Ticket, attempt: LiveAttempt) -> None:
         """Let an attempt run on a ready worker, as Tune does with one that is used again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ray.train._internal.storage import StorageContext
 from ray.tune import PlacementGroupFactory
@@ -12,7 +12,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.experiment.trial import _get_trainable_kwargs
 from ray.tune.registry import register_trainable
 
-from orchestrator.ray.host.bundles import away_from, bundles_of, strategy_of
+from orchestrator.ray.host.bundles import bundles_of, how_placed
 from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.worker.assignment import Assignment
 from orchestrator.ray.worker.worker import worker_class
@@ -31,19 +31,29 @@ class RunOptions:
     """How long one may take to be ready, once its place is there; 0: however long that takes."""
 
 
+class AskedPlaces(NamedTuple):
+    """How many places a sweep has, and would have."""
+
+    held: int
+    """Those that it has, by trials and by tickets with room."""
+    wanted: int
+    """Those that it would have, had it all."""
+    elsewhere: int
+    """Trials on machines of another kind than what comes next, which take none of its places."""
+    is_stuck: bool
+    """Whether places are waited for that do not come."""
+
+
 class Places(Protocol):
     """How many trials may be alive at once, and where."""
 
-    def __call__(self, held: int, wanted: int, *, is_stuck: bool) -> int:
-        """Return how many may be alive, waiting places included, where `held` are and `wanted` would be.
-
-        `is_stuck` says whether places are waited for that do not come.
-        """
+    def __call__(self, asked: AskedPlaces, resources: Resources) -> int:
+        """Return how many may be alive, waiting places included, where the next ones take `resources`."""
 
     def leave(self) -> None:
         """Tell whoever shares the cluster that nothing is held any more."""
 
-    def avoided(self, shunned: frozenset[str]) -> Collection[str]:
+    def avoided(self, shunned: frozenset[str], resources: Resources) -> Collection[str]:
         """Return Ray's ids of the nodes that are to take none, with those of `shunned` as far as others could."""
 
 
@@ -57,6 +67,7 @@ class TrialMaker:
         self._storage = storage
         self._assignment = assignment
         self._resources = resources
+        self._kinds: dict[PlacementGroupFactory, Resources] = {}
         self.worker = worker_class(assignment)
         """The class that actors are made of."""
         register_trainable(self._name, self.worker)
@@ -67,18 +78,24 @@ class TrialMaker:
 
     def ticket_kwargs(self, number: int) -> dict[str, Any]:
         """Return what the worker of a ticket is made with: Tune's own, for a trial that nobody gets to see."""
-        kwargs: dict[str, Any] = _get_trainable_kwargs(self._made(f"place-{number}", {}, self.request(())))
+        request = self.request(self._resources, ())
+        kwargs: dict[str, Any] = _get_trainable_kwargs(self._made(f"place-{number}", {}, request))
         return kwargs
 
-    def request(self, avoided: Collection[str]) -> PlacementGroupFactory:
+    def kind_of(self, request: PlacementGroupFactory) -> Resources:
+        """Return what was asked for by a request that was made here."""
+        return self._kinds[request]
+
+    def request(self, resources: Resources, avoided: Collection[str]) -> PlacementGroupFactory:
         """Ask for the places of one trial: a bundle for each of its nodes, away from the nodes whose ids are `avoided`.
 
         Several processes find their places in those bundles, and Tune's own actor, which watches over them, needs none:
         it sits on the first node with an empty bundle.
         """
         head: list[dict[str, float]] = [] if self._assignment.gang is None else [{}]
-        bundles, strategy = bundles_of(self._resources), strategy_of(self._resources)
-        return PlacementGroupFactory([*head, *bundles], strategy=strategy, **away_from(avoided, len(bundles)))
+        request = PlacementGroupFactory([*head, *bundles_of(resources)], **how_placed(resources, avoided))
+        self._kinds[request] = resources
+        return request
 
     def _made(self, key: str, config: dict[str, Any], request: PlacementGroupFactory) -> TuneTrial:
         trial = TuneTrial(

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from orchestrator import wording
+from orchestrator.control.placing import kinds_of
 from orchestrator.errors import ClusterError, StorageError
 from orchestrator.ray.host import cluster
+from orchestrator.ray.host.machines import has_conditions, places, qualifying
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.preflight.findings import Finding
 from orchestrator.ray.preflight.probes import (
@@ -86,7 +89,7 @@ def _findings(
     looks, imports = looking.collect(patience.nodes_s), importing.collect(patience.nodes_s)
     findings = [
         _versions(looks),
-        _resources(resources),
+        *(_resources(kind, name) for name, kind in kinds_of(plan).items()),
         _storage(sweep_folder, token, problem, looks, taken),
         _imports(trainable, imports, busy={node for node in workers if node.node_id in taken or node in looks.silent}),
     ]
@@ -109,18 +112,24 @@ def _versions(looks: Replies[NodeLook]) -> Finding:
     return Finding.holds("versions", f"{_listed(mine)}: here and on {_counted(len(looks.answers))}")
 
 
-def _resources(resources: Resources) -> Finding:
-    asks = f"a trial takes {resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
-    present = cluster.places(cluster.present_nodes(), resources)
+def _resources(resources: Resources, needed_by: str) -> Finding:
+    who = f"{needed_by}: a trial" if needed_by else "a trial"
+    asks = f"{who} takes {resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
+    nodes = cluster.present_nodes()
+    if has_conditions(resources):
+        asks = f"{asks}, {wording.machines(resources)} ({qualifying(nodes, resources)})"
+    present = places(nodes, resources)
     if present:
-        free = min(present, cluster.places(cluster.free_nodes(), resources))
+        free = min(present, places(cluster.free_nodes(), resources))
         taken = "" if free == present else f"; {free} of these places free at the moment, for the others it waits"
-        return Finding.holds("resources", f"{asks}: {present} at once, as the cluster is now{taken}")
+        unknown = [name for name in resources.avoid or () if not any(name in node.names for node in nodes)]
+        gone = f"; of resources.avoid, there is no {', '.join(unknown)}" if unknown else ""
+        return Finding.holds("resources", f"{asks}: {present} at once, as the cluster is now{taken}{gone}")
     try:
         cluster.refuse_infeasible(resources)
     except ClusterError as error:
         text, _, remedy = str(error).rpartition(". ")
-        return Finding.fails("resources", text, remedy)
+        return Finding.fails("resources", f"{needed_by}: {text}" if needed_by else text, remedy)
     return Finding.holds("resources", f"{asks}: no node holds one now; it waits for the autoscaler")
 
 
@@ -180,7 +189,7 @@ def _smoke(
     failed = [finding.check for finding in before if finding.ok is False]
     if failed:
         return Finding.cannot_tell(SMOKE, f"not run: {', '.join(failed)} failed")
-    if not cluster.places(cluster.present_nodes(), plan.spec.resources):
+    if not places(cluster.present_nodes(), plan.spec.resources_in(plan.stages[0].name)):
         return Finding.cannot_tell(SMOKE, "not run: no node that could hold it is up")
     return smoke_trial(plan, trainable, folder, options, patience.smoke_s)
 

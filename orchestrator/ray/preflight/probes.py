@@ -19,6 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator import __version__
 from orchestrator.errors import StorageError
+from orchestrator.ray.host import cluster
 from orchestrator.ray.worker.failure import shortened
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile, TrainableNotFoundError, load
 from orchestrator.ray.worker.tune_class import class_problem
@@ -100,16 +101,7 @@ class NodeTasks(Generic[_Answer]):
 
 def alive_nodes() -> list[Node]:
     """List the nodes that are alive."""
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    hosts = [node["NodeManagerHostname"] for node in alive]
-    names = [
-        host if hosts.count(host) == 1 else f"{host} ({node['NodeID'][:6]})"
-        for node, host in zip(alive, hosts, strict=True)
-    ]
-    return [
-        Node(node["NodeID"], name, any(node["Resources"].get(kind, 0) for kind in ("CPU", "GPU")))
-        for node, name in zip(alive, names, strict=True)
-    ]
+    return [Node(node.node_id, node.names[0], node.runs_trials) for node in cluster.alive_nodes()]
 
 
 def node_versions() -> dict[str, str]:

@@ -129,7 +129,7 @@ class PretendCluster:
         """Have as many workers as attempts could be started, and there are places; a node that is away has none."""
         now, avoided = self._true.now, self._bridge.avoided() | self._bridge.shunned()
         room = max(0, self._nodes.capacity(now, avoided) - len(self._bridge.live))
-        wanted = min(room, self._bridge.startable())
+        wanted = min(room, self._bridge.due().startable)
         del self._workers[wanted:]
         while len(self._workers) < wanted:
             taken = [*(training.node for training in self._trainings.values()), *(w.node for w in self._workers)]

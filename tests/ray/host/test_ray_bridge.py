@@ -58,7 +58,7 @@ def test_a_whole_sweep():
     sweep = Sweep()
     first = sweep.start()
     assert first.key == f"{sweep.state.trials[0].trial_id}.0"
-    assert sweep.bridge.startable() == 2
+    assert sweep.bridge.due().startable == 2
     others = [sweep.start(), sweep.start()]
     assert sweep.bridge.next_attempt() is None
     for attempt in (first, *others):
@@ -314,15 +314,15 @@ def test_the_slowest_interval_is_of_reports_of_one_attempt():
 
 def test_places_are_asked_for_as_many_as_trials_could_be_started():
     sweep = Sweep()
-    assert sweep.bridge.startable() == 3
+    assert sweep.bridge.due().startable == 3
     assert sweep.state.trials == [], "counting proposes nothing"
     first = sweep.start()
-    assert sweep.bridge.startable() == 2
+    assert sweep.bridge.due().startable == 2
     sweep.bridge.ended(first.key, Outcome.LOST, "its node")
-    assert sweep.bridge.startable() == 3, "what was lost goes on"
+    assert sweep.bridge.due().startable == 3, "what was lost goes on"
     for _ in range(3):
         sweep.bridge.finished(sweep.start().key)
-    assert sweep.bridge.startable() == 0
+    assert sweep.bridge.due().startable == 0
     assert sweep.bridge.done == "finished"
 
 
@@ -331,10 +331,10 @@ def test_none_is_asked_for_once_nothing_more_is_to_be_started():
     attempt = sweep.start()
     sweep.controller.drain("stop")
     sweep.now += ASK_AGAIN_S
-    assert sweep.bridge.startable() == 0
+    assert sweep.bridge.due().startable == 0
     assert sweep.bridge.done is None, "what runs goes on"
     sweep.bridge.finished(attempt.key)
-    assert sweep.bridge.startable() == 0
+    assert sweep.bridge.due().startable == 0
     assert sweep.bridge.done == "stop"
 
 
@@ -353,9 +353,9 @@ def test_what_is_waited_for_is_recorded_when_it_changes():
 
 def test_one_place_is_asked_for_while_the_baseline_runs_first():
     sweep = Sweep(baseline_first=True)
-    assert sweep.bridge.startable() == 1
+    assert sweep.bridge.due().startable == 1
     baseline = sweep.start()
-    assert sweep.bridge.startable() == 0, "no place stands empty for the others"
+    assert sweep.bridge.due().startable == 0, "no place stands empty for the others"
     sweep.report(baseline.key, 3)
     sweep.now += ASK_AGAIN_S
-    assert sweep.bridge.startable() == 2
+    assert sweep.bridge.due().startable == 2

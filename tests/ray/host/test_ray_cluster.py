@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ClusterError
-from orchestrator.ray.host.cluster import Nodes, capacity, connected, infeasible, places
+from orchestrator.ray.host.cluster import capacity, connected
+from orchestrator.ray.host.machines import Nodes, infeasible, places
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.sweep.resources import Resources
 

@@ -85,7 +85,7 @@ def test_why_there_is_no_place_tells_apart_what_is_taken_and_what_never_comes(lo
 def test_what_is_waited_for_is_told_at_once_and_then_seldom():
     told, why = [], ["taken"]
     tickets = SimpleNamespace()
-    watch = PlaceWatch(Resources(), tickets, told.append, shortage=lambda _: Shortage(why[0], is_hopeless=False))
+    watch = PlaceWatch(Resources, tickets, told.append, shortage=lambda _: Shortage(why[0], is_hopeless=False))
 
     def look(now, waiting, starting=0):
         tickets.waiting = [SimpleNamespace(asked_at=0.0)] * waiting

@@ -1,0 +1,54 @@
+"""Which machines what comes next needs: a stage, and confirming, may say so for their trainings.
+
+The host asks for a place before it is decided what runs there (tickets), so it must know what kind of place is due.
+What stage a trial belongs to is known from its number, before anything of it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, takewhile
+from typing import NamedTuple
+
+from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.resources import Resources
+from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.trial import Trial
+
+
+class PlacesDue(NamedTuple):
+    """What kind of place is to be had next."""
+
+    resources: Resources
+    """What the trial that starts next takes, and where."""
+    startable: int
+    """How many trials could be started now, had each a place."""
+    alike: int
+    """How many of them, from the next one on, take the same."""
+
+
+def resources_of(spec: SweepSpec, trial: Trial) -> Resources:
+    """Return what a trial takes, and where."""
+    return spec.resources_in(trial.stage) if trial.is_of_search else spec.resources_of_confirming
+
+
+def kinds_of(plan: Plan) -> dict[str, Resources]:
+    """Return the different kinds of place that a sweep needs, each under what needs it; "" for the sweep as such."""
+    spec, found = plan.spec, dict[str, Resources]()
+    for stage in plan.stages:
+        kind = spec.resources_in(stage.name)
+        if kind not in found.values():
+            found["" if kind == spec.resources else f"stage {stage.name}"] = kind
+    if (spec.confirm != "none" or spec.test is not None) and spec.resources_of_confirming not in found.values():
+        found["confirm"] = spec.resources_of_confirming
+    return found
+
+
+def places_due(plan: Plan, startable: int, ahead: Iterator[Resources]) -> PlacesDue:
+    """Return what kind of place is due, of `startable` trials that could be started now and take what is `ahead`."""
+    kinds = list(kinds_of(plan).values())
+    if len(kinds) == 1:
+        return PlacesDue(kinds[0], startable, startable)
+    first = next(ahead)
+    same = sum(1 for _ in takewhile(lambda kind: kind == first, islice(ahead, max(0, startable - 1))))
+    return PlacesDue(first, startable, min(startable, 1 + same))
