@@ -17,7 +17,7 @@ from ray._private.state import state as cluster_state
 
 from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import autoscaler, own_ray
-from orchestrator.ray.host.machines import Nodes, infeasible, places
+from orchestrator.ray.host.machines import PRECISION, Nodes, infeasible, places
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.worker.reaper import descendants
 from orchestrator.sweep.resources import Resources
@@ -78,7 +78,7 @@ def taken_on_nodes() -> dict[str, str]:
     for node in ray.nodes():
         held, left = node["Resources"], free.get(node["NodeID"], {})
         kinds = [(kind, held[kind], held[kind] - left.get(kind, 0.0)) for kind in ("CPU", "GPU") if held.get(kind)]
-        if node["Alive"] and any(taken > _PRECISION for _, _, taken in kinds):
+        if node["Alive"] and any(taken > PRECISION for _, _, taken in kinds):
             amounts = " and ".join(f"{taken:g} of {there:g} {kind}s" for kind, there, taken in kinds)
             said[node["NodeID"]] = f"{amounts} taken"
     return said

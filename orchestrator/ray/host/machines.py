@@ -20,7 +20,7 @@ ACCELERATOR = "accelerator_type:"
 """What Ray puts before an accelerator's name to make it a resource of its nodes, of which each has 1."""
 ACCELERATOR_SHARE = 0.001
 """How much of that a trial takes on a node, as Ray's own `accelerator_type` does: it marks, and limits nothing."""
-_PRECISION = 1e-4
+PRECISION = 1e-4
 """Ray counts resources in ten-thousandths."""
 _GIB = 2**30
 
@@ -89,9 +89,9 @@ def unmet(node: Nodes, resources: Resources) -> Iterator[str]:
     """Yield what a node lacks for a part of a trial: `no accelerator A100`, `2 GPUs instead of 4`."""
     yield from _conditions(node, resources)
     cpus, gpus = resources.each
-    if node.cpus + _PRECISION < cpus:
+    if node.cpus + PRECISION < cpus:
         yield f"{node.cpus:g} CPUs instead of {cpus:g}"
-    if node.gpus + _PRECISION < gpus:
+    if node.gpus + PRECISION < gpus:
         yield f"{node.gpus:g} GPUs instead of {gpus:g}"
 
 
@@ -150,7 +150,7 @@ def _conditions(node: Nodes, resources: Resources) -> Iterator[str]:
     if node.memory < memory:
         yield f"{node.memory / _GIB:.3g} GiB of memory instead of {memory / _GIB:.3g}"
     for name, amount in (resources.custom or {}).items():
-        if node.others.get(name, 0.0) + _PRECISION < amount / resources.nodes:
+        if node.others.get(name, 0.0) + PRECISION < amount / resources.nodes:
             yield f"{node.others.get(name, 0.0):g} {name} instead of {amount / resources.nodes:g}"
     if node.labels is None:
         return
@@ -219,4 +219,4 @@ def _all_parts(parts: Sequence[tuple[int, int]]) -> int:
 
 
 def _fit(whole: float, part: float) -> int:
-    return int(whole / part + _PRECISION)
+    return int(whole / part + PRECISION)
