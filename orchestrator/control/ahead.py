@@ -12,7 +12,7 @@ from orchestrator.control.caps import Caps
 from orchestrator.control.confirming import NextReplicate, allowance, next_replicate, search_trials
 from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
-from orchestrator.control.placing import resources_of
+from orchestrator.control.placing import resources_in, resources_of, resources_of_confirming
 from orchestrator.ladders import Proposal
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep.asked import MOVE
@@ -76,9 +76,9 @@ class WorkAhead:
             yield from (resources_of(spec, trial) for trial in state.waiting.values() if trial.is_of_search)
             new = len(state.wished.configurations) if self._exhausted else search_trials(state)
             for number in range(len(state.trials), search_trials(state))[:new]:
-                yield spec.resources_in(stage_of(state.plan, number).name)
+                yield resources_in(spec, stage_of(state.plan, number).name)
         while True:
-            yield spec.resources_of_confirming
+            yield resources_of_confirming(spec)
 
     def ending(self, now_s: float) -> str:
         """Return why there is nothing more: a cap, exhausted or finished."""

@@ -15,6 +15,7 @@ from itertools import repeat
 from orchestrator.control.answers import Report
 from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
+from orchestrator.control.placing import resources_of_confirming
 from orchestrator.errors import UsageError
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.resources import Resources
@@ -42,7 +43,7 @@ class MeasuringAhead:
 
     def resources(self, now_s: float) -> Iterator[Resources]:  # noqa: ARG002 - as above
         """Yield what a run takes, and where."""
-        yield from repeat(self._state.plan.spec.resources_of_confirming)
+        yield from repeat(resources_of_confirming(self._state.plan.spec))
 
     def ending(self, now_s: float) -> str:  # noqa: ARG002 - as above
         """Return why there is nothing more."""

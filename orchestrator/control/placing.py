@@ -27,20 +27,31 @@ class PlacesDue(NamedTuple):
     """How many of them, from the next one on, take the same."""
 
 
+def resources_in(spec: SweepSpec, stage: str) -> Resources:
+    """Return what a trial of the search takes that a stage proposes; a ladder's own stages say nothing."""
+    stages = () if spec.stages == "auto" else spec.stages
+    return spec.resources.under(next((found.resources for found in stages if found.name == stage), None))
+
+
+def resources_of_confirming(spec: SweepSpec) -> Resources:
+    """Return what a training with a fresh seed takes, or one that measures the winner."""
+    return spec.resources if spec.confirm == "none" else spec.resources.under(spec.confirm.resources)
+
+
 def resources_of(spec: SweepSpec, trial: Trial) -> Resources:
     """Return what a trial takes, and where."""
-    return spec.resources_in(trial.stage) if trial.is_of_search else spec.resources_of_confirming
+    return resources_in(spec, trial.stage) if trial.is_of_search else resources_of_confirming(spec)
 
 
 def kinds_of(plan: Plan) -> dict[str, Resources]:
     """Return the different kinds of place that a sweep needs, each under what needs it; "" for the sweep as such."""
     spec, found = plan.spec, dict[str, Resources]()
     for stage in plan.stages:
-        kind = spec.resources_in(stage.name)
+        kind = resources_in(spec, stage.name)
         if kind not in found.values():
             found["" if kind == spec.resources else f"stage {stage.name}"] = kind
-    if (spec.confirm != "none" or spec.test is not None) and spec.resources_of_confirming not in found.values():
-        found["confirm"] = spec.resources_of_confirming
+    if (spec.confirm != "none" or spec.test is not None) and resources_of_confirming(spec) not in found.values():
+        found["confirm"] = resources_of_confirming(spec)
     return found
 
 

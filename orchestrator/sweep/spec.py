@@ -232,16 +232,6 @@ class SweepSpec(Record):
         names = sorted(self.search_space, key=lambda name: (self.search_space[name].tier, name))
         return self.model_copy(update={"search_space": {name: self.search_space[name] for name in names}})
 
-    def resources_in(self, stage: str) -> Resources:
-        """Return what a trial of the search takes that a stage proposes; a ladder's own stages say nothing."""
-        stages = () if self.stages == "auto" else self.stages
-        return self.resources.under(next((found.resources for found in stages if found.name == stage), None))
-
-    @property
-    def resources_of_confirming(self) -> Resources:
-        """What a training with a fresh seed takes, or one that measures the winner."""
-        return self.resources if self.confirm == "none" else self.resources.under(self.confirm.resources)
-
     @property
     def members(self) -> dict[str, str]:
         """Every member that is named, by key path: `{"searcher": "tpe", "stages[0].searcher": "grid", ...}`."""

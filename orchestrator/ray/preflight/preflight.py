@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestrator import wording
-from orchestrator.control.placing import kinds_of
+from orchestrator.control.placing import kinds_of, resources_in
 from orchestrator.errors import ClusterError, StorageError
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.machines import has_conditions, places, qualifying
@@ -189,7 +189,7 @@ def _smoke(
     failed = [finding.check for finding in before if finding.ok is False]
     if failed:
         return Finding.cannot_tell(SMOKE, f"not run: {', '.join(failed)} failed")
-    if not places(cluster.present_nodes(), plan.spec.resources_in(plan.stages[0].name)):
+    if not places(cluster.present_nodes(), resources_in(plan.spec, plan.stages[0].name)):
         return Finding.cannot_tell(SMOKE, "not run: no node that could hold it is up")
     return smoke_trial(plan, trainable, folder, options, patience.smoke_s)
 
