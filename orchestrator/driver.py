@@ -165,10 +165,10 @@ def drive(
 
     try:
         resources = session.state.plan.spec.resources
-        with _leaving_in_order() as left, begun_early(trainable, resources, options):
+        with _leaving_in_order() as left, begun_early(trainable, resources, options) as spares:
             from orchestrator.ray.host.host import run_on_ray  # Ray Tune, seconds again: workers get ready meanwhile
 
-            left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave))
+            left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave, spares))
     except BaseException as error:
         closing.close(LOST if isinstance(error, ClusterLostError) else None)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import ray
@@ -9,8 +10,12 @@ from ray.air.execution._internal import RayActorManager
 from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
+from typing_extensions import override
 
 from orchestrator.ray.worker.worker import SIGNS
+
+PAUSE_S = 0.05
+"""Pause of a turn in which Ray owes nothing: then there are at most places that are waited for."""
 
 
 class NoAdvice:
@@ -42,6 +47,16 @@ class ActorManager(RayActorManager):
 
     Tune's own knows two kinds and ends the whole run on any other: a worker that Ray's memory monitor ended, say.
     """
+
+    @override
+    def next(self, timeout: float | None = None) -> bool:
+        """Handle one event, waiting for it for `timeout` seconds at most; say whether there was one."""
+        owed = self._actor_state_events.num_futures + self._actor_task_events.num_futures
+        if not owed and not self._live_actors_to_kill:
+            self._try_start_actors()
+            time.sleep(PAUSE_S if timeout is None else min(PAUSE_S, timeout))
+            return False
+        return bool(super().next(timeout))
 
     def handle(self, actor: TrackedActor) -> Any:
         """Return Ray's handle on an actor that was started."""

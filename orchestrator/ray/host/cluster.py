@@ -28,10 +28,10 @@ CONNECT_S = 10.0
 
 
 @contextlib.contextmanager
-def connected(options: HostOptions, imported_ahead: Sequence[str] = ()) -> Iterator[None]:
+def connected(options: HostOptions, preloaded: Sequence[str] = ()) -> Iterator[None]:
     """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
 
-    The workers of a Ray started here import the modules `imported_ahead` before they have anything to do. Inside, what
+    The workers of a Ray started here import the modules `preloaded` before they have anything to do. Inside, what
     is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises
     ClusterLostError where no Ray answers at the address, ClusterError for an address that can be none.
     """
@@ -39,7 +39,7 @@ def connected(options: HostOptions, imported_ahead: Sequence[str] = ()) -> Itera
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         if not ray.is_initialized():
             stack.enter_context(_environment(local=options.address is None))
-            _connect(options, imported_ahead)
+            _connect(options, preloaded)
             stack.callback(ray.shutdown)
         yield
 
@@ -163,13 +163,13 @@ def _names(node: Mapping[str, Any], *, is_unique: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, host, node["NodeName"], node["NodeManagerAddress"], node_id)))
 
 
-def _connect(options: HostOptions, imported_ahead: Sequence[str]) -> None:
+def _connect(options: HostOptions, preloaded: Sequence[str]) -> None:
     try:
         if options.address is not None:
             _refuse_unreachable(options.address)
             ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
             return
-        own_ray.start(options, imported_ahead)
+        own_ray.start(options, preloaded)
     except ClusterError:
         raise
     except Exception as error:  # Ray raises a bare one where its own start takes too long

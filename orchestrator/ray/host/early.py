@@ -9,20 +9,34 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from orchestrator.ray.host import cluster
+import ray
+
+from orchestrator.ray.host import cluster, own_ray
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.signals import current_handlers, restore
+from orchestrator.ray.host.spares import Spares
+from orchestrator.ray.worker import ahead
 from orchestrator.ray.worker.trainable import Trainable
-from orchestrator.ray.worker.warming import imported_ahead
+from orchestrator.ray.worker.warming import PRELOADED, imported_ahead
 from orchestrator.sweep.resources import Resources
 
 
 @contextlib.contextmanager
-def begun_early(trainable: Trainable, resources: Resources, options: HostOptions) -> Iterator[None]:
-    """Be connected inside the block, as `cluster.connected` has it; signal handlers are put back at its end."""
+def begun_early(trainable: Trainable, resources: Resources, options: HostOptions) -> Iterator[Spares | None]:
+    """Be connected inside the block, as `cluster.connected` has it; signal handlers are put back at its end.
+
+    Yields the processes that get ready meanwhile; None where Ray was not started here, and starts its own as it does.
+    """
     handlers = current_handlers()
     try:
-        with cluster.connected(options, imported_ahead(trainable, resources)):
-            yield
+        was_there = ray.is_initialized()
+        with cluster.connected(options, PRELOADED):
+            if was_there or not own_ray.is_own():
+                yield None
+                return
+            ahead.tell(imported_ahead(trainable, resources), with_gpus=bool(resources.gpus))
+            with contextlib.closing(Spares(of_one=1 if resources.ranks == 1 else 1 + resources.ranks)) as spares:
+                spares.begin(cluster.capacity(resources))
+                yield spares
     finally:
         restore(handlers)

@@ -29,6 +29,7 @@ from orchestrator.ray.host.loop import SweepRun, make_run
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.signals import current_handlers, restore, signals_to
 from orchestrator.ray.host.silence import HostWatch
+from orchestrator.ray.host.spares import Spares
 from orchestrator.ray.host.turns import Turns
 from orchestrator.ray.host.vigil import Vigil
 from orchestrator.ray.host.watchdog import Watchdog
@@ -53,13 +54,15 @@ def run_on_ray(
     options: HostOptions,
     on_step: Callable[[], None] = lambda: None,
     leave: Callable[[ClusterLostError], None] = lambda _: None,
+    spares: Spares | None = None,
 ) -> str:
     """Run a sweep until nothing is left to do or it is asked to stop; returns why it ended.
 
     `on_step` is called at every turn of the loop, several times a second; what it raises ends the sweep. The answer is
     `finished`, the controller's reason, or the name of a signal. Raises ClusterError where the cluster cannot hold a
     trial, ClusterLostError where it is gone, and whatever the controller raised. Where Ray is gone and holds the loop
-    in a call that does not return, `leave` is called from another thread, the open attempts ended.
+    in a call that does not return, `leave` is called from another thread, the open attempts ended. `spares` are the
+    processes that wait for trials, if there are any.
     """
     bridge = Bridge(controller, sweep_folder.absolute(), time.monotonic)
     handlers = current_handlers()
@@ -72,7 +75,9 @@ def run_on_ray(
             turns = None if options.address is None else Turns(str(bridge.folder), time.monotonic())
             places = Capacity(options.capacity_s, bridge.avoided, turns)
             assignment = _assignment(controller, trainable, options)
-            run = make_run(bridge, assignment, spec, _session(controller), places)
+            if spares is not None:
+                spares.is_first_run = lambda: controller.first_run.awaits is not None
+            run = make_run(bridge, assignment, spec, _session(controller), places, spares)
             watchdog = Watchdog(options.stall_s, partial(cluster.has_room, resources), _log.warning)
             vigil.begin(cluster.doors())
             with signals_to(bridge.leave):  # after ray.init, which sets its own

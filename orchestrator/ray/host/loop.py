@@ -14,7 +14,6 @@ import time
 from typing import Any
 
 import ray
-from ray.air.execution import PlacementGroupResourceManager
 from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.train._internal.storage import StorageContext
 from ray.tune.execution.tune_controller import TuneController
@@ -29,6 +28,8 @@ from orchestrator.ray.host.actors import ActorClasses, ActorManager, NoAdvice
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.inquests import Inquests
 from orchestrator.ray.host.live_attempt import LiveAttempt
+from orchestrator.ray.host.place_groups import PlaceGroups
+from orchestrator.ray.host.spares import Spares, WorkersNow
 from orchestrator.ray.host.tickets import IDLE_S, Ticket, TicketHooks, Tickets, WorkerKind
 from orchestrator.ray.host.trial_maker import AskedPlaces, Places, RunOptions, TrialMaker
 from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment
@@ -92,8 +93,9 @@ class SweepRun(TuneController):
     """Tune's loop over one sweep: call `step` until `is_finished`, then `cleanup`."""
 
     def __init__(
-        self, bridge: Bridge, maker: TrialMaker, storage: StorageContext, places: Places, options: RunOptions
-    ) -> None:
+        self, bridge: Bridge, maker: TrialMaker, storage: StorageContext, places: Places, options: RunOptions,
+        spares: Spares | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(
             search_alg=SweepSearch(bridge),
             scheduler=SweepScheduler(bridge),
@@ -105,7 +107,8 @@ class SweepRun(TuneController):
         self._attempts: dict[str, TuneTrial] = {}  # Tune's trials of the attempts that have not ended
         self._maker = maker
         self.places = places
-        self._actor_manager = ActorManager(resource_manager=PlacementGroupResourceManager())
+        self._spares = spares
+        self._actor_manager = ActorManager(resource_manager=PlaceGroups())
         self._insufficient_resources_manager = NoAdvice()
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
         self._print_trial_errors = False  # the journal keeps them
@@ -169,7 +172,12 @@ class SweepRun(TuneController):
         self.tickets.shrink(room)
         self.tickets.shrink(min(room, due.startable), idle_since=now - IDLE_S)
         if due.startable:
-            self.tickets.ask(min(room, due.alike), self._maker.request(due.resources, self._avoided(due)), now)
+            number = self._within_reach(min(room, due.alike), due.resources, now)
+            self.tickets.ask(number, self._maker.request(due.resources, self._avoided(due)), now)
+        if self._spares is not None:
+            there, began = len(self.tickets) - len(self.tickets.waiting), self.tickets.began
+            now_there = WorkersNow(alive + room, due.startable, alive, there, began, reused=self._reuse_actors)
+            self._spares.keep(now_there)
         if not self.tickets and not self._live_trials and not self._bridge.is_over:
             time.sleep(EMPTY_TURN_S)
 
@@ -186,6 +194,13 @@ class SweepRun(TuneController):
                 self._take(ticket, attempt)
             else:
                 return
+
+    def _within_reach(self, number: int, resources: Resources, now: float) -> int:
+        """Return how many tickets of that `number` there may be: hours of GPUs are not spent on starting processes."""
+        if self._spares is None or not resources.gpus or len(self.tickets) >= number:
+            return number
+        more = self._spares.within_reach(self.tickets.began, len(self.tickets.waiting), now)
+        return number if more is None else min(number, len(self.tickets) + more)
 
     def _avoided(self, due: PlacesDue) -> frozenset[str]:
         return frozenset(self.places.avoided(self._bridge.shunned(), due.resources))
@@ -269,7 +284,10 @@ class SweepRun(TuneController):
         super()._process_trial_failure(trial, exception)
 
 
-def make_run(bridge: Bridge, assignment: Assignment, spec: SweepSpec, session_name: str, places: Places) -> SweepRun:
+def make_run(
+    bridge: Bridge, assignment: Assignment, spec: SweepSpec, session_name: str, places: Places,
+    spares: Spares | None = None,
+) -> SweepRun:  # fmt: skip
     """Build the loop of one session: `session_name` names its folder in the sweep's checkpoints.
 
     Raises StorageError where nothing can be put into storage.
@@ -278,4 +296,5 @@ def make_run(bridge: Bridge, assignment: Assignment, spec: SweepSpec, session_na
     storage = PatientStorage(bridge.folder / FOLDER, session_name, spec.limits.storage)
     maker = TrialMaker(storage, session_name, assignment, resources)
     reuse = resources.reuse_workers if resources.reuse_workers is not None else resources.gpus == 0
-    return SweepRun(bridge, maker, storage, places, RunOptions(reuse, assignment.teardown_s, spec.limits.start))
+    run_options = RunOptions(reuse, assignment.teardown_s, spec.limits.start)
+    return SweepRun(bridge, maker, storage, places, run_options, spares)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,12 +26,12 @@ NEEDED = {"no_monitor": True, "include_log_monitor": False, "dashboard_agent_lis
 another Ray runs, the usual one is taken, and tried again for three seconds, for which the node waits."""
 
 
-def start(options: HostOptions, imported_ahead: Sequence[str] = ()) -> None:
+def start(options: HostOptions, preloaded: Sequence[str] = ()) -> None:
     """Start a Ray that this machine alone reaches, and connect to it. Raises what `ray.init` raises.
 
-    Its workers import the modules `imported_ahead` before they have anything to do.
+    Its worker processes import the modules `preloaded` before they take anything. Where there are any, Ray starts none
+    of them by itself, which would be one for each CPU: `spares` says how many.
     """
-    processes = options.num_cpus or os.cpu_count() or 1
     with _loopback(), _left_out():
         ray.init(
             address="local",  # RAY_ADDRESS in the environment would else be joined
@@ -41,8 +40,8 @@ def start(options: HostOptions, imported_ahead: Sequence[str] = ()) -> None:
             object_store_memory=options.object_store_bytes,
             include_dashboard=False,
             _system_config={
-                "preload_python_modules": list(imported_ahead),
-                "num_workers_soft_limit": processes,  # it would end those that wait for the baseline's first report
+                "preload_python_modules": list(preloaded),
+                "prestart_worker_first_driver": not preloaded,
             },
             log_to_driver=False,
             logging_level=options.log_level,

@@ -23,6 +23,7 @@ from ray.tune import PlacementGroupFactory
 from ray.util import placement_group_table
 
 from orchestrator import wording
+from orchestrator.ray.worker.ahead import UNUSABLE
 from orchestrator.ray.worker.outcomes import classify
 
 IDLE_S = 5.0
@@ -81,6 +82,8 @@ class Tickets:
         self._hooks = hooks
         self._start_s = start_s
         self._tickets: list[Ticket] = []
+        self.began = 0
+        """How many places began to start a worker so far."""
         self._number = 0
         self._failures = 0
         self._again_at = 0.0
@@ -108,6 +111,7 @@ class Tickets:
         for ticket in self.waiting:
             if self._manager.is_actor_started(ticket.actor):
                 ticket.has_place_at = now
+                self.began += 1
         for ticket in self.starting if self._start_s else ():
             assert ticket.has_place_at is not None
             if now - ticket.has_place_at >= self._start_s:
@@ -171,6 +175,8 @@ class Tickets:
         if ticket is None:
             return False
         self._tickets.remove(ticket)
+        if UNUSABLE in str(exception):  # the next process is not like that
+            return True
         self._failed(f"a worker ended before a trial was on it: {classify(exception)[1]}")
         return True
 

@@ -2,9 +2,7 @@
 
 A training begins with imports that take seconds, and so does a worker. On a Ray of our own its processes are up before
 the driver can place anything, and Ray lets them import modules ahead. Never imported so are the user's own, and nothing
-that follows a statement of another kind, which may say how to import it (`os.environ[...] = ...`); nor, with GPUs, any
-but ours: what looks for CUDA before its process has a GPU finds none, and remembers that. What fails to be imported
-fails again with its trial, where it is told.
+that follows a statement of another kind, which may say how to import it (`os.environ[...] = ...`).
 """
 
 from __future__ import annotations
@@ -21,16 +19,16 @@ from orchestrator.errors import StorageError
 from orchestrator.ray.worker.trainable import Trainable, TrainableFile
 from orchestrator.sweep.resources import Resources
 
-WORKER = "orchestrator.ray.worker.worker"
-"""What every worker is made of."""
-CPUS = 2
-"""Ray has as many processes at hand as CPUs. Where a trial takes more than this many, most would import for nobody."""
+PRELOADED = ("orchestrator.ray.worker.worker", "orchestrator.ray.worker.preloaded")
+"""What Ray imports in every worker process: what each is made of, and what imports the rest (see `ahead`)."""
 
 
 def imported_ahead(trainable: Trainable, resources: Resources) -> tuple[str, ...]:
-    """Return what the workers of a sweep import before they have a trial."""
-    is_worth_it = not resources.gpus and resources.ranks == 1 and resources.cpus <= CPUS
-    return (WORKER, *dict.fromkeys(begins_with(trainable))) if is_worth_it else (WORKER,)
+    """Return what the workers of a sweep import before they have a trial, beside what every worker is made of.
+
+    Nothing where a trial has several processes: each is told which GPUs it sees after Ray has given it its own.
+    """
+    return tuple(dict.fromkeys(begins_with(trainable))) if resources.ranks == 1 else ()
 
 
 def begins_with(trainable: Trainable) -> tuple[str, ...]:

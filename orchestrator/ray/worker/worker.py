@@ -27,6 +27,7 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.trainable import FunctionTrainable
 
 from orchestrator.errors import StorageError
+from orchestrator.ray.worker import ahead
 from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
@@ -70,7 +71,9 @@ class TrialWorker(FunctionTrainable):
     _has_entered = False
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Set up the session once per process."""
+        """Set up the session once per process. Raises RuntimeError in one that a trial with GPUs must not run in."""
+        if ahead.has_looked:
+            raise RuntimeError(ahead.UNUSABLE)
         os.environ.setdefault("PL_DISABLE_FORK", "1")  # as Tune does: Lightning forking inside an actor hangs
         super().setup(config)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ray.worker.trainable import Command, TrainableFile
-from orchestrator.ray.worker.warming import WORKER, begins_with, first_imports, imported_ahead
+from orchestrator.ray.worker.warming import begins_with, first_imports, imported_ahead
 from orchestrator.sweep.resources import Resources
 
 
@@ -53,13 +53,14 @@ def test_a_file_that_is_gone_or_broken_is_left_to_the_trial(tmp_path: Path):
 @pytest.mark.parametrize(
     ("resources", "expected"),
     [
-        (Resources(cpus=1), (WORKER, "wave", "json")),
-        (Resources(cpus=8), (WORKER,)),
-        (Resources(cpus=1, gpus=1), (WORKER,)),
-        (Resources(cpus=2, nodes=2), (WORKER,)),
+        (Resources(cpus=1), ("wave", "json")),
+        (Resources(cpus=8, gpus=1), ("wave", "json")),
+        (Resources(gpus=2, processes=1), ("wave", "json")),
+        (Resources(gpus=2), ()),
+        (Resources(cpus=2, nodes=2), ()),
     ],
 )
-def test_a_process_that_will_have_a_gpu_or_is_one_of_many_imports_ours_alone(
+def test_a_process_that_is_one_of_many_imports_ours_alone(
     tmp_path: Path, resources: Resources, expected: tuple[str, ...]
 ):
     (tmp_path / "train.py").write_text("import wave\nimport json, wave\n")
