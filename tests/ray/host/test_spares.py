@@ -1,7 +1,8 @@
-"""Processes that wait for trials: how many, and that a trial with GPUs runs in one of its own that saw nothing before."""
+"""Processes that wait for trials: how many, and that a trial with GPUs runs in one of its own."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -79,20 +80,25 @@ def test_room_is_looked_for_without_a_process_and_seldomer_where_much_is_waited_
         for _ in range(30):
             groups.request_resources(request)
         assert groups.get_resource_futures() == []
-        while not groups.has_resources_ready(request):
-            pass
+        _wait_for_room(groups, request)
         assert groups.update_interval_s == pytest.approx(max(LOOK_S, 30 * LOOK_EACH_S))
         held = groups.acquire_resources(request)
         groups.update_state()
         assert not groups.has_resources_ready(request), "there is room for one"
         groups.free_resources(held)
         groups.update_interval_s = LOOK_S
-        while not groups.has_resources_ready(request):
-            pass
+        _wait_for_room(groups, request)
         for _ in range(29):
             groups.cancel_resource_request(request)
     finally:
         groups.clear()
+
+
+def _wait_for_room(groups, request):
+    deadline = time.monotonic() + 60
+    while not groups.has_resources_ready(request):
+        assert time.monotonic() < deadline
+        time.sleep(LOOK_S / 2)
 
 
 HELPER = """
