@@ -67,6 +67,10 @@ PANELS: dict[str, dict[str, Verb]] = {
             "report:report",
             "Make a page of a sweep, one HTML file: running, finished or dead, from its log alone.",
         ),
+        "ui": Verb(
+            "ui:ui",
+            "Show the sweeps of a storage in a browser, live: each with its page and its trials. Acts on nothing.",
+        ),
         "trials": Verb(
             "trials:trials",
             "List a sweep's trials, living or dead: sorted, filtered, for a person or for another program.",

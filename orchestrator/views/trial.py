@@ -73,15 +73,15 @@ def trial_document(state: SweepState, number: int, folder: Location) -> dict[str
 def trial_answer(state: SweepState, number: int, folder: Location) -> Group:
     """Return a trial for a person; raises as `find_trial`, StorageError."""
     trial = find_trial(state, number)
-    rows = [("values", wording.configuration(ordered(state, trial))), ("came from", _origin(trial))]
+    rows = [("values", wording.configuration(ordered(state, trial))), ("came from", origin(trial))]
     if (told := _changes(state, trial)) is not None:
         rows.append(("changed", told))
     rows += [("note", note) for note in trial.notes]
-    rows.append(("reached", _reached(state, trial)))
+    rows.append(("reached", reached(state, trial)))
     if len(trial.values) > 1:
         rows.append(("curve", _curve(trial, state.plan.spec.fidelity.unit)))
     rows += _bounds(state, trial)
-    if (why := _stop(state, trial)) is not None:
+    if (why := why_stopped(state, trial)) is not None:
         rows.append(("stopped", why))
     unit = state.plan.spec.fidelity.unit
     rows += [(f"attempt {attempt.number}", _attempt(attempt, unit)) for attempt in trial.attempts]
@@ -149,7 +149,8 @@ def _again(state: SweepState, trial: Trial) -> list[tuple[str, str]]:
     return [*rows, ("seed", str(training_seed(state.plan.spec.seed, trial.number)))]
 
 
-def _origin(trial: Trial) -> str:
+def origin(trial: Trial) -> str:
+    """Say how a trial's configuration came to be."""
     if trial.replicates is not None:
         return f"{trial.move}; repeats trial {trial.replicates} with another seed"
     parts = [trial.move]
@@ -164,7 +165,8 @@ def _origin(trial: Trial) -> str:
     return "; ".join(parts)
 
 
-def _reached(state: SweepState, trial: Trial) -> str:
+def reached(state: SweepState, trial: Trial) -> str:
+    """Say which value a trial came to, and where."""
     objective, unit = state.plan.spec.objective.metric, state.plan.spec.fidelity.unit
     if trial.value is None:
         return f"no finite {objective} reported"
@@ -180,7 +182,7 @@ def _bounds(state: SweepState, trial: Trial) -> list[tuple[str, str]]:
     return rows
 
 
-def _stop(state: SweepState, trial: Trial) -> str | None:
+def why_stopped(state: SweepState, trial: Trial) -> str | None:
     """Say by what evidence it was stopped early; None where it was not, or the log does not say."""
     judged = trial.stopped_by
     if trial.state is TrialState.PRUNED and trial.attempt.cause == TRIAL_LIMIT:

@@ -39,13 +39,15 @@ def trials_answer(rows: Sequence[TrialRow], columns: Sequence[str], width: int, 
 
     `left_out` rows beyond these are counted under the table.
     """
-    cells = {name: [_text(name, row[name]) for row in rows] for name in columns}
+    cells = {name: [cell_text(name, row[name]) for row in rows] for name in columns}
     shown = _fitting(cells, width) if fits else list(columns)
-    table = listing(*(_heading(name) for name in shown), numeric=frozenset(_heading(n) for n in _numeric(shown, rows)))
+    table = listing(
+        *(heading(name) for name in shown), numeric=frozenset(heading(n) for n in numeric_columns(shown, rows))
+    )
     for index in range(len(rows)):
         table.add_row(*(Text(cells[name][index]) for name in shown))
     notes = [f"{left_out:,} more: --top 0 shows all"] if left_out else []
-    hidden = [_heading(name) for name in columns if name not in shown and any(cells[name])]
+    hidden = [heading(name) for name in columns if name not in shown and any(cells[name])]
     if hidden:
         notes.append(f"no room for {', '.join(hidden)}: --columns NAME,..., or --csv, --json for all")
     return Group(table, *(Text(note) for note in notes))
@@ -63,22 +65,25 @@ def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
     for name, texts in cells.items():
         if len(shown) >= 3 and not any(texts):
             continue
-        need = _GAP + max(len(_heading(name)), *(min(len(text), _WIDEST) for text in texts), 1)
+        need = _GAP + max(len(heading(name)), *(min(len(text), _WIDEST) for text in texts), 1)
         if len(shown) < 3 or used + need <= width:
             shown.append(name)
             used += need
     return shown
 
 
-def _numeric(columns: Sequence[str], rows: Sequence[TrialRow]) -> set[str]:
+def numeric_columns(columns: Sequence[str], rows: Sequence[TrialRow]) -> set[str]:
+    """Return those of the columns that hold numbers."""
     return {name for name in columns if name in _NUMERIC or any(isinstance(row[name], int | float) for row in rows)}
 
 
-def _heading(name: str) -> str:
+def heading(name: str) -> str:
+    """Return what a column is called for a person."""
     return {"worker_s": "took"}.get(name, name)
 
 
-def _text(name: str, value: Any) -> str:
+def cell_text(name: str, value: Any) -> str:
+    """Return a value of column `name` as a person reads it."""
     if value is None:
         return ""
     if name == "worker_s":

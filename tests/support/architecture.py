@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli", "notebook", "__init__"),
-    ("testing", "demos", "driver"),
+    ("testing", "demos", "driver", "ui"),
     ("views",),
     ("ray.preflight",),
     ("ray.host",),
@@ -47,10 +47,14 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "typer": ("cli",),
     "pandas": ("notebook", "views.notebook_sweep"),
     "plotly": ("views",),
+    "starlette": ("ui",),
+    "uvicorn": ("ui",),
+    "anyio": ("ui",),
     "orchestrator.training": ("demos",),
     "orchestrator.testing": (),
     "orchestrator.demos": ("cli",),
     "orchestrator.imports": ("cli",),
+    "orchestrator.ui": ("cli",),
     "orchestrator.driver": ("cli", "notebook", "__init__"),
 }
 """Which rooms and modules may import a library, or a room that stands apart; everybody else may not."""

@@ -14,31 +14,57 @@ import importlib.util
 import json
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import StepladderError
 from orchestrator.views.page.parts import Page
 from orchestrator.views.page.scale import rounded
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 _HERE = Path(__file__).parent
+DRAWING, CSS = _HERE / "drawing.js", _HERE / "page.css"
+"""What draws the pictures in a browser, and how a page looks, for pages of other makers."""
 
 
 def html(page: Page) -> str:
     """Return the whole page. Raises StepladderError where plotly, which brings the library that draws, is not there."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    script, library = (_HERE / "page.js").read_text(), _library()
-    drawings = [drawing for section in page.sections for drawing in section.drawings]
-    figures = json.dumps({d.name: rounded(d.figure) for d in drawings}, separators=(",", ":"))
-    ground = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return ground.get_template("page.html.jinja").render(
+    script = DRAWING.read_text() + (_HERE / "page.js").read_text()
+    return template("page.html.jinja").render(
         page=page,
-        policy=policy(script, library),
-        css=Markup((_HERE / "page.css").read_text()),  # noqa: S704 - our own file
+        trials=None,
+        policy=policy(script, library()),
+        css=Markup(CSS.read_text()),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - likewise; all else is escaped
-        figures=packed(figures),
+        figures=packed(figures(page)),
         library=_packed_library(),
     )
+
+
+def body(page: Page, trials: str) -> str:
+    """Return what stands on a page, without its pictures' data, for a browser that gets them from a server.
+
+    Numbers of trials lead to `trials` and the number, an address as it reads from that page.
+    """
+    return template("body.html.jinja").render(page=page, trials=trials)
+
+
+def figures(page: Page) -> str:
+    """Return a page's pictures by name, as JSON."""
+    drawings = [drawing for section in page.sections for drawing in section.drawings]
+    return json.dumps({drawing.name: rounded(drawing.figure) for drawing in drawings}, separators=(",", ":"))
+
+
+@cache
+def template(name: str, folder: Path = _HERE) -> Template:
+    """Return a template of ours, which escapes every text that it is given."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    ground = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return ground.get_template(name)
 
 
 def policy(*scripts: str) -> str:
@@ -58,11 +84,11 @@ def packed(text: str) -> str:
 
 @cache
 def _packed_library() -> str:
-    return packed(_library())
+    return packed(library())
 
 
 @cache
-def _library() -> str:
+def library() -> str:
     """Return plotly.js as Python's plotly carries it. Importing that package would take a while and is not needed."""
     found = importlib.util.find_spec("plotly")
     places = list(found.submodule_search_locations or ()) if found is not None else []

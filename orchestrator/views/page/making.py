@@ -13,7 +13,11 @@ from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.html import html
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.control.fold import SweepState
     from orchestrator.storage.location import Location
+    from orchestrator.sweep import event as ev
 
 FILE = "report.html"
 """Where a sweep's own page lies, in its folder."""
@@ -23,7 +27,11 @@ RELOAD_S = 60
 
 def read_source(folder: Location) -> Source:
     """Read what the page of a sweep is made from; takes no lock. Raises SweepNotFoundError, StorageError."""
-    state, events = read_log(folder)
+    return source_from(folder, *read_log(folder))
+
+
+def source_from(folder: Location, state: SweepState, events: Iterable[ev.Event]) -> Source:
+    """Take what a page is made from out of a state that was read, and all records it was made from."""
     files = folder.files()
     try:
         text = files.read("sweep.yaml").decode(errors="replace") if files.exists("sweep.yaml") else ""

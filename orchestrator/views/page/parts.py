@@ -111,6 +111,10 @@ class Section:
     """Longer texts to unfold: what each is called, and the text."""
     copies: tuple[tuple[str, str], ...] = ()
     """Texts to copy with one key: what each is called, and the text."""
+    shown: str = ""
+    """A text that is always shown, line by line as it is; empty without one."""
+    steps: tuple[NextStep, ...] = ()
+    """What can be done from here."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,10 @@ def _stage(scene: Scene, stage: str, shown: list[Trial]) -> list[dict[str, Any]]
 
 
 def _named(scene: Scene) -> list[dict[str, Any]]:
+    return [trace for trace, _ in _named_with(scene)]
+
+
+def _named_with(scene: Scene) -> list[tuple[dict[str, Any], Trial]]:
     traces = []
     for trial, name, dash, colour in (
         (scene.baseline, "baseline", "dash", MUTED),
@@ -78,10 +82,11 @@ def _named(scene: Scene) -> list[dict[str, Any]]:
     ):
         if trial is not None and trial.values:
             at = sorted(trial.values)
-            traces.append({
+            trace = {
                 "type": "scatter", "mode": "lines", "x": at, "y": [trial.values[fidelity] for fidelity in at],
                 "line": {"color": colour, "width": 3, "dash": dash}, "name": f"{name}, trial {trial.number}",
-            })  # fmt: skip
+            }  # fmt: skip
+            traces.append((trace, trial))
     return traces
 
 
@@ -151,3 +156,30 @@ def _funnel_sentence(scene: Scene) -> str:
     saved = saved_part(scene)
     text = f"Of {wording.counted(len(trials), 'trial')} {stopped:,} were stopped early and {full:,} trained to the end"
     return f"{text}; {saved:.0%} of training all of them to the end was saved." if saved is not None else f"{text}."
+
+
+def own_curve(scene: Scene, trial: Trial) -> Drawing | None:
+    """Draw one trial's learning curve beside those of baseline and winner; None where it reported less than twice."""
+    if len(trial.values) < 2:
+        return None
+    at = sorted(trial.values)
+    others = [trace for trace, other in _named_with(scene) if other is not trial]
+    own = {
+        "type": "scatter", "mode": "lines+markers", "x": at, "y": [trial.values[fidelity] for fidelity in at],
+        "line": {"color": scene.colour(trial.stage), "width": 3}, "name": f"trial {trial.number}",
+    }  # fmt: skip
+    shown = [other for _, other in _named_with(scene)]
+    layout: dict[str, Any] = {
+        "height": 340,
+        "xaxis": {"title": {"text": plain(scene.unit), "standoff": 8}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": plain(scene.metric)}, "range": _range(scene, [*shown, trial])},
+        "legend": LEGEND_BELOW, "margin": {"t": 16, "r": 10, "l": 60, "b": 74},
+    }  # fmt: skip
+    last = trial.values[at[-1]]
+    sentence = (
+        f"From {wording.number(trial.values[at[0]], 4)} at {scene.unit} {at[0]:g} to {wording.number(last, 4)} "
+        f"at {scene.unit} {at[-1]:g}."
+    )
+    rows = [(f"{fidelity:g}", wording.number(trial.values[fidelity])) for fidelity in at]
+    grid = DataTable((scene.unit, scene.metric), rows, frozenset({0, 1}))
+    return Drawing("curve", {"data": [*others, own], "layout": layout}, sentence, grid)
