@@ -54,11 +54,11 @@ def ui(
             f"stepladder ui needs {' and '.join(missing)}, not installed here: pip install 'stepladder[ui]'; "
             "`stepladder report --open` makes the page of one sweep without"
         )
-    from orchestrator.ui.door import Key
+    from orchestrator.ui.door import DoorKey
     from orchestrator.ui.server import Reached, address_of, listen, serve
 
     reached = Reached(f"/{root_path.strip('/')}" if root_path.strip("/") else "", tuple(allow_host or ()))
-    shown, listening, key = [_place(each) for each in places or ["."]], listen(port), Key.cut()
+    shown, listening, key = [_place(each) for each in places or ["."]], listen(port), DoorKey.cut()
     address = address_of(listening, key, reached)
     answer_text(address)
     sys.stdout.flush()

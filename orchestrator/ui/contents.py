@@ -20,7 +20,7 @@ from orchestrator.storage.lease import describe_holder
 from orchestrator.ui.acts import acts_on_sweep, acts_on_trial
 from orchestrator.ui.listing import sweeps_body, unread
 from orchestrator.ui.sweeps import SweepReading, SweepShelf
-from orchestrator.ui.trial_list import Asked, TrialList, trials_body
+from orchestrator.ui.trial_list import Asked, KeptRows, trials_body
 from orchestrator.views.page.contents import page_of
 from orchestrator.views.page.html import body, figures
 from orchestrator.views.page.making import source_from
@@ -29,7 +29,7 @@ from orchestrator.views.page.parts import Page
 from orchestrator.views.trial import find_trial, last_printed, trial_meant
 
 MOST_KEPT = 24
-"""Contents that are kept, compressed; the largest, of a whole sweep, take some 300 kB."""
+"""LiveContents that are kept, compressed; the largest, of a whole sweep, take some 300 kB."""
 LOOK_S, REMOTE_LOOK_S = 2.0, 10.0
 """After how many seconds a browser asks again, of a folder and of an object store."""
 LIST_S = 1.0
@@ -39,7 +39,7 @@ PART = 0.2
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageAnswer:
     """What a browser is told."""
 
     content: bytes
@@ -59,20 +59,20 @@ class _Made:
     figures: str = "{}"
 
 
-class Contents:
+class LiveContents:
     """Makes them. Called from several threads."""
 
     def __init__(self, shelf: SweepShelf) -> None:
         self._shelf = shelf
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()
-        self._lists = TrialList()
+        self._lists = KeptRows()
 
     def __len__(self) -> int:
         """Return how many contents are kept."""
         return len(self._kept)
 
-    def sweeps(self, query: Mapping[str, str], since: str) -> Answer:
+    def sweeps(self, query: Mapping[str, str], since: str) -> PageAnswer:
         """Return the list of all sweeps. Raises StorageError where a store does not answer."""
         readings, begun = self._shelf.readings(), time.monotonic()
         rows = [(one, one.known_line if time.monotonic() - begun > LIST_S else one.line()) for one in readings]
@@ -84,16 +84,16 @@ class Contents:
             again_s = 0.5
         return self._answer("", "", since, lambda: _Made("Sweeps", made), again_s)
 
-    def sweep(self, key: str, since: str) -> Answer | None:
+    def sweep(self, key: str, since: str) -> PageAnswer | None:
         """Return one sweep's page; None where there is no such sweep. Raises as `read_sweep`."""
         return self._of(key, "", since, lambda one: _drawn(_sweep_page(one), "trials/"))
 
-    def trials(self, key: str, query: Mapping[str, str], since: str) -> Answer | None:
+    def trials(self, key: str, query: Mapping[str, str], since: str) -> PageAnswer | None:
         """Return a sweep's trials, sorted and filtered, likewise. What was asked wrongly stands in the answer."""
         asked = Asked.of(query)
         return self._of(key, f"trials {asked}", since, lambda one: self._list(one, asked))
 
-    def trial(self, key: str, number: str, since: str) -> Answer | None:
+    def trial(self, key: str, number: str, since: str) -> PageAnswer | None:
         """Return one trial, likewise. Raises UsageError where there is none of that number."""
         return self._of(key, f"trial {number}", since, lambda one: _drawn(_trial_page(one, number), ""))
 
@@ -101,7 +101,7 @@ class Contents:
         state = one.state()
         return _Made(f"{state.plan.spec.name}: trials", trials_body(state, *self._lists.rows(one), asked))
 
-    def _of(self, key: str, what: str, since: str, make: Callable[[SweepReading], _Made]) -> Answer | None:
+    def _of(self, key: str, what: str, since: str, make: Callable[[SweepReading], _Made]) -> PageAnswer | None:
         one = self._shelf.reading(key)
         if one is None:
             return None
@@ -112,7 +112,7 @@ class Contents:
                 version += f" {int(time.time() / 10)}"  # what it prints is in no log
             return self._answer(f"{key} {what}", version, since, lambda: make(one), again_s)
 
-    def _answer(self, name: str, version: str, since: str, make: Callable[[], _Made], again_s: float) -> Answer:
+    def _answer(self, name: str, version: str, since: str, make: Callable[[], _Made], again_s: float) -> PageAnswer:
         with self._lock:
             kept = self._kept.get(name) if version else None
         if kept is None or kept.version != version:
@@ -124,7 +124,7 @@ class Contents:
             whole = f'{text[:-1]}, "figures": {made.figures}}}'
             kept = _Kept(version, gzip.compress(whole.encode(errors="replace"), 5, mtime=0))
             self._keep(name, kept)
-        return Answer(b"" if kept.version == since else kept.content)
+        return PageAnswer(b"" if kept.version == since else kept.content)
 
     def _keep(self, name: str, kept: _Kept) -> None:
         with self._lock:
@@ -134,10 +134,10 @@ class Contents:
                 self._kept.popitem(last=False)
 
 
-def trouble(error: StepladderError) -> Answer:
+def trouble(error: StepladderError) -> PageAnswer:
     """Return an answer that says what is wrong; the page keeps what it shows."""
     again_s = 2 * LOOK_S if isinstance(error, StorageError) else REMOTE_LOOK_S
-    return Answer(gzip.compress(json.dumps({"trouble": str(error), "again_s": again_s}).encode()))
+    return PageAnswer(gzip.compress(json.dumps({"trouble": str(error), "again_s": again_s}).encode()))
 
 
 def _drawn(page: Page, trials: str) -> _Made:

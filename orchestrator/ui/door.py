@@ -40,11 +40,11 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 TOKEN = "token"  # noqa: S105 - the name of the key in the address, not a token
-"""Key of the token in an address."""
+"""DoorKey of the token in an address."""
 
 
 @dataclass(frozen=True)
-class Key:
+class DoorKey:
     """What opens one server's door; a new one for each start."""
 
     token: str
@@ -53,7 +53,7 @@ class Key:
     """Name of the cookie: browsers send it to every port of a host, so that two servers' are told apart by name."""
 
     @classmethod
-    def cut(cls) -> Key:
+    def cut(cls) -> DoorKey:
         """Return a new key, drawn from the system's randomness."""
         return cls(secrets.token_urlsafe(24), f"stepladder-{secrets.token_hex(4)}")
 
@@ -65,7 +65,7 @@ class Key:
 class Door:
     """An ASGI application in front of another one."""
 
-    def __init__(self, inside: ASGIApp, key: Key, root_path: str = "", allowed: Collection[str] = ()) -> None:
+    def __init__(self, inside: ASGIApp, key: DoorKey, root_path: str = "", allowed: Collection[str] = ()) -> None:
         """Guard `inside`. `root_path` is the prefix under which a proxy has it, `allowed` are more names of it."""
         self._inside = inside
         self._key = key

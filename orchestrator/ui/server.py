@@ -24,8 +24,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from orchestrator.errors import StepladderError, UsageError
-from orchestrator.ui.contents import Answer, Contents, trouble
-from orchestrator.ui.door import TOKEN, Door, Key
+from orchestrator.ui.contents import PageAnswer, LiveContents, trouble
+from orchestrator.ui.door import TOKEN, Door, DoorKey
 from orchestrator.ui.listing import HERE
 from orchestrator.ui.sweeps import SweepShelf
 from orchestrator.views.page.html import CSS, DRAWING, library, template
@@ -64,15 +64,15 @@ def listen(port: int) -> socket.socket:
     return taken
 
 
-def address_of(listening: socket.socket, key: Key, reached: Reached) -> str:
+def address_of(listening: socket.socket, key: DoorKey, reached: Reached) -> str:
     """Return the address to open: with its token, which is nowhere else."""
     return f"http://{HOST}:{listening.getsockname()[1]}{reached.root_path}/?{TOKEN}={key.token}"
 
 
-def serve(places: Sequence[Location], listening: socket.socket, key: Key, reached: Reached) -> None:
+def serve(places: Sequence[Location], listening: socket.socket, key: DoorKey, reached: Reached) -> None:
     """Show the sweeps of some places until Ctrl-C or SIGTERM."""
     config = uvicorn.Config(
-        Door(application(Contents(SweepShelf(places))), key, reached.root_path, reached.allowed),
+        Door(application(LiveContents(SweepShelf(places))), key, reached.root_path, reached.allowed),
         lifespan="off", ws="none", http="h11", loop="asyncio", interface="asgi3",
         access_log=False, log_level="warning",  # an address holds the token once
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
@@ -80,7 +80,7 @@ def serve(places: Sequence[Location], listening: socket.socket, key: Key, reache
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def application(contents: Contents) -> Starlette:
+def application(contents: LiveContents) -> Starlette:
     """Return the pages, without the door."""
     pages = _Pages(contents)
     limiter = anyio.CapacityLimiter(MOST_AT_ONCE)
@@ -111,7 +111,7 @@ def application(contents: Contents) -> Starlette:
 class _Pages:
     """What each address answers."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: LiveContents) -> None:
         self._contents = contents
 
     def sweeps(self, _: Request) -> Response:
@@ -158,7 +158,7 @@ def _shell(up: str, contents: str, trail: list[tuple[str, str | None]]) -> Respo
     return HTMLResponse(page.render(up=up, contents=contents, trials=trials, trail=trail, assets=assets))
 
 
-def _told(request: Request, make: Callable[[str], Answer | None]) -> Response:
+def _told(request: Request, make: Callable[[str], PageAnswer | None]) -> Response:
     try:
         answer = make(request.query_params.get("since", ""))
     except StepladderError as error:

@@ -60,7 +60,7 @@ class Asked:
         return "?" + urlencode({name: value for name, value in vars(other).items() if value and value != 1})
 
 
-class TrialList:
+class KeptRows:
     """Keeps the rows of the sweep whose table was looked at last: making them takes a second for each 2,000 trials."""
 
     def __init__(self) -> None:

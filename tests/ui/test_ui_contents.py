@@ -13,7 +13,7 @@ from orchestrator.storage.lease import Holder, acquire
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
-from orchestrator.ui.contents import MOST_KEPT, Contents
+from orchestrator.ui.contents import MOST_KEPT, LiveContents
 from orchestrator.ui.server import application
 from orchestrator.ui.sweeps import MOST_STATES, SweepShelf, key_of
 
@@ -30,7 +30,7 @@ class Pages:
     def __init__(self, shelf, key):
         self.shelf = shelf
         self.key = key
-        self.contents = Contents(shelf)
+        self.contents = LiveContents(shelf)
         self.client = Client(application(self.contents))
 
     def at(self, place, since="", **query):

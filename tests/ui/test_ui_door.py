@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.ui.door import HEADERS, Door, Key
+from orchestrator.ui.door import HEADERS, Door, DoorKey
 from orchestrator.ui.server import listen
 
-KEY = Key("right", "stepladder-1")
+KEY = DoorKey("right", "stepladder-1")
 
 
 async def inside(scope, receive, send):
@@ -111,7 +111,7 @@ def test_a_proxy_may_keep_the_prefix_or_take_it_away(prefix):
 
 
 def test_two_keys_have_nothing_in_common():
-    one, other = Key.cut(), Key.cut()
+    one, other = DoorKey.cut(), DoorKey.cut()
     assert len(one.token) >= 32
     assert one.token != other.token
     assert one.cookie != other.cookie
