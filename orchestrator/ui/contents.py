@@ -29,7 +29,7 @@ from orchestrator.views.page.parts import Page
 from orchestrator.views.trial import find_trial, last_printed, trial_meant
 
 MOST_KEPT = 24
-"""LiveContents that are kept, compressed; the largest, of a whole sweep, take some 300 kB."""
+"""Contents that are kept, compressed; the largest, of a whole sweep, take some 300 kB."""
 LOOK_S, REMOTE_LOOK_S = 2.0, 10.0
 """After how many seconds a browser asks again, of a folder and of an object store."""
 LIST_S = 1.0

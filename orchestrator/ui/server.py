@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from orchestrator.errors import StepladderError, UsageError
-from orchestrator.ui.contents import PageAnswer, LiveContents, trouble
+from orchestrator.ui.contents import LiveContents, PageAnswer, trouble
 from orchestrator.ui.door import TOKEN, Door, DoorKey
 from orchestrator.ui.listing import HERE
 from orchestrator.ui.sweeps import SweepShelf
