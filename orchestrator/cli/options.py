@@ -53,6 +53,7 @@ OutputOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 WatchOption = Annotated[bool, typer.Option("--watch", help="Keep it up to date until its driver ends.")]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
 AddressOption = Annotated[
     ClusterAddress | None,
     typer.Option(parser=ClusterAddress.parse, metavar="ADDRESS", help=f"A cluster: {FORMS}.", show_default=False),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import SWEEP, OutputOption, SweepArgument, WatchOption
+from orchestrator.cli.options import SWEEP, OpenOption, OutputOption, SweepArgument, WatchOption
 from orchestrator.cli.say import answer_piece, answer_text, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.errors import UsageError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 WATCH_S = 10
 """Seconds between two pages of `--watch`, and after how many the page loads itself anew; more where one takes long."""
 
-OpenOption = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="A screenful of Markdown instead, to stdout.")]
 ShareOption = Annotated[bool, typer.Option("--share", help="Leave hosts, paths, commands and errors' texts out.")]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.options import OpenOption
 from orchestrator.cli.say import answer_text, say
 from orchestrator.errors import UsageError
 
@@ -37,7 +38,6 @@ AllowHostOption = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Another name by which a proxy reaches it.", show_default=False),
 ]
-BrowseOption = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
 
 
 def ui(
@@ -45,7 +45,7 @@ def ui(
     port: PortOption = PORT,
     root_path: RootPathOption = "",
     allow_host: AllowHostOption = None,
-    browse: BrowseOption = False,
+    browse: OpenOption = False,
 ) -> None:
     """Show the sweeps of a storage in a browser, live: each with its page and its trials. Acts on nothing."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
