@@ -29,7 +29,7 @@ def test_a_whole_sweep_is_written_and_its_viewer_named(folder, form, place, show
 def test_a_table_goes_to_stdout(folder):
     ran = stepladder("export", "runs/test", "--format", "csv", cwd=folder)
     assert ran.returncode == 0
-    assert ran.stdout.splitlines()[0].startswith('"trial"')
+    assert ran.stdout.splitlines()[0].startswith('"sweep_id","trial"')
     assert len(ran.stdout.splitlines()) >= 7
     written = stepladder("export", "runs/test", "--format", "csv", "-o", "all.csv", cwd=folder)
     assert (written.stdout, (folder / "all.csv").read_text()) == ("all.csv\n", ran.stdout)
