@@ -76,7 +76,9 @@ def _document(found: SweepStatus) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(found.told or "{}")
     if (log := found.log) is not None:
         diagnosis = winner_diagnosis(log.state, log.events)
-        document = status_document(log.state, log.folder, log.holder, requested=log.requested, diagnosis=diagnosis)
+        document = status_document(
+            log.state, log.folder, log.holder, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis
+        )
     if (job := found.job) is not None:
         state, text = job.status.state.value, job.status.text
         document |= {"job": {"job": job.job, "target": job.target, "state": state, "text": text}}
@@ -98,7 +100,9 @@ def _shown(log: SweepLog) -> Group:
     from orchestrator.views.status import status_answer
 
     diagnosis = winner_diagnosis(log.state, log.events)
-    return status_answer(log.state, log.folder, log.holder, requested=log.requested, diagnosis=diagnosis)
+    return status_answer(
+        log.state, log.folder, log.holder, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis
+    )
 
 
 def _job_line(job: SentJob) -> str:

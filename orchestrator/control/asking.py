@@ -6,8 +6,9 @@ then: in between a trial may have ended, or the space may have grown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from orchestrator.control.confirming import search_trials
 from orchestrator.control.fold import SweepState
 from orchestrator.storage.wishes import Wish
 from orchestrator.sweep import event as ev
@@ -18,6 +19,9 @@ from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 from orchestrator.sweep.values import exact
 from orchestrator.wording import configuration
+
+SAID = {"stop": "asked for the end of trial {trial}", "retry": "asked for another run of trial {trial}"}
+"""What a wish about a trial asks for."""
 
 
 def wish_to_try(state: SweepState, values: Mapping[str, Value]) -> Wish:
@@ -75,6 +79,18 @@ def told_of(wish: Wish | None, answer: ev.Event) -> str:
     if wish.kind == "stop":
         return f"the end of trial {wish.trial} was asked for: it is stopped"
     return f"trial {wish.trial} was asked for once more: it runs again"
+
+
+def waiting(state: SweepState, unruled: Iterable[Wish | None], *, is_driven: bool) -> list[str]:
+    """Say, one line each, what was asked about single trials and has not happened; `unruled` no driver has seen yet."""
+    is_full = len(state.trials) >= search_trials(state)
+    when = "no trial of the budget is left for it" if is_full else "tried next"
+    lines = [f"{'; '.join(asked.notes)}: {when}" for asked in state.wished.configurations]
+    untaken = "its driver has not taken it yet" if is_driven else "it waits for the next driver"
+    wishes = (wish for wish in unruled if wish is not None)
+    return lines + [
+        f"{'; '.join(wish.notes) or SAID[wish.kind].format(trial=wish.trial)}: {untaken}" for wish in wishes
+    ]
 
 
 def asked_by_file(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from orchestrator.control.asking import waiting
 from orchestrator.control.changes import with_settings
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import read_log, sweep_exists
@@ -27,6 +28,7 @@ from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request, put_settings, requested
+from orchestrator.storage.wishes import new_wishes
 from orchestrator.sweep import event as ev
 from orchestrator.wording import counted
 
@@ -54,13 +56,18 @@ class SweepLog:
     """Who drives it now; None where nobody does."""
     requested: DriverRequest | None
     """What that driver was asked."""
+    waiting: tuple[str, ...] = ()
+    """What was asked about single trials and has not happened yet, one line each."""
 
     @classmethod
     def read(cls, folder: Location) -> SweepLog:
         """Read a sweep's folder, without a lock. Raises SweepNotFoundError, StorageError."""
         state, events = read_log(folder)
         files = folder.files()
-        return cls(folder, state, events, describe_holder(files), requested(files))
+        holder = describe_holder(files)
+        wishes = [wish for _, wish in new_wishes(files, state.wished.known)]
+        waits = tuple(waiting(state, wishes, is_driven=holder is not None))
+        return cls(folder, state, events, holder, requested(files), waits)
 
 
 @dataclass(frozen=True, slots=True)

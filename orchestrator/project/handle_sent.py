@@ -143,7 +143,7 @@ class SweepSent(Handle):
         verb, *rest = asked.words
         there = self._there()
         which = ["--id", there.sweep_id] if there else []
-        return self.launcher(PATIENT_S).run(verb, self.record.folder, *rest, *which).strip()
+        return _answer(self.launcher(PATIENT_S).run(verb, self.record.folder, *rest, *which))
 
     def set(self, settings: Mapping[str, Any], now: float, answer: Tell) -> None:
         """Put them into its storage, from here or from the cluster."""
@@ -152,7 +152,7 @@ class SweepSent(Handle):
         else:
             written, there = [f"{key}={json.dumps(value)}" for key, value in settings.items()], self._there()
             named = ["--id", there.sweep_id] if there else []
-            answer(self.launcher(PATIENT_S).run("set", self.record.folder, *written, *named).strip())
+            answer(_answer(self.launcher(PATIENT_S).run("set", self.record.folder, *written, *named)))
 
     def _see_it_leave(self, launcher: Launcher) -> None:
         deadline = time.monotonic() + CANCEL_S
@@ -181,3 +181,8 @@ class SweepSent(Handle):
                 f"{self.record.sweep} runs already, as {self.record.job} ({found.state}); "
                 f"watch it: stepladder status {self.typed}"
             )
+
+
+def _answer(printed: str) -> str:
+    """Return what a command on the cluster answered, without what it would have typed next there."""
+    return "\n".join(line for line in printed.strip().splitlines() if not line.startswith("next: "))

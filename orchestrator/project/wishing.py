@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from orchestrator.control.asking import problem_of, wish_to_try
+from orchestrator.control.asking import SAID, problem_of, wish_to_try
 from orchestrator.control.confirming import search_trials
 from orchestrator.control.fold import SweepState
 from orchestrator.errors import UsageError
@@ -59,11 +59,8 @@ def put(folder: Location, state: SweepState, asked: TrialQuestion, now: float) -
         raise UsageError(f"{folder}: {error}") from error
     files = folder.files()
     put_wish(files, wish, now)
-    said = "; ".join(wish.notes) or _SAID[wish.kind].format(trial=wish.trial)
+    said = "; ".join(wish.notes) or SAID[wish.kind].format(trial=wish.trial)
     return f"{said}\n{_taken(folder, state, wish, lease.describe_holder(files) is not None)}"
-
-
-_SAID = {"stop": "asked for the end of trial {trial}", "retry": "asked for another run of trial {trial}"}
 
 
 def _taken(folder: Location, state: SweepState, wish: Wish, is_driven: bool) -> str:

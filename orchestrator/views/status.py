@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from time import time
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from orchestrator.curves.diagnosis import Diagnosis
     from orchestrator.storage.location import Location
 
+MOST_WAITING = 3
+"""How many of the things that people asked for are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -52,6 +56,8 @@ class Status:
     """One sentence on that."""
     requested: str | None
     """What its driver was asked: stop or cancel; None without a request."""
+    waiting: tuple[str, ...]
+    """What was asked about single trials and has not happened yet, one line each."""
     summary: Summary
     """The numbers."""
     winner_config: Config | None
@@ -85,12 +91,14 @@ def status(
     now: float,
     *,
     requested: str | None = None,
+    waiting: Sequence[str] = (),
     diagnosis: Diagnosis | None = None,
 ) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
-    it was asked (`requests.requested`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
+    it was asked (`requests.requested`); `waiting` says what was asked about single trials and has not happened;
+    `diagnosis` is the winner's (`curves.winner_diagnosis`).
     """
     condition, detail = condition_of(state, holder)
     if condition == "running" and requested is not None:
@@ -103,6 +111,7 @@ def status(
         condition=condition,
         detail=detail,
         requested=requested,
+        waiting=tuple(waiting),
         summary=summary if condition == "running" else replace(summary, awaited=NOTHING_AWAITED),
         winner_config=ordered(state, winner) if winner else None,
         winner_notes=winner.notes if winner else (),
@@ -131,11 +140,12 @@ def status_document(
     now: float | None = None,
     *,
     requested: str | None = None,
+    waiting: Sequence[str] = (),
     diagnosis: Diagnosis | None = None,
 ) -> dict[str, Any]:
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
     at = time() if now is None else now
-    found = status(state, folder, holder, at, requested=requested, diagnosis=diagnosis)
+    found = status(state, folder, holder, at, requested=requested, waiting=waiting, diagnosis=diagnosis)
     content = asdict(found)
     content["summary"]["improvement"] = found.summary.improvement
     content["summary"]["stage"] = found.summary.stage
@@ -150,6 +160,7 @@ def status_answer(
     now: float | None = None,
     *,
     requested: str | None = None,
+    waiting: Sequence[str] = (),
     diagnosis: Diagnosis | None = None,
 ) -> Group:
     """Return a sweep's status for a person.
@@ -159,7 +170,7 @@ def status_answer(
     is the winner's (`curves.winner_diagnosis`).
     """
     now = time() if now is None else now
-    found = status(state, folder, holder, now, requested=requested, diagnosis=diagnosis)
+    found = status(state, folder, holder, now, requested=requested, waiting=waiting, diagnosis=diagnosis)
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
     whose = f" by {found.owner}" if found.owner else ""
     times = f"planned {_date(found.started_t)}{whose}, last record {span} later, {age} ago"
@@ -183,10 +194,17 @@ def _details(found: Status) -> Group:
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows += [("storage", found.storage_away)] if found.storage_away else []
     rows += trouble_rows(summary)
+    rows += [("asked", text) for text in _first(found.waiting)]
     rows.append(("spent", spent(summary)))
     rows += [("time", time_line(found.time))] if found.time.places else []
     rows += [("files", _files(found))]
     return Group(pairs(rows), *commands("next", found.next, rows))
+
+
+def _first(waiting: tuple[str, ...]) -> list[str]:
+    """Return the first of what waits, and how much more there is."""
+    more = len(waiting) - MOST_WAITING
+    return [*waiting[:MOST_WAITING], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _files(found: Status) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,12 @@ from processes import stepladder
 from sweeps import make_plan
 
 from orchestrator.control.session import create, read_sweep, reopen
-from orchestrator.errors import UsageError
+from orchestrator.errors import ClusterError, UsageError
+from orchestrator.members import outside
 from orchestrator.project.finding import find
+from orchestrator.project.handle import SweepLog
+from orchestrator.project.handle_sent import SweepSent
+from orchestrator.project.records import SubmissionRecord
 from orchestrator.project.wishing import to_retry, to_stop, to_try
 from orchestrator.storage.location import Location
 from orchestrator.storage.wishes import new_wishes
@@ -93,6 +98,100 @@ def test_what_can_never_be_is_refused_at_once_and_leaves_no_wish(folder: Locatio
         asked(folder, question())
     assert str(refused.value).startswith(said.format(folder=folder))
     assert list(new_wishes(folder.files(), ())) == []
+
+
+def test_status_shows_what_waits(folder: Location, tmp_path: Path):
+    for at, question in enumerate((to_try(["momentum=0.7"]), to_stop(1), to_retry(2), to_try(["momentum=0.6"]))):
+        find(str(folder), None, (), lambda _: None).wish(question, float(at))
+    log = SweepLog.read(folder)
+    first = "asked for: momentum 0.7; the rest as in the baseline"
+    assert log.waiting == (
+        f"{first}: it waits for the next driver",
+        "asked for the end of trial 1: it waits for the next driver",
+        "asked for another run of trial 2: it waits for the next driver",
+        "asked for: momentum 0.6; the rest as in the baseline: it waits for the next driver",
+    )
+    told = " ".join(stepladder("status", "runs/test", cwd=tmp_path).stdout.split())
+    assert f"asked {first}: it waits for the next driver" in told
+    assert " and 1 more " in told
+    document = json.loads(stepladder("status", "runs/test", "--json", cwd=tmp_path).stdout)
+    assert document["waiting"] == list(log.waiting)
+    driver, _ = reopen(folder, make_plan(budget={"trials": 4}))
+    assert SweepLog.read(folder).waiting == (
+        f"{first}: tried next",
+        "asked for: momentum 0.6; the rest as in the baseline: tried next",
+    ), "the driver has taken them"
+    asked(folder, to_try(["momentum=0.55"]))
+    assert SweepLog.read(folder).waiting[-1].endswith(": its driver has not taken it yet")
+    for _ in range(3):
+        driver.controller.next_step()
+    assert (
+        SweepLog.read(folder)
+        .waiting[0]
+        .endswith("momentum 0.6; the rest as in the baseline: no trial of the budget is left for it")
+    )
+    driver.release()
+
+
+LAUNCHER = """
+import subprocess, sys
+from orchestrator import Job, JobState, JobStatus, Launch, Launcher
+from orchestrator.errors import ClusterError
+
+class Elsewhere(Launcher):
+    def render(self, submission):
+        return Launch(submission.job_id, ())
+
+    def submit(self, submission, launch, place):
+        return launch.job_id
+
+    def status(self, job):
+        return JobStatus(JobState.RUNNING)
+
+    def logs(self, job, *, follow):
+        return iter(())
+
+    def stop(self, job):
+        pass
+
+    def jobs(self):
+        return []
+
+    def run(self, *arguments):
+        typed = [word.replace("/on/the/cluster", self.target) for word in arguments]
+        code = "from orchestrator.cli.app import main; main()"
+        done = subprocess.run([sys.executable, "-c", code, *typed], capture_output=True, text=True)
+        if done.returncode:
+            raise ClusterError(done.stderr.splitlines()[-1].removeprefix("error: "))
+        return done.stderr + done.stdout
+"""
+
+
+def test_of_a_sweep_whose_storage_is_not_seen_from_here_the_cluster_is_asked(folder: Location, tmp_path: Path):
+    """The cluster is a launcher of one's own, under whose path alone the sweep is there."""
+    (tmp_path / "elsewhere_launcher.py").write_text(LAUNCHER)
+    outside.look_beside(tmp_path)
+    record = SubmissionRecord(
+        "test", "sweep.yaml", "elsewhere_launcher:Elsewhere", str(tmp_path / "runs"), "job-1", "/on/the/cluster/test",
+        sweep_id=read_sweep(folder).plan.sweep_id,
+    )  # fmt: skip
+    said: list[str] = []
+    handle = SweepSent("sweep.yaml", record, tmp_path / "sweep.yaml", said.append)
+    handle.refuse_other("try", None)
+    assert handle.wish(to_try(["momentum=0.7"]), 0.0) == (
+        "asked for: momentum 0.7; the rest as in the baseline\n"
+        f"nobody drives the sweep now, so it is kept: stepladder resume {folder}"
+    )
+    assert handle.wish(to_stop(1), 0.0).startswith("asked for the end of trial 1\n")
+    assert handle.wish(to_retry(2), 0.0).startswith("asked for another run of trial 2\n")
+    assert [wish.kind for _, wish in new_wishes(folder.files(), ())] == ["try", "stop", "retry"]
+    with pytest.raises(ClusterError, match="momentum"):
+        handle.wish(to_try(["momentum=7"]), 0.0)
+    told = json.loads(handle.status(as_json=True).told)
+    assert [line.partition(":")[0] for line in told["waiting"]] == [
+        "asked for", "asked for the end of trial 1", "asked for another run of trial 2",
+    ]  # fmt: skip
+    outside.forget()
 
 
 def test_the_commands_say_what_comes_next(folder: Location, tmp_path: Path):
