@@ -99,6 +99,9 @@ class Searcher(ABC):
             found.add(exact(config))
         return None
 
+    def axes(self, block: tuple[str, ...]) -> Mapping[str, tuple[Value, ...]] | None:
+        """Return the values of each hyperparameter whose combinations are its list; None: it has none of that kind."""
+
     def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance | None:
         """Return what goes with the proposal for this request, None for nothing: a function of the two alone."""
 

@@ -60,6 +60,11 @@ class GridSearcher(Searcher):
         )
         return self.rows(block, {}) + (not is_there)
 
+    @override
+    def axes(self, block: tuple[str, ...]) -> Mapping[str, tuple[Value, ...]]:
+        """Return the values of each hyperparameter of the block."""
+        return {name: self._values[name] for name in block}
+
     def rows(self, block: Sequence[str], held: Mapping[str, Value]) -> int:
         """Count the rows of the grid over `block`, the other values as `held`."""
         return self._count(tuple(self.space), {}, block, held)

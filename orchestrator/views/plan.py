@@ -12,11 +12,15 @@ from rich.text import Text
 from orchestrator import wording
 from orchestrator.control.placing import kinds_of
 from orchestrator.planning.estimate import Estimate, Hours, estimate
+from orchestrator.searchers import make_searcher
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.views.render import listing, pairs
 from orchestrator.views.supplied import supplied_answer
+
+MOST_VALUES = 8
+"""How many values of a hyperparameter are named of those that a list goes through."""
 
 
 def plan_answer(plan: Plan, workers: int, seconds: float | None) -> Group:
@@ -66,11 +70,35 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         *([] if spec.test is None else [("test", "kept in the workers; `stepladder test` measures the winner once")]),
         *_warm(plan),
         ("search", f"{spec.search.name}, proposals by {spec.searcher.name}, {stopping}"),
+        *_axes(plan),
         ("a trial takes", _needs(spec)),
         *[("", f"{name}: {wording.machines(kind) or 'any node'}") for name, kind in kinds_of(plan).items() if name],
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
+
+
+def _axes(plan: Plan) -> list[tuple[str, str]]:
+    """Say which values the combinations are made of that a list goes through, and how many there are."""
+    if not plan.is_listed or len(plan.stages) > 1:
+        return []
+    (stage,) = plan.stages
+    member = stage.searcher or plan.spec.searcher
+    searcher = make_searcher(member, plan.space, plan.goal)
+    axes = searcher.axes(stage.tune)
+    if not axes:
+        return []
+    is_taken = {name: plan.space.size((name,)) != len(values) for name, values in axes.items()}
+    lines = []
+    for name, values in axes.items():
+        taken = f" ({wording.counted(len(values), 'value')} of its range)" if is_taken[name] else ""
+        lines.append(f"{name}: {wording.first_of([wording.scalar(value) for value in values], MOST_VALUES)}{taken}")
+    count = searcher.count(stage.tune)
+    if count is not None:
+        lines.append(f"{wording.counted(count, 'combination')} in all, the defaults among them")
+    if any(is_taken.values()):
+        lines.append(f"`searcher: {{name: {member.name}, points: N}}` takes N values of a range, `values` names them")
+    return [("combinations" if number == 0 else "", line) for number, line in enumerate(lines)]
 
 
 def _confirm(plan: Plan, found: Estimate) -> str:

@@ -144,3 +144,21 @@ def test_values_that_are_no_plain_ones_are_written_as_json():
     net = {"type": "choice", "choices": [None, [64, 64], {"a": 1}], "default": None}
     text = printed(a_plan(search_space=SPACE | {"net": net}))
     assert 'null, [64, 64], {"a": 1}' in text
+
+
+def test_it_says_which_combinations_a_grid_is_made_of():
+    space = {
+        "lr": {"type": "float", "low": 1e-4, "high": 1.0, "scale": "log", "default": 0.05},
+        "layers": {"type": "int", "low": 1, "high": 3, "default": 1},
+        "optimizer": {"type": "choice", "choices": ["sgd", "adam"], "default": "sgd"},
+    }
+    grid = {"searcher": "grid", "search": "joint", "search_space": space, "budget": {"trials": 31}}
+    lines = [line.strip() for line in printed(make_plan(**grid)).splitlines()]
+    start = lines.index("combinations   layers: 1, 2, 3")
+    assert lines[start + 1 : start + 5] == [
+        "lr: 0.0001, 0.001, 0.01, 0.1, 1 (5 values of its range)",
+        "optimizer: sgd, adam",
+        "31 combinations in all, the defaults among them",
+        "`searcher: {name: grid, points: N}` takes N values of a range, `values` names them",
+    ]
+    assert "combinations" not in printed(a_plan())
