@@ -1,8 +1,9 @@
-"""A sweep's code stays what it was started with: the file edited, deleted, copied, linked, and storage alone left."""
+"""A sweep's code stays what it was started with: branches changed, files edited, deleted, copied, linked, moved."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -65,15 +66,32 @@ def hashes(sweep: Path) -> list[str]:
     ]
 
 
-def test_code_edited_and_deleted_under_a_running_sweep_is_kept_out(tmp_path: Path):
+def git(folder: Path, *arguments: str) -> None:
+    named = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    subprocess.run(["git", *named, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_another_branch_an_edit_and_a_deletion_under_a_running_sweep_are_kept_out(tmp_path: Path):
+    """A real repository with two branches; `data.txt` and the sweep are ignored, so that no checkout touches them."""
     folder, log = write(tmp_path / "project", pause_s=1.0), tmp_path / "said.txt"
+    (folder / ".gitignore").write_text("data.txt\nruns\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "one")
+    git(folder, "checkout", "-qb", "two")
+    write(folder, version=2)
+    git(folder, "commit", "-qam", "two")
+    git(folder, "checkout", "-q", "main")
     sweep = folder / "runs" / "pinned"
     place = Location.parse(sweep)
     driver = start("run", "sweep.yaml", "--cpus", 1, cwd=folder, log=log)
     try:
         wait_until(lambda: sweep_exists(place) and read_sweep(place).reported >= 1, driver, 200)
-        write(folder, version=2)
+        git(folder, "checkout", "-q", "two")
+        assert "VERSION = 2" in (folder / "train.py").read_text()
         wait_until(lambda: read_sweep(place).reported >= 3, driver, 60)
+        write(folder, version=3)
+        wait_until(lambda: read_sweep(place).reported >= 4, driver, 60)
         (folder / "train.py").unlink()
         (folder / "model.py").unlink()
         driver.wait(60)
@@ -82,7 +100,7 @@ def test_code_edited_and_deleted_under_a_running_sweep_is_kept_out(tmp_path: Pat
     assert driver.returncode == 0, log.read_text()
     assert versions(sweep) == [(trial, 1, 1) for trial in range(6)]
     assert len(set(hashes(sweep))) == 1
-    assert "pinned: 2 files (" in log.read_text()
+    assert "pinned: 4 files (" in log.read_text()
     assert f") of {folder}; what is edited there from now on reaches the next sweep\n" in log.read_text()
 
     moved = tmp_path / "elsewhere" / "pinned"  # another machine: nothing but the storage
@@ -93,11 +111,17 @@ def test_code_edited_and_deleted_under_a_running_sweep_is_kept_out(tmp_path: Pat
     assert (
         f"{folder} does not hold the sweep's code; trials go on with the code pinned from {folder} on" in resumed.stderr
     )
-    assert "not pinned, missing: data.txt, sweep.yaml" in resumed.stderr
+    assert "not pinned, missing: data.txt" in resumed.stderr
     error = read_sweep(Location.parse(moved)).trials[6].attempt.error or ""
     assert error.startswith("train.py:15 in train: raise RuntimeError("), error
     assert error.endswith(f"RuntimeError: no data beside {folder}/train.py"), "the user's own path"
     assert len(set(hashes(moved))) == 1
+    folder.mkdir()
+    (folder / "data.txt").write_text("data")  # the data is there, the code is not
+    again = stepladder("resume", moved, "--trials", "+1", "--cpus", 1, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "missing" not in again.stderr
+    assert versions(moved)[-1] == (7, 1, 1)
     audited = stepladder("audit", moved, cwd=tmp_path)
     assert "the pinned code" in audited.stdout + audited.stderr
 

@@ -17,6 +17,7 @@ from orchestrator.project.places import Target, folder_of, source_of
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import load_parsed
 from orchestrator.rules import ModelFacts
+from orchestrator.storage.code_copy import working_copy
 from orchestrator.storage.location import Location
 from orchestrator.storage.pinned_code import folder_of_code, read_code
 from orchestrator.sweep.described import SET_BY_PARSER
@@ -84,14 +85,20 @@ def plan_to_resume(
         in_force = (*plan.provenance.overrides, *target.overrides, *more)
         return plan_from_file(source, in_force, is_code_pinned=key is not None), source.parent
     if source is not None and target.file is None and key is not None:
-        if not target.folder.is_remote:  # for members of the user's own
-            inside = read_code(target.folder.files(), key).inside
-            look_beside(target.folder.path / folder_of_code(key) / inside)
+        look_beside(_pinned_beside(target.folder, key))  # for members of the user's own
         return recorded_plan(state, (*target.overrides, *more)), source.parent
     copy = "" if source is None else f" ({target.folder / 'sweep.yaml'} is a copy of what it was started with)"
     raise UsageError(
         f"{target.folder}: its sweep file is not where it was{copy}; give it: `stepladder resume SWEEP_FILE`"
     )
+
+
+def _pinned_beside(sweep: Location, key: str) -> Path:
+    """Return the sweep file's folder in the pinned code; of a sweep on an object store in a copy that is fetched."""
+    code = read_code(sweep.files(), key)
+    if not sweep.is_remote:
+        return sweep.path / folder_of_code(key) / code.inside
+    return working_copy(sweep, key, Path(code.root), is_shared=False) / code.inside
 
 
 def recorded_plan(state: SweepState, overrides: Sequence[str]) -> Plan:

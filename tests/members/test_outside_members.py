@@ -14,7 +14,9 @@ from orchestrator.control.session import create, read_sweep, reopen
 from orchestrator.errors import SpecChangedError, SpecError
 from orchestrator.members import outside
 from orchestrator.planning.making import make_ladder, make_scheduler
-from orchestrator.project.workspace import linted_plan, plan_from_file
+from orchestrator.project.code_in_force import code_to_begin
+from orchestrator.project.places import locate
+from orchestrator.project.workspace import linted_plan, plan_from_file, plan_to_resume
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 
@@ -262,3 +264,24 @@ def test_reports_wait_for_a_scheduler_until_it_is_asked_for(folder: Path):
         events.append(ev.Reported(2.0, trial, 0, 1.0, {"score": float(trial)}, None, None))
     state = replay(events)
     assert state.scheduler.snapshot() == {0: {1.0: {0: 0.0, 1: 1.0, 2: 2.0}}}
+
+
+@pytest.mark.parametrize("is_remote", [False, True], ids=["folder", "object store"])
+def test_a_sweep_goes_on_with_its_own_members_from_its_storage_alone(folder, tmp_path_factory, request, is_remote):
+    """Another machine: the project's folder is gone, and its modules with it."""
+    place = request.getfixturevalue("bucket") if is_remote else Location.parse(tmp_path_factory.mktemp("store"))
+    place = place / "own"
+    plan = plan_from_file(folder / "sweep.yaml", ["searcher={name: lab.bo:Middle, at: 1.0}", "search=hard-stages"])
+    force = code_to_begin(plan, folder, 0.0)
+    create(place, force.plan, (folder / "sweep.yaml").read_bytes(), force.taken).close("stop")
+    shutil.rmtree(folder)
+    outside.forget()
+    with pytest.raises(SpecError, match=r"there is no module 'lab\.bo'"):
+        make_ladder(read_sweep(place).plan)
+    again, _ = plan_to_resume(locate(str(place)), "+1")
+    ladder = make_ladder(again)
+    assert ladder.searcher.options.at == 1.0
+    assert again.spec.budget.trials == 5
+    session, changes = reopen(place, again, lambda _: None, code=force.key)
+    session.release()
+    assert changes == ["budget.trials: 4 -> 5"]
