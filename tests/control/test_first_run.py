@@ -11,7 +11,7 @@ from orchestrator.control.answers import Done, Report, StartTrial, Wait
 from orchestrator.control.controller import Controller
 from orchestrator.control.first_run import SHOWN_S, failed_at_once
 from orchestrator.control.fold import SweepState, replay
-from orchestrator.control.notices import Notices
+from orchestrator.control.notices import Notices, first_failure
 from orchestrator.control.simulator import (
     MemoryJournal,
     SimulatedCluster,
@@ -211,6 +211,18 @@ def test_the_first_failure_is_said_with_its_lines_and_no_other():
         "trial 0 (the baseline) failed:\n  train.py:2 in train: 1 / 0\n  ZeroDivisionError: by zero\n"
         "  all that it printed: logs/0/0 in the sweep's folder"
     ]
+
+
+def test_a_long_error_is_shown_by_its_ends_where_the_whole_is_kept():
+    controller, _ = controller_of(baseline_first=False)
+    controller.next_step()
+    controller.on_attempt_end(0, 0, Outcome.ERROR, f"train.py:2 in train: f()\nValueError: {'x' * 9_000} ends")
+    trial = controller.state.trials[0]
+    told = first_failure(trial)
+    assert told.startswith("trial 0 (the baseline) failed:\n  train.py:2 in train: f()\n  ValueError: xxx")
+    assert told.endswith("xx ends\n  all that it printed: logs/0/0 in the sweep's folder")
+    assert len(told) < 2_200
+    assert len(first_failure(trial, is_kept=False)) > 9_000, "nothing else will say it"
 
 
 def test_a_failed_first_run_is_said_once_and_names_no_file_that_will_be_gone():

@@ -14,7 +14,7 @@ from pathlib import Path
 import ray
 
 from orchestrator.project import calling
-from orchestrator.sweep.recordable import cleaned
+from orchestrator.sweep.recordable import LONGEST_TEXT, cleaned
 
 ERROR, OUT_OF_MEMORY, LOST = "error", "out_of_memory", "lost"
 """The outcomes that a worker tells, spelled as in `orchestrator.sweep.trial.Outcome`, which workers need not import."""
@@ -23,7 +23,10 @@ STORAGE_AWAY = "storage_away"
 """Told by a worker whose checkpoint could not be put for so long that the driver is to leave."""
 
 MAX_FRAMES = 3
-MAX_TEXT = 2000
+LEFT_OUT = (
+    "\n... {:,} characters are left out here; the whole is in the sweep's logs/, where the attempt printed it ...\n"
+)
+"""Stands in the middle of a text that is longer than a record holds."""
 _OUT_OF_MEMORY = (
     "CUDA out of memory",
     "HIP out of memory",
@@ -74,8 +77,8 @@ def describe(error: BaseException, folder: Path | None = None) -> AttemptFailed:
 def shortened(error: BaseException, folder: Path | None = None) -> str:
     """Return what helps of a traceback: the last frames of the user's code, where it ended, and the message."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_HIDDEN)]
-    theirs = [frame for frame in frames if not any(place in frame.filename for place in _LIBRARIES)]
-    shown = [frame for frame in frames if frame in theirs[-MAX_FRAMES:] or frame in frames[-1:]]
+    theirs = [at for at, frame in enumerate(frames) if not any(place in frame.filename for place in _LIBRARIES)]
+    shown = [frames[at] for at in sorted({*theirs[-MAX_FRAMES:], *range(len(frames))[-1:]})]
     lines = [f"{_relative(f.filename, folder)}:{f.lineno} in {f.name}: {f.line}" for f in shown]
     message = "".join(traceback.format_exception_only(error)).strip()
     if error.__cause__ is not None:
@@ -109,5 +112,9 @@ def _relative(filename: str, folder: Path | None) -> str:
 
 
 def cut(text: str) -> str:
-    """Shorten a long text in its middle, odd characters as escapes."""
-    return cleaned(text, MAX_TEXT)
+    """Return a text as a record holds it: odd characters as escapes, of a long one the beginning and the end."""
+    text = cleaned(text, len(text))
+    if len(text) <= LONGEST_TEXT:
+        return text
+    half = (LONGEST_TEXT - len(LEFT_OUT) - 20) // 2
+    return f"{text[:half]}{LEFT_OUT.format(len(text) - 2 * half)}{text[-half:]}"

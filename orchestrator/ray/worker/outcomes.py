@@ -5,7 +5,8 @@ from __future__ import annotations
 from ray import exceptions as ray_errors
 
 from orchestrator.errors import StorageAwayError
-from orchestrator.ray.worker.failure import STORAGE_AWAY, AttemptFailed, cut, is_out_of_memory
+from orchestrator.ray.worker.failure import STORAGE_AWAY, AttemptFailed, is_out_of_memory
+from orchestrator.sweep.recordable import cleaned
 from orchestrator.sweep.trial import Outcome
 
 MAX_TOLD = 300
@@ -29,14 +30,14 @@ def classify(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, ray_errors.RayActorError) and isinstance(error.__cause__, ray_errors.RayError):
         return classify(error.__cause__)
     if isinstance(error, ray_errors.RayActorError) and _UNBORN in str(error):
-        return Outcome.ERROR, cut(f"the worker could not be set up: {_last_line(error)}")
+        return Outcome.ERROR, cleaned(f"the worker could not be set up: {_last_line(error)}")
     if isinstance(error, ray_errors.RayActorError) and error.preempted:
         return Outcome.PREEMPTED, f"the node was preempted: {_told_by_ray(error)}"
     if isinstance(error, ray_errors.RayError):
         return Outcome.LOST, f"the worker was lost: {_told_by_ray(error)}"
     if _RESET_REFUSED in str(error):
         return Outcome.LOST, "the worker could not take this trial: the one before it had not ended there"
-    return Outcome.ERROR, cut(f"{type(error).__name__}: {error}")
+    return Outcome.ERROR, cleaned(f"{type(error).__name__}: {error}")
 
 
 def storage_away(error: BaseException) -> StorageAwayError | None:
@@ -56,7 +57,7 @@ def _classify_raised(error: ray_errors.RayTaskError) -> tuple[Outcome, str]:
     if isinstance(cause, ray_errors.RayError) and not isinstance(cause, ray_errors.RayTaskError):
         return classify(cause)
     outcome = Outcome.OUT_OF_MEMORY if is_out_of_memory(cause) else Outcome.ERROR
-    return outcome, cut(f"{type(cause).__name__}: {cause}")
+    return outcome, cleaned(f"{type(cause).__name__}: {cause}")
 
 
 def _last_line(error: BaseException) -> str:

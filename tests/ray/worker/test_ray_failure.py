@@ -122,10 +122,10 @@ def test_a_traceback_keeps_the_users_frames_and_the_last_one(tmp_path):
 
 
 def test_a_cause_is_named_and_a_long_text_is_cut():
-    error = ValueError("y" * 9999)
+    error = ValueError("y" * 99_999)
     error.__cause__ = OSError("disk")
     text = describe(error).text
-    assert len(text) < 2100
+    assert len(text) <= 10_000
     assert text.endswith("(caused by OSError: disk)")
 
 

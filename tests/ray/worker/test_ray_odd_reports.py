@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from orchestrator.ray.worker.failure import ERROR, MAX_TEXT, AttemptFailed, describe
+from orchestrator.ray.worker.failure import ERROR, AttemptFailed, describe
 from orchestrator.ray.worker.metric_sources import ReportFile
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, read_report, read_said
+from orchestrator.sweep.recordable import LONGEST_TEXT
 
 
 def nested(depth: int) -> dict:
@@ -112,7 +113,7 @@ def test_a_line_that_no_log_can_hold_is_refused_by_number(line: bytes, tmp_path)
 def test_the_text_of_an_error_is_one_that_every_log_and_table_holds(text: str):
     failed = describe(ValueError(text))
     assert failed.outcome == ERROR
-    assert len(failed.text) < MAX_TEXT + 50
+    assert len(failed.text) <= LONGEST_TEXT
     assert set(failed.text) <= {"\n", *map(chr, range(32, 127))}
     msgspec.json.encode(failed.text)
     again = pickle.loads(pickle.dumps(failed))

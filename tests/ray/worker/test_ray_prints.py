@@ -67,3 +67,33 @@ def test_links_inside_a_functions_checkpoint_are_kept_with_their_content(host):
     for name, content in {"model.pt": "3", "latest": "3", "tokenizer/vocab.txt": "a", "tok/vocab.txt": "a"}.items():
         assert (kept / name).read_text() == content
     assert sum(1 for _ in kept.rglob("*.pt")) < 50
+
+
+def test_of_a_huge_error_the_record_has_both_ends_and_the_logs_have_all(host):
+    ran = host.run(
+        """
+        def train(config):
+            deep(40)
+
+        def deep(levels):
+            if levels:
+                deep(levels - 1)
+            raise ValueError("begins " + "x" * 10_000_000 + " ends")
+        """,
+        budget={"trials": 1},
+    )
+    [attempt] = ran.state.trials[0].attempts
+    assert attempt.outcome.value == "error"
+    assert len(attempt.error) <= 10_000
+    *frames, _begins, _left_out, last = attempt.error.splitlines()
+    assert frames == ["train.py:7 in deep: deep(levels - 1)"] * 2 + [
+        'train.py:8 in deep: raise ValueError("begins " + "x" * 10_000_000 + " ends")'
+    ]
+    assert last.endswith("xx ends")
+    assert "\n... 9,99" in attempt.error
+    assert " characters are left out here; the whole is in the sweep's logs/, where the attempt printed it ...\n" in (
+        attempt.error
+    )
+    whole = (ran.folder / "runs" / "test" / "logs" / "0" / "0" / "stderr.txt").read_text()
+    assert "begins " + "x" * 10_000_000 + " ends" in whole
+    assert "[Previous line repeated 37 more times]" in whole
