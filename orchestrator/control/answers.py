@@ -89,6 +89,8 @@ class HostView:
     """Names of the nodes that it keeps away from."""
     awaited: AwaitedPlaces = NOTHING_AWAITED
     """Places that it has asked for and that are not there yet; recorded whenever it changes."""
+    unread: dict[int, tuple[str, ...] | None] = field(default_factory=dict)
+    """Hyperparameters that the attempt of a trial never read which is about to end; None where that is not known."""
 
 
 class Verdict(Enum):

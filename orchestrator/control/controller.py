@@ -164,10 +164,10 @@ class Controller:
             outcome, error = self._border.ending(trial, attempt, outcome, error)
             cause, state = self._cause(trial, outcome), self.state
             judges = state.begun_format > 1  # an older writer took every death for a machine's
-            ruled = ruling(state.trial(trial), outcome, error, state.plan.spec.retry, judges_deaths=judges)
-            error = "\n".join(filter(None, (error, ruled.why))) or None
-            ended = (self._clock(), trial, attempt, outcome, error)
-            self._write(ev.AttemptEnded(*ended, cause=cause, repeats=ruled.repeats, m=self._monotonic()))
+            rule = ruling(state.trial(trial), outcome, error, state.plan.spec.retry, judges_deaths=judges)
+            ended = (self._clock(), trial, attempt, outcome, "\n".join(filter(None, (error, rule.why))) or None)
+            repeats, unread = rule.repeats, self.host.unread.pop(trial, None)
+            self._write(ev.AttemptEnded(*ended, cause=cause, repeats=repeats, unread=unread, m=self._monotonic()))
             self._brake.on_end(state.trial(trial))
             self.commit()
 

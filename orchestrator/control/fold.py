@@ -253,6 +253,7 @@ class SweepState(Roster, Surroundings):
         self.open.pop(event.trial, None)
         if trial.state is TrialState.RUNNING:
             self._end(trial, attempt, event)
+        self.reading.take(trial, event)
         if trial.state is TrialState.INTERRUPTED and not trial.is_test:
             self.waiting[event.trial] = trial
 

@@ -1,4 +1,4 @@
-"""What a driver says on its terminal when it happens, once each: what it waits for, the first failure, the brake."""
+"""What a driver says on its terminal when it happens, once each: the first failure, what is never read, the brake."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Callable
 
 from orchestrator.control.controller import Controller
 from orchestrator.control.first_run import failed_at_once
+from orchestrator.control.never_read import describe
 from orchestrator.storage.attempt_logs import FOLDER
+from orchestrator.sweep.recordable import cleaned
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
+
+MOST_SHOWN = 2_000
+"""Characters of an error that a terminal is shown, where the whole of it is kept."""
 
 
 class Notices:
@@ -18,6 +23,7 @@ class Notices:
         self._tell = tell
         self._open: set[int] = set()
         self._has_told_failure = self._has_told_waiting = self._has_told_unsaid = False
+        self._told_unread: set[str] = set()
         self._brake: str | None = None
 
     def look(self) -> None:
@@ -33,11 +39,19 @@ class Notices:
                 f"trial {unsaid.number} was trained to its end and reported no {' and no '.join(unsaid.unsaid)}, which "
                 "`constraints` bounds: what does not say it cannot win"
             )
+        self._look_for_unread()
         note = self._controller.brake_note if self._controller.first_run.note() is None else None
         if (note is None) != (self._brake is None):
             self._brake = note
             said = f"nothing more is started: {note}" if note else "a trial has reported: trials are started again"
             self._tell(f"the brake: {said}")
+
+    def _look_for_unread(self) -> None:
+        state = self._controller.state
+        for found in state.reading.never(state.plan) if state.reading.is_suspected else ():
+            if found.name not in self._told_unread:
+                self._told_unread.add(found.name)
+                self._tell(describe(found))
 
     def _look_for_failure(self) -> None:
         state = self._controller.state
@@ -57,6 +71,7 @@ def first_failure(trial: Trial, *, is_kept: bool = True) -> str:
     number = trial.number
     name = f"fresh seed {number - FIRST_REPLICATE + 1}" if trial.is_replicate else f"trial {number}"
     error = (trial.attempt.error or "").strip() or "no error text"
+    error = cleaned(error, MOST_SHOWN) if is_kept else error
     lines = [f"{name}{'' if number else ' (the baseline)'} failed:", *(f"  {line}" for line in error.splitlines())]
     where = f"  all that it printed: {FOLDER}/{number}/{trial.attempt.number} in the sweep's folder"
     return "\n".join([*lines, *([where] if is_kept else [])])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from orchestrator.control.never_read import ReadSoFar
 from orchestrator.control.wished import Wished
 from orchestrator.sweep.confirmation import Confirmation, Contender, confirmation, contenders
 from orchestrator.sweep.event import Heartbeat, TrialWithdrawn, WinnerTestBegun, WinnerTestMeasured
@@ -45,6 +46,8 @@ class Roster:
         """Trials to be offered (again), in the order in which they came to wait."""
         self.wished = Wished()
         """What people asked for."""
+        self.reading = ReadSoFar()
+        """What trainings read of their configurations."""
         self._contenders: list[Contender] | None = None
 
     def take_heartbeat(self, event: Heartbeat) -> None:
@@ -110,14 +113,6 @@ class Roster:
     def confirmation(self) -> Confirmation | None:
         """Return what fresh seeds say so far; None while they say nothing."""
         return confirmation(self.plan.goal, self.contenders()) if self.replicates else None
-
-    def _take_heartbeat(self, event: Heartbeat) -> None:
-        """Take in what still runs, and what gives no sign of life."""
-        for trial, attempt in event.running:
-            seen = self.trial(trial).attempts[attempt]
-            seen.seen_t, seen.seen_s, seen.silent_s = event.t, event.clock_s, 0.0
-        for trial, silent_s in event.silent:
-            self.trial(trial).attempt.silent_s = silent_s
 
     def _begin_test(self, event: WinnerTestBegun) -> None:
         """Take in that the winner is to be measured on the test set."""

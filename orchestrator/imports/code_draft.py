@@ -16,10 +16,11 @@ from orchestrator.errors import UsageError
 from orchestrator.imports.budgeting import STEPS, invent_trials
 from orchestrator.imports.code_options import options
 from orchestrator.imports.code_reports import fidelity_of, objective_of, reported_keys
-from orchestrator.imports.code_taken import CONFIGURATIONS, Taken, defaults_of, parameters, read_keys
+from orchestrator.imports.code_taken import Taken, defaults_of, parameters, read_keys
 from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAFileError
 from orchestrator.imports.naming import hyperparameter_name
 from orchestrator.imports.python_source import Constants, dotted_name
+from orchestrator.sweep.nesting import CONFIGURATIONS
 from orchestrator.sweep.values import is_number
 from orchestrator.sweepfile.foreign import foreign_kind, foreign_problem
 from orchestrator.sweepfile.known import SPACES, canonical

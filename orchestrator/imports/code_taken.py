@@ -14,8 +14,6 @@ from typing import Any
 from orchestrator.imports.draft import CannotCarryError
 from orchestrator.imports.python_source import Constants, dotted_name
 
-CONFIGURATIONS = frozenset({"config", "cfg", "conf", "configuration", "hparams", "hp", "hyperparameters", "params"})
-"""What people call the mapping that a training function is given."""
 METHODS = frozenset({"get", "items", "keys", "values", "copy", "pop", "update", "setdefault"})
 _CHOICES = ("Literal",)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.control.confirming import confirming, search_trials
+from orchestrator.control.never_read import NeverRead
 from orchestrator.control.recovery import HEARTBEAT_S
 from orchestrator.results.bounds import ConstraintSummary, constraint_summary
 from orchestrator.results.confirm_summary import ConfirmSummary, confirm_summary
@@ -151,6 +152,8 @@ class Summary:
     """Nodes on which attempts keep dying, so that none is placed there."""
     awaited: AwaitedPlaces = NOTHING_AWAITED
     """Places that its driver waits for; what waits is no trial yet."""
+    never_read: tuple[NeverRead, ...] = ()
+    """Hyperparameters that the code never reads, as far as trainings tell."""
 
     @property
     def stage(self) -> str | None:
@@ -197,6 +200,7 @@ def summarise(state: SweepState, now: float) -> Summary:
         silent=_silent(state),
         avoided=state.avoided,
         awaited=state.awaited,
+        never_read=tuple(state.reading.never(state.plan)),
     )
 
 

@@ -33,7 +33,7 @@ FORMAT = 2
 2   format_raised, reopened, storage_was_away, places_awaited, asked, withdrawn, refused; monotonic seconds on every
     record; judgements, causes, texts, what a proposal rests on, whether an attempt is repeated, what the brake acted
     on; the outcome and the stop of an overtime, who is silent, which nodes are avoided, when a function was entered;
-    test_begun, test_measured, and that a driver only tests
+    test_begun, test_measured, and that a driver only tests; what a training never read
 """
 
 
@@ -192,6 +192,9 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     """Seconds that it is charged, where another driver wrote this than the one that had it: by the clock of that one,
     up to the newest record it left. None: from its reservation to this record, or in format 1 from
     placement to `charged_until`."""
+    unread: tuple[str, ...] | None = None
+    """Hyperparameters that the training, begun anew and ended well, never read, and its code never names. None where
+    that is not known, and in format 1."""
 
 
 class Heartbeat(_Event, frozen=True, tag="heartbeat"):

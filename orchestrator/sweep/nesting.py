@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 from orchestrator.sweep.values import Value
 
+CONFIGURATIONS = frozenset({"config", "cfg", "conf", "configuration", "hparams", "hp", "hyperparameters", "params"})
+"""What people call the mapping that a training function is given."""
+
 _Domain = TypeVar("_Domain")
 
 

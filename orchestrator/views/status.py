@@ -96,9 +96,8 @@ def status(
 ) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
-    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` is what
-    it was asked (`requests.requested`); `waiting` says what was asked about single trials and has not happened;
-    `diagnosis` is the winner's (`curves.winner_diagnosis`).
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` and
+    `waiting` are what was asked (`handle.SweepLog`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
     """
     condition, detail = condition_of(state, holder)
     if condition == "running" and requested is not None:

@@ -1,8 +1,9 @@
-"""What is odd while a sweep runs, in words: trials that are silent, places that are waited for, nodes to avoid."""
+"""What is odd about a sweep, in words: silent trials, places it waits for, nodes to avoid, what is never read."""
 
 from __future__ import annotations
 
 from orchestrator import wording
+from orchestrator.control.never_read import describe
 from orchestrator.results.summary import Summary
 
 SHOWN_SILENT = 3
@@ -17,7 +18,7 @@ def trouble_rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("places", said))
     if summary.avoided:
         rows.append(("avoided", f"{', '.join(summary.avoided)}: attempts keep dying there, and do well elsewhere"))
-    return rows
+    return [*rows, *(("never read", describe(found)) for found in summary.never_read)]
 
 
 def silences(summary: Summary) -> list[str]:

@@ -14,9 +14,10 @@ from orchestrator.demos import demo_names, write_demo
 from orchestrator.errors import UsageError
 from orchestrator.imports.code_options import options
 from orchestrator.imports.code_reports import objective_of, reported_keys
-from orchestrator.imports.code_taken import CONFIGURATIONS, read_keys
+from orchestrator.imports.code_taken import read_keys
 from orchestrator.imports.python_source import Constants
 from orchestrator.project.workspace import plan_from_file
+from orchestrator.sweep.nesting import CONFIGURATIONS
 from orchestrator.sweep.spec import SweepSpec
 
 FILES = Path(__file__).parent / "code"

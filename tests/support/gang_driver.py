@@ -14,12 +14,15 @@ from typing import Any
 
 import ray
 from ray.cluster_utils import Cluster
-from sweeps import make_plan
+from sweeps import make_plan, make_spec
 
 from orchestrator.control.session import Session, create
+from orchestrator.project.pinning import take_code
 from orchestrator.ray.host.host import HostOptions, run_on_ray
-from orchestrator.ray.worker.trainable import TrainableFile
+from orchestrator.ray.worker.trainable import PinnedPlace, TrainableFile
+from orchestrator.storage.code_copy import working_copy
 from orchestrator.storage.location import Location
+from orchestrator.storage.pinned_code import keep_code
 
 STORE = 100 * 2**20
 GPUS = 4.0
@@ -31,7 +34,7 @@ def run(
     """Run one sweep of `train.py:<function>`, print its trials and what the cluster has left."""
     session = create(Location.parse(folder / "runs" / function), make_plan(**changes), b"")
     options = HostOptions(address=address, teardown_s=20.0)
-    trainable = TrainableFile(folder, "train.py", function)
+    trainable = pinned(folder, function)
 
     def step() -> None:
         session.on_step()
@@ -49,14 +52,26 @@ def run(
         with_ray = {"gpus": ray.available_resources().get("GPU"), "groups": sorted(groups)}
     finally:
         ray.shutdown()
-    print(json.dumps({"reason": reason, **with_ray, "trials": [_told(trial) for trial in session.state.trials]}))
+    state = session.state
+    told = {"reason": reason, **with_ray, "trials": [_told(trial) for trial in state.trials]}
+    print(json.dumps({**told, "never_read": [found.name for found in state.reading.never(state.plan)]}))
+
+
+def pinned(folder: Path, function: str) -> TrainableFile:
+    """Return the function with its code pinned, as `stepladder run` pins it."""
+    sweep = Location.parse(folder.parent / f"{folder.name}-pinned")
+    taken = take_code(folder, make_spec(trainable=f"train.py:{function}"), 0.0)[0]
+    keep_code(sweep.files(), taken)
+    copy = str(working_copy(sweep, taken.code.key, folder, is_shared=True))
+    return TrainableFile(folder, "train.py", function, PinnedPlace(str(sweep), taken.code.key, "", str(folder), copy))
 
 
 def _told(trial: Any) -> dict[str, Any]:
     attempts = [
-        {"outcome": a.outcome.value, "error": a.error, "node": a.node, "gpus": a.gpu_ids, "from": a.resumed_from}
+        {"outcome": a.outcome.value, "error": a.error, "node": a.node, "gpus": a.gpu_ids, "from": a.resumed_from,
+         "outside": a.outside_hash}
         for a in trial.attempts
-    ]
+    ]  # fmt: skip
     return {"state": trial.state.value, "fidelity": trial.fidelity, "value": trial.value, "attempts": attempts}
 
 
@@ -77,7 +92,7 @@ def main(folder: Path) -> None:
     node = {"num_cpus": 2, "num_gpus": 2, "object_store_memory": STORE}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     cluster.add_node(**node)
-    space = {"x": {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5}}
+    space = {name: {"type": "float", "low": 0.0, "high": 1.0, "default": 0.5} for name in ("x", "y")}
     shape = {
         "search_space": space, "resources": {"cpus": 4, "gpus": 4, "nodes": 2}, "search": "random",
         "searcher": "random", "scheduler": "none", "fidelity": {"metric": "step", "min": 1, "max": 20},

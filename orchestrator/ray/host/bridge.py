@@ -58,9 +58,8 @@ class Bridge:
         self._ask_at = self._count_at = -math.inf
         self._due = PlacesDue(spec.resources, 0, 0)
         self._alone = threading.RLock()
-        self._left_out = LeftOut(_log.warning)
+        self._left_out, self._shared = LeftOut(_log.warning), SharedFiles(_log.warning)
         self._unpinned = UnpinnedCode(controller.state, _log.warning)
-        self._shared = SharedFiles(_log.warning)
 
     @property
     def leaving(self) -> str | None:
@@ -217,6 +216,7 @@ class Bridge:
         for node_id, name in nodes.items() if len(nodes) == 1 else ():  # of several, nobody knows which it was
             self._avoidance.end(node_id, name, live.trial, outcome, error)
         with self._guarded():
+            self._controller.host.unread[live.trial] = live.unread
             self._controller.on_attempt_end(live.trial, live.attempt, outcome, error)
 
     def turn(self, on_step: Callable[[], None]) -> None:

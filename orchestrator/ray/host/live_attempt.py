@@ -40,6 +40,8 @@ class LiveAttempt:
     """Whether its worker was ended because it was overdue."""
     fault: tuple[Outcome, str] | None = None
     """What it is ended for, and its text; None while it is not."""
+    unread: tuple[str, ...] | None = None
+    """Hyperparameters that a training which returned never read; None where that is not known."""
 
 
 def sent(step: StartTrial | ResumeTrial, folder: Location) -> dict[str, Any]:

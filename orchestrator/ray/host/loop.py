@@ -4,13 +4,14 @@ Tune's own run function is not used, for what it does around the loop: snapshots
 the end in any case), a look at every trial's result files when it returns, signal handlers. Its loop, placement,
 actors and failure detection are `TuneController`, a developer interface of Ray's; what is overridden here is named with
 its reason. Places are asked for by `tickets`; which trial runs on one is asked of the bridge once its worker is ready;
-the verdict comes from `SweepScheduler`.
+the verdict comes from `verdicts`.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -18,8 +19,7 @@ from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.train._internal.storage import StorageContext
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
-from ray.tune.search import SearchAlgorithm
+from ray.tune.schedulers import TrialScheduler
 from typing_extensions import override
 
 from orchestrator.control.placing import PlacesDue
@@ -32,7 +32,8 @@ from orchestrator.ray.host.place_groups import PlaceGroups
 from orchestrator.ray.host.spares import Spares, WorkersNow
 from orchestrator.ray.host.tickets import IDLE_S, Ticket, TicketHooks, Tickets, WorkerKind
 from orchestrator.ray.host.trial_maker import AskedPlaces, Places, RunOptions, TrialMaker
-from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment
+from orchestrator.ray.host.verdicts import SweepScheduler, SweepSearch
+from orchestrator.ray.worker.assignment import UNREAD_KEY, Assignment
 from orchestrator.ray.worker.outcomes import classify, storage_away
 from orchestrator.ray.worker.patient_storage import PatientStorage
 from orchestrator.ray.worker.worker import Placement
@@ -49,44 +50,6 @@ STUCK_S = 10.0
 """A place that is waited for so long is not to be had, whatever share of the cluster is this sweep's."""
 LEAVE_S = 5
 """Seconds that workers get for their `finally` when the loop ends; Tune's own is 10."""
-
-
-class SweepSearch(SearchAlgorithm):
-    """Says when a sweep is over. Trials come from the tickets (see `tickets`), never from Tune asking for one."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-
-    def is_finished(self) -> bool:
-        """Say whether nothing will be started any more."""
-        return self._bridge.is_over
-
-
-class SweepScheduler(FIFOScheduler):
-    """Passes reports to the controller and its verdicts to Tune, and tells it how attempts end."""
-
-    _supports_buffered_results = False
-
-    def __init__(self, bridge: Bridge) -> None:
-        super().__init__()
-        self._bridge = bridge
-
-    @override
-    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
-        """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
-        self._bridge.imported(trial.trial_id, dict(result.get(OUTSIDE_KEY, ())))
-        stop = self._bridge.must_stop(trial.trial_id, result[REPORT_KEY])
-        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
-
-    @override
-    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
-        """Take the end of a training that returned, or obeyed a STOP."""
-        self._bridge.finished(trial.trial_id)
-
-    @override
-    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Take the end of a trial that no worker had taken yet."""
-        self._bridge.ended(trial.trial_id, Outcome.INTERRUPTED)
 
 
 class SweepRun(TuneController):
@@ -268,12 +231,24 @@ class SweepRun(TuneController):
         else:
             super()._execute_action(trial, decision, after_save)
 
-    def _on_wound_down(self, trial: TuneTrial, _: None) -> None:
+    def _on_wound_down(self, trial: TuneTrial, unread: tuple[str, ...] | None) -> None:
+        self._take_unread(trial, unread)
         self.stop_trial(trial)
+
+    def _take_unread(self, trial: TuneTrial, unread: Sequence[str] | None) -> None:
+        """Keep what a training says that it never read, until its attempt ends."""
+        if unread is not None and trial.trial_id in self._bridge.live:
+            self._bridge.live[trial.trial_id].unread = tuple(unread)
 
     def _on_stuck(self, trial: TuneTrial, error: Exception) -> None:
         self._bridge.finished(trial.trial_id)
         self._trial_task_failure(trial, error)  # which ends its worker: no other trial is to wait for it
+
+    @override
+    def _on_training_result(self, trial: TuneTrial, result: dict[str, Any]) -> None:
+        # Tune puts the last report in the place of what comes when a training has returned.
+        self._take_unread(trial, result.get(UNREAD_KEY))
+        super()._on_training_result(trial, result)
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
         if (away := storage_away(exception)) is not None:

@@ -16,6 +16,8 @@ REPORT_KEY = "_report"
 OUTSIDE_KEY = "_outside"
 """Where an attempt's first result carries what was imported from outside the sweep's code: pairs of path and hash,
 since Tune takes mappings apart."""
+UNREAD_KEY = "_unread"
+"""Where the end of a training says which hyperparameters it never read (see `never_read`)."""
 REFUSING_TRIALS = 3
 """A fidelity that begins again fails this many of a sweep's first trials; later ones are told of."""
 

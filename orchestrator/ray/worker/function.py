@@ -19,6 +19,8 @@ from orchestrator.project.calling import read_calling, signature_of
 from orchestrator.ray.worker.assignment import Assignment
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed, describe
 from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
+from orchestrator.ray.worker.never_read import Recording
+from orchestrator.ray.worker.reads import Reads
 from orchestrator.ray.worker.reporter import Reporter
 from orchestrator.ray.worker.reports import ReportError
 from orchestrator.ray.worker.seeds import seed_draws
@@ -35,44 +37,51 @@ from orchestrator.ray.worker.trainable import (
 from orchestrator.ray.worker.tune_class import Steps, class_problem, logdir_of
 from orchestrator.ray.worker.workdir import enter
 
+OnRead = Callable[[tuple[str, ...] | None], None]
+
 
 def run_function(
     assignment: Assignment, config: dict[str, Any], session: Any, *, counts: bool = True,
-    on_entry: Callable[[], None] = lambda: None,
+    on_entry: Callable[[], None] = lambda: None, on_read: OnRead = lambda _: None,
 ) -> None:  # fmt: skip
     """Call the user's function in the session's training thread; raises AttemptFailed, and SystemExit after a STOP.
 
-    `counts` is false in a process whose reports only keep pace. `on_entry` is called once all is imported.
+    `counts` is false in a process whose reports only keep pace. `on_entry` is called once all is imported, `on_read`
+    when the training is over and did not fail, with the hyperparameters that it never read; None where that is not
+    known.
     """
     trial = TrialInfo.of(config[TRIAL_KEY])
     assignment, wall = assignment.for_purpose(trial)
     reporter = Reporter(assignment, trial, wall, session, counts=counts)
     with wall.screening():
-        _run(assignment, config, trial, session, reporter, on_entry)
+        _run(assignment, config, trial, session, reporter, on_entry, on_read)
 
 
 def _run(
     assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo, session: Any, reporter: Reporter,
-    on_entry: Callable[[], None],
+    on_entry: Callable[[], None], on_read: OnRead,
 ) -> None:  # fmt: skip
     trainable = assignment.trainable
     session.report = reporter.report
     assert not isinstance(trainable, Command)
     announce(trial)
     trained: TrainingFunction | None = None
+    recording = Recording()
     try:
         enter(assignment.workdir, trial, _project(assignment))
         trained = load(trainable)
+        recording.begin(trainable, trial, (name for name in config if name != TRIAL_KEY))
         if assignment.seeding:
             seed_draws(trial.seed)
         on_entry()
         if inspect.isclass(trained):
             reporter.each = "step()"
-            _drive(trained, assignment, config, trial, session, reporter)
+            _drive(trained, assignment, config, trial, session, reporter, recording.reads)
         else:
-            reporter.take_output(_call(trained, assignment, config, trial), trial)
+            reporter.take_output(_call(trained, assignment, config, trial, recording), trial)
     except SystemExit as exit_:
         if reporter.is_stopped:
+            on_read(recording.unread())
             raise
         if exit_.code not in (None, 0):
             raise _failed(exit_, trainable, is_loaded=trained is not None) from None
@@ -80,6 +89,7 @@ def _run(
         raise AttemptFailed(LOST, str(error)) from None
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
         raise _failed(error, trainable, is_loaded=trained is not None) from None
+    on_read(recording.unread())
     reporter.close(fresh=trial.checkpoint is None)
 
 
@@ -95,28 +105,36 @@ def _project(assignment: Assignment) -> Path | None:
     return itself if assignment.workdir == "project" and itself.is_dir() else trainable.found_folder()
 
 
-def _given(assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Configuration:
+def _given(
+    assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo, reads: Reads | None = None
+) -> Configuration:
     hyperparameters = {name: value for name, value in config.items() if name != TRIAL_KEY}
-    return Configuration(hyperparameters, trial, is_nested=assignment.is_nested)
+    return Configuration(hyperparameters, trial, is_nested=assignment.is_nested, reads=reads)
 
 
 def _drive(
     trained: type, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo, session: Any,
-    reporter: Reporter,
+    reporter: Reporter, reads: Reads,
 ) -> None:  # fmt: skip
     """Drive a `ray.tune.Trainable` class to its end. Raises ReportError where it is none, or cannot be driven."""
     processes = 1 if assignment.gang is None else assignment.gang.size
     if (problem := class_problem(trained, processes)) is not None:
         raise ReportError(problem)
     keys = (assignment.objective, assignment.fidelity or assignment.length)
-    steps = Steps(trained, _given(assignment, config, trial), trial, keys, partial(reporter.is_measured, trial))
+    is_enough = partial(reporter.is_measured, trial)
+    steps = Steps(trained, _given(assignment, config, trial), trial, keys, is_enough, reads=reads)
     steps.run(logdir_of(assignment.workdir, session), session, reporter.report)
 
 
-def _call(function: TrainingFunction, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo) -> Any:
-    given = _given(assignment, config, trial)
+def _call(
+    function: TrainingFunction, assignment: Assignment, config: Mapping[str, Any], trial: TrialInfo,
+    recording: Recording,
+) -> Any:  # fmt: skip
+    given = _given(assignment, config, trial, recording.reads)
     signature = signature_of(function)
-    calling = None if signature is None else read_calling(signature, assignment.hyperparameters or tuple(given))
+    names = assignment.hyperparameters or tuple(name for name in config if name != TRIAL_KEY)
+    calling = None if signature is None else read_calling(signature, names)
+    recording.parameter = None if calling is None else calling.whole
     return function(given) if calling is None else calling.call(function, given, trial)
 
 

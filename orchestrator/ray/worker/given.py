@@ -8,6 +8,7 @@ nothing that is no hyperparameter. What was under its key `_trial` comes as a pa
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import os
 import warnings
@@ -17,6 +18,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # comes with Ray
 
+from orchestrator.ray.worker.reads import Reads
 from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.sweep.nesting import nested, reached
 
@@ -92,65 +94,145 @@ class Configuration(dict[str, Any]):
 
     `config["model.lr"]`, and the key `_trial`, are in no iteration, length or copy, but answer who asks for them.
 
-    Training code that was written when it was a key goes on: it is told once a process what to write instead.
+    Training code that was written when it was a key goes on: it is told once a process what to write instead. What is
+    read is kept in `Reads`; a write is no reading.
     """
 
     _was_told = False
 
-    def __init__(self, hyperparameters: Mapping[str, Any], trial: TrialInfo, *, is_nested: bool = True) -> None:
+    def __init__(
+        self,
+        hyperparameters: Mapping[str, Any],
+        trial: TrialInfo,
+        *,
+        is_nested: bool = True,
+        reads: Reads | None = None,
+    ) -> None:
         super().__init__(nested(hyperparameters) if is_nested else hyperparameters)
         self._trial: TrialInfo | None = trial
         self._dotted = frozenset(name for name in hyperparameters if "." in name) if is_nested else frozenset[str]()
+        self._reads = Reads() if reads is None else reads
 
-    def __missing__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Any:
+        self._reads.take(key, inspect.currentframe().f_back)  # type: ignore[union-attr]  # CPython has frames
+        if super().__contains__(key):
+            return super().__getitem__(key)
         if key == TRIAL_KEY and self._trial is not None:
             return self._told()
         if self._reaches(key):
-            return reached(self, key)
+            return reached(self._plain(), key)
         raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        return super().__contains__(key) or self._reaches(key) or (key == TRIAL_KEY and self._trial is not None)
+        self._reads.take(key, inspect.currentframe().f_back)  # type: ignore[union-attr]
+        return self._has(key)
 
     def __delitem__(self, key: str) -> None:
-        if super().__contains__(key) or key not in self:
+        if super().__contains__(key) or not self._has(key):
             super().__delitem__(key)
         else:
             self._trial = None
 
+    def __iter__(self) -> Iterator[str]:
+        self._reads.take_whole()
+        return super().__iter__()
+
+    def __reversed__(self) -> Iterator[str]:
+        self._reads.take_whole()
+        return super().__reversed__()
+
+    def __eq__(self, other: object) -> bool:
+        self._reads.take_whole()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        self._reads.take_whole()
+        return super().__ne__(other)
+
+    __hash__ = None  # as of every dict
+
+    def __repr__(self) -> str:
+        self._reads.take_whole()
+        return super().__repr__()
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
-        return dict, (dict(self),)
+        return dict, (self.copy(),)
+
+    def copy(self) -> dict[str, Any]:
+        """Return a plain dict of the hyperparameters."""
+        self._reads.take_whole()
+        return self._plain()
+
+    def keys(self) -> Any:
+        """Return the view of the keys."""
+        self._reads.take_whole()
+        return super().keys()
+
+    def values(self) -> Any:
+        """Return the view of the values."""
+        self._reads.take_whole()
+        return super().values()
+
+    def items(self) -> Any:
+        """Return the view of the pairs."""
+        self._reads.take_whole()
+        return super().items()
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove the last pair and return it."""
+        self._reads.take_whole()
+        return super().popitem()
 
     def apart(self) -> Configuration:
-        """Return one that answers alike and shares nothing with this one."""
+        """Return one that answers alike and shares nothing with this one but what is known of its reading."""
         copied = Configuration.__new__(Configuration)
-        copied.update(copy.deepcopy(dict(self)))
         vars(copied).update(vars(self))
+        copied.update(copy.deepcopy(self._plain()))
         return copied
+
+    def record(self, reads: Reads) -> None:
+        """Keep what is read from now on in `reads`."""
+        self._reads = reads
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value, `default` without one; `_trial` and names with dots answer."""
+        self._reads.take(key, inspect.currentframe().f_back)  # type: ignore[union-attr]
         if self._is_hidden(key):
             return self._told()
-        return reached(self, key) if self._reaches(key) else super().get(key, default)
+        return reached(self._plain(), key) if self._reaches(key) else super().get(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value, after setting it where there is none; `_trial` answers."""
+        self._reads.take(key, inspect.currentframe().f_back)  # type: ignore[union-attr]
         return self._told() if self._is_hidden(key) else super().setdefault(key, default)
 
     def pop(self, key: str, *default: Any) -> Any:
         """Remove the key and return its value, as who took `_trial` out by hand did."""
+        self._reads.take(key, inspect.currentframe().f_back)  # type: ignore[union-attr]
         if not self._is_hidden(key):
             return super().pop(key, *default)
         told, self._trial = self._told(), None
         return told
+
+    def _plain(self) -> dict[str, Any]:
+        """Return a plain dict of it, which is no reading."""
+        return dict(super().items())
+
+    def _has(self, key: object) -> bool:
+        return super().__contains__(key) or self._reaches(key) or (key == TRIAL_KEY and self._trial is not None)
 
     def _reaches(self, key: object) -> bool:
         """Say whether a key is a name with dots whose value is there, unless something has that very key."""
         if key not in self._dotted or super().__contains__(key):
             return False
         try:
-            reached(self, str(key))
+            reached(self._plain(), str(key))
         except KeyError:
             return False
         return True

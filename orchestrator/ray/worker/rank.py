@@ -23,7 +23,7 @@ from ray.air._internal.util import StartTraceback
 from ray.train._internal.session import get_session, init_session
 from ray.tune.result import RESULT_DUPLICATE
 
-from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment, Gang
+from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment, Gang
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.function import run_function
 from orchestrator.ray.worker.last_words import keep_last_words
@@ -64,6 +64,10 @@ class Turn:
     """Its report, where it is one that counts."""
     returned: bool = False
     """Whether the function returned."""
+    outside: tuple[tuple[str, str], ...] = ()
+    """What it imported from outside the sweep's code, said with its first report: paths with their hashes."""
+    unread: tuple[str, ...] | None = None
+    """Hyperparameters that one that returned never read; None where that is not known."""
 
 
 class Rank:
@@ -74,6 +78,7 @@ class Rank:
         self._rank = rank
         self._door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._signs: Signs | None = None
+        self._unread: tuple[str, ...] | None = None
 
     def arrive(self, folder: str) -> Arrival:
         """Say where this rank is, and keep a port; `folder` is the attempt's own on each node.
@@ -115,7 +120,10 @@ class Rank:
     def _train(self, config: dict[str, Any]) -> None:
         session = get_session()
         with captured(config[TRIAL_KEY], Path(session.storage.trial_working_directory), self._rank):
-            run_function(self._assignment, config, session, counts=self._rank == 0)
+            run_function(self._assignment, config, session, counts=self._rank == 0, on_read=self._take_unread)
+
+    def _take_unread(self, unread: tuple[str, ...] | None) -> None:
+        self._unread = unread
 
     def turn(self) -> Turn:
         """Let the training go on to its next report or its end. Raises what the training raised (AttemptFailed)."""
@@ -127,16 +135,20 @@ class Rank:
         except StartTraceback as wrapped:
             raise (wrapped.__cause__ or wrapped) from None
         if result is None or RESULT_DUPLICATE in result.metrics:
-            return Turn(returned=True)
+            return Turn(returned=True, unread=self._unread)
         report: WorkerReport | None = result.metrics.get(REPORT_KEY)
         if report is not None and result.checkpoint is not None:
             report = replace(report, checkpoint=result.checkpoint.path)
-        return Turn(report)
+        return Turn(report, outside=result.metrics.get(OUTSIDE_KEY, ()))
 
-    def stop(self, patience_s: float) -> None:
-        """Tell the training to stop at its report, and wait until its `finally` has run."""
+    def stop(self, patience_s: float) -> tuple[str, ...] | None:
+        """Tell the training to stop at its report, and wait until its `finally` has run.
+
+        Returns the hyperparameters that it never read; None where that is not known.
+        """
         with contextlib.suppress(Exception):  # the attempt is over: what it raises now changes nothing
             get_session().finish(timeout=patience_s)
+        return self._unread
 
 
 def environment(gang: Gang, rank: int, arrivals: Sequence[Arrival], run_id: str) -> dict[str, str]:

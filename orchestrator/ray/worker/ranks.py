@@ -17,7 +17,7 @@ import ray
 from ray.tune.result import RESULT_DUPLICATE
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment, Gang
+from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment, Gang
 from orchestrator.ray.worker.failure import ERROR, LOST, OUT_OF_MEMORY, AttemptFailed
 from orchestrator.ray.worker.outcomes import classify
 from orchestrator.ray.worker.rank import Arrival, Rank, Turn, environment
@@ -90,6 +90,10 @@ class Ranks:
         self._teardown_s = assignment.teardown_s
         self._turns: dict[Any, int] = {}
         self._gang = gang
+        self._outside: dict[str, str] = {}
+        self._has_outside_to_tell = False
+        self.unread: tuple[str, ...] | None = None
+        """Hyperparameters that no rank read, once the training is over; None where that is not known."""
         self._actors = [
             ray.remote(Rank)
             .options(
@@ -133,7 +137,7 @@ class Ranks:
             self._train(session)
             session.report({RESULT_DUPLICATE: True})
         except SystemExit:
-            self._stop()
+            self.unread = self._stop()
             raise
         finally:
             self.kill()
@@ -145,23 +149,38 @@ class Ranks:
 
     def _train(self, session: Any) -> None:
         pace, running, leave_at = RankBarrier(self._gang.size), set(range(self._gang.size)), float("inf")
+        unread: list[tuple[str, ...] | None] = []
         self._turns = {actor.turn.remote(): rank for rank, actor in enumerate(self._actors)}
         while running and time.monotonic() < leave_at:
             if session.stop_event.is_set():
                 raise SystemExit(0)
             for rank, turn in self._moved():
+                self._take_outside(turn)
                 if turn.returned:
                     running.discard(rank)
+                    unread.append(turn.unread)
                     if rank == 0:  # its reports are all there are; the others may end what they are at
                         leave_at = time.monotonic() + self._teardown_s
                         self._go_on(pace.free())
                 elif rank == 0:
-                    session.report({REPORT_KEY: turn.report})  # waits for the verdict; SystemExit if that is STOP
+                    session.report(self._told(turn))  # waits for the verdict; SystemExit if that is STOP
                     self._go_on([0, *pace.answered()])
                 elif pace.report(rank, time.monotonic()):
                     self._go_on([rank])
             if (problem := pace.stuck(time.monotonic())) is not None:
                 raise AttemptFailed(ERROR, problem)
+        self.unread = None if running else unread_by_all(unread)
+
+    def _take_outside(self, turn: Turn) -> None:
+        if turn.outside:
+            self._outside |= dict(turn.outside)
+            self._has_outside_to_tell = True
+
+    def _told(self, turn: Turn) -> dict[str, Any]:
+        """Return a report of rank 0 as it is sent, with what the ranks imported from elsewhere where that is new."""
+        outside = {OUTSIDE_KEY: tuple(self._outside.items())} if self._has_outside_to_tell else {}
+        self._has_outside_to_tell = False
+        return {REPORT_KEY: turn.report, **outside}
 
     def _go_on(self, ranks: Sequence[int]) -> None:
         for rank in ranks:
@@ -200,11 +219,25 @@ class Ranks:
             return AttemptFailed(LOST, f"the ranks lost each other: {cause.text}")
         return cause
 
-    def _stop(self) -> None:
-        """Let the trainings end in order: rank 0 in the time that a stopped training has, the others soon after it."""
+    def _stop(self) -> tuple[str, ...] | None:
+        """Let the trainings end in order: rank 0 in the time that a stopped training has, the others soon after it.
+
+        Returns the hyperparameters that none of them read; None where that is not known.
+        """
         ending = [actor.stop.remote(self._teardown_s) for actor in self._actors]
         ray.wait(ending[:1], timeout=max(self._teardown_s - 2 * GRACE_S, 1.0))
-        ray.wait(ending, num_returns=len(ending), timeout=GRACE_S)
+        ready, others = ray.wait(ending, num_returns=len(ending), timeout=GRACE_S)
+        with contextlib.suppress(ray.exceptions.RayError):  # one that died has nothing more to say
+            return None if others else unread_by_all(ray.get(ready))
+        return None
+
+
+def unread_by_all(said: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """Return what none of the ranks read; None where one of them does not say."""
+    known = [names for names in said if names is not None]
+    if not known or len(known) < len(said):
+        return None
+    return tuple(name for name in known[0] if all(name in names for names in known))
 
 
 def _is_consequence(failure: AttemptFailed) -> bool:

@@ -52,7 +52,7 @@ class Reporter:
             return
         if not self._counts:
             self._count += 1
-            self._pass_on({}, None)
+            self._pass_on(self._outside(), None)
             return
         number = self._counter.count()
         said = self._wall.without(metrics)

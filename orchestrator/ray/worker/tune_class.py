@@ -34,6 +34,7 @@ from ray.tune.result import (
 )
 
 from orchestrator.ray.worker.given import Configuration, TrialInfo
+from orchestrator.ray.worker.reads import Reads
 from orchestrator.ray.worker.reports import ReportError
 from orchestrator.sweep.recordable import as_number
 
@@ -100,16 +101,19 @@ class Steps:
         keys: tuple[str, str | None],
         is_enough: Callable[[Mapping[str, Any]], bool] = lambda _: False,
         now_s: Callable[[], float] = time.monotonic,
+        reads: Reads | None = None,
     ) -> None:
         """`given` is the configuration; `keys` are those that the sweep file looks for in reports.
 
-        `is_enough` says of a report whether it is the last although the class is not done.
+        `is_enough` says of a report whether it is the last although the class is not done. `reads` is told what the
+        class reads, from `setup` on: before, Ray makes copies that nobody reads.
         """
         self._trained, self._given, self._trial = trained, given, trial
         self._keys = tuple(key for key in keys if key is not None)
         self._fidelity = keys[1]
         self._is_enough = is_enough
         self._now_s = now_s
+        self._reads = Reads() if reads is None else reads
         self._said: Mapping[str, Any] = {}
 
     def run(self, logdir: str, session: Any, send: Send) -> None:
@@ -164,7 +168,10 @@ class Steps:
 
             def setup(self, config: dict[str, Any]) -> None:
                 # Ray's copy is a plain dict, in which names with dots do not answer
-                super().setup(self.config.apart() if isinstance(self.config, Configuration) else config)
+                if isinstance(self.config, Configuration):
+                    self.config.record(steps._reads)
+                    config = self.config.apart()
+                super().setup(config)
 
             def step(self) -> dict[str, Any]:
                 steps._said = said = super().step()

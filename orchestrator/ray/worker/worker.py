@@ -23,12 +23,12 @@ from typing import Any
 import ray
 from ray.train._internal.session import get_session
 from ray.tune import Checkpoint
-from ray.tune.result import SHOULD_CHECKPOINT
+from ray.tune.result import RESULT_DUPLICATE, SHOULD_CHECKPOINT
 from ray.tune.trainable import FunctionTrainable
 
 from orchestrator.errors import StorageError
 from orchestrator.ray.worker import ahead
-from orchestrator.ray.worker.assignment import REPORT_KEY, Assignment
+from orchestrator.ray.worker.assignment import REPORT_KEY, UNREAD_KEY, Assignment
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import run_function
@@ -69,6 +69,7 @@ class TrialWorker(FunctionTrainable):
     _ranks: Ranks | None = None
     _signs: Signs | None = None
     _has_entered = False
+    _unread: tuple[str, ...] | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Set up the session once per process. Raises RuntimeError in one that a trial with GPUs must not run in."""
@@ -83,7 +84,7 @@ class TrialWorker(FunctionTrainable):
         os.environ[MARK] = str(folder)
         offer_stacks(folder)
         keep_last_words(folder)
-        self._signs, self._has_entered = Signs(folder), False
+        self._signs, self._has_entered, self._unread = Signs(folder), False, None
         mine = WorkerProcess.current(str(folder))
         checkpoint = self.config[TRIAL_KEY]["checkpoint"]
         if checkpoint is not None:
@@ -114,6 +115,8 @@ class TrialWorker(FunctionTrainable):
         """Wait for the next report. Its checkpoint lies in storage already: no save task need follow."""
         result: dict[str, Any] = super().step()
         result[SHOULD_CHECKPOINT] = False
+        if RESULT_DUPLICATE in result:
+            result[UNREAD_KEY] = self._said_unread()
         persisted = self._last_training_result.checkpoint
         report: WorkerReport | None = result.get(REPORT_KEY)
         path = persisted.path if persisted is not None else report and report.checkpoint
@@ -122,9 +125,13 @@ class TrialWorker(FunctionTrainable):
             result[REPORT_KEY] = replace(report, checkpoint=recorded_checkpoint(path, root, folder))
         return result
 
-    def wind_down(self) -> None:
-        """Stop the training and wait for its end: a `finally`, a program's grace. Raises where it is stuck."""
+    def wind_down(self) -> tuple[str, ...] | None:
+        """Stop the training and wait for its end: a `finally`, a program's grace. Raises where it is stuck.
+
+        Returns the hyperparameters that it never read; None where that is not known.
+        """
         self._end_training()
+        return self._said_unread()
 
     def reset(self, new_config: dict[str, Any], storage: Any = None) -> bool:
         """Take the next attempt, once the training before it has ended.
@@ -173,10 +180,16 @@ class TrialWorker(FunctionTrainable):
             run_command(self.assignment, command, config, session)
         else:
             with captured(config[TRIAL_KEY], Path(session.storage.trial_working_directory)):
-                run_function(self.assignment, config, session, on_entry=self._enter)
+                run_function(self.assignment, config, session, on_entry=self._enter, on_read=self._take_unread)
 
     def _enter(self) -> None:
         self._has_entered = True
+
+    def _take_unread(self, unread: tuple[str, ...] | None) -> None:
+        self._unread = unread
+
+    def _said_unread(self) -> tuple[str, ...] | None:
+        return self._unread if self._ranks is None else self._ranks.unread
 
 
 def _opened(checkpoint: str) -> Checkpoint:

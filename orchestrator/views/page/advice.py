@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from orchestrator import wording
 from orchestrator.control.brake import REASON as BRAKED
 from orchestrator.control.confirming import confirming, is_search_over
+from orchestrator.control.never_read import NeverRead, describe
 from orchestrator.results.failing_region import FailingRegion
 from orchestrator.sweep.confirmation import WinnerVerdict, pooled_spread
 from orchestrator.sweep.domains import Float, Hyperparameter, Int
@@ -38,6 +39,7 @@ def steps(scene: Scene, status: Status) -> tuple[NextStep, ...]:
     where = shlex.quote(status.folder)
     is_running = status.condition == "running"
     found = [*_stopped(scene, where, is_running=is_running), *_failing(status.failing_region)]
+    found += _never_read(status.summary.never_read)
     found += _edges(scene, status.folder)
     if not is_running:
         found += [*_unconfirmed(scene, where), *_more(scene, where)]
@@ -69,6 +71,11 @@ def _failing(region: FailingRegion | None) -> Iterator[NextStep]:
             f"{wording.duration(region.worker_s)}. Leave that part out of the search space."
         )
         yield NextStep(text, "")
+
+
+def _never_read(found: tuple[NeverRead, ...]) -> Iterator[NextStep]:
+    if found:
+        yield NextStep(f"{'; '.join(map(describe, found))}. Use it in the code, or leave it out of the next sweep.", "")
 
 
 def _edges(scene: Scene, folder: str) -> Iterator[NextStep]:

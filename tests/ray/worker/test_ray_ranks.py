@@ -95,10 +95,13 @@ def ran(tmp_path_factory):
     """Let tests/support/gang_driver.py run its sweeps; returns the folder and what it printed of each."""
     folder = tmp_path_factory.mktemp("gang")
     shutil.copy(SUPPORT / "gang_train.py", folder / "train.py")
+    elsewhere = Path(f"{folder}-elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "lab_of_mine.py").write_text("VALUE = 1\n")
     paths = os.pathsep.join([str(SUPPORT), str(Path.cwd())])
     done = subprocess.run(
         [sys.executable, str(SUPPORT / "gang_driver.py"), str(folder)],
-        env={"RAY_raylet_start_wait_time_s": "120"} | os.environ | {"PYTHONPATH": paths},
+        env={"RAY_raylet_start_wait_time_s": "120"} | os.environ | {"PYTHONPATH": paths, "GANG_FOLDER": str(folder)},
         capture_output=True,
         text=True,
         timeout=580,
@@ -142,6 +145,10 @@ def test_two_nodes_of_two_gpus_train_to_the_loss_of_one_process(ran):
 def test_asha_stops_two_of_four_and_every_gpu_comes_back(ran):
     folder, told = ran
     assert all_is_back(told["judged"])
+    assert told["judged"]["never_read"] == ["x"], "as all ranks say; `y` is read by one of them"
+    outside = [attempt["outside"] for trial in told["judged"]["trials"] for attempt in trial["attempts"]]
+    assert len(set(outside)) == 1
+    assert outside[0] is not None
     assert [trial["state"] for trial in told["judged"]["trials"]] == ["completed", "completed", "pruned", "pruned"]
     pids = (folder / "pids").read_text().split()
     assert len(pids) == 16
