@@ -121,15 +121,14 @@ def status(
         time=time_use(state),
         started_t=state.started_t,
         last_t=state.last_t,
-        files={
-            "best": str(folder / "best.json"),
-            "trials": str(folder / "trials" / "*.parquet"),
-            "reports": str(folder / "reports" / "*.parquet"),
-            "attempts": str(folder / "attempts" / "*.parquet"),
-            **prints_of_failed(state, folder),
-        },
+        files={**_results(folder), **prints_of_failed(state, folder)},
         next=_next(condition, where, has_winner=winner is not None, is_braked=state.stopped == BRAKED),
     )
+
+
+def _results(folder: Location) -> dict[str, str]:
+    tables = {name: str(folder / name / "*.parquet") for name in ("trials", "reports", "attempts")}
+    return {"best": str(folder / "best.json"), **tables}
 
 
 def status_document(
