@@ -165,7 +165,7 @@ def drive(
 
     try:
         resources = session.state.plan.spec.resources
-        with _leaving_in_order() as left, begun_early(trainable, resources, options) as spares:
+        with session.kept(), _leaving_in_order() as left, begun_early(trainable, resources, options) as spares:
             from orchestrator.ray.host.host import run_on_ray  # Ray Tune, seconds again: workers get ready meanwhile
 
             left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave, spares))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import threading
 from collections.abc import Iterator
 
 from orchestrator.control.fold import SweepState
@@ -30,6 +31,7 @@ class FolderHold:
         self._lease = lease
         self._journal = journal
         self._state = state
+        self._one_at_a_time = threading.Lock()
         self._is_lost = False
         self._moved_to: str | None = None
 
@@ -45,8 +47,16 @@ class FolderHold:
 
     def renew(self) -> None:
         """Renew the lease, which proves that the folder is there and takes writes. Raises as `check`, StorageError."""
-        with self._told():
+        with self._told(), self._one_at_a_time:
             self._files.refuse_replaced(self._journal.name)
+            self._lease.renew(self._journal.mark)
+
+    def renew_meanwhile(self) -> None:
+        """Renew the lease alone, from another thread than the one that writes the journal, and say nothing.
+
+        What is wrong with the folder is told by the driver itself, at its next commit or renewal. Raises as `renew`.
+        """
+        with self._one_at_a_time:
             self._lease.renew(self._journal.mark)
 
     def release(self) -> None:
@@ -54,7 +64,8 @@ class FolderHold:
         moved = self._folder.at(self._moved_to).files() if self._moved_to else None
         if moved is None and self._is_lost:
             return  # what lies at its place, a copy perhaps, is not this driver's
-        with contextlib.suppress(StorageError):  # a lease that is not given back is taken over by the next driver
+        # A lease that is not given back is taken over by the next driver.
+        with contextlib.suppress(StorageError), self._one_at_a_time:
             self._lease.release(self._journal.mark, moved)
 
     @contextlib.contextmanager

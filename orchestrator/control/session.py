@@ -16,6 +16,7 @@ from orchestrator.control.controller import Controller
 from orchestrator.control.drivers import driver_started
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
+from orchestrator.control.lease_keeper import LeaseKeeper
 from orchestrator.control.machine import THIS_MACHINE, Machine
 from orchestrator.control.notices import Notices
 from orchestrator.control.outage import Outages, PatientWriter
@@ -102,6 +103,7 @@ class Session:
         self._wishes = Wishes(self.controller, _log.warning)
         self._notices = Notices(self.controller, _log.warning)
         self._renewed = self._polled = self._machine.steady()
+        self._keeper = LeaseKeeper(self._hold.renew_meanwhile, self._machine.steady)
 
     @property
     def state(self) -> SweepState:
@@ -110,12 +112,14 @@ class Session:
 
     def on_step(self) -> None:
         """Do the driver's housekeeping; called by the host several times a second."""
+        self._keeper.on_turn()
         self.controller.tick()
         self._notices.look()
         now = self._machine.steady()
         if now - self._renewed >= RENEW_S:
             self._renewed = now
             self.outages.through(self._hold.renew)
+            self._keeper.on_renewed()
         if now - self._polled >= (REMOTE_POLL_S if self.folder.is_remote else POLL_S):
             self._polled = now
             self._wishes.take(self.outages.through(self._requests.poll), now)
@@ -131,6 +135,10 @@ class Session:
         found = self.outages.through(lambda: list(new_wishes(self.files, known)))
         self._wishes.take_wishes(found, *self._machine.now)
 
+    def kept(self) -> LeaseKeeper:
+        """Return what renews the lease from a thread of its own while a step takes long; a context manager."""
+        return self._keeper
+
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""
         self.controller.close(reason)
@@ -138,6 +146,7 @@ class Session:
 
     def release(self) -> None:
         """Let the next driver in without a word in the journal: what a failing driver does."""
+        self._keeper.stop()  # else it would take a lease that was given back for one that somebody else wrote
         self._hold.release()
         self.files.close()
 

@@ -53,8 +53,10 @@ class Wishes:
 
     def set(self, settings: Mapping[str, Any] | None, t: float, m: float | None) -> None:
         """Go on under other settings of the resources, recorded at `t` and `m`; None were asked for by nobody."""
+        if not settings:
+            return  # asked at every poll: to compare a spec with itself costs more than the rest of a step
         try:
-            amended = with_settings(self._controller.state, settings or {}, t, m)
+            amended = with_settings(self._controller.state, settings, t, m)
         except UsageError as error:  # who asked was told: this was asked by another version, or by hand
             self._tell(f"set: {error}")
             return

@@ -40,13 +40,14 @@ class JournalWriter:
         self._files = files
         self._frame = 0
         self._bytes = self._crc = 0
+        self._mark = DurableMark(0, f"{0:08x}")
         self._pending: list[bytes] = []
         self._begun: bytes | None = None
 
     @property
     def mark(self) -> DurableMark:
-        """How much of the file is durable."""
-        return DurableMark(self._bytes, f"{self._crc:08x}")
+        """How much of the file is durable; any thread may ask."""
+        return self._mark
 
     def append(self, event: ev.Event) -> None:
         """Take a record into the next frame. Raises StorageError for one that could not be read back."""
@@ -80,6 +81,7 @@ class JournalWriter:
         self._frame += 1
         self._bytes += len(frame)
         self._crc = zlib.crc32(frame, self._crc)
+        self._mark = DurableMark(self._bytes, f"{self._crc:08x}")  # in one step, for whoever looks meanwhile
         self._begun = None
 
     def _refuse_changed(self) -> None:
