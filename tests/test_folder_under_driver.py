@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from processes import kill_family, start, stepladder, wait_until
+from slow_training import write_slow_sweep
 
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
@@ -18,44 +19,13 @@ from orchestrator.sweep.trial import TrialState
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
-TRAIN = """
-import tempfile, time
-from pathlib import Path
-from ray import tune
-
-def train(config):
-    start = 0
-    checkpoint = tune.get_checkpoint()
-    if checkpoint:
-        with checkpoint.as_directory() as folder:
-            start = int((Path(folder) / "state.txt").read_text())
-    for epoch in range(start + 1, EPOCHS + 1):
-        time.sleep(0.3)
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "state.txt").write_text(str(epoch))
-            metrics = {"epoch": epoch, "loss": config["lr"] / epoch}
-            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
-"""
-SWEEP = """
-name: gone
-trainable: train.py:train
-objective: {metric: loss, goal: minimize}
-fidelity: {metric: epoch, min: 1, max: EPOCHS}
-search_space:
-  lr: {low: 0.1, high: 1.0, default: 0.5}
-searcher: random
-scheduler: none
-budget: {trials: 4}
-"""
-
 
 class Driver:
     """`stepladder run` at work on a sweep that would take minutes."""
 
     def __init__(self, folder: Path, epochs: int) -> None:
-        (folder / "train.py").write_text(TRAIN.replace("EPOCHS", str(epochs)))
-        (folder / "sweep.yaml").write_text(SWEEP.replace("EPOCHS", str(epochs)))
-        self.sweep = folder / "runs" / "gone"
+        write_slow_sweep(folder, epochs=epochs, epoch_s=0.3, trials=4)
+        self.sweep = folder / "runs" / "slow"
         self._folder, self._log = folder, folder / "said.txt"
         self.process = start("run", "sweep.yaml", "--cpus", 2, cwd=folder, log=self._log)
         location = Location.parse(self.sweep)
@@ -95,7 +65,7 @@ def test_a_sweep_whose_folder_is_moved_goes_on_from_its_new_place(driver: Driver
     assert line.startswith(f"{changed}{remedy}Left at {driver.sweep}: ")
     assert not (driver.sweep / "journal").exists()
     before = read_sweep(Location.parse(tmp_path / "kept"))
-    (tmp_path / "train.py").write_text(TRAIN.replace("EPOCHS", "90").replace("0.3", "0.01"))
+    write_slow_sweep(tmp_path, epochs=90, epoch_s=0.01, trials=4)
     again = stepladder("resume", tmp_path / "kept", "--cpus", 2, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     after = read_sweep(Location.parse(tmp_path / "kept"))

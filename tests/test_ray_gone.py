@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from processes import family, kill_family, start, stepladder, wait_until
+from slow_training import write_slow_sweep
 
 from orchestrator.control.session import read_events, read_sweep, sweep_exists
 from orchestrator.storage.location import Location
@@ -20,45 +21,14 @@ from orchestrator.sweep.trial import Outcome, TrialState
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-TRAIN = """
-import tempfile, time
-from pathlib import Path
-from ray import tune
-
-def train(config):
-    start = 0
-    checkpoint = tune.get_checkpoint()
-    if checkpoint:
-        with checkpoint.as_directory() as folder:
-            start = int((Path(folder) / "state.txt").read_text())
-    for epoch in range(start + 1, 31):
-        time.sleep(0.2)
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "state.txt").write_text(str(epoch))
-            metrics = {"epoch": epoch, "loss": config["lr"] / epoch}
-            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
-"""
-SWEEP = """
-name: gone
-trainable: train.py:train
-objective: {metric: loss, goal: minimize}
-fidelity: {metric: epoch, min: 1, max: 30}
-search_space:
-  lr: {low: 0.1, high: 1.0, default: 0.5}
-searcher: random
-scheduler: none
-budget: {trials: 6}
-"""
-
 
 class Driver:
     """`stepladder run` at work, on a Ray of its own."""
 
     def __init__(self, folder: Path) -> None:
-        (folder / "train.py").write_text(TRAIN)
-        (folder / "sweep.yaml").write_text(SWEEP)
+        write_slow_sweep(folder, epochs=30, epoch_s=0.2, trials=6)
         self.folder, self.log = folder, folder / "said.txt"
-        self.sweep = Location.parse(folder / "runs" / "gone")
+        self.sweep = Location.parse(folder / "runs" / "slow")
         self.process = start("run", "sweep.yaml", "--cpus", 2, cwd=folder, log=self.log)
         wait_until(lambda: sweep_exists(self.sweep) and read_sweep(self.sweep).reported >= 2, self.process, 240)
         assert self.process.poll() is None, self.log.read_text()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from processes import ENVIRONMENT, kill_family, start, stepladder, wait_until
 from s3_server import S3Server
+from slow_training import write_slow_sweep
 
 from orchestrator.control.fold import SweepState
 from orchestrator.control.session import read_events, read_sweep
@@ -21,36 +22,6 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-
-TRAIN = """
-import tempfile, time
-from pathlib import Path
-from ray import tune
-
-def train(config):
-    start = 0
-    checkpoint = tune.get_checkpoint()
-    if checkpoint:
-        with checkpoint.as_directory() as folder:
-            start = int((Path(folder) / "state.txt").read_text().split()[0])
-    for epoch in range(start + 1, 13):
-        time.sleep(0.5)
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "state.txt").write_text(f"{epoch} " + "x" * 500_000)
-            metrics = {"epoch": epoch, "loss": config["lr"] / epoch}
-            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
-"""
-SWEEP = """
-name: away
-trainable: train.py:train
-objective: {metric: loss, goal: minimize}
-fidelity: {metric: epoch, min: 1, max: 12}
-search_space:
-  lr: {low: 0.1, high: 1.0, default: 0.5}
-searcher: random
-scheduler: none
-budget: {trials: 6}
-"""
 
 
 @contextlib.contextmanager
@@ -94,8 +65,7 @@ def state_of(place: Location) -> SweepState | None:
 
 
 def begun(folder: Path, place: Location, *overrides: str) -> tuple[subprocess.Popen[bytes], Path]:
-    (folder / "train.py").write_text(TRAIN)
-    (folder / "sweep.yaml").write_text(SWEEP)
+    write_slow_sweep(folder, epochs=12, epoch_s=0.5, trials=6, checkpoint_bytes=500_000)
     storage = place.text.rpartition("/")[0]
     log = folder / "said.txt"
     process = start("run", "sweep.yaml", f"storage={storage}", *overrides, "--cpus", 2, cwd=folder, log=log)
@@ -120,7 +90,7 @@ def check_whole(place: Location, acknowledged: list[ev.Event]) -> SweepState:
 @pytest.mark.long
 def test_a_disk_that_fills_up_and_is_freed_ends_no_sweep(tmp_path: Path):
     with small_disk(tmp_path / "disk") as disk:
-        place = Location.parse(disk / "away")
+        place = Location.parse(disk / "slow")
         process, log = begun(tmp_path, place)
         try:
             with full(disk):
@@ -147,7 +117,7 @@ def test_a_disk_that_fills_up_and_is_freed_ends_no_sweep(tmp_path: Path):
 @pytest.mark.nightly
 def test_a_disk_that_stays_full_leaves_the_sweep_to_whoever_repeats(tmp_path: Path):
     with small_disk(tmp_path / "disk") as disk:
-        place = Location.parse(disk / "away")
+        place = Location.parse(disk / "slow")
         process, log = begun(tmp_path, place, "limits.storage=20s")
         try:
             with full(disk):
@@ -174,7 +144,7 @@ def test_a_store_that_is_silent_for_a_minute_ends_no_sweep(
 ):
     for name, value in s3.environment.items():
         monkeypatch.setitem(ENVIRONMENT, name, value)
-    place = bucket / "away"
+    place = bucket / "slow"
     process, log = begun(tmp_path, place)
     try:
         before = read_events(place)
