@@ -19,13 +19,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import logging
 import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from orchestrator import members
 from orchestrator.control.measuring import refuse_to_test
@@ -50,8 +49,10 @@ from orchestrator.views.notebook_sweep import SweepViews
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
+    from orchestrator.control.session import Session
     from orchestrator.driver import Ending
     from orchestrator.ladders import Ladder
+    from orchestrator.ray.host.options import HostKeywords, HostOptions
     from orchestrator.schedulers import Scheduler
     from orchestrator.searchers import Searcher
     from orchestrator.sweep.plan import Plan
@@ -151,26 +152,14 @@ class Sweep(SweepViews):
         """Where the sweep lies, once it has begun."""
         return sweep_folder(self.plan(), self.folder)
 
-    def run(
-        self,
-        *,
-        address: str | None = None,
-        num_cpus: int | None = None,
-        num_gpus: int | None = None,
-        object_store_bytes: int | None = None,
-        log_level: int = logging.WARNING,
-        teardown_s: float = 600.0,
-        stall_s: float = 600.0,
-        capacity_s: float = 5.0,
-        fresh: bool = False,
-    ) -> Ending:
-        """Run a new sweep; the keywords are those of `orchestrator.ray.host.options.HostOptions`.
+    def run(self, *, fresh: bool = False, **ray: Unpack[HostKeywords]) -> Ending:
+        """Run a new sweep; the keywords beside `fresh` are those of `orchestrator.ray.host.options.HostOptions`.
 
         Says first, once, what is known to go wrong (see `check`). With `fresh`, a sweep that has begun under this name
         is thrown away first, with all its results; else that raises SweepExistsError (then `resume`). One whose
         baseline fails before anything was reported leaves nothing behind.
         """
-        ray = {key: value for key, value in locals().items() if key not in ("self", "fresh")}
+        options = _options(ray)
         self._warn()
         folder = self.sweep_folder
         if fresh and what_is_thrown_away(folder) is not None:
@@ -181,7 +170,7 @@ class Sweep(SweepViews):
         sys.stderr.writelines(f"warm_start: {told}\n" for told in left_out)
         begun = code_to_begin(plan, self.folder, time.time(), is_in_file=self._function is None)
         session = create(folder, begun.plan, self._text, begun.taken)
-        return self._drive(session, ray, begun.said)
+        return self._drive(session, options, begun.said)
 
     def _own_state(self, verb: str) -> SweepState:
         """Return how the sweep stands. Raises UsageError where it is somebody else's."""
@@ -190,55 +179,31 @@ class Sweep(SweepViews):
         return state
 
     def resume(
-        self,
-        *,
-        address: str | None = None,
-        num_cpus: int | None = None,
-        num_gpus: int | None = None,
-        object_store_bytes: int | None = None,
-        log_level: int = logging.WARNING,
-        teardown_s: float = 600.0,
-        stall_s: float = 600.0,
-        capacity_s: float = 5.0,
-        retry_failed: bool = False,
-        code: Literal["here"] | None = None,
+        self, *, retry_failed: bool = False, code: Literal["here"] | None = None, **ray: Unpack[HostKeywords]
     ) -> Ending:
         """Go on with the sweep, or extend a finished one whose budget was raised; keywords as those of `run`.
 
         With `retry_failed`, trials that failed run again, the baseline first. `code="here"` goes on with the code of a
         `trainable` in a file as it is now, not as it was pinned.
         """
-        ray = {key: value for key, value in locals().items() if key not in ("self", "retry_failed", "code")}
+        options = _options(ray)
         plan, folder = self.plan(), self.sweep_folder
         force = code_to_go_on(self._own_state("resume"), folder, plan, self.folder, time.time(), here=code == "here")
         session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
-        return self._drive(session, ray, force.said)
+        return self._drive(session, options, force.said)
 
-    def test(
-        self,
-        *,
-        again: bool = False,
-        reason: str | None = None,
-        address: str | None = None,
-        num_cpus: int | None = None,
-        num_gpus: int | None = None,
-        object_store_bytes: int | None = None,
-        log_level: int = logging.WARNING,
-        teardown_s: float = 600.0,
-        stall_s: float = 600.0,
-        capacity_s: float = 5.0,
-    ) -> Ending:
+    def test(self, *, again: bool = False, reason: str | None = None, **ray: Unpack[HostKeywords]) -> Ending:
         """Measure the finished sweep's winner on the test set, once; `best()["test"]` then says what that found.
 
         `again`, with a `reason` that is recorded, does so another time. The other keywords are those of `run`.
         """
-        ray = {key: value for key, value in locals().items() if key not in ("self", "again", "reason")}
+        options = _options(ray)
         folder, state = self.sweep_folder, self._own_state("test")
         refuse_to_test(state, str(folder), again=again, reason=reason)
         ground = state.plan.model_copy(update={"provenance": self.plan().provenance})
         force = code_to_go_on(state, folder, ground, self.folder, time.time(), here=False)
         session = reopened_to_test(folder, force, str(folder), again=again, reason=reason)
-        return self._drive(session, ray, force.said)
+        return self._drive(session, options, force.said)
 
     def exists(self) -> bool:
         """Say whether the sweep has begun."""
@@ -263,12 +228,11 @@ class Sweep(SweepViews):
         sys.stderr.writelines(f"{line}\n" for line in lines)
         self._has_warned = True
 
-    def _drive(self, session: Any, ray: dict[str, Any], said: Sequence[str]) -> Ending:
+    def _drive(self, session: Session, options: HostOptions, said: Sequence[str]) -> Ending:
         from orchestrator.driver import run_session
-        from orchestrator.ray.host.options import HostOptions
 
         sys.stderr.writelines(f"{line}\n" for line in said)
-        return run_session(session, self._function or self.folder, HostOptions(**ray))
+        return run_session(session, self._function or self.folder, options)
 
 
 def read_sweep(folder: str | Path) -> SweepState:
@@ -277,6 +241,13 @@ def read_sweep(folder: str | Path) -> SweepState:
     Takes no lock. Raises SweepNotFoundError where there is none, JournalDamagedError where its log is damaged.
     """
     return read_state(Location.parse(str(folder)))
+
+
+def _options(ray: HostKeywords) -> HostOptions:
+    """Return the keywords as options, before anything begins. Raises TypeError for one that there is not."""
+    from orchestrator.ray.host.options import HostOptions
+
+    return HostOptions(**ray)
 
 
 def _plain(value: Any) -> Any:

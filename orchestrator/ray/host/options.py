@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class HostOptions:
     """Silence with idle resources after which the watchdog says on stderr what every attempt is doing."""
     capacity_s: float = 5.0
     """How often the cluster's size is read again."""
+
+
+class HostKeywords(TypedDict, total=False):
+    """The same as keywords of a call, of which any may be left out."""
+
+    address: str | None
+    num_cpus: int | None
+    num_gpus: int | None
+    object_store_bytes: int | None
+    log_level: int
+    teardown_s: float
+    stall_s: float
+    capacity_s: float
 
 
 def job_address(environ: Mapping[str, str]) -> str | None:
