@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import typing
+
 import pytest
 
 from orchestrator import Choice, Float, Searcher, SpecError, Sweep, SweepExistsError, SweepNotFoundError, read_sweep
+from orchestrator.ray.host.options import HostKeywords, HostOptions
 
 KEYS = {
     "name": "notebook",
@@ -89,3 +93,12 @@ def test_a_searcher_may_be_its_class(tmp_path):
 def test_a_sweep_is_read_by_its_folder(tmp_path):
     with pytest.raises(SweepNotFoundError, match="there is no sweep; start one"):
         read_sweep(tmp_path / "runs" / "none")
+
+
+def test_the_keywords_of_ray_are_its_options_and_another_begins_nothing(tmp_path):
+    assert typing.get_type_hints(HostKeywords) == typing.get_type_hints(HostOptions)
+    assert HostKeywords.__optional_keys__ == {field.name for field in dataclasses.fields(HostOptions)}
+    sweep = Sweep(trainable=train, folder=tmp_path, **KEYS)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'cpus'"):
+        sweep.run(cpus=2)
+    assert not sweep.exists()
