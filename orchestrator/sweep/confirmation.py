@@ -5,8 +5,12 @@ seeds, and another candidate may be better. So the best **contenders** are train
 
     race       chooses among them. The choice is the best mean of a contender's race and its own, first training; a
                single training counts as lucky by one standard deviation
-    confirm    trains the chosen one, and the baseline, with further seeds. What is reported rests on these alone: they
-               chose nothing, so their mean errs to neither side
+    confirm    trains the chosen one, and the baseline, with further seeds. What is reported rests on these, which chose
+               among no contenders, and on the baseline's own, first training, which nothing chose
+    last       the better mean of these two wins. The better of two means is too good by what that choice is worth on
+               average: where m and n seeds stand against each other, z standard errors S of their difference apart in
+               truth, that is n / (m + n) S phi(z) / Phi(z) for the mean over m. So much is taken off it, with what is
+               seen for z, whose square is too large by 1 on average
 
     spread     standard deviation between seeds, pooled over everything that was repeated, on df = sum of (n - 1). The
                baseline's first training counts as well: it was not chosen for its value
@@ -87,6 +91,11 @@ class Contender:
         """Say whether fresh seeds are seen to change nothing."""
         return self.is_alike and len(self.race) + len(self.confirm) >= 2
 
+    @property
+    def fair(self) -> tuple[float, ...]:
+        """Values that chose it from no contenders: what reports, and the baseline's own training."""
+        return (self.first, *self.confirm) if self.is_baseline else self.confirm
+
     def begun(self, part: Part) -> int:
         """Return how many replicates it has for a part, ended well or not yet."""
         return len(self.race if part == "race" else self.confirm) + self.pending[part]
@@ -97,7 +106,7 @@ class FreshScore:
     """What fresh seeds say of one configuration."""
 
     mean: float
-    """Over fresh seeds that chose nothing."""
+    """Over seeds that chose it from no contenders; the winner's less what being the better of two is worth."""
     spread: float | None
     """Standard deviation between seeds, pooled over everything that was repeated; None where nothing can be said."""
     n: int
@@ -196,8 +205,12 @@ def confirmation(goal: Goal, found: Sequence[Contender]) -> Confirmation | None:
         is_awaited = any(c.is_baseline and not c.is_out for c in found)
         return None if is_awaited else Confirmation(pick.trial.number, WinnerVerdict.ALONE, scores, None)
     mean = sign_of(goal) * (scores[pick.trial.number].mean - scores[0].mean)
-    half = None if spread is None else spread.half_width(1 / len(pick.confirm) + 1 / len(baseline.confirm))
+    half = None if spread is None else spread.half_width(1 / len(pick.fair) + 1 / len(baseline.fair))
     difference = Difference(mean, None, None) if half is None else Difference(mean, mean - half, mean + half)
+    winner, other = (baseline, pick) if mean <= 0 else (pick, baseline)
+    if spread is not None:
+        worth = sign_of(goal) * _worth_of_choice(abs(mean), spread, len(winner.fair), len(other.fair))
+        scores[winner.trial.number] = _score(winner, spread, less=worth)
     if mean <= 0:
         return Confirmation(0, WinnerVerdict.BASELINE, scores, difference)
     verdict = WinnerVerdict.BETTER if half is not None and mean > half else WinnerVerdict.ALIKE
@@ -240,8 +253,17 @@ def _contender(trial: Trial, replicates: Sequence[Trial]) -> Contender:
 _PARTS: tuple[Part, ...] = ("race", "confirm")
 
 
-def _score(contender: Contender, spread: Spread | None) -> FreshScore:
-    mean, n = statistics.fmean(contender.confirm), len(contender.confirm)
+def _worth_of_choice(apart: float, spread: Spread, own: int, other: int) -> float:
+    """Return by how much the better of two means, so far `apart`, is too good on average: over `own` seeds."""
+    error = spread.deviation * math.sqrt(1 / own + 1 / other)
+    if error == 0:
+        return 0.0
+    normal, z = statistics.NormalDist(), math.sqrt(max(0.0, (apart / error) ** 2 - 1))
+    return other / (own + other) * error * normal.pdf(z) / normal.cdf(z)
+
+
+def _score(contender: Contender, spread: Spread | None, less: float = 0.0) -> FreshScore:
+    mean, n = statistics.fmean(contender.fair) - less, len(contender.fair)
     if spread is None:
         return FreshScore(mean, None, n, None, None)
     half = spread.half_width(1 / n)
