@@ -51,6 +51,11 @@ class RecordedCurves(Benchmark):
     def space(self) -> dict[str, Hyperparameter]:
         return {name: self._domain(name, values) for name, values in self._grid.items()}
 
+    def trainings(self, config: Config) -> np.ndarray[Any, Any]:
+        """Return the recorded curves of a configuration: an axis for its seeds, one for the epochs."""
+        found: np.ndarray[Any, Any] = self._values[self._cell(config)]
+        return found
+
     @override
     def mean(self, config: Config, fidelity: float) -> float:
         return float(self._values[self._cell(config)][:, round(fidelity) - 1].mean())

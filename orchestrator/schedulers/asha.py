@@ -8,21 +8,37 @@ the first to arrive always goes on, and which ones stop depends on the order of 
 
 Unlike Ray's, a report enters a rung only where its fidelity is the rung's, and once a trial: whoever reports 5, 10, 15
 or resumes at 10 writes no later value into an earlier rung.
+
+And unlike Ray's, **a rung whose ranks say nothing stops nobody**. Whoever comes to the next rung, or to the end of the
+training, shows how it ranks there beside how it ranked here. While Kendall's tau of the newest `PAIRS` such pairs is at
+most `ranks`, everybody goes on, which brings more pairs, of the weak too. With fewer than `FEWEST` pairs the rung
+judges: to stop nobody until there are as many costs a small sweep its budget (decision 48).
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TypeAlias
 
 from pydantic import Field
 
 from orchestrator.schedulers import Scheduler, rungs
 from orchestrator.schedulers._rungs import judgement, percentile, require_finite, rung_at
-from orchestrator.sweep.domains import Record, StrictInt
+from orchestrator.sweep.domains import Record, StrictFloat, StrictInt
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Bracket
 from orchestrator.sweep.spec import Fidelity, Goal
+
+PAIRS = 20
+"""So many newest pairs count."""
+FEWEST = 6
+"""With fewer nothing is said of a rung."""
+
+_Pair: TypeAlias = tuple[float, float]
+"""What a trial had at a rung, and at the next."""
 
 
 class AshaScheduler(Scheduler):
@@ -33,6 +49,11 @@ class AshaScheduler(Scheduler):
 
         brackets: StrictInt = Field(1, ge=1, le=10)
         """Bracket 1 begins at the second rung, 2 at the third, for when early values mislead; at most one a rung."""
+        ranks: StrictFloat = Field(0.2, ge=-1, le=1)
+        """A rung stops nobody while its ranks agree with those at the next by no more than this: 1 is the same order, 0
+        chance, by Kendall's tau. -1: every rung judges always."""
+
+    options: Options
 
     def __init__(
         self, brackets: tuple[Bracket, ...], fidelity: Fidelity, goal: Goal, options: Record, seed: int
@@ -40,6 +61,8 @@ class AshaScheduler(Scheduler):
         super().__init__(brackets, fidelity, goal, options, seed)
         self._values: defaultdict[tuple[int, float], dict[int, float]] = defaultdict(dict)
         self._ranked: defaultdict[tuple[int, float], list[float]] = defaultdict(list)
+        self._pairs: defaultdict[tuple[int, float], deque[_Pair]] = defaultdict(lambda: deque(maxlen=PAIRS))
+        self._ends = tuple(bracket.rungs_to(fidelity.max) for bracket in brackets)
 
     @classmethod
     def plan(cls, fidelity: Fidelity, options: Record) -> tuple[Bracket, ...]:
@@ -66,22 +89,44 @@ class AshaScheduler(Scheduler):
         Raises ValueError for a value that is not finite.
         """
         require_finite(trial, fidelity, value)
-        rung = rung_at(self.brackets[bracket].rungs, fidelity)
+        ends = self._ends[bracket]
+        rung = rung_at(ends, fidelity)
         if rung is None or trial in self._values[bracket, rung]:
             return None
-        earlier, score = self._ranked[bracket, rung], self.sign * value
-        cutoff = percentile(earlier, 1 - 1 / self.fidelity.reduction_factor) if earlier else None
-        found = judgement(rung, score, cutoff, self.sign, len(earlier))
+        place = ends.index(rung)
+        if place and trial in self._values[bracket, ends[place - 1]]:
+            self._pairs[bracket, ends[place - 1]].append((self._values[bracket, ends[place - 1]][trial], value))
         self._values[bracket, rung][trial] = value
+        if place == len(ends) - 1:
+            return None
+        earlier, score = self._ranked[bracket, rung], self.sign * value
+        is_heard = bool(earlier) and self._says_something(bracket, rung)
+        cutoff = percentile(earlier, 1 - 1 / self.fidelity.reduction_factor) if is_heard else None
+        found = judgement(rung, score, cutoff, self.sign, len(earlier))
         insort(earlier, score)
         return found
 
     def snapshot(self) -> dict[int, dict[float, dict[int, float]]]:
-        """Return bracket -> rung -> trial -> value, in order of arrival."""
+        """Return bracket -> rung, or end of the training -> trial -> value, in order of arrival."""
         found: dict[int, dict[float, dict[int, float]]] = {}
         for (bracket, rung), values in sorted(self._values.items()):
-            found.setdefault(bracket, {})[rung] = dict(values)
+            if values:
+                found.setdefault(bracket, {})[rung] = dict(values)
         return found
+
+    def _says_something(self, bracket: int, rung: float) -> bool:
+        pairs = self._pairs[bracket, rung]
+        return self.options.ranks == -1 or len(pairs) < FEWEST or _tau(pairs) > self.options.ranks
+
+
+def _tau(pairs: Sequence[_Pair]) -> float:
+    """Return Kendall's tau: by how much more pairs of pairs are in the same order on both sides than are not."""
+    agreeing = sum(_order(a[0] - b[0]) * _order(a[1] - b[1]) for a, b in combinations(pairs, 2))
+    return agreeing / (len(pairs) * (len(pairs) - 1) / 2)
+
+
+def _order(difference: float) -> int:
+    return (difference > 0) - (difference < 0)
 
 
 MEMBER = AshaScheduler

@@ -14,6 +14,7 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
     retries                                    as `max_attempts` says; an error was never repeated, every death was a
                                                machine's
     what failures teach                        only divergence and out of memory are told to a searcher
+    every rung of asha judges                  whatever its ranks said of the next
     densities of TPE                           were Optuna's own, over all trials
     what was tried already                     gave way to an untried configuration from anywhere
     the code is not pinned                     each driver ran what it found
@@ -104,6 +105,7 @@ MEANINGS: tuple[Meaning, ...] = (
         for where in (("searcher",), ("stages", "*", "searcher"))
         for searcher in ("tpe", "coarse-to-fine")
     ),
+    Meaning(("scheduler", "options", "ranks"), -1.0, of="asha"),
     Meaning(("search_space", "*", "grid"), "binary", of="float", beside="step"),
     Meaning(("search_space", "*", "ordered"), value=False, of="choice"),
     Meaning(("search_space", "*", "weights"), None, of="choice"),

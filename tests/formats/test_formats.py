@@ -197,6 +197,7 @@ def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
     then |= {"seeding": False, "workdir": "attempt", "page": False}
     then["search"] = {"name": "soft-stages", "repeated": "anywhere"}  # which is ruled, of every ladder
     then["searcher"] = changes.get("searcher", {"name": "tpe"}) | {"densities": "optuna"}  # of every one that has it
+    then["scheduler"] = {"name": "asha", "ranks": -1.0}
     then["search_space"] = {name: dict(fields) for name, fields in SPACE.items()}
     then["search_space"]["optimizer"]["ordered"] = False  # which is ruled, of every choice
     assert as_begun(make_spec(**changes), 1) == make_spec(**changes | then)
@@ -262,7 +263,7 @@ def test_an_old_sweep_whose_retries_are_written_anew_is_amended(old: Path):
 
 
 def test_what_is_ruled_counts_at_a_resume_until_the_user_writes_the_key(old: Path, monkeypatch: pytest.MonkeyPatch):
-    ruling = (*MEANINGS, Meaning(("scheduler",), {"name": "median", "options": {}}))
+    ruling = (Meaning(("scheduler",), {"name": "median", "options": {}}), *MEANINGS)
     monkeypatch.setattr(as_begun, "__defaults__", (ruling,))
     with pytest.raises(SpecChangedError, match=r'scheduler\.name: "asha" -> "median"'):
         resumed(old)

@@ -16,8 +16,8 @@ from orchestrator.testing.scheduler_conformance import is_weak
 EPOCHS = Fidelity(min=1, max=27, reduction_factor=3)
 
 
-def asha(fidelity=EPOCHS, goal="maximize", brackets=1):
-    options = AshaScheduler.Options(brackets=brackets)
+def asha(fidelity=EPOCHS, goal="maximize", brackets=1, ranks=-1.0):
+    options = AshaScheduler.Options(brackets=brackets, ranks=ranks)
     return AshaScheduler(AshaScheduler.plan(fidelity, options), fidelity, goal, options, 7)
 
 
@@ -65,12 +65,12 @@ class Reference:
         self.arrivals = defaultdict(list)
 
     def show(self, trial, bracket, fidelity, value):
-        for rung in self.brackets[bracket].rungs:
+        for rung in self.brackets[bracket].rungs_to(27.0):
             arrivals = self.arrivals[bracket, rung]
             if fidelity == rung and trial not in [other for other, _ in arrivals]:
                 earlier = [self.sign * other for _, other in arrivals]
                 arrivals.append((trial, value))
-                return bool(earlier) and self.sign * value < np.quantile(earlier, 1 - 1 / self.eta)
+                return rung < 27 and bool(earlier) and self.sign * value < np.quantile(earlier, 1 - 1 / self.eta)
         return False
 
 
@@ -132,7 +132,7 @@ def test_a_rung_is_met_within_rounding():
         epoch += 0.1  # 0.30000000000000004 and 0.8999999999999999 among them
         scheduler.show(0, 0, epoch, epoch)
         reached.append(epoch)
-    assert len(scheduler.snapshot()[0]) == 3
+    assert len(scheduler.snapshot()[0]) == 4  # with the end
     assert scheduler.show(1, 0, 0.3 * (1 + 1e-8), 0.0) is None
     assert 1 not in scheduler.snapshot()[0][scheduler.brackets[0].rungs[1]]
 
@@ -174,3 +174,52 @@ def test_no_brackets_are_refused():
 def test_a_value_that_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="trial 3 at fidelity 9: nan cannot be compared; stop the trial instead"):
         asha().show(3, 0, 9.0, math.nan)
+
+
+def come_through(scheduler, trials, later):
+    """Show trials at the first rung, better from one to the next, and what they have at the second."""
+    for trial in trials:
+        scheduler.show(trial, 0, 1.0, float(trial))
+        scheduler.show(trial, 0, 3.0, later(trial))
+
+
+@pytest.mark.parametrize(("pairs", "stops"), [(5, True), (6, False), (40, False)])
+def test_a_rung_whose_ranks_turn_around_stops_nobody_once_enough_have_shown_it(pairs, stops):
+    scheduler = asha(ranks=0.2)
+    come_through(scheduler, range(pairs), lambda trial: -float(trial))
+    judged = scheduler.show(99, 0, 1.0, -1e6)
+    assert judged == Judgement(weak=stops, rung=1.0, threshold=judged.threshold, among=pairs)
+    assert (judged.threshold is None) is not stops
+    always = asha(ranks=-1.0)
+    come_through(always, range(pairs), lambda trial: -float(trial))
+    assert is_weak(always.show(99, 0, 1.0, -1e6))
+
+
+def test_it_stops_again_once_the_newest_pairs_agree():
+    scheduler = asha(ranks=0.2)
+    come_through(scheduler, range(30), lambda trial: -float(trial))
+    assert not is_weak(scheduler.show(900, 0, 1.0, -1e6))
+    come_through(scheduler, range(30, 50), float)
+    assert is_weak(scheduler.show(901, 0, 1.0, -1e6))
+
+
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_the_last_rung_is_held_against_the_end_of_the_training(goal):
+    scheduler, sign = asha(ranks=0.2, goal=goal), 1 if goal == "maximize" else -1
+    for trial in range(6):
+        scheduler.show(trial, 0, 9.0, sign * float(trial))
+        assert scheduler.show(trial, 0, 27.0, -sign * float(trial)) is None
+    assert not is_weak(scheduler.show(9, 0, 9.0, -sign * 1e6))
+    assert is_weak(scheduler.show(9, 0, 1.0, 0.0)) is False  # the first there
+    assert is_weak(scheduler.show(10, 0, 1.0, -sign * 1.0)), "another rung is judged by its own"
+
+
+def test_ranks_are_kendalls_tau():
+    from scipy.stats import kendalltau
+
+    from orchestrator.schedulers.asha import _tau
+
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        pairs = list(zip(random.normal(size=12).tolist(), random.normal(size=12).tolist(), strict=True))
+        assert _tau(pairs) == pytest.approx(kendalltau(*zip(*pairs, strict=True)).statistic)
