@@ -20,6 +20,7 @@ from typing_extensions import override
 from orchestrator.benchmarks import Benchmark
 from orchestrator.results.parquet_file import table_in
 from orchestrator.sweep.domains import Choice, Config, Hyperparameter, Int
+from orchestrator.sweep.standing import sign_of
 
 FILE = Path(__file__).with_name("recorded.parquet")
 TIERS: Mapping[str, int] = {"learning_rate": 1, "batch_size": 2, "optimizer": 2, "weight_decay": 3, "width": 4}
@@ -42,7 +43,7 @@ class RecordedCurves(Benchmark):
         self.goal = "minimize" if name.startswith("text") else "maximize"
         self.longest = float(values.shape[-1])
         self._grid, self._values = grid, values
-        ends = values[..., -1].mean(axis=-1) * (1 if self.goal == "minimize" else -1)
+        ends = -sign_of(self.goal) * values[..., -1].mean(axis=-1)
         ends = np.where(np.isfinite(ends), ends, np.nanmax(ends))  # one that diverged is as bad as the worst
         best, median = ends.min(), np.median(ends)
         self._regrets = 100 * (ends - best) / (median - best)
