@@ -112,7 +112,8 @@ def load_table(name: str, *, denoised: bool) -> LossTable:
     spreads = np.zeros_like(losses)
     for cell, seen in cells.items():
         place = tuple(int(step) for step in cell)
-        losses[place] = np.mean(seen[metric]) * (1 if is_fcnet else -1)
+        mean = float(np.mean(seen[metric]))
+        losses[place] = mean if is_fcnet else -mean  # accuracies
         spreads[place] = np.std(seen[metric], ddof=1)
     if denoised and not is_fcnet:
         for axis, size in enumerate(losses.shape):
