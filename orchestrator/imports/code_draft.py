@@ -43,7 +43,7 @@ def draft_of_code(content: bytes, module: ast.Module, file: Path, function: str 
     if foreign_kind(content, file.name) not in ("code", "ray", "optuna"):
         raise NotSuchAFileError(foreign_problem(content, str(file)) or f"{file} is no Python file")
     chosen = None
-    tool, taken = options(module) if function is None else ("", [])
+    tool, taken = _program(module, file) if function is None else ("", [])
     draft = Draft(f"{file.name}, by its text")
     draft.name(file.stem if file.stem not in ("train", "main", "run") else file.resolve().parent.name)
     if tool:
@@ -66,6 +66,22 @@ def draft_of_code(content: bytes, module: ast.Module, file: Path, function: str 
     kind = "program" if tool else "class" if isinstance(chosen, ast.ClassDef) else "function"
     _objective(module, taken, kind, draft)
     return draft
+
+
+def _program(module: ast.Module, file: Path) -> tuple[str, list[Taken]]:
+    """Return what reads the file's command line, and its options; nothing where a function is what is to be tuned.
+
+    So it is where the catalogue knows nothing of the options, as those of a run by hand, and something of what the
+    likeliest function reads.
+    """
+    tool, taken = options(module)
+    if not tool or any(canonical(item.name) for item in taken):
+        return tool, taken
+    try:
+        of_function = _taken_by(_trained(module, None, file), module, Draft(file.name))
+    except UsageError:
+        return tool, taken
+    return ("", []) if any(canonical(item.name) for item in of_function) else (tool, taken)
 
 
 def _trained(module: ast.Module, wanted: str | None, file: Path) -> ast.FunctionDef | ast.ClassDef:

@@ -134,11 +134,13 @@ MISSED = {"digits": set(), "fashion": {"learning_rate", "momentum", "schedule"},
 """Some of what is missed, as the configuration is handed on whole to functions of a library; it is named."""
 
 
+@pytest.mark.parametrize("named", [":train", ""], ids=["function named", "file alone"])
 @pytest.mark.parametrize("name", demo_names())
-def test_the_demonstrations(name: str, tmp_path: Path):
+def test_the_demonstrations(name: str, named: str, tmp_path: Path):
+    """Their command lines are for a run by hand, and take nothing that the catalogue knows."""
     folder = write_demo(name, tmp_path / name)
     (folder / "sweep.yaml").unlink()
-    result = call("init", "--from", f"{folder / 'train.py'}:train")
+    result = call("init", "--from", f"{folder / 'train.py'}{named}")
     assert result.exit_code == 0
     spec = plan_from_file(folder / "sweep.yaml").spec
     assert set(tuned(spec)) == DEMOS[name]
