@@ -23,6 +23,8 @@ _known: dict[PinnedPlace, frozenset[str]] = {}
 """Files of pinned code that this process has looked up."""
 _named: dict[tuple[PinnedPlace, str], bool] = {}
 """Whether pinned code names a hyperparameter, as far as this process has asked."""
+_handing: dict[tuple[PinnedPlace, str, str | None], bool] = {}
+"""Whether a file of pinned code hands configurations on, by the parameter that takes one, likewise."""
 
 
 class Recording:
@@ -54,18 +56,24 @@ class Recording:
         if not self._files or self._place is None:
             return None
         found = [name for name in self.reads.unread(self._names) if not self._is_named(self._place, name)]
-        return () if found and self._hands_on() else tuple(found)
+        return () if found and self._hands_on(self._place) else tuple(found)
 
     def _is_named(self, place: PinnedPlace, name: str) -> bool:
         if (place, name) not in _named:
             _named[place, name] = any(is_named(name, _content(file)) for file in self._files)
         return _named[place, name]
 
-    def _hands_on(self) -> bool:
+    def _hands_on(self, place: PinnedPlace) -> bool:
         """Say whether what this process imported of the code hands configurations on."""
         own = {part.removesuffix(".py") for file in self._files for part in Path(file).relative_to(self._root).parts}
-        files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        return any(hands_on(_content(file), own, self.parameter) for file in self._files & files)
+        imported = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        for file in self._files & imported:
+            key = place, file, self.parameter
+            if key not in _handing:
+                _handing[key] = hands_on(_content(file), own, self.parameter)
+            if _handing[key]:
+                return True
+        return False
 
 
 def _python_of(place: PinnedPlace, root: Path) -> frozenset[str]:

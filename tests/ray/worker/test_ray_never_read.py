@@ -47,7 +47,7 @@ def unread(tmp_path, monkeypatch):
     """Run a training's code once, and return what its worker says that it never read."""
     monkeypatch.setattr(function, "announce", lambda trial: None)
     monkeypatch.chdir(tmp_path)
-    for known in ("_known", "_named"):
+    for known in ("_known", "_named", "_handing"):
         monkeypatch.setattr(never_read, known, {})
 
     def run(code, config=CONFIG, trial=TRIAL, **files):
