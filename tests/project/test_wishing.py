@@ -100,6 +100,7 @@ def test_what_can_never_be_is_refused_at_once_and_leaves_no_wish(folder: Locatio
     assert list(new_wishes(folder.files(), ())) == []
 
 
+@pytest.mark.thorough
 def test_status_shows_what_waits(folder: Location, tmp_path: Path):
     for at, question in enumerate((to_try(["momentum=0.7"]), to_stop(1), to_retry(2), to_try(["momentum=0.6"]))):
         find(str(folder), None, (), lambda _: None).wish(question, float(at))
@@ -167,6 +168,7 @@ class Elsewhere(Launcher):
 """
 
 
+@pytest.mark.thorough
 def test_of_a_sweep_whose_storage_is_not_seen_from_here_the_cluster_is_asked(folder: Location, tmp_path: Path):
     """The cluster is a launcher of one's own, under whose path alone the sweep is there."""
     (tmp_path / "elsewhere_launcher.py").write_text(LAUNCHER)
