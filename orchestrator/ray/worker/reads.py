@@ -12,7 +12,10 @@ from types import FrameType
 
 from ray.tune import Trainable
 
-_OURS = f"{Path(__file__).resolve().parents[2]}/"
+from orchestrator.project import calling
+
+_OURS = (f"{Path(__file__).parent}/", calling.__file__)
+"""Hands a configuration over. What reads one in `orchestrator.training` is a library like others."""
 _RAYS = Trainable.__init__.__code__.co_filename
 """Asks each configuration for options of Ray's own, which are no hyperparameters."""
 

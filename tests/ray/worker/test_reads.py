@@ -17,6 +17,7 @@ import yaml
 
 from orchestrator.ray.worker.given import Configuration, TrialInfo
 from orchestrator.ray.worker.reads import Reads
+from orchestrator.training import optimizers
 
 TRIAL = TrialInfo.of({"trial_id": "0000-abc", "number": 0, "seed": 1, "max_fidelity": 9.0})
 VALUES = {"lr": 0.1, "model.width": 64, "model.depth": 2, "bs": 32}
@@ -129,6 +130,12 @@ def test_a_reader_whose_source_is_not_examined_may_read_more_another_time():
     assert unread(reader["read"], examined=(__file__, "/lib/site-packages/lib.py")) == [
         "model.width", "model.depth", "bs",
     ]  # fmt: skip
+
+
+def test_the_parts_for_trainings_that_come_with_this_package_are_a_library_too():
+    reader: dict = {}
+    exec(compile("def read(config): return config['lr']", optimizers.__file__, "exec"), reader)
+    assert unread(reader["read"]) == []
 
 
 def test_with_nothing_examined_everything_counts_as_read():
