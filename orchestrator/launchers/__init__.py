@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import ClusterError
+from orchestrator.sweep.launching import KubernetesSettings, SlurmSettings
 from orchestrator.sweep.resources import Resources
 
 
@@ -95,6 +96,14 @@ class Submission:
     """Where the sweep's folder will lie, seen from the cluster: an absolute path, or a URL such as s3://bucket/runs."""
     resources: Resources
     """What one trial occupies."""
+    other_kinds: tuple[str, ...] = ()
+    """What of the sweep needs other machines than `resources` say: `stage first`, `confirm`."""
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    """What Slurm is asked for beside that."""
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
+    """What Kubernetes is asked for beside that."""
+    image: str | None = None
+    """The image that the sweep's environment names; None where it names none."""
     target: str = ""
     """Which cluster: an address, or the path of a definition from cluster/; empty for this machine."""
     env: Mapping[str, str] = field(default_factory=dict)

@@ -41,8 +41,10 @@ class Definition:
         """Say whether the definition has the placeholder `name`."""
         return any(name in _MENTIONED.findall(line) for line in self.text.splitlines() if not _is_comment(line))
 
-    def fill(self, values: Mapping[str, str]) -> str:
+    def fill(self, values: Mapping[str, str | None]) -> str:
         """Return the text with each placeholder replaced by its value, written in the file's own language.
+
+        A line whose value is None is left out.
 
         Raises UsageError, by line, for a placeholder that is unknown or not a whole value, and where the definition
         does not run the sweep's command.
@@ -50,9 +52,10 @@ class Definition:
         if not self.mentions(_COMMAND):
             raise UsageError(f"{self.name}: it never runs the sweep; put ${{{_COMMAND}}} where the driver is started")
         lines = self.text.split("\n")
-        return "\n".join(self._filled(number, line, values) for number, line in enumerate(lines, start=1))
+        filled = (self._filled(number, line, values) for number, line in enumerate(lines, start=1))
+        return "\n".join(line for line in filled if line is not None)
 
-    def _filled(self, number: int, line: str, values: Mapping[str, str]) -> str:
+    def _filled(self, number: int, line: str, values: Mapping[str, str | None]) -> str | None:
         mentioned = [] if _is_comment(line) else _MENTIONED.findall(line)
         for name in mentioned:
             if name not in values:
@@ -66,7 +69,8 @@ class Definition:
                 f"{self.name}:{number}: a placeholder is a whole value at the end of its line, without quotes: "
                 f"`NAME=${{{mentioned[0]}}}`, or `name: ${{{mentioned[0]}}}` in YAML"
             )
-        return f"{found[1]}{values[found[2]]}{found[3]}"
+        value = values[found[2]]
+        return None if value is None else f"{found[1]}{value}{found[3]}"
 
 
 def find_definition(target: str) -> Path:

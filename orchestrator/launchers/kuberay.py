@@ -19,6 +19,7 @@ from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._config_map import code_files, keys, manifest
 from orchestrator.launchers._definitions import Definition, refuse_relative
+from orchestrator.launchers._kubernetes import values_of
 from orchestrator.launchers._programs import last_line, refuse_missing, run
 
 DEFAULT = "kuberay.yaml"
@@ -57,12 +58,14 @@ class KubeRay(Launcher):
         command = submission.command_in(f"{MOUNTED}/")
         files = code_files(submission) if definition.mentions(_FILES) else {}
         values = {
+            **values_of(submission, needs_queue=definition.mentions("STEPLADDER_QUEUE")),
             "STEPLADDER_JOB": name,
             "STEPLADDER_STORAGE": submission.storage,
             "STEPLADDER_COMMAND": shlex.join(command),
             _FILES: [{"key": key, "path": path} for path, key in keys(files).items()],
         }
-        text = definition.fill({name: json.dumps(value) for name, value in values.items()})  # JSON is YAML
+        written = {key: None if value is None else json.dumps(value) for key, value in values.items()}  # JSON is YAML
+        text = definition.fill(written)
         code = f"{manifest(name, files)}---\n" if files else ""
         return Launch(
             submission.job_id,
@@ -70,7 +73,7 @@ class KubeRay(Launcher):
             {f"{name}.yaml": code + text},
             (
                 f"{len(files)} files travel as a ConfigMap to {MOUNTED}" if files else f"the image has {MOUNTED}",
-                "the definition names the image, node labels and secrets: take a copy and make them yours",
+                f"up to {values['STEPLADDER_WORKERS']} workers of {values['STEPLADDER_SIZE']['limits']}",
             ),
         )
 

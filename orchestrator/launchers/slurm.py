@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,13 @@ from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._definitions import Definition, refuse_relative
 from orchestrator.launchers._programs import last_line, run
+from orchestrator.launchers._slurm_request import left_to_ask, slurm_request
+from orchestrator.members import definitions
 
 DEFAULT = "slurm.sbatch"
 """The definition taken where none is named."""
+ELASTIC = "slurm-elastic.sbatch"
+"""The one that is taken in its place for `slurm.mode: elastic`."""
 FOLLOW_S = 1.0
 """How often a job's output is read again."""
 _REMEDY = "run this on a login node of the Slurm cluster"
@@ -63,12 +67,16 @@ class Slurm(Launcher):
         """Return the batch script and the `sbatch` that submits it."""
         refuse_relative(submission.storage)
         script = f"{submission.job_id}.sbatch"
-        text = Definition.read(self.target or DEFAULT).fill(
+        definition = self._definition(submission)
+        asked = slurm_request(submission, is_elastic=definition.mentions("STEPLADDER_WORKER"))
+        text = definition.fill(
             {
                 "STEPLADDER_JOB": submission.job_id,
                 "STEPLADDER_FOLDER": shlex.quote(str(submission.folder)),
                 "STEPLADDER_STORAGE": shlex.quote(submission.storage),
+                "STEPLADDER_SWEEP": shlex.quote(submission.sweep_folder),
                 "STEPLADDER_COMMAND": shlex.join(submission.command),
+                **asked.values,
             }
         )
         output = f"{str(submission.folder).replace('%', '%%')}/slurm-%j.out"  # % begins a pattern
@@ -76,11 +84,16 @@ class Slurm(Launcher):
             submission.job_id,
             (
                 "sbatch", "--parsable", f"--job-name={submission.job_id}", f"--chdir={submission.folder}",
-                f"--output={output}", script,
+                f"--output={output}", *left_to_ask(asked.options, definition.text), script,
             ),
             {script: text},
-            (f"every node must see {submission.folder} and {submission.storage} as this one does",),
+            (asked.told, f"every node must see {submission.folder} and {submission.storage} as this one does",),
         )  # fmt: skip
+
+    def _definition(self, submission: Submission) -> Definition:
+        """Read the definition; of those that are shipped, the one of the mode that the sweep asks for."""
+        is_shipped = self.target in ("", DEFAULT) or Path(self.target) == definitions("cluster") / DEFAULT
+        return Definition.read(ELASTIC if is_shipped and submission.slurm.mode == "elastic" else self.target or DEFAULT)
 
     def submit(self, submission: Submission, launch: Launch, place: Path) -> str:
         """Submit the job; returns its number. One of the same name that waits or runs is not submitted again."""
@@ -93,7 +106,8 @@ class Slurm(Launcher):
         told = run(launch.command, _REMEDY, place)
         if told.returncode != 0:
             raise ClusterError(
-                f"Slurm refuses the job: {last_line(told)}. Change the #SBATCH lines in a copy of {DEFAULT} and name it"
+                f"Slurm refuses the job: {last_line(told)}. It was asked for {shlex.join(_said(launch.command))}: that "
+                "follows from `resources`, and from the key `slurm` of the sweep file"
             )
         return told.stdout.strip().partition(";")[0]  # `number;cluster` where there are several clusters
 
@@ -132,6 +146,12 @@ class Slurm(Launcher):
             _scancel(job)
         elif state is JobState.UNKNOWN:
             raise ClusterError(f"job {job} cannot be ended: {self.status(job).text}")
+
+
+def _said(command: Sequence[str]) -> list[str]:
+    """Return what of a submission's command says what is asked for."""
+    own = ("--parsable", "--job-name", "--chdir", "--output")
+    return [word for word in command[1:-1] if word.partition("=")[0] not in own]
 
 
 def _scancel(*arguments: str) -> None:

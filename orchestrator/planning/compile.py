@@ -27,7 +27,8 @@ IDENTIFYING = (
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = (
-    "budget", "confirm", "warm_start", "try", "seeds", "resources", "retry", "limits", "brake", "baseline_first",
+    "budget", "confirm", "warm_start", "try", "seeds", "resources", "slurm", "kubernetes", "retry", "limits", "brake",
+    "baseline_first",
     "seeding", "workdir", "keep_checkpoints", "page", "sinks", "code",
     "storage",
 )  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import members
+from orchestrator.control.placing import kinds_of
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import StorageError, UsageError
 from orchestrator.launchers import Launcher, Submission
@@ -178,6 +179,9 @@ def make_submission(
         overrides=tuple(overrides),
         storage=storage,
         resources=spec.resources,
+        other_kinds=tuple(name for name in kinds_of(plan) if name),
+        slurm=spec.slurm,
+        kubernetes=spec.kubernetes,
         target=launcher.target,
         env=options.env,
         driver_cpus=options.driver_cpus,

@@ -81,6 +81,8 @@ MEANINGS: tuple[Meaning, ...] = (
         for key in ("accelerator", "memory", "labels", "custom", "spot", "avoid", "within")
     ),
     Meaning(("stages", "*", "resources"), None),
+    Meaning(("slurm",), {}),
+    Meaning(("kubernetes",), {}),
     Meaning(("warm_start",), []),
     Meaning(("test",), None),
     Meaning(("try",), []),

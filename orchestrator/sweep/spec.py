@@ -20,6 +20,7 @@ from orchestrator.sweep.code import Code
 from orchestrator.sweep.constraints import Bound
 from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
+from orchestrator.sweep.launching import KubernetesSettings, SlurmSettings
 from orchestrator.sweep.machines import Machines
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
@@ -192,6 +193,10 @@ class SweepSpec(Record):
     baseline's. More may be added while the sweep is under way."""
     resources: Resources = Resources()
     """What one trial occupies, and which machines it may lie on; a stage, and confirming, may have other machines."""
+    slurm: SlurmSettings = SlurmSettings()
+    """What Slurm is asked for beside `resources`, where the sweep is sent to it."""
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    """What Kubernetes is asked for beside `resources`, likewise."""
     retry: Retry = Retry()
     """How often a trial is started again, by what ended it. Its own mistakes are not repeated."""
     limits: Limits = Limits()

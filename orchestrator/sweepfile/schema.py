@@ -23,6 +23,10 @@ Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_DURATIONS = (
+    ("Budget", "wall"), ("SlurmSettings", "time"), ("SlurmSettings", "idle"), ("KubernetesSettings", "wait"),
+)  # fmt: skip
+"""Records with a key that is a span of time, beside `limits`, which has nothing else."""
 _BARE: Schema = {"type": ["boolean", "number", "string"]}
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 """Pydantic's own words for a bound, which it leaves in the schema of an optional number behind a validator."""
@@ -44,7 +48,7 @@ def json_schema() -> Schema:
     for name in ("Member", *(domain.__name__ for domain in _DOMAINS)):
         del definitions[name]
     definitions["Hyperparameter"] = _hyperparameter()
-    for record, key in [("Budget", "wall"), *(("Limits", key) for key in definitions["Limits"]["properties"])]:
+    for record, key in [*_DURATIONS, *(("Limits", key) for key in definitions["Limits"]["properties"])]:
         _allow_units(definitions[record]["properties"][key])
     for record in ("Resources", "Machines"):
         _allow_bytes(definitions[record]["properties"]["memory"])

@@ -19,6 +19,7 @@ from orchestrator.members import nearest
 from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int
+from orchestrator.sweep.launching import KubernetesSettings, SlurmSettings
 from orchestrator.sweep.machines import Machines
 from orchestrator.sweep.patience import Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
@@ -44,6 +45,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "objective": Objective, "fidelity": Fidelity, "budget": Budget, "resources": Resources, "retry": Retry,
     "limits": Limits, "stages": Stage, "search": Member, "searcher": Member, "scheduler": Member, "couple": Coupling,
     "args": Arguments, "metrics": Metrics, "confirm": Confirm,
+    "slurm": SlurmSettings, "kubernetes": KubernetesSettings,
 }  # fmt: skip
 _WITH_MACHINES = {"stages", "confirm"}
 """Parts whose own key `resources` says on which machines, and no more."""
@@ -144,6 +146,8 @@ def _sentence(model: type[BaseModel], path: KeyPath, details: dict[str, ErrorDet
         return _missing(path)
     if kind == "extra_forbidden":
         return _unknown(model, path, data)
+    if kind == "string_pattern_mismatch" and path[0] in ("slurm", "kubernetes"):
+        return f"{quote(value)} is no name of a site's; letters, digits and '.', '-', '_', '/', ':', '@', one word"
     if kind == "string_pattern_mismatch" and path == ("resources", "within"):
         return f"{quote(value)} cannot be a label; use letters, digits, '.', '-' and '_', as in within: rack"
     if kind == "value_error":

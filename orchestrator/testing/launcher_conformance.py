@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from orchestrator.launchers import Launch, Launcher, Submission
+from orchestrator.sweep.launching import KubernetesSettings
 from orchestrator.sweep.resources import Resources
 
 SECRET = "3f1c-never-to-be-seen"  # noqa: S105 - stands for one
@@ -28,7 +29,8 @@ def example(launcher: type[Launcher], target: str, **changes: object) -> Submiss
         sweep_file="sweep.yaml",
         overrides=("budget.trials=20", "name=it's short"),
         storage="/shared/runs",
-        resources=Resources(cpus=2, gpus=1),
+        resources=Resources(cpus=2, gpus=1, max_concurrent=4),
+        kubernetes=KubernetesSettings(image="sweeps:1", queue="gpu-queue"),
         target=target,
         env={"OMP_NUM_THREADS": "4"} if launcher.takes_env else {},
     )

@@ -5,6 +5,7 @@ Needs root; installs Slurm on Debian.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -21,8 +22,8 @@ from orchestrator.demos import write_demo
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.slurm import Slurm as SlurmLauncher
-from orchestrator.members import definitions
 from orchestrator.storage.location import Location
+from orchestrator.sweep.launching import SlurmSettings
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Trial
 
@@ -50,8 +51,10 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 @pytest.fixture
 def digits(tmp_path: Path) -> Submission:
     code, storage = write_demo("digits", tmp_path / "my digits").absolute(), str(tmp_path / "runs")
-    overrides = (f"budget.trials={TRIALS}", "resources.gpus=1", f"storage={storage}")
-    return Submission("digits", "digits-20261122-0312-5c1e", code, "sweep.yaml", overrides, storage, Resources(gpus=1))
+    overrides = (f"budget.trials={TRIALS}", "resources.gpus=1", "resources.max_concurrent=4", f"storage={storage}")
+    resources, asked = Resources(gpus=1, max_concurrent=4), SlurmSettings(gpus_per_node=2, time=3600.0)
+    sent = "digits", "digits-20261122-0312-5c1e", code, "sweep.yaml", overrides, storage, resources
+    return Submission(*sent, slurm=asked)
 
 
 def test_slurm_takes_the_definition_and_would_place_it(slurm: Slurm, digits: Submission, tmp_path: Path):
@@ -66,14 +69,14 @@ def test_slurm_takes_the_definition_and_would_place_it(slurm: Slurm, digits: Sub
 
 
 def test_slurm_refuses_what_it_has_not(slurm: Slurm, digits: Submission, tmp_path: Path):
-    mine = tmp_path / "mine.sbatch"
-    mine.write_text((definitions("cluster") / "slurm.sbatch").read_text().replace("gpus-per-node=1", "gpus-per-node=9"))
-    launcher = SlurmLauncher(str(mine))
+    launcher, asked = SlurmLauncher(""), Resources(gpus=9, max_concurrent=1)
+    digits = dataclasses.replace(digits, resources=asked, slurm=SlurmSettings())
     with pytest.raises(ClusterError) as caught:
         launcher.submit(digits, launcher.render(digits), tmp_path)
     assert str(caught.value) == (
         "Slurm refuses the job: sbatch: error: Batch job submission failed: Requested node configuration is not "
-        "available. Change the #SBATCH lines in a copy of slurm.sbatch and name it"
+        "available. It was asked for --nodes=1 --cpus-per-task=1 --gpus-per-node=9 --time=480: that follows from "
+        "`resources`, and from the key `slurm` of the sweep file"
     )
     assert launcher.status("99").state is JobState.GONE
 
@@ -123,3 +126,38 @@ def test_a_sweep_goes_on_after_the_time_limit(slurm: Slurm, digits: Submission, 
     assert all(trial.state.is_final for trial in trials(digits))
     assert reports(digits) > before
     assert json.loads((Path(digits.storage) / digits.name / "best.json").read_text())["sweep"]
+
+
+@pytest.mark.ray
+def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
+    slurm: Slurm, digits: Submission, tmp_path: Path
+):
+    """An elastic sweep: from no worker to two, through a time limit, to none."""
+    asked = SlurmSettings(mode="elastic", workers="0..2", gpus_per_node=2, time=3600.0, idle=20.0)
+    digits = dataclasses.replace(digits, job_id="digits-20261122-0312-e1a5", slurm=asked)
+    launcher = SlurmLauncher("")
+    launch = launcher.render(digits)
+    assert launch.notes[0] == "0 to 2 workers come and go, with 2 CPUs and 2 GPUs each"
+    job = launcher.submit(digits, launch, tmp_path / "place")
+    state = digits.folder / ".stepladder" / f"slurm-{job}"
+    both = {host.name for host in slurm.nodes}
+
+    def workers() -> int:
+        named = f"--name={digits.job_id}-worker"
+        return len(slurm.run("squeue", "--noheader", "--array", named, "--format=%i", cwd=tmp_path).split())
+
+    slurm.wait_until(lambda: reports(digits) > 3 and nodes(digits) >= both, "reports from both workers", 300)
+    assert workers() == 2
+    slurm.run("scancel", "--batch", "--signal=USR1", job, cwd=tmp_path)
+    slurm.wait_until(lambda: "BeginTime" in launcher.status(job).text, "being queued again", 120)
+    slurm.wait_until(lambda: workers() == 0, "the workers' leaving", 60)
+    assert not (state / "ray_token").exists()
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", cwd=tmp_path)
+    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 300)
+    told = "".join(launcher.logs(job, follow=True))
+    assert launcher.status(job).state is JobState.SUCCEEDED, told
+    assert "workers asked for, as job " in told
+    assert "the driver left with exit code 75 (time limit)" in told
+    assert "queued again" in told
+    assert all(trial.state.is_final for trial in trials(digits))
+    slurm.wait_until(lambda: workers() == 0, "the workers' end", 60)

@@ -17,6 +17,7 @@ from orchestrator.demos import write_demo
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.kuberay import KubeRay, job_status, resource_name
+from orchestrator.sweep.launching import KubernetesSettings
 from orchestrator.sweep.resources import Resources
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -60,7 +61,10 @@ def digits(tmp_path: Path) -> Submission:
     folder = write_demo("digits", tmp_path / "digits").absolute()
     name = "digits-20261122-0312-5c1e"
     files = {name: (folder / name).stat().st_size for name in ("sweep.yaml", "train.py")}
-    return Submission("digits", name, folder, "sweep.yaml", overrides, "s3://bucket/runs", Resources(), files=files)
+    return Submission(
+        "digits", name, folder, "sweep.yaml", overrides, "s3://bucket/runs", Resources(gpus=1, max_concurrent=8),
+        kubernetes=KubernetesSettings(image="host/sweeps:1", ray="2.60.0"), files=files,
+    )  # fmt: skip
 
 
 def test_the_launch_of_the_demonstration_is_golden(digits):

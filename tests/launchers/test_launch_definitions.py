@@ -86,7 +86,7 @@ def test_a_definition_is_a_path_or_a_name(tmp_path):
         Definition.read("kubray")
     assert str(caught.value) == (
         "kubray: there is no such cluster definition; give a file, or one of aws, gcp, kuberay-kueue, kuberay-volcano, "
-        "kuberay, onprem, skypilot, slurm (did you mean 'kuberay'?)"
+        "kuberay, onprem, skypilot, slurm-elastic, slurm (did you mean 'kuberay'?)"
     )
 
 

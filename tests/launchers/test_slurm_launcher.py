@@ -18,7 +18,7 @@ from orchestrator.sweep.resources import Resources
 GOLDEN = Path(__file__).parent / "golden"
 DIGITS = Submission(
     "digits", "digits-20261122-0312-5c1e", Path("/shared/my sweeps/digits"), "sweep.yaml",
-    ("budget.trials=20", "optimizer={choices: [sgd, adam]}"), "/shared/runs", Resources(),
+    ("budget.trials=20", "optimizer={choices: [sgd, adam]}"), "/shared/runs", Resources(gpus=1, max_concurrent=2),
 )  # fmt: skip
 
 
@@ -31,7 +31,13 @@ def test_the_launch_of_the_demonstration_is_golden():
 
 def test_what_a_person_named_is_words_for_the_shell_and_nothing_else():
     evil = Submission(
-        "digits", "digits-1", Path("/shared/$(touch x)/it's"), "sweep.yaml", ("a=`id`;$HOME",), "/runs", Resources()
+        "digits",
+        "digits-1",
+        Path("/shared/$(touch x)/it's"),
+        "sweep.yaml",
+        ("a=`id`;$HOME",),
+        "/runs",
+        Resources(max_concurrent=1),
     )
     (script,) = Slurm("").render(evil).files.values()
     assigned = "\n".join(line for line in script.splitlines() if line.startswith(("FOLDER=", "COMMAND=")))
