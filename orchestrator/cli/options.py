@@ -60,7 +60,7 @@ AddressOption = Annotated[
 ]
 ClusterOption = Annotated[
     str | None,
-    typer.Option(help="A cluster definition: a file, or its name in cluster/.", show_default=False),
+    typer.Option(help="A cluster: a profile, or a definition by file or by name in cluster/.", show_default=False),
 ]
 CpusOption = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray started here. Unset: all of them.")]
 GpusOption = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started here. Unset: all of them.")]

@@ -66,6 +66,7 @@ def submit(
     sweep_file, overrides = file_meant(sweep_file, overrides)
     set_owner(owner)
     where = sending.choose(to_send(address, "submit"), cluster, sweep_file.parent)
+    overrides = [*sending.settings_of(cluster), *overrides]
     known = options_of_sending(patience, insecure=insecure, no_check=no_check, detach=detach)
     options = sending.options(known, env or (), driver_cpus)
     send(sweep_file, overrides, where, options, dry_run=dry_run, as_json=as_json)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import json
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ DEFAULT_PORT = 8265
 TIMEOUT_S = 20.0
 """How long one request may take."""
 _REDIRECTING = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]*)*")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 
 
@@ -41,6 +43,8 @@ class JobsAddress:
     """Name or IP address."""
     port: int
     """Port of Ray's dashboard."""
+    prefix: str = ""
+    """Path in front of everything that is asked, where a gateway puts the dashboard: `/ray/vision`."""
 
     @classmethod
     def parse(cls, text: str) -> JobsAddress:
@@ -53,13 +57,14 @@ class JobsAddress:
             port = parts.port or (443 if parts.scheme == "https" else DEFAULT_PORT)
         except ValueError:
             raise _no_dashboard(text) from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        is_odd = parts.query or parts.fragment or _PREFIX.fullmatch(parts.path) is None
+        if parts.scheme not in ("http", "https") or not parts.hostname or is_odd:
             raise _no_dashboard(text)
-        return cls(parts.scheme, parts.hostname, port)
+        return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}{self.prefix}"
 
     @property
     def is_loopback(self) -> bool:
@@ -90,10 +95,17 @@ class Answer:
 
 
 class JobsApi:
-    """Asks one cluster. `headers` are sent along with every request, `say` is told when an answer takes long."""
+    """Asks one cluster.
 
-    def __init__(self, address: JobsAddress, headers: Mapping[str, str], say: Callable[[str], None]) -> None:
+    `headers` are sent along with every request, `say` is told when an answer takes long, `ca_file` holds who else may
+    sign for it.
+    """
+
+    def __init__(
+        self, address: JobsAddress, headers: Mapping[str, str], say: Callable[[str], None], ca_file: str | None = None
+    ) -> None:
         self.address = address
+        self._ca_file = ca_file
         self._headers = dict(headers)
         self._say = say
 
@@ -145,16 +157,22 @@ class JobsApi:
             timeout=TIMEOUT_S,
             follow_redirects=False,
             trust_env=False,  # neither proxies nor a netrc file
-            verify=_trusted(),
+            verify=_trusted(self._ca_file),
         ) as client:
             response = client.request(method, path, json=body)
         return Answer(response.status_code, response.content.decode(errors="replace"))
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
-    """Return whom this machine trusts, SSL_CERT_FILE included; httpx would bring a list of its own."""
-    return ssl.create_default_context()
+def _trusted(ca_file: str | None) -> ssl.SSLContext:
+    """Return whom this machine trusts, SSL_CERT_FILE included, and `ca_file`; httpx would bring a list of its own."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # an SSLError is one
+            raise UsageError(f"ca_file {ca_file}: {error.strerror or 'it holds no certificate'}") from error
+    return context
 
 
 def _no_dashboard(text: str) -> UsageError:

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from orchestrator.launchers._jobs_api import (
     open_to_everybody,
     refuse_redirection,
 )
+from orchestrator.launchers._profiles import ClusterProfile, profile_of
 from orchestrator.launchers._ray_token import REMEDY, Token, auth_mode, find_token
 from orchestrator.launchers._travel import described, pack, refuse_above
 from orchestrator.secrecy import mask
@@ -94,7 +96,7 @@ class RayJob(Launcher):
         """Ask for the version without a token, and with one where that is refused."""
         address, token = JobsAddress.parse(self.target), self._token()
         refuse_redirection(address, os.environ)
-        answer = self._ask("GET", "/api/version", {}, accept=(200, 401, 403, 404))
+        answer = self._ask("GET", "/api/version", self._profile.headers, accept=(200, 401, 403, 404))
         if answer.status == 200 and _ray_version(answer) is not None:
             return open_to_everybody(address, insecure=insecure)
         if answer.status in (200, 404):
@@ -106,7 +108,7 @@ class RayJob(Launcher):
                 + (", and RAY_AUTH_MODE=disabled says to send none" if off else ", and none was found on this machine")
                 + f": {REMEDY}"
             )
-        answer = self._ask("GET", "/api/version", token.headers, accept=(200, 401, 403))
+        answer = self._ask("GET", "/api/version", self._headers(), accept=(200, 401, 403))
         if answer.status != 200:
             raise ClusterError(f"{address} refuses the token from {token.source}: {REFUSED[403]}; {REMEDY}")
         warnings = [token.warning] if token.warning else []
@@ -165,9 +167,8 @@ class RayJob(Launcher):
             logging.getLogger(name).setLevel(logging.WARNING)  # each step of the upload would be a line
         try:
             address = str(JobsAddress.parse(self.target))
-            JobSubmissionClient(address, headers=self._headers()).submit_job(
-                **deepcopy(what)
-            )  # it changes what it gets
+            client = JobSubmissionClient(address, headers=self._headers(), verify=self._profile.ca_path or True)
+            client.submit_job(**deepcopy(what))  # it changes what it gets
         except (ConnectionError, requests.ConnectionError, requests.Timeout) as error:
             return f"{self.target} does not answer: {mask(last_line(str(error)))}"
         except (RuntimeError, OSError) as error:  # what Ray's client raises, AuthenticationError included
@@ -257,15 +258,20 @@ class RayJob(Launcher):
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: Any = None, *, accept: tuple[int, ...] = (200,)
     ) -> Answer:
-        api = JobsApi(JobsAddress.parse(self.target), headers, self.say)
+        api = JobsApi(JobsAddress.parse(self.target), headers, self.say, self._profile.ca_path)
         return api.ask(method, path, body, patience_s=self.patience_s, accept=accept)
 
+    @cached_property
+    def _profile(self) -> ClusterProfile:
+        """What is always said of this cluster."""
+        return profile_of(self.target) or ClusterProfile(address="http://localhost")
+
     def _token(self) -> Token | None:
-        return find_token(os.environ, Path.home())
+        return find_token(self._profile.token_environ(os.environ), Path.home())
 
     def _headers(self) -> dict[str, str]:
         token = self._token()
-        return token.headers if token else {}
+        return {**self._profile.headers, **(token.headers if token else {})}
 
 
 def _question(job: str, command: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import StorageError, UsageError
 from orchestrator.launchers import Launcher, Submission
 from orchestrator.launchers._definitions import find_definition
+from orchestrator.launchers._profiles import find_profile
 from orchestrator.members.outside import is_outside, look_beside
 from orchestrator.project.contents import contents
 from orchestrator.project.first_word import PATIENCE_S
@@ -53,17 +54,24 @@ class Options:
 def choose(address: str | None, cluster: str | None, beside: Path | None = None) -> tuple[str, str]:
     """Return launcher and target, by asking the launchers which of them takes what is named.
 
-    `address` is a cluster's, `cluster` a definition, by path or by its name in cluster/; neither: this machine. A
-    launcher of the user's own is `cluster` as well: `my_lab.launch:Mine`, or `my_lab.launch:Mine@target`; its module is
-    looked for in the folder `beside` first. Raises UsageError where both are given and where no launcher takes it,
-    SpecError where there is no such class.
+    `address` is a cluster's, `cluster` a profile's name, or a definition, by path or by its name in cluster/; neither:
+    this machine, unless RAY_ADDRESS names a dashboard. A launcher of the user's own is `cluster` as well:
+    `my_lab.launch:Mine`, or `my_lab.launch:Mine@target`; its module is looked for in the folder `beside` first. Raises
+    UsageError where both are given and where no launcher takes it, SpecError where there is no such class.
     """
     if address is not None and cluster is not None:
         raise UsageError("--address and --cluster name two clusters; give one of them")
     if cluster is not None and is_outside(cluster) and not Path(cluster).is_file():
         return _own(cluster, beside)
     if cluster is None:
+        if address is None:
+            _refuse_elsewhere(os.environ)
         return _taking(address or "", f"--address {address}")
+    profile = find_profile(cluster)
+    if profile is not None and profile.address is not None:
+        return _taking(profile.address, f"--cluster {cluster}")
+    if profile is not None:
+        cluster = profile.definition or ""
     try:
         path = find_definition(cluster)
     except UsageError as error:
@@ -71,10 +79,26 @@ def choose(address: str | None, cluster: str | None, beside: Path | None = None)
     return _taking(str(path.absolute()), f"--cluster {cluster}")
 
 
+def settings_of(cluster: str | None) -> list[str]:
+    """Return the overrides that a profile of this name brings; none where `cluster` is no profile's name."""
+    profile = None if cluster is None else find_profile(cluster)
+    return [] if profile is None else profile.overrides
+
+
 def launcher_at(address: str, say: Callable[[str], None], patience_s: float = 60.0) -> tuple[str, Launcher]:
     """Make the launcher that takes the cluster at `address`; returns its name too. Raises UsageError as `choose`."""
     name, target = choose(address, None)
     return name, launcher_of(name, target, say, patience_s)
+
+
+def _refuse_elsewhere(environ: Mapping[str, str]) -> None:
+    """Raise UsageError where nothing is named but RAY_ADDRESS, and that is a dashboard's: it never means here."""
+    value = environ.get("RAY_ADDRESS", "").strip()
+    if value.startswith(("http://", "https://")):
+        raise UsageError(
+            f"RAY_ADDRESS={mask(value)} names a cluster, and a sweep is sent where it is said to go: give --address "
+            f"{mask(value)}, or unset RAY_ADDRESS to send it into the background of this machine"
+        )
 
 
 def _own(cluster: str, beside: Path | None) -> tuple[str, str]:

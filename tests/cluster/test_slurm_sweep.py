@@ -27,7 +27,7 @@ from orchestrator.sweep.launching import SlurmSettings
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Trial
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1200)]
 TRIALS = 8
 STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli.app import main\nmain()\n"
 
@@ -51,7 +51,13 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 @pytest.fixture
 def digits(tmp_path: Path) -> Submission:
     code, storage = write_demo("digits", tmp_path / "my digits").absolute(), str(tmp_path / "runs")
-    overrides = (f"budget.trials={TRIALS}", "resources.gpus=1", "resources.max_concurrent=4", f"storage={storage}")
+    overrides = (
+        f"budget.trials={TRIALS}",
+        "confirm=none",
+        "resources.gpus=1",
+        "resources.max_concurrent=4",
+        f"storage={storage}",
+    )
     resources, asked = Resources(gpus=1, max_concurrent=4), SlurmSettings(gpus_per_node=2, time=3600.0)
     sent = "digits", "digits-20261122-0312-5c1e", code, "sweep.yaml", overrides, storage, resources
     return Submission(*sent, slurm=asked)
@@ -111,7 +117,7 @@ def test_a_sweep_goes_on_after_the_time_limit(slurm: Slurm, digits: Submission, 
     assert launcher.status(job).state is JobState.PENDING
     assert not token.exists()
     slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", cwd=tmp_path)
-    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 240)
+    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 480)
 
     told = "".join(launcher.logs(job, follow=True))
     assert launcher.status(job).state is JobState.SUCCEEDED, told
@@ -132,28 +138,26 @@ def test_a_sweep_goes_on_after_the_time_limit(slurm: Slurm, digits: Submission, 
 def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
     slurm: Slurm, digits: Submission, tmp_path: Path
 ):
-    """An elastic sweep: from no worker to two, through a time limit, to none."""
-    asked = SlurmSettings(mode="elastic", workers="0..2", gpus_per_node=2, time=3600.0, idle=20.0)
+    """An elastic sweep: from no worker to two, through a time limit, to none. The driver's job fills the first node."""
+    asked = SlurmSettings(mode="elastic", workers="0..2", time=3600.0, idle=20.0)
     digits = dataclasses.replace(digits, job_id="digits-20261122-0312-e1a5", slurm=asked)
     launcher = SlurmLauncher("")
     launch = launcher.render(digits)
-    assert launch.notes[0] == "0 to 2 workers come and go, with 2 CPUs and 2 GPUs each"
+    assert launch.notes[0] == "0 to 2 workers come and go, with 1 CPU and 1 GPU each"
     job = launcher.submit(digits, launch, tmp_path / "place")
     state = digits.folder / ".stepladder" / f"slurm-{job}"
-    both = {host.name for host in slurm.nodes}
 
     def workers() -> int:
         named = f"--name={digits.job_id}-worker"
         return len(slurm.run("squeue", "--noheader", "--array", named, "--format=%i", cwd=tmp_path).split())
 
-    slurm.wait_until(lambda: reports(digits) > 3 and nodes(digits) >= both, "reports from both workers", 300)
-    assert workers() == 2
+    slurm.wait_until(lambda: reports(digits) > 3 and workers() == 2, "two workers and reports", 300)
     slurm.run("scancel", "--batch", "--signal=USR1", job, cwd=tmp_path)
     slurm.wait_until(lambda: "BeginTime" in launcher.status(job).text, "being queued again", 120)
     slurm.wait_until(lambda: workers() == 0, "the workers' leaving", 60)
     assert not (state / "ray_token").exists()
     slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", cwd=tmp_path)
-    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 300)
+    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 480)
     told = "".join(launcher.logs(job, follow=True))
     assert launcher.status(job).state is JobState.SUCCEEDED, told
     assert "workers asked for, as job " in told

@@ -12,13 +12,16 @@ from orchestrator.launchers._ray_token import find_token
         ("10.0.0.1", "http://10.0.0.1:8265"),
         ("https://ray.example.org", "https://ray.example.org:443"),
         ("http://[::1]:8265", "http://[::1]:8265"),
+        ("https://gateway.example/ray/vision/", "https://gateway.example:443/ray/vision"),
     ],
 )
 def test_an_address_is_read(text, meant):
     assert str(JobsAddress.parse(text)) == meant
 
 
-@pytest.mark.parametrize("text", ["ray://10.0.0.1:10001", "http://host/path", "http://host:none", "http://"])
+@pytest.mark.parametrize(
+    "text", ["ray://10.0.0.1:10001", "http://host/path?x=1", "http://host/a b", "http://host:none", "http://"]
+)
 def test_what_is_no_dashboard_is_refused(text):
     with pytest.raises(UsageError, match=r"give the address of the cluster's dashboard, e.g. http://127.0.0.1:8265"):
         JobsAddress.parse(text)
