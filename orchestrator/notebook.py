@@ -90,6 +90,7 @@ class Sweep(SweepViews):
         warm_start: Sequence[str] | None = None,
         try_: Sequence[Mapping[str, Any]] | None = None,
         resources: Mapping[str, Any] | None = None,
+        slurm: Mapping[str, Any] | None = None, kubernetes: Mapping[str, Any] | None = None,
         retry: Mapping[str, Any] | None = None,
         max_attempts: int | None = None,
         limits: Mapping[str, Any] | None = None,

@@ -17,7 +17,7 @@ from orchestrator.sweep.record import Record, StrictInt
 
 SiteName: TypeAlias = Annotated[str, Strict(), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@-]{0,252}$")]
 """A name as sites give them: no space, no sign that a shell or YAML knows."""
-Condition: TypeAlias = Annotated[str, Strict(), Field(pattern=r"^[A-Za-z0-9(\[][A-Za-z0-9_,.&|()*\[\]-]{0,252}$")]
+NodeConstraint: TypeAlias = Annotated[str, Strict(), Field(pattern=r"^[A-Za-z0-9(\[][A-Za-z0-9_,.&|()*\[\]-]{0,252}$")]
 """A constraint, as Slurm writes them: `a100&nvlink`."""
 
 
@@ -46,7 +46,7 @@ class SlurmSettings(Record):
     """--account."""
     qos: SiteName | None = None
     """--qos."""
-    constraint: Condition | None = None
+    constraint: NodeConstraint | None = None
     """--constraint."""
     whole_nodes: Annotated[bool, Strict()] = False
     """Whether nobody else may be on the nodes (--exclusive)."""
