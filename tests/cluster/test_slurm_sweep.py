@@ -25,7 +25,7 @@ from orchestrator.launchers.slurm import Slurm as SlurmLauncher
 from orchestrator.storage.location import Location
 from orchestrator.sweep.launching import SlurmSettings
 from orchestrator.sweep.resources import Resources
-from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial import Outcome, Trial
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1200)]
 TRIALS = 8
@@ -161,6 +161,8 @@ def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
     told = "".join(launcher.logs(job, follow=True))
     assert launcher.status(job).state is JobState.SUCCEEDED, told
     assert "workers asked for, as job " in told
+    lost = [attempt for trial in trials(digits) for attempt in trial.attempts if attempt.outcome is Outcome.LOST]
+    assert lost == [], "no worker left under a trial"
     assert "the driver left with exit code 75 (time limit)" in told
     assert "queued again" in told
     assert all(trial.state.is_final for trial in trials(digits))
