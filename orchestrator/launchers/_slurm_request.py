@@ -35,15 +35,21 @@ class SlurmRequest(NamedTuple):
     """The same for a person, on one line."""
 
 
-def slurm_request(submission: Submission, *, is_elastic: bool) -> SlurmRequest:
-    """Return what to ask for. Raises UsageError for what a job of nodes of one kind cannot give."""
+def slurm_request(submission: Submission, *, is_elastic: bool, definition: str = "") -> SlurmRequest:
+    """Return what to ask for, where `definition` is the text that may say some of it itself.
+
+    Raises UsageError for what a job of nodes of one kind cannot give.
+    """
     settings = submission.slurm
     refuse_unknown(submission, "Slurm", places_by="choose nodes by slurm.constraint")
     if settings.mode == "elastic" and not is_elastic:
         raise UsageError(
             "slurm.mode: elastic needs a definition that submits workers; take a copy of slurm-elastic.sbatch"
         )
-    shape = shape_of(submission.resources, "slurm", settings.gpus_per_node, settings.cpus_per_node)
+    resources = submission.resources
+    if "--nodes" in _said(definition):  # which is the last word, whatever runs at once
+        resources = resources.model_copy(update={"max_concurrent": resources.max_concurrent or 1})
+    shape = shape_of(resources, "slurm", settings.gpus_per_node, settings.cpus_per_node)
     site, each = _site(submission), _each(submission, shape)
     size = f"{wording.counted(shape.cpus, 'CPU')} and {wording.counted(shape.gpus, 'GPU')}"
     if not is_elastic:
@@ -65,13 +71,46 @@ def slurm_request(submission: Submission, *, is_elastic: bool) -> SlurmRequest:
 
 def left_to_ask(options: Sequence[str], definition: str) -> list[str]:
     """Return the options that the definition's own #SBATCH lines leave open: what they say counts."""
-    said = set()
-    for line in re.findall(r"^#SBATCH\s+(.*)$", definition, re.MULTILINE):
-        for word in shlex.split(line, comments=True):
-            name = word.partition("=")[0]
-            name = _SHORT.get(name[:2], name) if not name.startswith("--") else name
-            said |= {name, _SAME.get(name, name)}
+    said = _said(definition)
     return [option for option in options if option.partition("=")[0] not in said]
+
+
+def refuse_too_small(submission: Submission, name: str, definition: str) -> None:
+    """Raise UsageError where the nodes that a definition's own #SBATCH lines ask for hold no trial."""
+    said, resources = _said(definition), submission.resources
+    nodes, gpus = (_number(said.get(option, "")) for option in ("--nodes", "--gpus-per-node"))
+    if nodes is None or gpus is None or not resources.gpus:
+        return
+    each = resources.each[1]
+    parts = int(gpus / each + 1e-4) * nodes
+    if parts < resources.nodes or (resources.spread and nodes < resources.nodes):
+        raise UsageError(
+            f"{name}: its #SBATCH lines ask for {wording.counted(nodes, 'node')} with {wording.counted(gpus, 'GPU')} "
+            f"each, which hold no trial: it takes {resources.nodes} times {each:g} GPUs; delete those lines, and it is "
+            "asked for what the sweep needs"
+        )
+
+
+def _said(definition: str) -> dict[str, str]:
+    """Return what a definition's own #SBATCH lines ask for, by the long names of the options."""
+    said: dict[str, str] = {}
+    for line in re.findall(r"^#SBATCH\s+(.*)$", definition, re.MULTILINE):
+        words = shlex.split(line, comments=True)
+        for word, following in zip(words, [*words[1:], ""], strict=True):
+            name, equals, value = word.partition("=")
+            if not name.startswith("-"):
+                continue
+            if not name.startswith("--"):
+                name, value = _SHORT.get(name[:2], name), name[2:] or following
+            value = value if equals or value else following
+            said |= {name: value, _SAME.get(name, name): value}
+    return said
+
+
+def _number(value: str) -> int | None:
+    """Return the number that an option asks for: 2 of `2`, `a100:2` and `gpu:a100:2`; None where it says none."""
+    last = value.rpartition(":")[2]
+    return int(last) if last.isdecimal() else None
 
 
 def _each(submission: Submission, shape: MachineShape) -> list[str]:

@@ -18,7 +18,7 @@ from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._definitions import Definition, refuse_relative
 from orchestrator.launchers._programs import last_line, run
-from orchestrator.launchers._slurm_request import left_to_ask, slurm_request
+from orchestrator.launchers._slurm_request import left_to_ask, refuse_too_small, slurm_request
 from orchestrator.members import definitions
 
 DEFAULT = "slurm.sbatch"
@@ -68,7 +68,9 @@ class Slurm(Launcher):
         refuse_relative(submission.storage)
         script = f"{submission.job_id}.sbatch"
         definition = self._definition(submission)
-        asked = slurm_request(submission, is_elastic=definition.mentions("STEPLADDER_WORKER"))
+        refuse_too_small(submission, definition.name, definition.text)
+        is_elastic = definition.mentions("STEPLADDER_WORKER")
+        asked = slurm_request(submission, is_elastic=is_elastic, definition=definition.text)
         text = definition.fill(
             {
                 "STEPLADDER_JOB": submission.job_id,
