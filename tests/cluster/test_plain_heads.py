@@ -52,6 +52,10 @@ KUBERAY = (
 """What KubeRay 1.7 starts in a head pod, beside the definition's own rayStartParams."""
 
 
+PATIENT = ("RAY_raylet_start_wait_time_s=120",)
+"""Ray gives a node 30 s to come up, which a busy machine may miss."""
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment that holds the wheel, its extra `cluster`, and nothing else."""
@@ -91,7 +95,8 @@ def sweep(tmp_path: Path) -> Path:
 
 def environment(plain: Path, home: Path) -> dict[str, str]:
     home.mkdir(exist_ok=True)
-    return {"PATH": f"{plain}:/usr/sbin:/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": "", "RAY_TMPDIR": "/tmp/ray"}
+    known = {"PATH": f"{plain}:/usr/sbin:/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": "", "RAY_TMPDIR": "/tmp/ray"}
+    return known | dict(entry.split("=") for entry in PATIENT)
 
 
 def wait_for_jobs_api(host: Host, plain: Path, home: Path, token: Path, port: int) -> None:
@@ -137,10 +142,11 @@ def test_what_kuberay_starts(host: Host, plain: Path, tmp_path: Path):
 def test_what_ssh_starts(host: Host, plain: Path, tmp_path: Path):
     home, programs = tmp_path / "home", tmp_path / "bin"
     programs.mkdir()
-    inside = shlex.join(host._inside((f"HOME={home}", "PYTHONPATH=", "bash", "-c"), tmp_path))
+    known = environment(plain, home)
+    inside = shlex.join(host._inside((f"HOME={home}", "PYTHONPATH=", *PATIENT, "bash", "-c"), home))
     (programs / "ssh").write_text(f'#!/bin/bash\nshift\nexec {inside} "$*"\n')
     (programs / "ssh").chmod(0o755)
-    known = environment(plain, home) | {
+    known |= {
         "PATH": f"{programs}:/usr/bin:/bin", "HEAD": "head", "WORKERS": "",
         "PREPARE": f"export PATH={plain}:$PATH RAY_TMPDIR=/tmp/ray",
     }  # fmt: skip
@@ -158,7 +164,7 @@ def test_what_skypilot_runs(host: Host, plain: Path, sweep: Path, tmp_path: Path
         "RAY_AUTH_TOKEN": "0" * 64, "SKYPILOT_NODE_IPS": host.address, "SKYPILOT_NODE_RANK": "0",
         "SKYPILOT_NUM_GPUS_PER_NODE": "0", "STORAGE": str(tmp_path / "runs"),
     }  # fmt: skip
-    done = host.run("bash", "-c", task["run"].replace("/tmp/sweep", "/tmp/ray"), cwd=sweep, env=known)
+    done = host.run("bash", "-c", task["run"].replace("/tmp/sweep", "/tmp/ray"), cwd=sweep, env=known, timeout_s=400)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "runs" / "plain" / "best.json").is_file()
 
