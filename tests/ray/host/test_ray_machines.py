@@ -151,9 +151,10 @@ for asked in ASKED:
     resources = Resources.model_validate(asked)
     how = how_placed(resources, ours.named_in(resources.avoid or ()))
     held = places(ours.present_nodes(), resources)
-    groups = [placement_group(bundles_of(resources), **how) for _ in range(held + 1)]
-    placed = sum(group.wait(60) for group in groups[:held])
-    more, told = groups[held].wait(0.3), shortage(resources)
+    groups = [placement_group(bundles_of(resources), **how) for _ in range(held)]
+    placed = sum(group.wait(60) for group in groups)
+    groups.append(placement_group(bundles_of(resources), **how))  # after the others, whose place it could take
+    more, told = groups[-1].wait(0.3), shortage(resources)
     for group in groups:
         remove_placement_group(group)
     print(json.dumps([asked, held, placed, more, told, _resources(resources, "").text]))
