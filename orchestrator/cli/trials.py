@@ -12,6 +12,7 @@ from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.cli.status import open_sweep
 from orchestrator.errors import UsageError
 from orchestrator.views.trials import SHOWN
+from orchestrator.wording import counted
 
 StateOption = Annotated[
     list[str] | None,
@@ -57,8 +58,10 @@ def trials(
     elif as_json:
         chosen = [row_document(row) for row in shown]
         answer_json([{name: row[name] for name in named} for row in chosen] if named else chosen)
+    elif not shown:
+        say(f"none of {counted(table.num_rows, 'trial')} is so; without a filter: stepladder trials {handle.typed}")
     else:
-        wanted = named or preferred_columns(log.state.plan, table.column_names)
+        wanted = named or preferred_columns(log.state.plan, table.column_names, shown)
         answer(trials_answer(shown, wanted, _width(), fits=named is None, left_out=len(rows) - len(shown)))
         say(f"next: stepladder show {handle.typed} TRIAL")
 

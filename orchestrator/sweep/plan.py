@@ -95,6 +95,9 @@ class Plan(Record):
     dealings: tuple[Dealing, ...] = Field(default=(), exclude=True)
     """How the trials before the last change of their number were dealt to the stages; kept by the fold."""
 
+    def __repr__(self) -> str:
+        return f"<Plan of {self.sweep_id}: {self.spec.budget.trials} trials in {len(self.stages)} stages>"
+
     def amended(self, spec: SweepSpec, overrides: tuple[str, ...], dealt: int) -> Plan:
         """Return the plan under another specification; the first `dealt` trials keep the stages that they have."""
         kept = {

@@ -85,7 +85,7 @@ def trials_body(state: SweepState, rows: Sequence[TrialRow], columns: Sequence[s
     pages = max(1, -(-len(chosen) // ON_ONE_PAGE))
     asked = replace(asked, page=min(asked.page, pages))
     shown = chosen[(asked.page - 1) * ON_ONE_PAGE :][:ON_ONE_PAGE]
-    wanted = preferred_columns(state.plan, columns)
+    wanted = preferred_columns(state.plan, columns, shown)
     return template("trials.html.jinja", HERE).render(
         asked=asked,
         states=list(STATES),

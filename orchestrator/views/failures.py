@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator import wording
+from orchestrator.control.gist import gist
 from orchestrator.results.failing_region import FailingRegion
 from orchestrator.storage.attempt_logs import FOLDER
 from orchestrator.sweep.trial import Trial, TrialState
@@ -21,7 +22,7 @@ class Failure:
     """An error that trials ended with."""
 
     error: str
-    """Its last line."""
+    """Its last line, as the first of them had it."""
     trials: int
     """How many trials."""
     first: int
@@ -29,15 +30,26 @@ class Failure:
 
 
 def failures(state: SweepState) -> tuple[Failure, ...]:
-    """Return the errors that trials ended with, the most frequent first, three at most."""
+    """Return the errors that trials ended with, the most frequent first, three at most.
+
+    Errors that differ in numbers and paths alone are one.
+    """
     counts: Counter[str] = Counter()
-    first: dict[str, int] = {}
+    first: dict[str, Trial] = {}
     for trial in state.trials:
         if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
-            error = last_error_line(trial)
-            counts[error] += 1
-            first.setdefault(error, trial.number)
-    return tuple(Failure(error, count, first[error]) for error, count in counts.most_common(3))
+            kind = _kind(trial)
+            counts[kind] += 1
+            first.setdefault(kind, trial)
+    return tuple(
+        Failure(last_error_line(first[kind]), count, first[kind].number) for kind, count in counts.most_common(3)
+    )
+
+
+def _kind(trial: Trial) -> str:
+    if trial.state is TrialState.DIVERGED:
+        return "diverged"
+    return gist(trial.attempts[-1].error if trial.attempts else None)
 
 
 def prints_of_failed(state: SweepState, folder: Location) -> dict[str, str]:

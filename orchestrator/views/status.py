@@ -28,6 +28,7 @@ from orchestrator.views.condition import Condition, condition_of, why
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
+from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
 from orchestrator.views.render import commands, listing, pairs
 from orchestrator.views.tested import rows_of_test
 from orchestrator.views.time_use import time_line
@@ -74,6 +75,8 @@ class Status:
     """How often and how long storage was away under a driver, and what it said last; None where it never was."""
     time: SweepTime
     """Where the time of its places went."""
+    improved: LastImprovement | None
+    """Which trial was the last to get better, and what has ended since; None before one was trained to the end."""
     started_t: float
     """When it was planned, seconds since the epoch."""
     last_t: float
@@ -119,6 +122,7 @@ def status(
         failing_region=failing_region(state.trials, state.plan.spec.search_space),
         storage_away=_storage_away(state),
         time=time_use(state),
+        improved=last_improvement(state),
         started_t=state.started_t,
         last_t=state.last_t,
         files={**_results(folder), **prints_of_failed(state, folder)},
@@ -188,6 +192,7 @@ def _details(found: Status) -> Group:
     entered = [stage for stage in summary.stages if stage.is_entered and stage.block]
     rows = [("stage", f"{entered[-1].name} opened {', '.join(entered[-1].block)}")] if entered else []
     rows += _result(found)
+    rows += [("improved", improvement_line(found.improved))] if found.improved else []
     rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows += [("storage", found.storage_away)] if found.storage_away else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from orchestrator.results.time_use import trial_time
 from orchestrator.storage.attempt_logs import AttemptLogs
 from orchestrator.sweep.trial import FIRST_REPLICATE, TrialState, training_seed
 from orchestrator.sweep.values import is_same
-from orchestrator.views.render import pairs
+from orchestrator.views.render import commands, pairs
 from orchestrator.views.time_use import trial_time_line
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ PRINTED_LINES = 10
 """Last lines of its newest attempt's prints that are shown."""
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE = 48
+_OF_RAY = "Checkpoint successfully created at: Checkpoint("
 
 
 def trial_meant(state: SweepState, text: str) -> int:
@@ -74,8 +75,7 @@ def trial_answer(state: SweepState, number: int, folder: Location) -> Group:
     """Return a trial for a person; raises as `find_trial`, StorageError."""
     trial = find_trial(state, number)
     rows = [("values", wording.configuration(ordered(state, trial))), ("came from", origin(trial))]
-    if (told := _changes(state, trial)) is not None:
-        rows.append(("changed", told))
+    rows += [("changed", told) for told in _changes(state, trial)]
     rows += [("note", note) for note in trial.notes]
     rows.append(("reached", reached(state, trial)))
     if len(trial.values) > 1:
@@ -87,11 +87,11 @@ def trial_answer(state: SweepState, number: int, folder: Location) -> Group:
     rows += [(f"attempt {attempt.number}", _attempt(attempt, unit)) for attempt in trial.attempts]
     if trial.attempts:
         rows.append(("time", trial_time_line(trial_time(trial, state.last_clock_s))))
-    rows += _again(state, trial)
+    rows.append(("seed", str(training_seed(state.plan.spec.seed, trial.number))))
     head = Text(f"trial {number}: {trial.state}, stage {trial.stage}", style="bold")
     printed = last_printed(folder, trial)
     lines = [Text(), Text("printed last", style="bold"), *(Text(line) for line in printed)] if printed else []
-    return Group(head, Text(), pairs(rows), *lines)
+    return Group(head, Text(), pairs(rows), Text(), *_again(state, trial), *lines)
 
 
 def changed(state: SweepState, trial: Trial) -> dict[str, tuple[Value, Value]]:
@@ -101,16 +101,22 @@ def changed(state: SweepState, trial: Trial) -> dict[str, tuple[Value, Value]]:
     """
     if trial.replicates is not None or trial.number == 0:
         return {}
-    before = find_trial(state, trial.parent or 0).config
-    names = [name for name in state.plan.space if not is_same(before.get(name), trial.config.get(name))]
-    return {name: (before.get(name), trial.config.get(name)) for name in names}
+    return _differing(state, find_trial(state, trial.parent or 0), trial)
+
+
+def _differing(state: SweepState, before: Trial, trial: Trial) -> dict[str, tuple[Value, Value]]:
+    names = [name for name in state.plan.space if not is_same(before.config.get(name), trial.config.get(name))]
+    return {name: (before.config.get(name), trial.config.get(name)) for name in names}
 
 
 def last_printed(folder: Location, trial: Trial) -> list[str]:
-    """Return the last lines that the trial's newest attempt printed; none where it printed nothing."""
+    """Return the last lines that the trial's newest attempt printed; none where it printed nothing.
+
+    What Ray says of each checkpoint is left out: it would push out what the training says.
+    """
     pieces = list(AttemptLogs(folder.files(), trial.number).read_new())
     newest = [piece.text for piece in pieces if piece.attempt == pieces[-1].attempt]
-    return "".join(newest).splitlines()[-PRINTED_LINES:]
+    return [line for line in "".join(newest).splitlines() if not line.startswith(_OF_RAY)][-PRINTED_LINES:]
 
 
 def sparkline(values: Sequence[float], width: int = _CURVE) -> str:
@@ -129,11 +135,15 @@ def _curve(trial: Trial, unit: str) -> str:
     return f"{sparkline([value for _, value in points])} from {ends} to {wording.number(last[1], 4)}"
 
 
-def _changes(state: SweepState, trial: Trial) -> str | None:
+def _changes(state: SweepState, trial: Trial) -> list[str]:
+    """Say what it changed against its parent, and against the baseline: the one says how it came, the other what."""
     found = changed(state, trial)
-    if not found:
-        return None
-    whose = f"trial {trial.parent}" if trial.parent else "the baseline"
+    said = [_change(f"trial {trial.parent}" if trial.parent else "the baseline", found)] if found else []
+    base = _differing(state, find_trial(state, 0), trial) if trial.parent and trial.replicates is None else {}
+    return [*said, _change("the baseline", base)] if base else said
+
+
+def _change(whose: str, found: Mapping[str, tuple[Value, Value]]) -> str:
     parts = [f"{name} {_value(before)} to {_value(after)}" for name, (before, after) in found.items()]
     return f"against {whose}: {', '.join(parts)}"
 
@@ -142,11 +152,11 @@ def _value(value: Value) -> str:
     return "none" if value is None else wording.scalar(value)
 
 
-def _again(state: SweepState, trial: Trial) -> list[tuple[str, str]]:
-    rows = [("checkpoint", trial.checkpoint)] if trial.checkpoint else []
-    if (arguments := arguments_of(state, trial)) is not None:
-        rows.append(("arguments", shlex.join(arguments)))
-    return [*rows, ("seed", str(training_seed(state.plan.spec.seed, trial.number)))]
+def _again(state: SweepState, trial: Trial) -> list[Text]:
+    """Return what it takes to run it again: each on a line of its own, to be copied whole."""
+    arguments = arguments_of(state, trial)
+    found = [] if arguments is None else commands("arguments", [shlex.join(arguments)], [("checkpoint", "")])
+    return [*found, *(commands("checkpoint", [trial.checkpoint], ()) if trial.checkpoint else [])]
 
 
 def origin(trial: Trial) -> str:

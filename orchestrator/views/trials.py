@@ -22,15 +22,22 @@ _GAP = 2
 """Blanks between two columns."""
 _WIDEST = 24
 """Characters of a text that a column is as wide as at most."""
+_WIDEST_ERROR = 48
+"""The same of an error's text, of which little says nothing."""
 _NUMERIC = frozenset({"trial", "fidelity", "worker_s", "gpu_s", "reports", "attempt", "parent"})
 
 
-def preferred_columns(plan: Plan, columns: Sequence[str]) -> list[str]:
-    """Return the columns in the order in which a person wants them: how it went, then hyperparameters by tier."""
+def preferred_columns(plan: Plan, columns: Sequence[str], rows: Sequence[TrialRow] = ()) -> list[str]:
+    """Return the columns in the order in which a person wants them: how it went, then hyperparameters by tier.
+
+    Where all `rows` failed it is why that is wanted first.
+    """
     metric = plan.spec.objective.metric
     objective = f"metric.{metric}" if f"metric.{metric}" in columns else metric
     tuned = sorted(plan.space.tunable, key=lambda name: plan.space[name].tier)
     drawn = [f"config.{name}" if f"config.{name}" in columns else name for name in tuned]
+    if rows and all(row["error"] for row in rows):
+        return ["trial", "error", "fidelity", "worker_s", "node", *drawn, "stage"]
     return ["trial", "state", objective, "fidelity", "worker_s", *drawn, "stage", "error"]
 
 
@@ -65,7 +72,8 @@ def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
     for name, texts in cells.items():
         if len(shown) >= 3 and not any(texts):
             continue
-        need = _GAP + max(len(heading(name)), *(min(len(text), _WIDEST) for text in texts), 1)
+        widest = _WIDEST_ERROR if name == "error" else _WIDEST
+        need = _GAP + max(len(heading(name)), *(min(len(text), widest) for text in texts), 1)
         if len(shown) < 3 or used + need <= width:
             shown.append(name)
             used += need

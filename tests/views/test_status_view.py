@@ -14,6 +14,7 @@ from orchestrator.control.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
+from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
 from orchestrator.views.render import make_console, show
 from orchestrator.views.status import status_answer, status_document, winner_answer
 
@@ -120,14 +121,17 @@ def test_the_most_frequent_errors_come_first_and_three_at_most(story):
     events = list(story)
     for number in numbers:
         proposed = next(event for event in story if isinstance(event, ev.TrialProposed))
+        error = f"Traceback\n{'ABCD'[number % 4]}Error: at {number}"
         events += [
             msgspec.structs.replace(proposed, trial=number, config=proposed.config | {"batch_size": number + 16}),
             ev.AttemptStarted(story[-1].t, number, 0),
-            ev.AttemptEnded(story[-1].t, number, 0, Outcome.ERROR, f"Traceback\nKeyError: {number % 4}"),
+            ev.AttemptEnded(
+                story[-1].t, number, 0, Outcome.ERROR, f"Traceback\n{'ABCD'[number % 4]}Error: at {number}"
+            ),
         ]
     failures = status_document(replay(events), FOLDER, None, now=2e9)["failures"]
     assert [failure["trials"] for failure in failures] == [3, 3, 2]
-    assert failures[0] == {"error": "KeyError: 2", "trials": 3, "first": 6}
+    assert failures[0] == {"error": "CError: at 6", "trials": 3, "first": 6}
 
 
 def test_nothing_is_wider_than_100_columns_or_coloured():
@@ -185,3 +189,19 @@ def test_a_terminal_gets_colours_and_its_own_width(monkeypatch, story):
         assert console.width == width
         show(console, status_answer(replay(story), FOLDER, None, 2e9))
         assert "\x1b[1m" in stream.getvalue()
+
+
+def test_it_says_which_trial_was_the_last_to_get_better(story):
+    running = last_improvement(replay(story))
+    assert (running.trial, running.stage, running.ended_since, running.full_since) == (2, "rate", 2, 0)
+    assert last_improvement(replay(story[:3])) is None
+    newest = LastImprovement(7, "shape", 0, 0)
+    assert improvement_line(newest) == "last by trial 7, in shape, the newest to end"
+    assert improvement_line(running) == "last by trial 2, in rate; 2 trials ended since, 0 trained to the end"
+    assert status_document(replay(story), FOLDER, None, now=2e9)["improved"]["trial"] == 2
+
+
+def test_a_state_and_a_plan_say_what_they_are_in_a_line(story):
+    state = replay(story)
+    assert repr(state) == "<SweepState of test-0123456789ab: 6 of 6 trials>"
+    assert f"{state.plan!r}" == "<Plan of test-0123456789ab: 6 trials in 2 stages>"

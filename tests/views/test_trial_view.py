@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.errors import UsageError
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.render import show
 from orchestrator.views.trial import changed, sparkline, trial_answer, trial_document
 
 NOWHERE = Location.parse("/nowhere")
@@ -124,3 +127,26 @@ def test_what_it_printed_last_is_shown(state: SweepState, tmp_path: Path):
         (folder / "stdout.txt").write_text(text)
     document = trial_document(state, 3, Location.parse(str(tmp_path)))
     assert document["printed"] == [f"line {index}" for index in range(20, 30)]
+
+
+def test_what_ray_says_of_checkpoints_does_not_push_out_what_the_training_says(state: SweepState, tmp_path: Path):
+    (tmp_path / "logs/3/0").mkdir(parents=True)
+    of_ray = "Checkpoint successfully created at: Checkpoint(filesystem=local, path=/x)\n"
+    (tmp_path / "logs/3/0/stdout.txt").write_text("".join(f"epoch {number}\n{of_ray}" for number in range(30)))
+    printed = trial_document(state, 3, Location.parse(tmp_path))["printed"]
+    assert printed == [f"epoch {number}" for number in range(20, 30)]
+
+
+def test_the_winner_says_what_it_changed_against_the_baseline_too(state: SweepState):
+    child = next(t for t in state.trials if t.parent and state.trials[t.parent].parent is None and t.parent > 0)
+    text = " ".join(shown(state, child.number).split())
+    assert f"changed against trial {child.parent}: " in text
+    assert "against the baseline: " in text
+
+
+def test_arguments_are_copied_whole_from_a_narrow_terminal(state: SweepState):
+    whole = shlex.join(trial_document(state, 5, NOWHERE)["arguments"])
+    assert len(whole) > 60
+    console = Console(width=60, file=StringIO())
+    show(console, trial_answer(state, 5, NOWHERE))
+    assert f"arguments   {whole}\n" in console.file.getvalue()
