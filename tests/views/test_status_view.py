@@ -125,9 +125,7 @@ def test_the_most_frequent_errors_come_first_and_three_at_most(story):
         events += [
             msgspec.structs.replace(proposed, trial=number, config=proposed.config | {"batch_size": number + 16}),
             ev.AttemptStarted(story[-1].t, number, 0),
-            ev.AttemptEnded(
-                story[-1].t, number, 0, Outcome.ERROR, f"Traceback\n{'ABCD'[number % 4]}Error: at {number}"
-            ),
+            ev.AttemptEnded(story[-1].t, number, 0, Outcome.ERROR, error),
         ]
     failures = status_document(replay(events), FOLDER, None, now=2e9)["failures"]
     assert [failure["trials"] for failure in failures] == [3, 3, 2]
