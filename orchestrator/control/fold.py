@@ -33,9 +33,6 @@ from orchestrator.sweep.trial import AFTER_STOP, FIRST_REPLICATE, Attempt, Outco
 class SweepState(Roster, Surroundings):
     """Everything known about a sweep, made from its events alone."""
 
-    def __repr__(self) -> str:
-        return f"<SweepState of {self.plan.sweep_id}: {len(self.trials)} of {self.plan.spec.budget.trials} trials>"
-
     def __init__(self, first: ev.SweepPlanned) -> None:
         Roster.__init__(self)
         Surroundings.__init__(self)

@@ -29,6 +29,10 @@ class Roster:
     avoided: tuple[str, ...]
     """Names of the nodes that the present driver keeps away from."""
 
+    def __repr__(self) -> str:
+        told = f"{len(self.trials)} trials, {len(self.replicates)} replicates, {len(self.open)} open"
+        return f"<{type(self).__name__}: {told}>"
+
     def __init__(self) -> None:
         self.trials = TrialList()
         """Those of the search, by number."""

@@ -201,5 +201,5 @@ def test_it_says_which_trial_was_the_last_to_get_better(story):
 
 def test_a_state_and_a_plan_say_what_they_are_in_a_line(story):
     state = replay(story)
-    assert repr(state) == "<SweepState of test-0123456789ab: 6 of 6 trials>"
+    assert repr(state) == "<SweepState: 6 trials, 0 replicates, 1 open>"
     assert f"{state.plan!r}" == "<Plan of test-0123456789ab: 6 trials in 2 stages>"
