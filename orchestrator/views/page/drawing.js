@@ -20,7 +20,13 @@ const pictures = (() => {
     const axis = { gridcolor: colour("var(--grid)"), linecolor: colour("var(--line)"), zeroline: false };
     for (const key of Object.keys(layout)) if (/^[xy]axis/.test(key)) layout[key] = { ...axis, ...layout[key] };
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("var(--fg)") };
-    if (plot.clientWidth < 500) layout.annotations = (layout.annotations || []).filter(note => note.name !== "room");
+    if (plot.clientWidth < 500) {
+      layout.annotations = (layout.annotations || []).filter(note => note.name !== "room");
+      // A legend below takes more lines here, two names each: they need room of their own.
+      const lines = layout.legend?.yref === "container" ? Math.ceil(data.filter(trace => trace.name && trace.showlegend !== false).length / 2) : 0;
+      if (lines > 1) { layout.height += 20 * (lines - 1); layout.margin = { ...layout.margin, b: layout.margin.b + 20 * (lines - 1) }; }
+    }
+    plot.style.height = `${layout.height}px`;
     // The same `uirevision` for ever: what a reader hid stays so when newer data come. A range that they chose would be
     // given up where the data's own changed, so it is kept here.
     for (const [axis, range] of Object.entries(plot.zoomed || {})) layout[axis] = { ...layout[axis], range };
