@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from orchestrator.sweep import event as ev
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
 from orchestrator.sweep.domains import Config
 
@@ -79,6 +80,16 @@ class Report:
     """Every text it reported, by name."""
 
 
+class HeldPlace(NamedTuple):
+    """A place that is free now, and was held for longer than attempts are charged."""
+
+    seconds: float
+    """How much longer."""
+    trial: int | None = None
+    """Trial that was on it last; None where none was."""
+    attempt: int | None = None
+
+
 @dataclass(slots=True)
 class HostView:
     """What a host sees beside reports and ends."""
@@ -91,6 +102,17 @@ class HostView:
     """Places that it has asked for and that are not there yet; recorded whenever it changes."""
     unread: dict[int, tuple[str, ...] | None] = field(default_factory=dict)
     """Hyperparameters that the attempt of a trial never read which is about to end; None where that is not known."""
+    held: list[HeldPlace] = field(default_factory=list)
+    """What became free since the last turn; recorded with it."""
+
+    def take_news(self, awaited: AwaitedPlaces, t: float, m: float | None) -> list[ev.Event]:
+        """Return, once, what is to be recorded of places, where `awaited` is recorded as what is waited for.
+
+        `t` and `m` are the moment by both clocks, in seconds.
+        """
+        news: list[ev.Event] = [ev.PlaceHeld(t, *held, m=m) for held in self.held]
+        self.held.clear()
+        return news if self.awaited == awaited else [ev.PlacesAwaited(t, self.awaited, m=m), *news]
 
 
 class Verdict(Enum):

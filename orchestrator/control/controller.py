@@ -177,8 +177,8 @@ class Controller:
         if now_s - self._last_heartbeat_s >= HEARTBEAT_S:
             self._last_heartbeat_s = now_s
             self._write(heartbeat(self.state, self.host, self._clock(), self._monotonic()))
-        if self.host.awaited != self.state.awaited:
-            self._write(ev.PlacesAwaited(self._clock(), self.host.awaited, m=self._monotonic()))
+        for told in self.host.take_news(self.state.awaited, self._clock(), self._monotonic()):
+            self._write(told)
         if self._dirty_since_s is not None and now_s - self._dirty_since_s >= COMMIT_S:
             self.commit()
 

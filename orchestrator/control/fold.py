@@ -15,7 +15,7 @@ from typing import assert_never
 from orchestrator.control.late_scheduler import LateScheduler
 from orchestrator.control.retries import state_after
 from orchestrator.control.roster import Roster
-from orchestrator.control.spend import OpenTime, Spend, charged_s, paid_from_s
+from orchestrator.control.spend import OpenTime, Spend, charged_s, paid_from_s, take_held
 from orchestrator.control.surroundings import Surroundings
 from orchestrator.control.telling import Telling
 from orchestrator.schedulers import Scheduler
@@ -105,12 +105,12 @@ class SweepState(Roster, Surroundings):
                 self._format_raised(event)
             case ev.SpecAmended():
                 self._amended(event)
-            case ev.WinnerTestBegun():
-                self._begin_test(event)
-            case ev.WinnerTestMeasured():
-                self._take_measured(event)
+            case ev.WinnerTestBegun() | ev.WinnerTestMeasured():
+                self.take_test(event)
             case ev.StorageWasAway() | ev.PlacesAwaited():
                 self.take_surroundings(event)
+            case ev.PlaceHeld():
+                self.spend.charge(take_held(event, self.trial), self.plan.spec.resources)
             case ev.SweepPlanned():
                 raise ValueError("the log begins twice")
             case _:

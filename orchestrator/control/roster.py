@@ -118,8 +118,11 @@ class Roster:
         """Return what fresh seeds say so far; None while they say nothing."""
         return confirmation(self.plan.goal, self.contenders()) if self.replicates else None
 
-    def _begin_test(self, event: WinnerTestBegun) -> None:
-        """Take in that the winner is to be measured on the test set."""
+    def take_test(self, event: WinnerTestBegun | WinnerTestMeasured) -> None:
+        """Take in that the winner is to be measured on the test set, or what it was measured at."""
+        if isinstance(event, WinnerTestMeasured):
+            self._take_measured(event)
+            return
         assert event.trial == FIRST_TEST + len(self.tests)
         won = self.trials[event.winner]
         run = Trial(event.trial, trial_id(event.trial, won.config), won.config, "test", "test", (), None, won.bracket)
@@ -128,7 +131,6 @@ class Roster:
         self.tests.append(WinnerTest(run, event.t, event.reason))
 
     def _take_measured(self, event: WinnerTestMeasured) -> None:
-        """Take in what it was measured at."""
         test, value = self.tests[event.trial - FIRST_TEST], as_float(event.value)
         test.value, test.measured_t, test.run.values = value, event.t, {1.0: value}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from orchestrator.sweep.event import AttemptEnded, AttemptPlaced
+from orchestrator.sweep.event import AttemptEnded, AttemptPlaced, PlaceHeld
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Attempt, Trial
 
@@ -91,6 +91,13 @@ def charged_s(attempt: Attempt, end: AttemptEnded) -> float:
     if end.charged_until is not None:
         return max(0.0, end.charged_until - attempt.placed_t)
     return max(0.0, end.clock_s - attempt.placed_s)
+
+
+def take_held(held: PlaceHeld, trial_of: Callable[[int], Trial]) -> float:
+    """Charge the attempt whose worker held a place beyond its end, if it was one's, and return the seconds."""
+    if held.trial is not None and held.attempt is not None:
+        trial_of(held.trial).attempts[held.attempt].charged_s += held.seconds
+    return held.seconds
 
 
 def taken_s(trial: Trial, now_s: float) -> float:

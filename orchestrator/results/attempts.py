@@ -45,15 +45,20 @@ ATTEMPT_COLUMNS = {
 }
 """Moments are in UTC. `decided` is when the decision to start it was on disk, `reserved` when its GPUs were set aside,
 `started` when a worker took it, `ended` when its end was written down: by the next driver where the driver died, and
-`released`, when its GPUs were free again, is then null. `outcome` is a value of `orchestrator.sweep.trial.Outcome`,
-`cause` what ended it beside the training: a cap, a request, a signal, a driver's death. It went on from
-`from_fidelity`, 0 from the start, and reported `to_fidelity` at most, null before its first report. `spent_s` are the
-seconds charged to the budget, known once it ended. `session` is the number of the driver that started it, `code_hash`
-the training code it ran: of a program, as the attempt found it. `outside_hash` is of what a function imported from
-outside its pinned code and the installed packages; null where that is nothing.
+`released`, when its GPUs were free again (a moment later, where its process has to end first), is then null. `outcome`
+is a value of `orchestrator.sweep.trial.Outcome`, `cause` what ended it beside the training: a cap, a request, a
+signal, a driver's death. It went on from `from_fidelity`, 0 from the start, and reported `to_fidelity` at most, null
+before its first report. `spent_s` are the seconds charged to the budget, known once it ended. `session` is the number
+of the driver that started it, `code_hash` the training code it ran: of a program, as the attempt found it.
+`outside_hash` is of what a function imported from outside its pinned code and the installed packages; null where that
+is nothing.
 
 Logs of format 1 hold neither `reserved` nor `cause`.
 """
+
+
+MOST_LEAVING = 10_000
+"""How many attempts that ended are kept in mind, of which it may still be told when their places were free."""
 
 
 @dataclass(slots=True)
@@ -75,10 +80,13 @@ class AttemptTable:
         self._sweep_id = sweep_id
         self._parts = RowParts(files, FOLDER, pa.schema(ATTEMPT_COLUMNS), rows_per_part)
         self._open: dict[tuple[int, int], _Open] = {}
+        self._ended: dict[tuple[int, int], _Open] = {}
         self._touched: set[tuple[int, int]] = set()
 
     def take(self, event: ev.Event, state: SweepState, period: DriverPeriod) -> None:
         """Take one record in, after `state` took it; `period` is what was in force when it was written."""
+        if isinstance(event, ev.PlaceHeld):
+            self._take_held(event, state)
         if not isinstance(event, ev.AttemptStarted | ev.AttemptPlaced | ev.Reported | ev.AttemptEnded):
             return
         key = event.trial, event.attempt
@@ -94,7 +102,17 @@ class AttemptTable:
             # Written by the driver that had it, its resources are free; a dead driver's were free at some time before.
             self._put(key, state, released_t=event.t if event.charged_until is None else None)
             self._touched.discard(key)
-            del self._open[key]
+            self._ended[key] = self._open.pop(key)
+            if len(self._ended) > MOST_LEAVING:
+                del self._ended[next(iter(self._ended))]
+
+    def _take_held(self, event: ev.PlaceHeld, state: SweepState) -> None:
+        if event.trial is None or event.attempt is None:
+            return
+        known = self._ended.pop((event.trial, event.attempt), None)
+        if known is not None:
+            attempt = state.trial(event.trial).attempts[event.attempt]
+            self._parts.put(known.number, self._row(event.trial, attempt, known, event.t))
 
     def write(self, state: SweepState) -> None:
         """Write what changed. Raises StorageError, and then forgets nothing."""

@@ -102,6 +102,9 @@ class _Content:
             self._sessions[event.trial] = self._session
         elif isinstance(event, ev.TrialReopened):
             self._touched.add(event.trial)
+        elif isinstance(event, ev.PlaceHeld) and event.trial is not None:
+            self._touched.add(event.trial)
+            self._gpu_s[event.trial] += event.seconds * state.plan.spec.resources.gpus
         elif isinstance(event, ev.SpecAmended):
             self._columns = TrialColumns(state.plan)  # a space that grew may need other types
             self._touched.update(range(len(state.trials)))

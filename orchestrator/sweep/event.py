@@ -30,10 +30,10 @@ FORMAT = 2
 
 1   planned, driver_started, amended, stage_entered, proposed, attempt_started, placed, reported, attempt_ended,
     heartbeat, driver_stopped
-2   format_raised, reopened, storage_was_away, places_awaited, asked, withdrawn, refused; monotonic seconds on every
-    record; judgements, causes, texts, what a proposal rests on, whether an attempt is repeated, what the brake acted
-    on; the outcome and the stop of an overtime, who is silent, which nodes are avoided, when a function was entered;
-    test_begun, test_measured, and that a driver only tests; what a training never read
+2   format_raised, reopened, storage_was_away, places_awaited, place_held, asked, withdrawn, refused; monotonic seconds
+    on every record; judgements, causes, texts, what a proposal rests on, whether an attempt is repeated, what the brake
+    acted on; the outcome and the stop of an overtime, who is silent, which nodes are avoided, when a function was
+    entered; test_begun, test_measured, and that a driver only tests; what a training never read
 """
 
 
@@ -285,8 +285,16 @@ class PlacesAwaited(_Event, frozen=True, tag="places_awaited"):
     awaited: AwaitedPlaces
 
 
+class PlaceHeld(_Event, frozen=True, tag="place_held"):
+    """A place was held for so many seconds more than attempts are charged, by an attempt's worker or by none."""
+
+    seconds: float
+    trial: int | None = None
+    attempt: int | None = None
+
+
 Event: TypeAlias = (
-    SweepPlanned | DriverStarted | FormatRaised | SpecAmended | StageEntered | TrialProposed | AttemptStarted
-    | AttemptPlaced | Reported | AttemptEnded | Heartbeat | DriverStopped | TrialReopened | WinnerTestBegun
-    | WinnerTestMeasured | ConfigurationAsked | TrialWithdrawn | WishRefused | StorageWasAway | PlacesAwaited
+    SweepPlanned | DriverStarted | FormatRaised | SpecAmended | TrialProposed | AttemptStarted | AttemptPlaced
+    | Reported | AttemptEnded | Heartbeat | DriverStopped | TrialReopened | WinnerTestBegun | WinnerTestMeasured
+    | ConfigurationAsked | StageEntered | TrialWithdrawn | WishRefused | StorageWasAway | PlacesAwaited | PlaceHeld
 )  # fmt: skip

@@ -129,6 +129,27 @@ def test_what_is_not_known_yet_is_null(sweep, told):
     ]
 
 
+def test_a_place_that_was_held_beyond_the_end_is_released_later_and_paid_for(sweep, told):
+    sweep.write(told)
+    tables = sweep.tables()
+    tables.advance()
+    ended = next(event for event in told if isinstance(event, ev.AttemptEnded))
+    before = rows_of(sweep.folder)[ended.trial, ended.attempt]
+    t = told[-1].t
+    held = [ev.PlaceHeld(t + 1, 2.5, ended.trial, ended.attempt), ev.PlaceHeld(t + 2, 7.0)]
+    sweep.write(held)
+    tables.advance()
+    rows = rows_of(sweep.folder)
+    row = rows.pop((ended.trial, ended.attempt))
+    assert row == before | {"released": row["released"], "spent_s": before["spent_s"] + 2.5}
+    assert read(row["released"]) == micros(t + 1)
+    assert all(row["released"] == row["ended"] for row in rows.values())
+    cost, state = replay(told).spend, replay([*told, *held])
+    assert state.spend.worker_s == pytest.approx(cost.worker_s + 9.5)
+    of_trial = dict(sweep.query("select trial, worker_s from {trials}"))
+    assert of_trial[ended.trial] == pytest.approx(sum(a.charged_s for a in state.trials[ended.trial].attempts))
+
+
 def test_an_attempt_of_a_driver_that_died_was_released_nobody_knows_when(sweep, told):
     cut = next(i for i, event in enumerate(told) if i > 150 and isinstance(event, ev.AttemptEnded))
     events = [*told[:cut]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -12,6 +13,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from typing_extensions import override
 
+from orchestrator.ray.host.place_groups import PlaceGroups
 from orchestrator.ray.worker.worker import SIGNS
 
 PAUSE_S = 0.05
@@ -47,6 +49,23 @@ class ActorManager(RayActorManager):
 
     Tune's own knows two kinds and ends the whole run on any other: a worker that Ray's memory monitor ended, say.
     """
+
+    def __init__(self, resource_manager: PlaceGroups) -> None:
+        """Start actors in groups of its own kind."""
+        super().__init__(resource_manager=resource_manager)
+        self._groups = resource_manager
+        self.on_freed: Callable[[TrackedActor, float], None] = lambda *_: None
+        """Called once an actor's room is given back, with since when it was held, monotonic seconds."""
+
+    def room_since(self, actor: TrackedActor) -> float:
+        """Return since when an actor that was started holds its room, monotonic seconds."""
+        return self._groups.since[self._live_actors_to_ray_actors_resources[actor][1].placement_group]
+
+    @override
+    def _cleanup_actor(self, tracked_actor: TrackedActor) -> None:
+        since = self.room_since(tracked_actor)
+        super()._cleanup_actor(tracked_actor)
+        self.on_freed(tracked_actor, since)
 
     @override
     def next(self, timeout: float | None = None) -> bool:

@@ -41,6 +41,7 @@ class Bridge:
     def __init__(self, controller: Controller, folder: Location, clock: Callable[[], float]) -> None:
         self.folder = folder
         """The sweep's folder, absolute."""
+        self.hold = controller.host.held.extend  # takes places that were held beside what attempts are charged
         self.live: dict[str, LiveAttempt] = {}
         """Attempts that have not ended, oldest first."""
         self.failure: Exception | None = None
@@ -215,6 +216,7 @@ class Bridge:
         nodes = {process.node_id: process.host for process in live.processes}
         for node_id, name in nodes.items() if len(nodes) == 1 else ():  # of several, nobody knows which it was
             self._avoidance.end(node_id, name, live.trial, outcome, error)
+        self.hold(live.end(self._clock()))
         with self._guarded():
             self._controller.host.unread[live.trial] = live.unread
             self._controller.on_attempt_end(live.trial, live.attempt, outcome, error)
@@ -229,9 +231,7 @@ class Bridge:
         """Return, once each, the attempts whose workers must be ended now."""
         with self._guarded():
             wanted = set(self._controller.overdue())
-            found = [
-                live for live in self.live.values() if (live.trial, live.attempt) in wanted and not live.was_killed
-            ]
+            found = [a for a in self.live.values() if (a.trial, a.attempt) in wanted and not a.was_killed]
             for live in found:
                 live.was_killed = True
             return found

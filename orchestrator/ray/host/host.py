@@ -160,4 +160,5 @@ def _drive(
         bridge.interrupt_all()  # first what must be durable, then what takes time
         if not isinstance(bridge.failure, ClusterLostError):  # a Ray that is gone would not answer
             run.cleanup()
+            bridge.turn(lambda: None)  # what the places were held for until now
             run.places.leave()

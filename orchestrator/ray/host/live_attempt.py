@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.control.answers import ResumeTrial, StartTrial
+from orchestrator.control.answers import HeldPlace, ResumeTrial, StartTrial
 from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.storage.location import Location
@@ -42,6 +42,31 @@ class LiveAttempt:
     """What it is ended for, and its text; None while it is not."""
     unread: tuple[str, ...] | None = None
     """Hyperparameters that a training which returned never read; None where that is not known."""
+    ended_at: float | None = None
+    """When its end was recorded, monotonic seconds; None before."""
+    freed_at: float | None = None
+    """When its place was given back, monotonic seconds; None before, and where its worker is used again."""
+
+    def end(self, now: float) -> list[HeldPlace]:
+        """Take note of its end; returns what its place is to be paid for beside what it is charged, once known."""
+        self.ended_at = now
+        return self._beside()
+
+    def free(self, now: float) -> list[HeldPlace]:
+        """Take note that its place was given back; returns the same."""
+        self.freed_at = now
+        return self._beside()
+
+    def _beside(self) -> list[HeldPlace]:
+        """Return the seconds after its end, or less than none where that was recorded later than its place was free.
+
+        One that no worker took is charged nothing: all that its place was held for is paid beside it.
+        """
+        if self.ended_at is None or self.freed_at is None or self.reserved_at is None:
+            return []
+        if not self.is_placed:
+            return [HeldPlace(self.freed_at - self.reserved_at)]
+        return [HeldPlace(self.freed_at - self.ended_at, self.trial, self.attempt)]
 
 
 def sent(step: StartTrial | ResumeTrial, folder: Location) -> dict[str, Any]:

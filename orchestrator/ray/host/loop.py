@@ -26,6 +26,7 @@ from orchestrator.control.placing import PlacesDue
 from orchestrator.errors import ClusterError
 from orchestrator.ray.host.actors import ActorClasses, ActorManager, NoAdvice
 from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.host.holders import Holders
 from orchestrator.ray.host.inquests import Inquests
 from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.host.place_groups import PlaceGroups
@@ -71,7 +72,9 @@ class SweepRun(TuneController):
         self._maker = maker
         self.places = places
         self._spares = spares
-        self._actor_manager = ActorManager(resource_manager=PlaceGroups())
+        groups, self._holders = PlaceGroups(), Holders(bridge.hold)
+        self._actor_manager = ActorManager(groups)
+        groups.on_unused, self._actor_manager.on_freed = self._holders.unused, self._holders.free
         self._insufficient_resources_manager = NoAdvice()
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
         self._print_trial_errors = False  # the journal keeps them
@@ -135,12 +138,13 @@ class SweepRun(TuneController):
         self.tickets.shrink(room)
         self.tickets.shrink(min(room, due.startable), idle_since=now - IDLE_S)
         if due.startable:
-            number = self._within_reach(min(room, due.alike), due.resources, now)
+            number = min(room, due.alike)
+            if self._spares is not None and due.resources.gpus:  # their hours are not spent on starting processes
+                number = self._spares.within_reach(number, self.tickets, now)
             self.tickets.ask(number, self._maker.request(due.resources, self._avoided(due)), now)
         if self._spares is not None:
-            there, began = len(self.tickets) - len(self.tickets.waiting), self.tickets.began
-            now_there = WorkersNow(alive + room, due.startable, alive, there, began, reused=self._reuse_actors)
-            self._spares.keep(now_there)
+            counts = alive + room, due.startable, alive, held - alive, self.tickets.began
+            self._spares.keep(WorkersNow(*counts, reused=self._reuse_actors))
         if not self.tickets and not self._live_trials and not self._bridge.is_over:
             time.sleep(EMPTY_TURN_S)
 
@@ -158,13 +162,6 @@ class SweepRun(TuneController):
             else:
                 return
 
-    def _within_reach(self, number: int, resources: Resources, now: float) -> int:
-        """Return how many tickets of that `number` there may be: hours of GPUs are not spent on starting processes."""
-        if self._spares is None or not resources.gpus or len(self.tickets) >= number:
-            return number
-        more = self._spares.within_reach(self.tickets.began, len(self.tickets.waiting), now)
-        return number if more is None else min(number, len(self.tickets) + more)
-
     def _avoided(self, due: PlacesDue) -> frozenset[str]:
         return frozenset(self.places.avoided(self._bridge.shunned(), due.resources))
 
@@ -177,6 +174,7 @@ class SweepRun(TuneController):
         """Let an attempt run on a ready worker, as Tune does with one that is used again."""
         self.tickets.take(ticket)
         attempt.reserved_at = ticket.has_place_at
+        self._holders.take(ticket.actor, attempt)
         trial = self._maker.trial(attempt, ticket.request)
         self._attempts[attempt.key] = trial
         trial.init_local_path()
@@ -198,7 +196,9 @@ class SweepRun(TuneController):
             return False
         del self._trial_to_actor[trial], self._actor_to_trial[actor]
         trial.set_ray_actor(None)
-        self.tickets.add_free(actor, trial.placement_group_factory, time.monotonic())
+        now = time.monotonic()
+        self._holders.leave(actor, now)
+        self.tickets.add_free(actor, trial.placement_group_factory, now)
         return True
 
     def _on_actor_error(self, actor: TrackedActor, exception: Exception) -> None:

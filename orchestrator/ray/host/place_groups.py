@@ -7,11 +7,14 @@ every sweep had to be started while its place was held and paid for.
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 
 from ray.air.execution import PlacementGroupResourceManager
-from ray.air.execution.resources.request import ResourceRequest
+from ray.air.execution.resources.request import AcquiredResources, ResourceRequest
 from ray.util import placement_group_table, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 from typing_extensions import override
 
 LOOK_S = 0.1
@@ -23,10 +26,19 @@ LOOK_EACH_S = 0.01
 class PlaceGroups(PlacementGroupResourceManager):
     """Tune's, without its tasks."""
 
+    def __init__(self, update_interval_s: float = LOOK_S) -> None:
+        super().__init__(update_interval_s)
+        self.since: dict[PlacementGroup, float] = {}
+        """Since when groups have had their room, as far as it was seen that they have, monotonic seconds."""
+        self._asked_at: dict[PlacementGroup, float] = {}
+        self.on_unused: Callable[[float], None] = lambda _: None
+        """Takes for how many seconds a group held room in which nothing was started."""
+
     @override
     def request_resources(self, resource_request: ResourceRequest) -> None:
         """Ask for a group."""
         group = resource_request.to_placement_group()
+        self._asked_at[group] = time.monotonic()
         self._pg_to_request[group] = resource_request
         self._request_to_staged_pgs[resource_request].add(group)
 
@@ -35,9 +47,12 @@ class PlaceGroups(PlacementGroupResourceManager):
         """Look which of the groups that were asked for have their room."""
         waiting = [(request, group) for request, groups in self._request_to_staged_pgs.items() for group in groups]
         for request, group in waiting:
-            if placement_group_table(group).get("state") == "CREATED":
+            table = placement_group_table(group)
+            if table.get("state") == "CREATED":
                 self._request_to_staged_pgs[request].remove(group)
                 self._request_to_ready_pgs[request].add(group)
+                took_s = table.get("stats", {}).get("end_to_end_creation_latency_ms", math.inf) / 1000
+                self.since[group] = min(time.monotonic(), self._asked_at.pop(group) + took_s)
         self.update_interval_s = max(LOOK_S, LOOK_EACH_S * len(waiting))
         self._last_update = time.monotonic()
 
@@ -47,3 +62,12 @@ class PlaceGroups(PlacementGroupResourceManager):
         group = (self._request_to_staged_pgs[resource_request] or self._request_to_ready_pgs[resource_request]).pop()
         self._pg_to_request.pop(group)
         remove_placement_group(group)
+        self._asked_at.pop(group, None)
+        if (since := self.since.pop(group, None)) is not None:
+            self.on_unused(time.monotonic() - since)
+
+    @override
+    def free_resources(self, acquired_resource: AcquiredResources) -> None:
+        """Give back a group in which something was started."""
+        self.since.pop(acquired_resource.placement_group, None)
+        super().free_resources(acquired_resource)

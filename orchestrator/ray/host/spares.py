@@ -23,6 +23,7 @@ from ray._common.utils import get_system_memory
 from ray._private.utils import get_used_memory
 from ray.core.generated import common_pb2, node_manager_pb2, node_manager_pb2_grpc, runtime_environment_pb2
 
+from orchestrator.ray.host.tickets import Tickets
 from orchestrator.ray.worker.ahead import ready
 
 LEAST_FREE_BYTES = 4 * 2**30
@@ -91,14 +92,15 @@ class Spares:
         if now.began and missing > 0 and not is_owed and get_system_memory() - get_used_memory() >= LEAST_FREE_BYTES:
             self._start(missing)
 
-    def within_reach(self, began: int, waiting: int, now: float) -> int | None:
-        """Return how many more places may be asked for at `now`, monotonic seconds; None: there is no limit.
+    def within_reach(self, number: int, tickets: Tickets, now: float) -> int:
+        """Return how many tickets, up to `number`, there may be at `now`, monotonic seconds: those that find a process.
 
-        `began` workers began so far, and `waiting` places are waited for.
+        Where none is on its way any more there is no limit.
         """
-        if self._asked <= began + waiting or now - self._asked_at >= PATIENCE_S:
-            return None
-        return max(0, ready() // self._of_one - began - waiting)
+        taken = tickets.began + len(tickets.waiting)
+        if len(tickets) >= number or self._asked <= taken or now - self._asked_at >= PATIENCE_S:
+            return number
+        return min(number, len(tickets) + max(0, ready() // self._of_one - taken))
 
     def close(self) -> None:
         """Ask for nothing any more."""

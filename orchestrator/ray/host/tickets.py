@@ -17,12 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ray.air.execution._internal import RayActorManager
 from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.tune import PlacementGroupFactory
 from ray.util import placement_group_table
 
 from orchestrator import wording
+from orchestrator.ray.host.actors import ActorManager
 from orchestrator.ray.worker.ahead import UNUSABLE
 from orchestrator.ray.worker.outcomes import classify
 
@@ -75,7 +75,7 @@ class Ticket:
 class Tickets:
     """The tickets of one driver, oldest first."""
 
-    def __init__(self, manager: RayActorManager, worker: WorkerKind, hooks: TicketHooks, start_s: float) -> None:
+    def __init__(self, manager: ActorManager, worker: WorkerKind, hooks: TicketHooks, start_s: float) -> None:
         """Ask `manager` for workers, who failed if not ready `start_s` seconds after their place was (0: never)."""
         self._manager = manager
         self._worker = worker
@@ -110,7 +110,7 @@ class Tickets:
         """Take note of the places that are there, and give up on workers that take too long to start."""
         for ticket in self.waiting:
             if self._manager.is_actor_started(ticket.actor):
-                ticket.has_place_at = now
+                ticket.has_place_at = self._manager.room_since(ticket.actor)
                 self.began += 1
         for ticket in self.starting if self._start_s else ():
             assert ticket.has_place_at is not None
