@@ -1,7 +1,8 @@
 """The searcher that suits the sweep's size: a Gaussian process and TPE in turn, later TPE alone.
 
 While few trials have ended and the space is no large one, half of the proposals are the process's, at random, and half
-TPE's: the two err differently. Beyond, a process would see a part of the trials only, and TPE sees them all. That it is
+TPE's: the two err differently. The process models all hyperparameters together, so soft stages ask it for all of them,
+and move their blocks by TPE. Beyond, a process would see a part of the trials only, and TPE sees them all. That it is
 the default rests on `scripts/bench-search`; docs/design.md has the numbers, and says where it loses.
 """
 
@@ -12,6 +13,7 @@ from itertools import islice
 from random import Random
 
 from pydantic import Field
+from typing_extensions import override
 
 from orchestrator.searchers import Guidance, ProposalRequest, Searcher
 from orchestrator.searchers.gp import GpSearcher
@@ -54,6 +56,15 @@ class AutoSearcher(Searcher):
     def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance | None:
         """Return what that one says beside its proposal."""
         return self._asked(request, trials).guidance(request, trials)
+
+    @override
+    def whole_chance(self, learned: int) -> float:
+        is_small = len(self.space.tunable) <= self.options.gp_dimensions and learned <= self.options.gp_trials
+        return self.options.gp_share if is_small else 0.0
+
+    @override
+    def wants_whole(self, request: ProposalRequest, trials: Sequence[Trial]) -> bool:
+        return self._asked(request, trials) is self._gp
 
     def _asked(self, request: ProposalRequest, trials: Sequence[Trial]) -> Searcher:
         if len(self.space.tunable) > self.options.gp_dimensions:
