@@ -15,9 +15,13 @@ from orchestrator.project.measuring import reopened_to_test
 from orchestrator.ray.worker.trainable import Command
 from orchestrator.results.best import best_text
 from orchestrator.results.export import export
+from orchestrator.results.sink_export import fill, sink_at, sink_formats
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.program import Metrics
+from orchestrator.views.page.contents import page_of
+from orchestrator.views.page.html import html
+from orchestrator.views.page.making import read_source
 from orchestrator.views.render import make_console, show
 from orchestrator.views.status import status_answer, status_document
 
@@ -84,6 +88,13 @@ def told(folder: Location) -> dict[str, str]:
     said["best.json"] = (folder.path / "best.json").read_text() + best_text(state, folder)
     said["status"] = json.dumps(status_document(state, folder, None), default=str)
     said["export"] = "".join(export(state, form, 3) for form in ("json", "yaml"))
+    said["page"] = html(page_of(read_source(folder)))
+    for form in sink_formats():
+        place = folder.path.parent / f"{folder.path.name}-{form}"
+        fill(sink_at(form, Location.parse(place), "mine"), folder)
+        files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]
+        assert files, form
+        said[form] = "".join(file.read_bytes().decode("latin-1") for file in files)
     return said
 
 
