@@ -54,7 +54,9 @@ class SoftStages(Ladder):
 
     def draw(self, number: int, repetition: int, trials: Sequence[Trial]) -> Proposal | None:
         """Move a block of an elite, or draw everything."""
-        is_block_move = self.coin(number, repetition, "block move").random() < self._block_chance(self.standings.reported)
+        is_block_move = self.coin(number, repetition, "block move").random() < self._block_chance(
+            self.standings.reported
+        )
         if is_block_move and not self.searcher.wants_whole(self.request(number, repetition, self.tuned), trials):
             elite = self._elite(number, repetition, trials)
             block = self._block(number, repetition, elite) if elite is not None else None

@@ -32,7 +32,7 @@ class AutoSearcher(Searcher):
     class Options(Searcher.Options):
         """Where the process is asked."""
 
-        startup_trials: StrictInt = Field(10, ge=2)
+        startup_trials: StrictInt = Field(5, ge=2)
         """Ended trials before either model is used; uniform before."""
         gp_share: StrictFloat = Field(0.5, ge=0, le=1)
         """Chance of a proposal to be the process's."""
