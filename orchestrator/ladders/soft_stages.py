@@ -1,10 +1,11 @@
 """The order of importance as a way to spend the budget, never a cage: any trial may move any block.
 
 Half of the trials take a good configuration and redraw one block of it, mostly the current stage's; the others draw
-everything, around the defaults or by the searcher; a searcher that wants a proposal over everything has it so. Nothing waits: with more workers than reports the coins fall to
-draws over everything. On twelve real tables of neural networks (8 workers, 6 seeds, TPE) it is level with joint search
-that is given the same defaults, also in a wrong order, and needs .76 of the evaluations of Optuna's TPE as shipped for
-the regret that this has after 50 and after 100 (geometric mean over tables; 1.2 and 1.5 on the worst).
+everything, around the defaults or by the searcher; a searcher that wants a proposal over everything has it so.
+Nothing waits: with more workers than reports the coins fall to draws over everything. On twelve real tables of neural
+networks (8 workers, 6 seeds, TPE) it is level with joint search that is given the same defaults, also in a wrong order,
+and needs .76 of the evaluations of Optuna's TPE as shipped for the regret that this has after 50 and after 100
+(geometric mean over tables; 1.2 and 1.5 on the worst).
 
 A stage that names a searcher of its own has it draw every block move of its block, never uniformly, from the trials
 that drew all of that block; a list is gone through entry by entry, then the sweep's searcher takes over. Draws over
@@ -69,7 +70,7 @@ class SoftStages(Ladder):
 
         With searchers of the stages' own it is about right: how many trials drew their block is only expected.
         """
-        moved = self._block_chance(reported) * (1 - self.searcher.whole_chance(finished))
+        moved = self._block_chance(reported) * (1 - (self.searcher.whole_chance(finished) or 0.0))
         of_blocks = self._block_askings(number, finished, moved) if moved else []
         return [*of_blocks, joint_asking(self, self.options, number, finished, 1 - moved)]
 

@@ -105,16 +105,14 @@ class Searcher(ABC):
     def guidance(self, request: ProposalRequest, trials: Sequence[Trial]) -> Guidance | None:
         """Return what goes with the proposal for this request, None for nothing: a function of the two alone."""
 
-    def whole_chance(self, learned: int) -> float:
-        """Return the chance that it wants a proposal over everything, having learned from so many trials; 0 as a rule.
+    def whole_chance(self, learned: int) -> float | None:
+        """Return the chance that it wants a proposal over everything, having learned from so many trials; None: never.
 
         A model of all hyperparameters together gains nothing by having most of them held.
         """
-        return 0.0
 
-    def wants_whole(self, request: ProposalRequest, trials: Sequence[Trial]) -> bool:
+    def wants_whole(self, request: ProposalRequest, trials: Sequence[Trial]) -> bool | None:
         """Say whether it wants this proposal over everything: by the seed of the request, with that chance."""
-        return False
 
     def training_end(self, learned: int, first_rung: float | None) -> float | None:
         """Return where it has trainings end that it asks for while it can learn from `learned` trials; None: full ones.
