@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from orchestrator.control.drivers import pinned_by_last
 from orchestrator.control.ending import exit_code_of, leaves_work
 from orchestrator.control.fold import SweepState
+from orchestrator.control.keeping import named
 from orchestrator.control.session import Session
 from orchestrator.errors import ClusterLostError, StorageError
 from orchestrator.project.throwing_away import leave_nothing
@@ -149,11 +150,13 @@ def drive(
     from orchestrator.ray.host.early import begun_early  # importing ray takes seconds
 
     closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session)))
+    if session.state.plan.spec.keep_checkpoints != "all":
+        closing.retention.clear(named(session.state), session.lease.epoch)
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
 
     def step() -> None:
         session.on_step()
-        closing.retention.remove(session.controller.take_removable())
+        closing.retention.remove(session.controller.keeping.take())
         on_step(session.state, time.monotonic())
 
     def leave(error: ClusterLostError) -> None:
@@ -197,6 +200,7 @@ class _Closing:
                 try:
                     self._end_session(reason)
                 finally:
+                    self.retention.remove(self._session.controller.keeping.take())
                     self.retention.stop()
                     self._problems = self._following.stop()
             return self._problems

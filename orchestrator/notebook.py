@@ -43,6 +43,7 @@ from orchestrator.project.workspace import sweep_folder
 from orchestrator.storage.location import Location
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Value
+from orchestrator.sweep.kept import KeepCheckpoints
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.parse import parse_text
 from orchestrator.views.notebook_sweep import SweepViews
@@ -97,7 +98,7 @@ class Sweep(SweepViews):
         brake: bool | None = None, baseline_first: bool | None = None,
         seeding: bool | None = None,
         workdir: Literal["trial", "project", "attempt"] | None = None,
-        keep_checkpoints: Literal["last", "all"] | None = None,
+        keep_checkpoints: KeepCheckpoints | None = None,
         page: bool | None = None,
         sinks: Sequence[str | Mapping[str, Any]] | None = None,
         code: Mapping[str, Any] | None = None,

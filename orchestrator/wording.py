@@ -60,6 +60,17 @@ def configuration(config: Mapping[str, Value]) -> str:
     return ", ".join(f"{name} {scalar(value)}" for name, value in config.items())
 
 
+def size(count: float) -> str:
+    """Write a number of bytes: `812 bytes`, `1.4 KiB`, `3.0 GiB`."""
+    if count == 1:
+        return "1 byte"
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
 def counted(amount: float, noun: str) -> str:
     """Write an amount with its noun: `1 epoch`, `1,034 epochs`; nouns that end in s keep their form."""
     plural = "" if amount == 1 or noun.endswith("s") else "s"

@@ -117,6 +117,11 @@ PANELS: dict[str, dict[str, Verb]] = {
             "audit:audit",
             "Verify a sweep: its log, and whether tables, best.json, plan.json and checkpoints are what the log says.",
         ),
+        "gc": Verb(
+            "gc:gc",
+            "Show what lies in a sweep's folder and nobody can need any more, and how large it is; with --yes, remove "
+            "it.",
+        ),
         "schema": Verb("init:schema", "Print the JSON Schema of the sweep file, for editors."),
     },
 }

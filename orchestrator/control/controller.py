@@ -20,6 +20,7 @@ from orchestrator.control.border import Border
 from orchestrator.control.caps import TRIAL_LIMIT, Caps, is_overtime
 from orchestrator.control.confirming import NextReplicate
 from orchestrator.control.fold import SweepState
+from orchestrator.control.keeping import Keeping
 from orchestrator.control.measuring import MeasuringAhead, measured_by, measured_metric
 from orchestrator.control.overdue import WITHDRAWN, overdue
 from orchestrator.control.placing import PlacesDue, places_due
@@ -71,15 +72,15 @@ class Controller:
         self._check_lease = check_lease
         self._find_checkpoint = find_checkpoint
         self._was_storage_away = was_storage_away
-        self._superseded: list[str] = []
-        self._removable: list[str] = []
         self._causes: dict[int, str] = {}
         self._border = Border(measured_metric(state))
         self.remarks = ReportRemarks(state.plan.spec.fidelity)
         self._dirty_since_s: float | None = None
         self._last_heartbeat_s = self._since_s = self.clock_s()
         self._caps = Caps(state, self._since_s)
-        self._ahead = MeasuringAhead(state) if state.is_testing else WorkAhead(state, self._caps)
+        self.keeping = Keeping(state)
+        """Which checkpoints nobody can need any more."""
+        self._ahead = MeasuringAhead(state) if state.is_aside else WorkAhead(state, self._caps)
         self.first_run = self._ahead.first_run
         """What holds all but the baseline back until that has shown that the code works."""
         self._brake = brake.Brake(is_proven=brake.is_proven(state.sessions, state.trials))
@@ -137,9 +138,7 @@ class Controller:
         t, m, metrics = self._clock(), self._monotonic(), spelled(report.metrics)
         said = (t, report.trial, report.attempt, report.fidelity, metrics, report.checkpoint)
         event = ev.Reported(*said, texts=dict(report.texts), m=m)
-        is_newer = report.checkpoint is not None and report.checkpoint != trial.checkpoint
-        if is_newer and trial.checkpoint and self.state.plan.spec.keep_checkpoints == "last":
-            self._superseded.append(trial.checkpoint)
+        self.keeping.replace(trial, report.checkpoint)
         judgement = self.state.take_report(event)
         stop = self._stop_reason(report, judgement is not None and judgement.weak, event.clock_s)
         if stop is not None or judgement is not None:
@@ -172,11 +171,12 @@ class Controller:
             self.commit()
 
     def tick(self) -> None:
-        """Do what is due: commit reports, write a heartbeat, or what is waited for. Call it a few times a second."""
+        """Do what is due: commit reports, write a heartbeat, what is waited for, what goes. Call it often."""
         now_s = self.clock_s()
         if now_s - self._last_heartbeat_s >= HEARTBEAT_S:
             self._last_heartbeat_s = now_s
             self._write(heartbeat(self.state, self.host, self._clock(), self._monotonic()))
+        self.keeping.let_go(self._write, self._clock(), self._monotonic())
         for told in self.host.take_news(self.state.awaited, self._clock(), self._monotonic()):
             self._write(told)
         if self._dirty_since_s is not None and now_s - self._dirty_since_s >= COMMIT_S:
@@ -188,22 +188,17 @@ class Controller:
         self._journal.commit()
         self._check_lease()  # again: whoever takes over from now on reads, and seals, what was just written
         self._dirty_since_s = None
-        self._removable += self._superseded
-        self._superseded.clear()
+        self.keeping.commit()
 
     def on_storage_back(self, seconds: float, problem: str) -> None:
         """Take note that storage was away for so long, and of what it said."""
         self._write(ev.StorageWasAway(self._clock(), seconds, problem, m=self._monotonic()))
 
-    def write_down(self, event: ev.Event) -> None:
+    def write_down(self, *events: ev.Event) -> None:
         """Record what was decided or measured, durably, before anybody is told."""
-        self._write(event)
+        for event in events:
+            self._write(event)
         self.commit()
-
-    def take_removable(self) -> list[str]:
-        """Return, once, the checkpoints that newer acknowledged ones of the same trials have replaced."""
-        removable, self._removable = self._removable, []
-        return removable
 
     @property
     def brake_note(self) -> str | None:
@@ -231,6 +226,7 @@ class Controller:
             cause = self._cause(trial.number, Outcome.INTERRUPTED) or reason
             ended = (self._clock(), trial.number, trial.attempt.number, Outcome.INTERRUPTED)
             self._write(ev.AttemptEnded(*ended, cause=cause, m=self._monotonic()))
+        self.keeping.let_go(self._write, self._clock(), self._monotonic())
         note = self.brake_note if reason == brake.REASON else None
         self._write(ev.DriverStopped(self._clock(), reason, note, m=self._monotonic()))
         self.commit()

@@ -17,11 +17,11 @@ def pinned_by_last(state: SweepState) -> str | None:
 
 def driver_started(
     lease: Lease, plan: Plan, now: tuple[float, float], changes: list[str], sealed: dict[str, int], pinned: str | None,
-    *, tests: bool = False,
+    *, tests: bool = False, clears: bool = False,
 ) -> ev.DriverStarted:  # fmt: skip
     """Return a driver's first record; `now` is the moment by the wall clock and by the monotonic one.
 
-    `tests` says whether it only measures the winner.
+    `tests` says whether it only measures the winner, `clears` whether it only removes what nobody can need any more.
 
     Every earlier epoch is sealed, also one that left no file: its driver may be asleep just before its first commit.
     """
@@ -29,4 +29,4 @@ def driver_started(
     holder = f"{lease.holder.host}:{lease.holder.pid}"
     ground, (t, m) = plan.provenance, now
     started = (t, lease.epoch, holder, ground.code_hash, deciding_versions(ground), changes, sealed)
-    return ev.DriverStarted(*started, format=ev.FORMAT, pinned=pinned, tests=tests, m=m)
+    return ev.DriverStarted(*started, format=ev.FORMAT, pinned=pinned, tests=tests, clears=clears, m=m)

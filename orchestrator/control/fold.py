@@ -97,7 +97,7 @@ class SweepState(Roster, Surroundings):
                 self._session(event)
             case ev.DriverStopped():
                 self._driver_stopped(event)
-            case ev.TrialReopened() | ev.TrialWithdrawn():
+            case ev.TrialReopened() | ev.TrialWithdrawn() | ev.CheckpointRemoved():
                 self._turned(event)
             case ev.ConfigurationAsked() | ev.WishRefused():
                 self.wished.take(event)
@@ -181,14 +181,14 @@ class SweepState(Roster, Surroundings):
         self._driver_since_s = event.clock_s
         self.format = max(self.format, event.format)
         self.sessions.append(event)
-        self.is_testing = event.tests
+        self.is_testing, self.is_aside = event.tests, event.tests or event.clears
         self.forget_surroundings()
-        if not event.tests:
+        if not self.is_aside:
             self.stopped, self.stopped_note = None, None
 
     def _driver_stopped(self, event: ev.DriverStopped) -> None:
         self.take_surroundings(event)
-        if not self.is_testing:
+        if not self.is_aside:
             self.stopped, self.stopped_note = event.reason, event.note
 
     def _format_raised(self, event: ev.FormatRaised) -> None:
@@ -269,9 +269,11 @@ class SweepState(Roster, Surroundings):
         if trial.is_of_search:  # what a searcher is told rests on the search alone
             self._telling.take_state(trial)
 
-    def _turned(self, event: ev.TrialReopened | ev.TrialWithdrawn) -> None:
+    def _turned(self, event: ev.TrialReopened | ev.TrialWithdrawn | ev.CheckpointRemoved) -> None:
         trial = self.changing(event.trial)
-        if isinstance(event, ev.TrialWithdrawn):
+        if isinstance(event, ev.CheckpointRemoved):
+            self.lose_checkpoint(trial)
+        elif isinstance(event, ev.TrialWithdrawn):
             self._come_to(trial, self.withdraw(trial, event))
         else:
             self._reopen(trial, event)

@@ -24,6 +24,7 @@ class Notices:
         self._open: set[int] = set()
         self._has_told_failure = self._has_told_waiting = self._has_told_unsaid = False
         self._told_unread: set[str] = set()
+        self._has_told_removal = controller.state.removed_checkpoints > 0
         self._brake: str | None = None
 
     def look(self) -> None:
@@ -40,6 +41,12 @@ class Notices:
                 "`constraints` bounds: what does not say it cannot win"
             )
         self._look_for_unread()
+        if not self._has_told_removal and self._controller.state.removed_checkpoints:
+            self._has_told_removal = True
+            self._tell(
+                "checkpoints go once nobody can need them any more: of trials that were stopped early or did not win; "
+                "`keep_checkpoints: last` keeps each trial's newest"
+            )
         note = self._controller.brake_note if self._controller.first_run.note() is None else None
         if (note is None) != (self._brake is None):
             self._brake = note

@@ -43,7 +43,9 @@ class Roster:
         self.unsaid: Trial | None = None
         """The first trial that completed without saying what `constraints` bounds; None where all said it."""
         self.is_testing = False
-        """Whether the present driver only measures the winner on the test set: the sweep stands where it stood."""
+        """Whether the present driver only measures the winner on the test set."""
+        self.is_aside = False
+        """Whether the present driver starts nothing of the search: the sweep stands where it stood."""
         self.open: dict[int, Trial] = {}
         """Trials with an attempt that has not ended, wanted or not."""
         self.waiting: dict[int, Trial] = {}
@@ -52,6 +54,8 @@ class Roster:
         """What people asked for."""
         self.reading = ReadSoFar()
         """What trainings read of their configurations."""
+        self.removed_checkpoints = 0
+        """How many trials lost their newest checkpoint because nobody could need it any more."""
         self._contenders: list[Contender] | None = None
 
     def take_heartbeat(self, event: Heartbeat) -> None:
@@ -117,6 +121,11 @@ class Roster:
     def confirmation(self) -> Confirmation | None:
         """Return what fresh seeds say so far; None while they say nothing."""
         return confirmation(self.plan.goal, self.contenders()) if self.replicates else None
+
+    def lose_checkpoint(self, trial: Trial) -> None:
+        """Take in that a trial has no checkpoint any more."""
+        trial.checkpoint, trial.checkpoint_fidelity, trial.checkpoint_iteration = None, 0.0, 0.0
+        self.removed_checkpoints += 1
 
     def take_test(self, event: WinnerTestBegun | WinnerTestMeasured) -> None:
         """Take in that the winner is to be measured on the test set, or what it was measured at."""

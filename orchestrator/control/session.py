@@ -197,15 +197,16 @@ def plan_text(recorded: Mapping[str, Any]) -> bytes:
 
 def reopen(
     folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None, *, retry_failed: bool = False,
-    code: TakenCode | str | None = None, tests: bool = False, machine: Machine = THIS_MACHINE,
+    code: TakenCode | str | None = None, tests: bool = False, clears: bool = False, machine: Machine = THIS_MACHINE,
 ) -> tuple[Session, list[str]]:  # fmt: skip
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
     Keys that the plan's file leaves out mean what they meant to the version that began the sweep. With `retry_failed`,
-    trials that failed are offered again, the baseline first; with `tests` the winner alone is measured. `code` is the
-    key of the pinned code that trials run, or code to be pinned now; None: what lies in the user's folder. Returns the
-    session and what changed since the last driver, one sentence each. Raises SpecChangedError where the search itself
-    changed, LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
+    trials that failed are offered again, the baseline first; with `tests` the winner alone is measured, with `clears`
+    nothing is started. `code` is the key of the pinned code that trials run, or code to be pinned now; None: what lies
+    in the user's folder. Returns the session and what changed since the last driver, one sentence each. Raises
+    SpecChangedError where the search itself changed, LeaseHeldError where another driver lives, JournalDamagedError,
+    SweepNotFoundError.
     """
     files = folder.files()
     reading = LogReading(folder, files)
@@ -222,7 +223,9 @@ def reopen(
         keep_code(files, code)
         code = code.code.key
     now = t, m = machine.now
-    records: list[ev.Event] = [driver_started(lease, plan, now, told, reading.offsets, code, tests=tests)]
+    records: list[ev.Event] = [
+        driver_started(lease, plan, now, told, reading.offsets, code, tests=tests, clears=clears)
+    ]
     if state.format < ev.FORMAT:
         records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
     if state.plan.spec != spec or state.plan.provenance.overrides != overrides:

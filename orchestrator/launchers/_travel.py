@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from orchestrator import wording
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Submission
 
@@ -21,11 +22,12 @@ def described(submission: Submission, limit: int) -> list[str]:
     entries = list(_entries(submission.files).items())
     total = sum(submission.files.values())
     lines = [
-        f"uploads {submission.folder}: {len(submission.files)} files, {shown(total)} of at most {shown(limit)}",
-        *(f"  {shown(size):>10}  {name}" for name, size in entries[:_SHOWN]),
+        f"uploads {submission.folder}: {len(submission.files)} files, "
+        f"{wording.size(total)} of at most {wording.size(limit)}",
+        *(f"  {wording.size(size):>10}  {name}" for name, size in entries[:_SHOWN]),
     ]
     if len(entries) > _SHOWN:
-        lines.append(f"  {shown(sum(size for _, size in entries[_SHOWN:])):>10}  {len(entries) - _SHOWN} more")
+        lines.append(f"  {wording.size(sum(size for _, size in entries[_SHOWN:])):>10}  {len(entries) - _SHOWN} more")
     return lines
 
 
@@ -34,10 +36,12 @@ def refuse_above(limit: int, submission: Submission, taker: str, remedy: str) ->
     total = sum(submission.files.values())
     if total <= limit:
         return
-    largest = ", ".join(f"{name} ({shown(size)})" for name, size in list(_entries(submission.files).items())[:_LARGEST])
+    largest = ", ".join(
+        f"{name} ({wording.size(size)})" for name, size in list(_entries(submission.files).items())[:_LARGEST]
+    )
     raise UsageError(
-        f"{submission.folder} would upload {shown(total)}, and {taker} takes {shown(limit)} at most. The largest are "
-        f"{largest}: {remedy}"
+        f"{submission.folder} would upload {wording.size(total)}, and {taker} takes {wording.size(limit)} at most. "
+        f"The largest are {largest}: {remedy}"
     )
 
 
@@ -56,15 +60,6 @@ def pack(submission: Submission, package: Path) -> None:
                 archive.writestr(entry, source.read_bytes())
             except OSError as error:
                 raise UsageError(f"{source}: {error.strerror}; it is to be sent along") from None
-
-
-def shown(size: float) -> str:
-    """Write a number of bytes as people read it."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
 
 
 def _entries(files: Mapping[str, int]) -> dict[str, int]:

@@ -100,7 +100,7 @@ class _Content:
         elif isinstance(event, ev.TrialProposed | ev.AttemptStarted | ev.AttemptPlaced | ev.Reported | ev.AttemptEnded):
             self._touched.add(event.trial)
             self._sessions[event.trial] = self._session
-        elif isinstance(event, ev.TrialReopened):
+        elif isinstance(event, ev.TrialReopened | ev.TrialWithdrawn | ev.CheckpointRemoved):
             self._touched.add(event.trial)
         elif isinstance(event, ev.PlaceHeld) and event.trial is not None:
             self._touched.add(event.trial)

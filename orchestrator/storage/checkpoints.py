@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from orchestrator.errors import StorageError
@@ -15,6 +16,8 @@ from orchestrator.storage.location import Location
 
 FOLDER = "checkpoints"
 """Ray Tune's storage inside the sweep's folder."""
+_DEPTH = 3
+"""A checkpoint is `SESSION/ATTEMPT/checkpoint_000003` in there, and a session `NAME-EPOCH`."""
 ASKED_AT_ONCE = 16
 """How many checkpoints are looked for at once: an object store takes some 50 ms for each."""
 
@@ -39,11 +42,44 @@ def found_checkpoint(checkpoint: str, folder: Location) -> str | None:
     return next((place for place in _places(checkpoint, folder) if _holds_something(folder.at(place))), None)
 
 
-def _places(checkpoint: str, folder: Location) -> list[str]:
+def names_below(checkpoint: str) -> list[str]:
+    """Return what a recorded checkpoint may be called below the folder `checkpoints`: of several, one is meant."""
     parts = checkpoint.split(f"/{FOLDER}/")
-    if folder.inside(checkpoint) is not None or len(parts) == 1:
+    return [f"/{FOLDER}/".join(parts[at:]) for at in range(1, len(parts))]
+
+
+def _places(checkpoint: str, folder: Location) -> list[str]:
+    names = names_below(checkpoint)
+    if folder.inside(checkpoint) is not None or not names:
         return [checkpoint]
-    return [str(folder / FOLDER / f"/{FOLDER}/".join(parts[at:])) for at in range(1, len(parts))]
+    return [str(folder / FOLDER / name) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A checkpoint that lies in a sweep's folder, named in its log or not."""
+
+    name: str
+    """Its path below the folder `checkpoints`, with forward slashes."""
+    size: int
+    """Bytes in it."""
+
+    @property
+    def epoch(self) -> int | None:
+        """Which of the sweep's drivers it was made under; None where its folder is not named as ours are."""
+        number = self.name.partition("/")[0].rpartition("-")[2]
+        return int(number) if number.isdecimal() else None
+
+
+def stored_checkpoints(folder: Location) -> list[StoredCheckpoint]:
+    """Return what lies among a sweep's checkpoints, sorted by name. Raises StorageError, OSError."""
+    sizes: dict[str, int] = {}
+    for entry in (folder / FOLDER).entries():
+        parts = entry.name.split("/")
+        if len(parts) > _DEPTH:
+            name = "/".join(parts[:_DEPTH])
+            sizes[name] = sizes.get(name, 0) + entry.size
+    return [StoredCheckpoint(name, size) for name, size in sorted(sizes.items())]
 
 
 class CheckpointFinder:

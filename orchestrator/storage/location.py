@@ -6,15 +6,28 @@ folder.files().read("plan.json")
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.errors import UsageError
 from orchestrator.storage.filesystem import FileSystem, LocalFileSystem
 from orchestrator.storage.url import is_url, storage_problem
+
+
+class StoredEntry(NamedTuple):
+    """What lies in a folder, at any depth, and is none itself."""
+
+    name: str
+    """Its path below the folder, with forward slashes."""
+    size: int
+    """Bytes in it; of a link, of itself."""
+    is_link: bool = False
+    """Whether it is a link, wherever that leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,21 @@ class Location:
         parent, _, name = self.text.rpartition("/")
         return replace(self, text=parent).files().exists(name)
 
+    def entries(self) -> Iterator[StoredEntry]:
+        """Yield all that lies in it, at any depth, links not followed; nothing where it is not there.
+
+        Raises StorageError or OSError where it cannot be listed.
+        """
+        if not self.is_remote:
+            yield from _entries(self.path, "")
+            return
+        from orchestrator.storage.object_store import explained, listed  # takes pyarrow along
+
+        store, path = self.store()
+        with explained(self.text):
+            found = listed(store, path)
+        yield from (StoredEntry(name, size) for name, size in found)
+
     def delete(self) -> None:
         """Remove the folder with all that is in it, or the file; not what a link leads to. None there is no error.
 
@@ -100,6 +128,19 @@ class Location:
 
     def __str__(self) -> str:
         return self.text
+
+
+def _entries(folder: Path, above: str) -> Iterator[StoredEntry]:
+    try:
+        found = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):  # it was removed meanwhile
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(Path(entry.path), f"{above}{entry.name}/")
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            yield StoredEntry(f"{above}{entry.name}", entry.stat(follow_symlinks=False).st_size, entry.is_symlink())
 
 
 def _text(place: str | os.PathLike[str]) -> str:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+from pyarrow.fs import AwsStandardS3RetryStrategy, FileSelector, FileType, S3FileSystem
 from pyarrow.fs import FileSystem as ArrowFileSystem
 
 from orchestrator.errors import StorageAwayError, StorageError
@@ -79,6 +79,13 @@ def open_store(url: str) -> tuple[ArrowFileSystem, str]:
                 allow_delayed_open=True,  # a small object is one request, not three
             )
     return store, path.rstrip("/")
+
+
+def listed(store: ArrowFileSystem, path: str) -> list[tuple[str, int]]:
+    """Return name below `path` and size in bytes of every object under it, at any depth; raises what pyarrow raises."""
+    found = store.get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
+    prefix = f"{path}/"
+    return [(info.path.removeprefix(prefix), info.size or 0) for info in found if info.type is FileType.File]
 
 
 @contextlib.contextmanager

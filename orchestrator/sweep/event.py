@@ -33,7 +33,7 @@ FORMAT = 2
 2   format_raised, reopened, storage_was_away, places_awaited, place_held, asked, withdrawn, refused; monotonic seconds
     on every record; judgements, causes, texts, what a proposal rests on, whether an attempt is repeated, what the brake
     acted on; the outcome and the stop of an overtime, who is silent, which nodes are avoided, when a function was
-    entered; test_begun, test_measured, and that a driver only tests; what a training never read
+    entered; test_begun, test_measured, checkpoint_removed; that a driver only tests, or clears; what was never read
 """
 
 
@@ -80,6 +80,8 @@ class DriverStarted(_Event, frozen=True, tag="driver_started"):
     user's folder, as in format 1, and as programs and functions of a notebook do."""
     tests: bool = False
     """Whether it only measures the winner on the test set: where the sweep stands stays as it was."""
+    clears: bool = False
+    """Whether it only removes what nobody can need any more: where the sweep stands stays as it was."""
 
 
 class FormatRaised(_Event, frozen=True, tag="format_raised"):
@@ -270,6 +272,14 @@ class WinnerTestMeasured(_Event, frozen=True, tag="test_measured"):
     """A number; one that is not finite as nan, inf or -inf, which JSON lacks."""
 
 
+class CheckpointRemoved(_Event, frozen=True, tag="checkpoint_removed"):
+    """A trial's newest checkpoint goes: nobody can need it any more. Written before it is removed."""
+
+    trial: int
+    checkpoint: str
+    """As the report recorded it."""
+
+
 class StorageWasAway(_Event, frozen=True, tag="storage_was_away"):
     """Storage took no writes for a while and is back; what was decided meanwhile waited. Written right after."""
 
@@ -297,4 +307,5 @@ Event: TypeAlias = (
     SweepPlanned | DriverStarted | FormatRaised | SpecAmended | TrialProposed | AttemptStarted | AttemptPlaced
     | Reported | AttemptEnded | Heartbeat | DriverStopped | TrialReopened | WinnerTestBegun | WinnerTestMeasured
     | ConfigurationAsked | StageEntered | TrialWithdrawn | WishRefused | StorageWasAway | PlacesAwaited | PlaceHeld
+    | CheckpointRemoved
 )  # fmt: skip

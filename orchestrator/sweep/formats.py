@@ -3,6 +3,7 @@
 A sweep goes on as its writer would have, whatever the defaults became since. Ruled of format 1:
 
     no confirming, no limits, no brake         a writer of format 1 had none of them
+    every trial's newest checkpoint is kept    it removed those alone that a newer one replaced
     every place is filled at once              nobody waited for the baseline
     choices are unordered                      whatever their values look like, and equally often drawn
     configurations are flat                    their names had no dots
@@ -74,6 +75,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("baseline_first",), value=False),
     Meaning(("page",), value=False),
     Meaning(("sinks",), []),
+    Meaning(("keep_checkpoints",), "last"),
     Meaning(("confirm",), "none"),
     Meaning(("resources", "priority"), "normal"),
     *(

@@ -20,6 +20,7 @@ from orchestrator.sweep.code import Code
 from orchestrator.sweep.constraints import Bound
 from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
+from orchestrator.sweep.kept import KeepCheckpoints
 from orchestrator.sweep.launching import KubernetesSettings, SlurmSettings
 from orchestrator.sweep.machines import Machines
 from orchestrator.sweep.patience import Duration, Limits, Retry
@@ -214,8 +215,9 @@ class SweepSpec(Record):
     workdir: Literal["trial", "project", "attempt"] = "trial"
     """Where a function runs: in a folder of its trial, with links to what lies beside the sweep file; in that folder
     itself (`project`, as every program does); or in one of the attempt, on its node (`attempt`)."""
-    keep_checkpoints: Literal["last", "all"] = "last"
-    """`last`: a trial's newest acknowledged checkpoint only; `all`: every one."""
+    keep_checkpoints: KeepCheckpoints = "needed"
+    """`needed`: the newest checkpoint of each trial that may go on, run again, or be what the sweep found; `last`: of
+    every trial; `all`: every one."""
     page: Annotated[bool, Strict()] = True
     """Whether `report.html` is kept in the sweep's folder while it runs; `stepladder report` makes one in any case."""
     sinks: tuple[Member, ...] = ()

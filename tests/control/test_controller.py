@@ -115,10 +115,10 @@ def test_a_replaced_checkpoint_may_go_only_once_the_newer_one_is_acknowledged():
     desk.controller.commit()
     desk.report(0, 1, checkpoint="one")
     desk.report(0, 2, checkpoint="two")
-    assert desk.controller.take_removable() == []
+    assert desk.controller.keeping.take() == []
     desk.controller.commit()
-    assert desk.controller.take_removable() == ["one"]
-    assert desk.controller.take_removable() == []
+    assert desk.controller.keeping.take() == ["one"]
+    assert desk.controller.keeping.take() == []
 
 
 def test_a_checkpoint_that_is_reported_twice_replaces_nothing():
@@ -127,7 +127,7 @@ def test_a_checkpoint_that_is_reported_twice_replaces_nothing():
     desk.report(0, 1, checkpoint="one")
     desk.report(0, 1, checkpoint="one")
     desk.controller.commit()
-    assert desk.controller.take_removable() == []
+    assert desk.controller.keeping.take() == []
 
 
 def test_a_request_to_stop_pauses_trials_at_their_next_report():

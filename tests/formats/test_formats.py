@@ -194,7 +194,7 @@ def test_a_file_means_the_same_where_nothing_of_it_is_ruled_otherwise(changes):
     then = {"retry": {"error": 0, "hung": 0}, "brake": False, "rules": [], "nested": False}
     then["code"] = {"root": ".", "pin": False}
     then["limits"] = {"storage": 0.0, "silence": 0.0, "start": 0.0}
-    then |= {"seeding": False, "workdir": "attempt", "page": False}
+    then |= {"seeding": False, "workdir": "attempt", "page": False, "keep_checkpoints": "last"}
     then["search"] = {"name": "soft-stages", "repeated": "anywhere"}  # which is ruled, of every ladder
     then["searcher"] = changes.get("searcher", {"name": "tpe"}) | {"densities": "optuna"}  # of every one that has it
     then["scheduler"] = {"name": "asha", "ranks": -1.0}

@@ -213,3 +213,29 @@ def test_a_sweep_that_was_only_planned_has_empty_tables(sweep, told):
     assert sweep.query("select count(*) from {trials}")[0] == (0,)
     assert sweep.query("select count(*) from {reports}")[0] == (0,)
     assert sweep.query("select count(*) from {attempts}")[0] == (0,)
+
+
+@pytest.mark.parametrize(
+    ("record", "row"),
+    [
+        (ev.TrialWithdrawn(30.0, 0, "wish"), ("pruned", "c/1")),
+        (ev.CheckpointRemoved(30.0, 0, "c/1"), ("interrupted", None)),
+    ],
+)
+def test_what_changes_a_trial_that_is_not_at_work_changes_its_row(sweep, told, record, row):
+    sweep.write(
+        [
+            ev.SweepPlanned(0.0, ev.FORMAT, told[0].plan),
+            ev.TrialProposed(1.0, 0, {"learning_rate": 0.1}, "tier-1", "baseline", [], None, 0),
+            ev.AttemptStarted(1.0, 0, 0),
+            ev.Reported(2.0, 0, 0, 1.0, {"score": 0.5}, checkpoint="c/1"),
+            ev.AttemptEnded(3.0, 0, 0, Outcome.LOST, "node died"),
+        ]
+    )
+    tables = sweep.tables()
+    tables.advance()
+    asked = "select state, checkpoint from {trials}"
+    assert sweep.query(asked) == [("interrupted", "c/1")]
+    sweep.write([record])
+    tables.advance()
+    assert sweep.query(asked) == [row]

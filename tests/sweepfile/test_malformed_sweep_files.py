@@ -223,7 +223,7 @@ CASES = [
     Case("first rung behind the end", "max: 27", "max: 2", "4: fidelity.min: min 3 is above max 2; lower min"),
     Case("negative seed", "stages: auto", "seed: -1", "9: seed: -1 is too small; choose 0 or more"),
     Case("unknown retention", "stages: auto", "keep_checkpoints: best",
-         "9: keep_checkpoints: 'best' is not allowed; choose last or all"),
+         "9: keep_checkpoints: 'best' is not allowed; choose needed, last or all"),
     # the search space
     Case("range upside down", "low: 1.0e-3, high: 1.0e-1", "low: 1.0e-1, high: 1.0e-3",
          "6: search_space.learning_rate.low: low 0.1 is above high 0.001; swap them"),

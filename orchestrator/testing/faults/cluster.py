@@ -191,7 +191,8 @@ class PretendCluster:
         live, spec = training.live, self._sweep.plan.spec
         checkpoint = None
         if self._sweep.keeps_every and (training.reports + 1) % self._sweep.keeps_every == 0:
-            checkpoint = self._checkpoints.put(live.key, round(training.fidelity / spec.fidelity.every))
+            session = f"{spec.name}-{self._state.sessions[-1].epoch:06d}"
+            checkpoint = self._checkpoints.put(f"{session}/{live.key}", round(training.fidelity / spec.fidelity.every))
             if checkpoint is None:
                 self._wait_for_storage(training)
                 return

@@ -105,7 +105,7 @@ def draw(random: Random) -> DrawnSweep:
             "budget": {"trials": trials, **_caps(random, full_s, places)},
             "confirm": random.choice(("none", "none", {"share": 0.3})),
             "resources": {"cpus": random.choice((1, 2)), "gpus": random.choice((0, 0, 0.5, 1))},
-            "keep_checkpoints": random.choice(("last", "last", "all")),
+            "keep_checkpoints": random.choice(("needed", "last", "all")),
             "limits": _limits(random, pace_s, longest),
             "retry": {name: random.randint(0, 3) for name in ("lost", "error", "hung")},
             "brake": random.random() < 0.8,

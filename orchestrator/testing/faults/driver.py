@@ -78,7 +78,7 @@ class PretendDriver:
 
     def _step(self) -> None:
         self.session.on_step()
-        self._remove(self.session.controller.take_removable())
+        self._remove(self.session.controller.keeping.take())
 
     def _leave(self) -> Left:
         self.bridge.interrupt_all()
@@ -96,6 +96,7 @@ class PretendDriver:
         except StepladderError as error:
             self.session.release()
             return _left_by(error)
+        self._remove(self.session.controller.keeping.take())
         return _left_by(failure) if failure else Left(exit_code_of(reason, self.session.state), reason)
 
 

@@ -87,11 +87,11 @@ class Ground:
             store,
         )
 
-    def put(self, key: str, number: int) -> str | None:
-        """Put a checkpoint; returns what a report says of it, None where storage takes nothing now."""
+    def put(self, attempt: str, number: int) -> str | None:
+        """Put a checkpoint of an attempt, `SESSION/KEY`; returns what a report says of it, None where it fails."""
         if self._storm.is_away or not (self.is_remote or Path(self.place).is_dir()):
             return None
-        name = f"checkpoints/{key}/checkpoint_{number:06d}"
+        name = f"checkpoints/{attempt}/checkpoint_{number:06d}"
         if self.is_remote:
             self._store.give(f"{self.place.removeprefix('s3://')}/{name}/model.pt", b"weights")
         else:

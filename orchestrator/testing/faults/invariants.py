@@ -10,6 +10,7 @@ from orchestrator import exitcodes
 from orchestrator.control.confirming import search_trials
 from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.storage.checkpoints import found_checkpoint
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.testing.faults.kinds import FaultKind
@@ -93,7 +94,10 @@ def _worked_s(events: Sequence[ev.Event]) -> float:
 
 
 def _checkpoints(story: Story, events: Sequence[ev.Event], _: SweepState) -> Iterator[str]:
-    """Every attempt went on from the newest checkpoint that was acknowledged, but where somebody removed that."""
+    """Every attempt went on from the newest checkpoint that was acknowledged, but where somebody removed that.
+
+    So no trial that lost its checkpoint because nobody could need it was ever started again.
+    """
     newest: dict[int, tuple[str, float]] = {}
     for event in events:
         if isinstance(event, ev.Reported) and event.checkpoint:
@@ -102,6 +106,19 @@ def _checkpoints(story: Story, events: Sequence[ev.Event], _: SweepState) -> Ite
             known = newest.get(event.trial, (None, 0.0))
             if (event.checkpoint, event.fidelity) != known and known[0] not in story.gone:
                 yield f"attempt {event.attempt} of trial {event.trial} began at {event.fidelity}, not at {known}"
+
+
+def _kept(story: Story, events: Sequence[ev.Event], state: SweepState) -> Iterator[str]:
+    """Hold what is there against what is needed: the winner's newest checkpoint, and all that the log still names."""
+    newest = {e.trial: e.checkpoint for e in events if isinstance(e, ev.Reported) and e.checkpoint}
+    winner = state.winner()
+    if winner is not None and winner.checkpoint != newest.get(winner.number):
+        yield f"the winner, trial {winner.number}, has the checkpoint {winner.checkpoint}"
+    place = story.ground.calm()
+    for trial in state.everyone():
+        is_lost = trial.checkpoint is not None and found_checkpoint(trial.checkpoint, place) is None
+        if is_lost and trial.checkpoint not in story.gone:
+            yield f"the checkpoint of trial {trial.number} is gone, and nobody removed it: {trial.checkpoint}"
 
 
 def _exit_code(story: Story, _: Sequence[ev.Event], state: SweepState) -> Iterator[str]:
@@ -139,5 +156,5 @@ def _fact(trial: Trial) -> tuple[object, ...]:
 
 
 _CHECKS: tuple[Callable[[Story, Sequence[ev.Event], SweepState], Iterator[str]], ...] = (
-    _each_once, _all_planned, _same_state, _caps, _checkpoints, _exit_code, _as_undisturbed,
+    _each_once, _all_planned, _same_state, _caps, _checkpoints, _kept, _exit_code, _as_undisturbed,
 )  # fmt: skip

@@ -48,9 +48,11 @@ class PretendStore:
         return other
 
     def get_file_info(self, wanted: str | FileSelector) -> FileInfo | list[FileInfo]:
-        """Describe a key, or list what lies right under a prefix."""
+        """Describe a key, or list what lies under a prefix: right there, or at any depth, objects alone."""
         with self._asked("ListObjectsV2" if isinstance(wanted, FileSelector) else "HeadObject"):
             if isinstance(wanted, FileSelector):
+                if wanted.recursive:
+                    return [_described(key, self._find(key)) for key in self.keys(wanted.base_dir)]
                 found = self._find(wanted.base_dir)
                 entries = found.items() if isinstance(found, dict) else ()
                 return [_described(f"{wanted.base_dir}/{name}", entry) for name, entry in entries]
@@ -138,4 +140,6 @@ class PretendStore:
 def _described(key: str, found: bytes | Folder | None) -> FileInfo:
     if found is None:
         return FileInfo(key, type=FileType.NotFound)
-    return FileInfo(key, type=FileType.Directory if isinstance(found, dict) else FileType.File)
+    if isinstance(found, dict):
+        return FileInfo(key, type=FileType.Directory)
+    return FileInfo(key, type=FileType.File, size=len(found))

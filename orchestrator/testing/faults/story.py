@@ -7,11 +7,13 @@ from pathlib import Path
 from random import Random
 
 from orchestrator import exitcodes
+from orchestrator.control.keeping import named
 from orchestrator.control.machine import Machine
 from orchestrator.control.session import Session, create, read_events, reopen, sweep_exists
 from orchestrator.control.simulator import VirtualClock
 from orchestrator.errors import FolderLostError, SpecError, StepladderError
 from orchestrator.storage.lease import Holder
+from orchestrator.storage.retention import clear_earlier, remove_checkpoint
 from orchestrator.sweep import event as ev
 from orchestrator.testing.faults import kinds
 from orchestrator.testing.faults.between import Between
@@ -131,6 +133,8 @@ class Story:
         finally:
             self.storm.is_calm = was_calm
         self._retries = False
+        if session.state.plan.spec.keep_checkpoints != "all":
+            clear_earlier(session.folder, named(session.state), session.lease.epoch)
         driver = PretendDriver(session, clocks, self._cluster, self._remove(session))
         dead.append(driver)
         return driver
@@ -186,9 +190,9 @@ class Story:
     def _remove(self, session: Session) -> Callable[[list[str]], None]:
         def remove(checkpoints: list[str]) -> None:
             for checkpoint in checkpoints:
-                place = session.folder.at(checkpoint)
-                if session.folder.inside(checkpoint) is not None and self.ground.calm().at(checkpoint).is_folder():
-                    place.delete()
+                if self.fates.strikes(FaultKind.KILL, 0.02):
+                    raise ProcessKilledError
+                remove_checkpoint(session.folder, checkpoint)
 
         return remove
 
