@@ -52,15 +52,18 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
 
 
 @pytest.mark.parametrize(
-    ("program", "behind"),
+    ("program", "behind", "sent"),
     [
-        pytest.param("gcs_server", "control store (GCS)", marks=pytest.mark.long),
-        pytest.param("raylet", "raylet", marks=pytest.mark.nightly),
+        pytest.param("gcs_server", "control store (GCS)", signal.SIGKILL, marks=pytest.mark.long),
+        pytest.param("gcs_server", "control store (GCS)", signal.SIGSTOP, marks=pytest.mark.nightly),
+        pytest.param("raylet", "raylet", signal.SIGKILL, marks=pytest.mark.nightly),
     ],
 )
-def test_a_part_of_ray_that_is_killed_ends_the_driver_in_seconds(program: str, behind: str, driver: Driver):
+def test_a_part_of_ray_that_is_killed_or_hangs_ends_the_driver_in_seconds(
+    program: str, behind: str, sent: signal.Signals, driver: Driver
+):
     known = family(driver.process.pid)
-    os.kill(driver.of_ray(program), signal.SIGKILL)
+    os.kill(driver.of_ray(program), sent)
     begun = time.monotonic()
     wait_until(lambda: f"Ray is gone: its {behind} at " in driver.log.read_text(), driver.process, 60)
     told_s = time.monotonic() - begun

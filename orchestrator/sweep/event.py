@@ -6,12 +6,10 @@ What a new version adds:
     a kind of record                belongs to the format it came with (the list at `FORMAT`); older versions refuse it
     a key of the sweep file         `orchestrator.sweep.formats` says what its absence means in an older plan
 
-A version refuses a log that a newer one wrote in, with a sentence. Three things see to that. A sweep begun in a newer
-format says so in its first record. Every driver states its format, which holds from format 2 on. A version of format 1
-reads neither of them in a sweep that was begun in its own: it skips fields that it does not know and fails on kinds of
-record that it does not know. So the first driver of a newer format writes `FormatRaised`, in the frame of its own first
-record. From then on an older version says that it cannot read the log, instead of going on without what it does not
-know of.
+A version refuses a log that a newer one wrote in, with a sentence: a sweep begun in a newer format says so in its first
+record, and every driver states its format, from format 2 on. A version of format 1 reads neither in a sweep begun in
+its own: it skips fields that it does not know, and fails on such kinds of record. So the first driver of a newer format
+writes `FormatRaised`, in the frame of its own first record: an older version then says that it cannot read the log.
 """
 
 from __future__ import annotations
@@ -277,7 +275,6 @@ class CheckpointRemoved(_Event, frozen=True, tag="checkpoint_removed"):
 
     trial: int
     checkpoint: str
-    """As the report recorded it."""
 
 
 class StorageWasAway(_Event, frozen=True, tag="storage_was_away"):

@@ -6,17 +6,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from orchestrator.errors import ClusterLostError
 from orchestrator.ray.host import vigil
-from orchestrator.ray.host.vigil import Vigil, is_open, lost
+from orchestrator.ray.host.vigil import Knock, Vigil, knock, lost
 
 
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"KNOCK_S": 0.01, "GONE_S": 0.1, "LEAVE_S": 0.1}.items():
+    for name, seconds in {"KNOCK_S": 0.01, "GONE_S": 0.1, "LEAVE_S": 0.1, "ANSWER_S": 0.05, "SILENT_S": 0.3}.items():
         monkeypatch.setattr(vigil, name, seconds)
 
 
@@ -75,7 +76,7 @@ def test_a_loop_that_leaves_by_itself_is_left_alone(door: socket.socket, monkeyp
 def test_a_door_that_opens_again_in_time_was_not_shut(door: socket.socket, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vigil, "GONE_S", 1.0)
     told, shut = Told(), {"now": False}
-    monkeypatch.setattr(vigil, "is_open", lambda address: not shut["now"])
+    monkeypatch.setattr(vigil, "knock", lambda address: Knock.SHUT if shut["now"] else Knock.OPENED)
     with Vigil(told.lost.append, told.leave) as watch:
         watch.begin({"raylet": door.getsockname()})
         for _ in range(4):
@@ -93,7 +94,53 @@ def test_a_block_that_ends_before_it_began_to_knock_starts_nothing():
 
 def test_a_closed_port_is_shut_and_an_open_one_is_not(door: socket.socket):
     address = door.getsockname()
-    assert is_open(address)
+    assert knock(address) is Knock.OPENED
     door.close()
-    assert not is_open(address)
+    assert knock(address) is Knock.SHUT
     assert "127.0.0.1" in str(lost("raylet", address))
+
+
+class Speaker:
+    """Answers whoever greets it, until it hangs: the kernel still opens its door then."""
+
+    def __init__(self, door: socket.socket) -> None:
+        self.hangs = threading.Event()
+        self._door = door
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        while not self.hangs.is_set():
+            try:
+                connection, _ = self._door.accept()
+            except OSError:
+                return
+            with connection:
+                if connection.recv(64) and not self.hangs.is_set():
+                    connection.sendall(bytes(9))
+
+
+def test_whoever_answered_and_hangs_is_told_although_the_door_opens(door: socket.socket):
+    told, speaker = Told(), Speaker(door)
+    with Vigil(told.lost.append, told.leave) as watch:
+        watch.begin({"control store (GCS)": door.getsockname()})
+        assert not told.left.wait(1.0)
+        assert told.lost == []
+        speaker.hangs.set()
+        assert told.left.wait(10)
+        assert knock(door.getsockname()) is Knock.OPENED
+    assert str(told.lost[0]).startswith("Ray is gone: its control store (GCS) at 127.0.0.1:")
+
+
+def test_a_grpc_server_answers_the_greeting():
+    """As Ray's do: what the vigil rests on."""
+    grpc = pytest.importorskip("grpc")
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        deadline = time.monotonic() + 30
+        while knock(("127.0.0.1", port)) is not Knock.ANSWERED:  # it takes the time that this machine has for it
+            assert time.monotonic() < deadline
+    finally:
+        server.stop(None)
