@@ -19,7 +19,6 @@ from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.ray.host import autoscaler, own_ray
 from orchestrator.ray.host.machines import PRECISION, Nodes, infeasible, places
 from orchestrator.ray.host.options import HostOptions
-from orchestrator.ray.worker.reaper import descendants
 from orchestrator.sweep.resources import Resources
 
 UNBOUNDED = 10_000
@@ -39,8 +38,10 @@ def connected(options: HostOptions, preloaded: Sequence[str] = ()) -> Iterator[N
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         if not ray.is_initialized():
             stack.enter_context(_environment(local=options.address is None))
+            tell = stack.enter_context(own_ray.minded()) if options.address is None else lambda: None
             _connect(options, preloaded)
             stack.callback(ray.shutdown)
+            tell()
         yield
 
 
@@ -143,12 +144,10 @@ def end_own() -> None:
     node = ray_worker._global_node  # noqa: SLF001 - ray.shutdown would wait for what is gone
     if node is None or not own_ray.is_own():
         return
-    started = [info.process.pid for infos in node.all_processes.values() for info in infos]
-    agents = [child for pid in started for child in descendants(pid)]  # which outlive a killed raylet by a minute
-    node.kill_all_processes(check_alive=False, allow_graceful=False)
-    for pid in agents:
+    for pid in own_ray.processes():  # agents, too, which outlive a killed raylet by a minute
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    node.kill_all_processes(check_alive=False, allow_graceful=False)
 
 
 def has_room(resources: Resources) -> bool:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -19,11 +22,16 @@ from ray._private import worker as ray_worker
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 
+from orchestrator.ray.host import minder
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.worker.reaper import descendants
 
 NEEDED = {"no_monitor": True, "include_log_monitor": False, "dashboard_agent_listen_port": 0}
 """Parameters of a node that `ray.init` has no argument for. Any port will do for its agent, which nobody asks: where
 another Ray runs, the usual one is taken, and tried again for three seconds, for which the node waits."""
+
+MINDER_GRACE_S = 3.0
+"""How long the processes of a Ray have to end by themselves once their driver is gone."""
 
 
 def start(options: HostOptions, preloaded: Sequence[str] = ()) -> None:
@@ -46,6 +54,44 @@ def start(options: HostOptions, preloaded: Sequence[str] = ()) -> None:
             log_to_driver=False,
             logging_level=options.log_level,
         )
+
+
+@contextlib.contextmanager
+def minded() -> Iterator[Callable[[], None]]:
+    """Yield what is called once a Ray is started here: its processes end with this one, however this one ends.
+
+    Another process waits for that: Ray's agents outlive a driver that is killed by a minute.
+    """
+    if not Path("/proc/self/stat").exists():
+        yield lambda: None
+        return
+    process = subprocess.Popen(  # noqa: S603 - our own file
+        [sys.executable, "-I", "-S", minder.__file__, str(MINDER_GRACE_S)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", start_new_session=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    pipe = process.stdin
+
+    def tell() -> None:
+        with contextlib.suppress(OSError):  # it was killed: then Ray's agents end by themselves
+            pipe.write("".join(f"{pid} {minder.born(pid)}\n" for pid in processes() if minder.born(pid)).encode())
+            pipe.flush()
+
+    try:
+        yield tell
+    finally:
+        with contextlib.suppress(OSError):
+            pipe.close()
+        process.wait()  # it went into the background when it began
+
+
+def processes() -> list[int]:
+    """Return the processes of the Ray that was started here, its agents and workers included; empty without one."""
+    node = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
+    if node is None or not is_own():
+        return []
+    started = [info.process.pid for infos in node.all_processes.values() for info in infos]
+    return [*started, *(child for pid in started for child in descendants(pid))]
 
 
 def is_own() -> bool:
