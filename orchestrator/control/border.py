@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from orchestrator.control.answers import Report
+from orchestrator.secrecy import mask_forms
 from orchestrator.sweep import recordable
 from orchestrator.sweep.trial import Outcome
 
@@ -36,11 +37,14 @@ class Border:
         return problem is None
 
     def ending(self, trial: int, attempt: int, outcome: Outcome, error: str | None) -> tuple[Outcome, str | None]:
-        """Return how an attempt ended: by an error where a report of it was refused, whatever its host says."""
+        """Return how an attempt ended: by an error where a report of it was refused, whatever its host says.
+
+        An error is recorded without the credentials in it: a library that cannot connect likes to quote the whole URL.
+        """
         refused = self._refused.pop((trial, attempt), None)
         if refused is not None and outcome in {Outcome.STOPPED, Outcome.RETURNED, Outcome.ERROR}:
             return Outcome.ERROR, refused
-        return outcome, None if error is None else recordable.cleaned(error)
+        return outcome, None if error is None else mask_forms(recordable.cleaned(error))
 
     def _problem(self, report: Report) -> str | None:
         if self._objective not in report.metrics:

@@ -37,6 +37,7 @@ from orchestrator.storage.pinned_code import TakenCode, keep_code
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, Requests
 from orchestrator.storage.wishes import new_wishes
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.credentials import refuse_credentials
 from orchestrator.sweep.formats import as_begun
 from orchestrator.sweep.plan import Plan
 
@@ -156,8 +157,10 @@ def create(
 ) -> Session:
     """Begin a new sweep in `folder`; `code` is pinned, None: its trials run what lies in the user's folder.
 
-    Raises SweepExistsError where one is, LeaseHeldError where another driver is just beginning it.
+    Raises SpecError where a value of it holds a credential, SweepExistsError where one is, LeaseHeldError where another
+    driver is just beginning it.
     """
+    refuse_credentials(plan.spec)
     refuse_existing(folder)
     files = folder.files()
     with named(folder):
