@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import msgspec
+from msgspec import field
 
 from orchestrator.sweep.awaited import AwaitedPlaces
+from orchestrator.sweep.dated import DatedRecord
 from orchestrator.sweep.domains import Value
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.trial import Outcome, StopReason
@@ -35,23 +36,7 @@ FORMAT = 2
 """
 
 
-class _Dated(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
-    t: float
-    """Seconds since the epoch by the writing driver's clock: it dates."""
-
-
-class _Event(_Dated, frozen=True, kw_only=True):
-    m: float | None = None
-    """Seconds by the writing driver's monotonic clock, which begins anywhere: it measures, between records of one
-    driver. None in format 1."""
-
-    @property
-    def clock_s(self) -> float:
-        """Seconds that measure between records of one driver: `m`, and `t` in logs that lack it."""
-        return self.t if self.m is None else self.m
-
-
-class SweepPlanned(_Event, frozen=True, tag="planned"):
+class SweepPlanned(DatedRecord, frozen=True, tag="planned"):
     """The first record: the whole plan, so that the log alone is enough."""
 
     format: int
@@ -59,7 +44,7 @@ class SweepPlanned(_Event, frozen=True, tag="planned"):
     plan: dict[str, Any]
 
 
-class DriverStarted(_Event, frozen=True, tag="driver_started"):
+class DriverStarted(DatedRecord, frozen=True, tag="driver_started"):
     """A driver took the lease; everything after it was written by that driver."""
 
     epoch: int
@@ -67,9 +52,9 @@ class DriverStarted(_Event, frozen=True, tag="driver_started"):
     """host:pid of the driver, for people."""
     code_hash: str
     versions: dict[str, str]
-    changes: list[str] = []
+    changes: list[str] = field(default_factory=list)
     """What differs from the driver before (budget, code, versions), said to the user as well."""
-    sealed: dict[str, int] = {}
+    sealed: dict[str, int] = field(default_factory=dict)
     """File of the journal to the byte up to which it counts: whatever an older driver wrote later is refused."""
     format: int = 1
     """Format that this driver writes."""
@@ -82,22 +67,22 @@ class DriverStarted(_Event, frozen=True, tag="driver_started"):
     """Whether it only removes what nobody can need any more: where the sweep stands stays as it was."""
 
 
-class FormatRaised(_Event, frozen=True, tag="format_raised"):
+class FormatRaised(DatedRecord, frozen=True, tag="format_raised"):
     """The log goes on in a newer format than before; stands behind the record of the first driver that writes it."""
 
     format: int
 
 
-class SpecAmended(_Event, frozen=True, tag="amended"):
+class SpecAmended(DatedRecord, frozen=True, tag="amended"):
     """A changed budget, resources or other part that may change between drivers; replaces the plan's spec."""
 
     spec: dict[str, Any]
     changes: list[str]
-    overrides: list[str] = []
+    overrides: list[str] = field(default_factory=list)
     """`key=value` overrides in force from now on."""
 
 
-class StageEntered(_Event, frozen=True, tag="stage_entered"):
+class StageEntered(DatedRecord, frozen=True, tag="stage_entered"):
     """The ladder moved on: what the stage starts from (the carry)."""
 
     stage: str
@@ -106,7 +91,7 @@ class StageEntered(_Event, frozen=True, tag="stage_entered"):
     value: float | None
 
 
-class TrialProposed(_Event, frozen=True, tag="proposed"):
+class TrialProposed(DatedRecord, frozen=True, tag="proposed"):
     """A configuration was decided on."""
 
     trial: int
@@ -116,7 +101,7 @@ class TrialProposed(_Event, frozen=True, tag="proposed"):
     block: list[str]
     parent: int | None
     bracket: int
-    notes: list[str] = []
+    notes: list[str] = field(default_factory=list)
     """What people should know of it: values re-scaled by a coupling, ranges that a searcher narrowed, and why."""
     max_fidelity: float | None = None
     """Where its training ends; None: at a full training."""
@@ -129,7 +114,7 @@ class TrialProposed(_Event, frozen=True, tag="proposed"):
     """Number of the earlier trial nearest to it (`orchestrator.ladders._nearest`), wherever `learned_from` is said."""
 
 
-class AttemptStarted(_Event, frozen=True, tag="attempt_started"):
+class AttemptStarted(DatedRecord, frozen=True, tag="attempt_started"):
     """A trial is handed to the host, from its checkpoint or from the start."""
 
     trial: int
@@ -139,7 +124,7 @@ class AttemptStarted(_Event, frozen=True, tag="attempt_started"):
     """Fidelity of that checkpoint."""
 
 
-class AttemptPlaced(_Event, frozen=True, tag="placed"):
+class AttemptPlaced(DatedRecord, frozen=True, tag="placed"):
     """A worker took the attempt. It is paid for since its place was set aside, where that is known."""
 
     trial: int
@@ -157,7 +142,7 @@ class AttemptPlaced(_Event, frozen=True, tag="placed"):
     """Whether the training function has been entered, all that it imports imported; a program counts as placed."""
 
 
-class Reported(_Event, frozen=True, tag="reported"):
+class Reported(DatedRecord, frozen=True, tag="reported"):
     """A report and its verdict: `stop` None is CONTINUE."""
 
     trial: int
@@ -169,11 +154,11 @@ class Reported(_Event, frozen=True, tag="reported"):
     stop: StopReason | None = None
     judgement: Judgement | None = None
     """What the scheduler found; None where no rung judged, and in format 1."""
-    texts: dict[str, str] = {}
+    texts: dict[str, str] = field(default_factory=dict)
     """What it reported that is text, by name. A name may be a metric's too."""
 
 
-class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
+class AttemptEnded(DatedRecord, frozen=True, tag="attempt_ended"):
     """The attempt is over and its resources are free."""
 
     trial: int
@@ -197,18 +182,18 @@ class AttemptEnded(_Event, frozen=True, tag="attempt_ended"):
     that is not known, and in format 1."""
 
 
-class Heartbeat(_Event, frozen=True, tag="heartbeat"):
+class Heartbeat(DatedRecord, frozen=True, tag="heartbeat"):
     """Every 30 s: the placed attempts are still being paid for."""
 
     running: list[tuple[int, int]]
     """(trial, attempt) of each."""
-    silent: list[tuple[int, float]] = []
+    silent: list[tuple[int, float]] = field(default_factory=list)
     """(trial, seconds) of those that give no sign of life for longer than any took between two reports."""
-    avoided: list[str] = []
+    avoided: list[str] = field(default_factory=list)
     """Names of the nodes on which attempts keep dying, so that none is placed there."""
 
 
-class DriverStopped(_Event, frozen=True, tag="driver_stopped"):
+class DriverStopped(DatedRecord, frozen=True, tag="driver_stopped"):
     """The driver left in order: finished, signal, wall, budget or brake."""
 
     reason: str
@@ -216,7 +201,7 @@ class DriverStopped(_Event, frozen=True, tag="driver_stopped"):
     """What it found, for people: what the brake acted on. None where the reason says all, and in format 1."""
 
 
-class TrialReopened(_Event, frozen=True, tag="reopened"):
+class TrialReopened(DatedRecord, frozen=True, tag="reopened"):
     """A trial that failed is to run again, because somebody asked for that; its attempts count from here."""
 
     trial: int
@@ -224,7 +209,7 @@ class TrialReopened(_Event, frozen=True, tag="reopened"):
     """Name of the wish that this answers (`orchestrator.storage.wishes`); None where it came with a `resume`."""
 
 
-class ConfigurationAsked(_Event, frozen=True, tag="asked"):
+class ConfigurationAsked(DatedRecord, frozen=True, tag="asked"):
     """A person asked for a configuration: it is the next trial that the search begins."""
 
     config: dict[str, Value]
@@ -235,21 +220,21 @@ class ConfigurationAsked(_Event, frozen=True, tag="asked"):
     """Name of the wish that this answers; None where the sweep file asks."""
 
 
-class TrialWithdrawn(_Event, frozen=True, tag="withdrawn"):
+class TrialWithdrawn(DatedRecord, frozen=True, tag="withdrawn"):
     """A person asked for the end of one trial: stopped early where it has reported, else failed."""
 
     trial: int
     wish: str
 
 
-class WishRefused(_Event, frozen=True, tag="refused"):
+class WishRefused(DatedRecord, frozen=True, tag="refused"):
     """What a person asked for cannot be done; nothing follows."""
 
     wish: str
     why: str
 
 
-class WinnerTestBegun(_Event, frozen=True, tag="test_begun"):
+class WinnerTestBegun(DatedRecord, frozen=True, tag="test_begun"):
     """The winner is to be measured on the test set: its configuration runs once more, for that alone."""
 
     trial: int
@@ -260,7 +245,7 @@ class WinnerTestBegun(_Event, frozen=True, tag="test_begun"):
     """Why the test set is used again; None where it never was before."""
 
 
-class WinnerTestMeasured(_Event, frozen=True, tag="test_measured"):
+class WinnerTestMeasured(DatedRecord, frozen=True, tag="test_measured"):
     """What the run measured: the one value of the test set's metric that ever left a worker."""
 
     trial: int
@@ -270,14 +255,14 @@ class WinnerTestMeasured(_Event, frozen=True, tag="test_measured"):
     """A number; one that is not finite as nan, inf or -inf, which JSON lacks."""
 
 
-class CheckpointRemoved(_Event, frozen=True, tag="checkpoint_removed"):
+class CheckpointRemoved(DatedRecord, frozen=True, tag="checkpoint_removed"):
     """A trial's newest checkpoint goes: nobody can need it any more. Written before it is removed."""
 
     trial: int
     checkpoint: str
 
 
-class StorageWasAway(_Event, frozen=True, tag="storage_was_away"):
+class StorageWasAway(DatedRecord, frozen=True, tag="storage_was_away"):
     """Storage took no writes for a while and is back; what was decided meanwhile waited. Written right after."""
 
     seconds: float
@@ -286,13 +271,13 @@ class StorageWasAway(_Event, frozen=True, tag="storage_was_away"):
     """What it said, in one sentence."""
 
 
-class PlacesAwaited(_Event, frozen=True, tag="places_awaited"):
+class PlacesAwaited(DatedRecord, frozen=True, tag="places_awaited"):
     """What the driver waits for on its cluster from now on, until the next such record, or another driver's."""
 
     awaited: AwaitedPlaces
 
 
-class PlaceHeld(_Event, frozen=True, tag="place_held"):
+class PlaceHeld(DatedRecord, frozen=True, tag="place_held"):
     """A place was held for so many seconds more than attempts are charged, by an attempt's worker or by none."""
 
     seconds: float
