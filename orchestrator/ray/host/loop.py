@@ -139,7 +139,7 @@ class SweepRun(TuneController):
         self.tickets.shrink(min(room, due.startable), idle_since=now - IDLE_S)
         if due.startable:
             number = min(room, due.alike)
-            if self._spares is not None and due.resources.gpus:  # their hours are not spent on starting processes
+            if self._spares is not None:  # no place is held, and no second process started, while one gets ready
                 number = self._spares.within_reach(number, self.tickets, now)
             self.tickets.ask(number, self._maker.request(due.resources, self._avoided(due)), now)
         if self._spares is not None:

@@ -3,8 +3,8 @@
 A worker's process takes seconds to start and to import what a training imports. Where Ray starts it once its place is
 there, that place is held, and paid for, meanwhile. But Ray's raylet also starts processes that nobody has asked for an
 actor yet (`PrestartWorkers`), and gives one of them to the next actor that gets its place, in a tenth of a second: a
-process of its own for each attempt, which got its GPUs before it ran a line of the user's. A place with GPUs is not
-even asked for before a process is ready to start there.
+process of its own for each attempt, which got its GPUs before it ran a line of the user's. A place is not asked for
+before a process is ready to start there.
 
 How many there are is counted, not asked for: what was asked for, less the workers that began. One that died unseen is
 missed once, by a worker that starts as it would without any.
