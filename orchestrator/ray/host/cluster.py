@@ -27,10 +27,10 @@ CONNECT_S = 10.0
 
 
 @contextlib.contextmanager
-def connected(options: HostOptions, preloaded: Sequence[str] = ()) -> Iterator[None]:
+def connected(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts: bool = True) -> Iterator[None]:
     """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
 
-    The workers of a Ray started here import the modules `preloaded` before they have anything to do. Inside, what
+    Of a Ray started here the workers import the modules `preloaded` ahead, and `own_ray` says what `prestarts` is. What
     is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises
     ClusterLostError where no Ray answers at the address, ClusterError for an address that can be none.
     """
@@ -39,7 +39,7 @@ def connected(options: HostOptions, preloaded: Sequence[str] = ()) -> Iterator[N
         if not ray.is_initialized():
             stack.enter_context(_environment(local=options.address is None))
             tell = stack.enter_context(own_ray.minded()) if options.address is None else lambda: None
-            _connect(options, preloaded)
+            _connect(options, preloaded, prestarts=prestarts)
             stack.callback(ray.shutdown)
             tell()
         yield
@@ -162,13 +162,13 @@ def _names(node: Mapping[str, Any], *, is_unique: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, host, node["NodeName"], node["NodeManagerAddress"], node_id)))
 
 
-def _connect(options: HostOptions, preloaded: Sequence[str]) -> None:
+def _connect(options: HostOptions, preloaded: Sequence[str], *, prestarts: bool) -> None:
     try:
         if options.address is not None:
             _refuse_unreachable(options.address)
             ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
             return
-        own_ray.start(options, preloaded)
+        own_ray.start(options, preloaded, prestarts=prestarts)
     except ClusterError:
         raise
     except Exception as error:  # Ray raises a bare one where its own start takes too long

@@ -25,16 +25,19 @@ from orchestrator.sweep.resources import Resources
 def begun_early(trainable: Trainable, resources: Resources, options: HostOptions) -> Iterator[Spares | None]:
     """Be connected inside the block, as `cluster.connected` has it; signal handlers are put back at its end.
 
-    Yields the processes that get ready meanwhile; None where Ray was not started here, and starts its own as it does.
+    Yields the processes that get ready meanwhile; None where Ray starts them as it does: without GPUs, when nothing is
+    saved by waiting for one, and where it was not started here.
     """
     handlers = current_handlers()
     try:
         was_there = ray.is_initialized()
-        with cluster.connected(options, PRELOADED):
-            if was_there or not own_ray.is_own():
+        modules, has_gpus = imported_ahead(trainable, resources), bool(resources.gpus)
+        preloaded = PRELOADED if has_gpus else (*PRELOADED[:1], *modules)
+        with cluster.connected(options, preloaded, prestarts=not has_gpus):
+            if was_there or not has_gpus or not own_ray.is_own():
                 yield None
                 return
-            ahead.tell(imported_ahead(trainable, resources), with_gpus=bool(resources.gpus))
+            ahead.tell(modules, with_gpus=True)
             with contextlib.closing(Spares(of_one=1 if resources.ranks == 1 else 1 + resources.ranks)) as spares:
                 spares.begin(cluster.capacity(resources))
                 yield spares

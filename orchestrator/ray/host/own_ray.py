@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -34,12 +35,13 @@ MINDER_GRACE_S = 3.0
 """How long the processes of a Ray have to end by themselves once their driver is gone."""
 
 
-def start(options: HostOptions, preloaded: Sequence[str] = ()) -> None:
+def start(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts: bool = True) -> None:
     """Start a Ray that this machine alone reaches, and connect to it. Raises what `ray.init` raises.
 
-    Its worker processes import the modules `preloaded` before they take anything. Where there are any, Ray starts none
-    of them by itself, which would be one for each CPU: `spares` says how many.
+    Its worker processes import the modules `preloaded` before they take anything. `prestarts` says whether Ray starts
+    one for each CPU by itself, at once; where it does not, `spares` says how many.
     """
+    processes = options.num_cpus or os.cpu_count() or 1
     with _loopback(), _left_out():
         ray.init(
             address="local",  # RAY_ADDRESS in the environment would else be joined
@@ -49,7 +51,8 @@ def start(options: HostOptions, preloaded: Sequence[str] = ()) -> None:
             include_dashboard=False,
             _system_config={
                 "preload_python_modules": list(preloaded),
-                "prestart_worker_first_driver": not preloaded,
+                "prestart_worker_first_driver": prestarts,
+                "num_workers_soft_limit": processes,  # it would end those that wait for the baseline's first report
             },
             log_to_driver=False,
             logging_level=options.log_level,

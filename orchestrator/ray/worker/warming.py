@@ -21,6 +21,8 @@ from orchestrator.sweep.resources import Resources
 
 PRELOADED = ("orchestrator.ray.worker.worker", "orchestrator.ray.worker.preloaded")
 """What Ray imports in every worker process: what each is made of, and what imports the rest (see `ahead`)."""
+CPUS = 2
+"""Without GPUs Ray has as many processes at hand as CPUs. Where a trial takes more, most would import for nobody."""
 
 
 def imported_ahead(trainable: Trainable, resources: Resources) -> tuple[str, ...]:
@@ -28,7 +30,8 @@ def imported_ahead(trainable: Trainable, resources: Resources) -> tuple[str, ...
 
     Nothing where a trial has several processes: each is told which GPUs it sees after Ray has given it its own.
     """
-    return tuple(dict.fromkeys(begins_with(trainable))) if resources.ranks == 1 else ()
+    is_wanted = bool(resources.gpus) or resources.cpus <= CPUS
+    return tuple(dict.fromkeys(begins_with(trainable))) if is_wanted and resources.ranks == 1 else ()
 
 
 def begins_with(trainable: Trainable) -> tuple[str, ...]:

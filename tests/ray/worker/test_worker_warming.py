@@ -54,6 +54,7 @@ def test_a_file_that_is_gone_or_broken_is_left_to_the_trial(tmp_path: Path):
     ("resources", "expected"),
     [
         (Resources(cpus=1), ("wave", "json")),
+        (Resources(cpus=8), ()),
         (Resources(cpus=8, gpus=1), ("wave", "json")),
         (Resources(gpus=2, processes=1), ("wave", "json")),
         (Resources(gpus=2), ()),
