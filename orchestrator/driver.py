@@ -25,6 +25,7 @@ from orchestrator.control.fold import SweepState
 from orchestrator.control.keeping import named
 from orchestrator.control.session import Session
 from orchestrator.errors import ClusterLostError, StorageError
+from orchestrator.project.environment import said_here, whole
 from orchestrator.project.throwing_away import leave_nothing
 from orchestrator.results.background import BackgroundFollower
 from orchestrator.results.follower import Follower
@@ -92,7 +93,11 @@ def run_session(
     """
     from orchestrator.ray.worker.trainable import named_in  # importing ray takes seconds
 
-    trainable = _pinned(session, named_in(session.state.plan.spec, code)) if isinstance(code, Path) else code
+    spec = session.state.plan.spec
+    trainable = _pinned(session, named_in(spec, code)) if isinstance(code, Path) else code
+    options = replace(options, environment=whole(spec.environment, code if isinstance(code, Path) else Path()))
+    for line in said_here(spec.environment, is_joined=options.address is not None):
+        _log.warning(line)
     with Progress(session.state.plan, make_console(sys.stderr)) as progress:
 
         def stuck(error: ClusterLostError) -> None:

@@ -114,6 +114,7 @@ def _answer_what_it_says(plan: Plan, remarks: Sequence[Remark], sweep_file: Path
 
 
 def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float) -> list[Finding]:
+    from orchestrator.project.environment import whole
     from orchestrator.project.workspace import sweep_folder
     from orchestrator.ray.host.options import HostOptions
     from orchestrator.ray.preflight.preflight import Patience, preflight  # importing ray takes seconds
@@ -121,7 +122,8 @@ def _preflight(plan: Plan, folder: Path, address: str | None, patience_s: float)
 
     trainable = named_in(plan.spec, folder)
     place = sweep_folder(plan, folder)
-    return preflight(plan, trainable, place, HostOptions(address), Patience.of(patience_s))
+    options = HostOptions(address, environment=whole(plan.spec.environment, folder))
+    return preflight(plan, trainable, place, options, Patience.of(patience_s))
 
 
 def _inspector(target: str | None, folder: Path) -> Callable[[Config], ModelFacts] | None:

@@ -106,7 +106,7 @@ def send(
     launch = launcher.render(submission)
     sending.refuse_taken(plan, submission)
     is_seen = launcher.sees_this_machine
-    for line in look_before_sending(plan, submission.folder, submission.sweep_folder, is_seen=is_seen):
+    for line in look_before_sending(plan, sweep_file.absolute().parent, submission.sweep_folder, is_seen=is_seen):
         say(line)
     for line in launcher.contents(submission) or ():
         say(line)

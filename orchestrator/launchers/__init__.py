@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import ClusterError
+from orchestrator.sweep.environment import NOTHING, Environment
 from orchestrator.sweep.launching import KubernetesSettings, SlurmSettings
 from orchestrator.sweep.resources import Resources
 
@@ -120,6 +121,8 @@ class Submission:
     """The sweep that the file says; empty where that is not known."""
     owner: str = ""
     """Whose sweep it is; empty: of the user that the driver runs under."""
+    environment: Environment = NOTHING
+    """What driver and trials need beside the code, whole: what its files hold in place of their names."""
 
     @property
     def sweep_folder(self) -> str:
@@ -181,6 +184,8 @@ class Launcher(ABC):
     """Whether its nodes see this machine's folders under the same paths, the sweep file's among them."""
     takes_env = False
     """Whether it hands `Submission.env` to the driver and its trials; else its definition says what they get."""
+    gives: frozenset[str] = frozenset()
+    """Which keys of the sweep file's `environment` it gives to driver and trials; who asks for more is refused."""
     targets = ""
     """What it sends to, for a message that says what is allowed: `a Slurm script (.sbatch)`; empty: it is not said."""
 

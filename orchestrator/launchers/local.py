@@ -31,6 +31,7 @@ class Local(Launcher):
 
     sees_this_machine = True
     takes_env = True
+    gives = frozenset({"env"})
 
     @classmethod
     def takes(cls, target: str) -> bool:

@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission, Tried
+from orchestrator.launchers._environment import BY_RAY, runtime_env
 from orchestrator.launchers._job_state import last_line, status_of
 from orchestrator.launchers._jobs_api import (
     REFUSED,
@@ -34,7 +35,7 @@ from orchestrator.launchers._jobs_api import (
 )
 from orchestrator.launchers._profiles import ClusterProfile, profile_of
 from orchestrator.launchers._ray_token import REMEDY, Token, auth_mode, find_token
-from orchestrator.launchers._travel import described, pack, refuse_above
+from orchestrator.launchers._travel import described, is_kept, keep, pack, refuse_above
 from orchestrator.secrecy import mask
 
 STOP_WAIT_S = 120
@@ -55,6 +56,7 @@ class RayJob(Launcher):
     """A job of a Ray cluster."""
 
     takes_env = True
+    gives = BY_RAY
     targets = "a Ray cluster's dashboard (http://127.0.0.1:8265)"
 
     @classmethod
@@ -84,12 +86,13 @@ class RayJob(Launcher):
         return True
 
     def contents(self, submission: Submission) -> list[str]:
-        """Say what of the sweep file's folder travels; raises UsageError above 100 MiB."""
+        """Say what travels; raises UsageError above 100 MiB, unless the storage, which takes it then, is seen here."""
         remedy = (
             f"put data where every node sees it and name it in {submission.folder / '.rayignore'}, "
-            "one pattern a line as in .gitignore"
+            "one pattern a line as in .gitignore; or send from where the storage is seen, which takes more"
         )
-        refuse_above(LIMIT_BYTES, submission, "the cluster", remedy)
+        if not is_kept(submission, LIMIT_BYTES):
+            refuse_above(LIMIT_BYTES, submission, "the cluster", remedy)
         return described(submission, LIMIT_BYTES)
 
     def probe(self, *, insecure: bool) -> list[str]:
@@ -137,11 +140,12 @@ class RayJob(Launcher):
         with tempfile.TemporaryDirectory(prefix="stepladder-") as place:
             package = Path(place, f"{submission.job_id}.zip")
             pack(submission, package)
+            where = keep(package, submission.storage) if is_kept(submission, LIMIT_BYTES) else str(package)
             what = {
                 "entrypoint": entrypoint,
                 "submission_id": job,
                 "entrypoint_num_cpus": cpus,
-                "runtime_env": _runtime_env(submission, str(package)),
+                "runtime_env": _runtime_env(submission, where),
                 "metadata": metadata,
             }
             self._send_patiently(what)
@@ -286,10 +290,8 @@ def _metadata(submission: Submission) -> dict[str, str]:
 
 
 def _runtime_env(submission: Submission, package: str) -> dict[str, Any]:
-    return {
-        "working_dir": package,
-        "env_vars": {**submission.env, "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)},
-    }
+    variables = {**submission.environment.env, **submission.env, "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)}
+    return {"working_dir": package, "env_vars": variables, **runtime_env(submission.environment)}
 
 
 def _ray_version(answer: Answer) -> str | None:

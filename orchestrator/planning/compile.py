@@ -29,7 +29,7 @@ IDENTIFYING = (
 ADJUSTABLE = (
     "budget", "confirm", "warm_start", "try", "seeds", "resources", "slurm", "kubernetes", "retry", "limits", "brake",
     "baseline_first",
-    "seeding", "workdir", "keep_checkpoints", "page", "sinks", "code",
+    "seeding", "workdir", "keep_checkpoints", "page", "sinks", "code", "environment",
     "storage",
 )  # fmt: skip
 """What may differ from one driver of a sweep to the next."""
@@ -156,6 +156,7 @@ def _content(spec: SweepSpec, *, is_past: bool = False) -> dict[str, Any]:
     for key in ("couple", "constraints"):
         if not content[key]:
             del content[key]  # as above
+    content["environment"] = {key: content["environment"][key] for key in spec.environment.given}
     if not spec.fidelity.once:
         del content["fidelity"]["once"]  # as above
     if spec.seeds is None:

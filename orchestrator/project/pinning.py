@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.errors import UsageError
@@ -80,7 +80,7 @@ def take_code(folder: Path, spec: SweepSpec, now: float) -> tuple[TakenCode, lis
         chosen = _chosen(found)
     said = [] if found is None else [f"warning: {path} is pinned with the code" for path in found.secrets_taken]
     if chosen is None:
-        chosen = _loaded(root, root / inside, file)
+        chosen = _loaded(root, file, [root / inside, *(root / path for path in spec.code.path)])
         said.append(f"pinned is only what importing {file} loads: {root} holds more than is kept with a sweep")
     read = _read(root, sorted({*chosen, file}))
     code = PinnedCode(
@@ -129,16 +129,19 @@ def _read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
         ) from None
 
 
-def _loaded(root: Path, folder: Path, file: str) -> list[str]:
-    """Return the files below `root` that importing a training function's file loads, in a process of its own."""
+def _loaded(root: Path, file: str, folders: Sequence[Path]) -> list[str]:
+    """Return the files below `root` that importing a training function's file loads, in a process of its own.
+
+    It looks for modules in `folders`, the sweep file's first.
+    """
     with tempfile.TemporaryDirectory(prefix="stepladder-") as place:
         told = Path(place, "loaded.json")
         path = root / file
-        arguments = [str(told), str(path), path.stem, str(path.parent), str(folder)]
+        arguments = [str(told), str(path), path.stem, str(path.parent), *map(str, folders)]
         try:
             done = subprocess.run(  # noqa: S603 - this Python, and the user's own file
                 [sys.executable, "-c", _TELL_LOADED, *arguments],
-                cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=IMPORT_S, check=False,
+                cwd=folders[0], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=IMPORT_S, check=False,
             )  # fmt: skip
             files = json.loads(told.read_text()) if done.returncode == 0 else None
         except (OSError, ValueError, subprocess.TimeoutExpired):

@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from orchestrator.members.outside import code_of, is_outside
+from orchestrator.project.environment import VERSION as ENVIRONMENT
+from orchestrator.project.environment import environment_hash
 from orchestrator.project.listing import run_git
 from orchestrator.sweep.plan import Provenance
 from orchestrator.sweep.spec import SweepSpec
@@ -45,8 +47,10 @@ def provenance(folder: Path, spec: SweepSpec) -> Provenance:
     else:
         code = code_hash(folder, [folder / argument for argument in spec.command or () if argument])
     own = {name: member_hash(name) for name in spec.members.values() if is_outside(name)}
+    environment = environment_hash(spec.environment, folder)
+    asked = {} if environment is None else {ENVIRONMENT: environment}
     commit, owner = git_commit(folder), owner_here(os.environ)
-    return Provenance(versions=versions(), git_commit=commit, code_hash=code, members=own, owner=owner)
+    return Provenance(versions=versions() | asked, git_commit=commit, code_hash=code, members=own, owner=owner)
 
 
 def owner_here(environment: Mapping[str, str]) -> str:

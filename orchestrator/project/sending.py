@@ -16,11 +16,14 @@ from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import StorageError, UsageError
 from orchestrator.launchers import Launcher, Submission
 from orchestrator.launchers._definitions import find_definition
+from orchestrator.launchers._environment import refuse_ungiven
 from orchestrator.launchers._profiles import find_profile
 from orchestrator.members.outside import is_outside, look_beside
 from orchestrator.project.contents import contents
+from orchestrator.project.environment import files_of, whole
 from orchestrator.project.first_word import PATIENCE_S
 from orchestrator.project.ownership import SweepThere, refuse_name_in_use
+from orchestrator.project.pinning import root_of
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.secrecy import is_secret_name, mask
 from orchestrator.storage.lease import describe_holder
@@ -186,20 +189,22 @@ def make_submission(
     UsageError where the cluster would not see the sweep's storage or its training code.
     """
     folder, spec = sweep_file.absolute().parent, plan.spec
-    storage = spec.storage
+    storage, root = spec.storage, root_of(folder, spec) if launcher.uploads() else folder
     if launcher.sees_this_machine:
         storage = storage if is_url(storage) else str(folder / storage)
     else:
-        _refuse_unseen(plan, folder)
+        _refuse_unseen(plan, folder, root)
     if options.env and not launcher.takes_env:
         raise UsageError("--env: this kind of cluster takes its environment from its definition; write it there")
+    environment = whole(spec.environment, folder)
+    refuse_ungiven(environment, launcher.gives, f"the launcher {type(launcher).__name__}")
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
     name = re.sub(r"[^A-Za-z0-9-]", "-", spec.name)
     return Submission(
         name=spec.name,
         job_id=f"{name}-{stamp}-{draw}",
-        folder=folder,
-        sweep_file=sweep_file.name,
+        folder=root,
+        sweep_file=(folder.relative_to(root) / sweep_file.name).as_posix(),
         overrides=tuple(overrides),
         storage=storage,
         resources=spec.resources,
@@ -212,6 +217,7 @@ def make_submission(
         is_code_new=options.is_code_new,
         sweep_id=plan.sweep_id,
         owner=plan.provenance.owner or "",
+        environment=environment,
     )
 
 
@@ -244,8 +250,9 @@ def with_files(submission: Submission, spec: SweepSpec, launcher: Launcher, say:
     for line in found.remarks():
         say(line)
     code = [spec.trainable.rpartition(":")[0]] if spec.trainable else spec.command or ()
-    for name in (submission.sweep_file, *code):
-        path = os.path.normpath(name)
+    beside = Path(submission.sweep_file).parent
+    for name in (Path(submission.sweep_file).name, *code, *files_of(spec.environment)):
+        path = os.path.normpath(beside / name)
         if path not in found.files and name and (submission.folder / path).is_file() and not Path(path).is_absolute():
             raise UsageError(
                 f"{submission.folder / path} would not travel, and the sweep needs it: an ignore file names it, or it "
@@ -254,7 +261,7 @@ def with_files(submission: Submission, spec: SweepSpec, launcher: Launcher, say:
     return replace(submission, files=found.files)
 
 
-def _refuse_unseen(plan: Plan, folder: Path) -> None:
+def _refuse_unseen(plan: Plan, folder: Path, root: Path) -> None:
     storage, spec = plan.spec.storage, plan.spec
     if not is_url(storage) and not Path(storage).is_absolute():
         raise UsageError(
@@ -265,8 +272,8 @@ def _refuse_unseen(plan: Plan, folder: Path) -> None:
     if spec.trainable is not None:
         kind, named = "trainable", [spec.trainable.rpartition(":")[0]]
     for code in named:
-        if not (folder / code).resolve().is_relative_to(folder.resolve()):
+        if not (folder / code).resolve().is_relative_to(root.resolve()):
             raise UsageError(
-                f"{kind} {code} lies outside {folder}, and only that folder is sent along; move the sweep file up, or "
-                "the code beside it"
+                f"{kind} {code} lies outside {root}, and only that folder is sent along; name one above both in the "
+                "sweep file: code: {root: ..}"
             )

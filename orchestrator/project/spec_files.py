@@ -19,6 +19,7 @@ from orchestrator.errors import SpecError, UsageError
 from orchestrator.members import nearest
 from orchestrator.members.outside import look_beside
 from orchestrator.project.calling import describe, may_be_trainable, read_calling, signature_in, unfilled
+from orchestrator.project.environment import environment_problems
 from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.nesting import outermost
 from orchestrator.sweep.spec import SweepSpec
@@ -83,6 +84,7 @@ def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, s
             f"a ray.tune.Trainable trains in one process, and these are {spec.resources.ranks}; set processes: 1, or "
             "name a training function, which each of them calls",
         )
+    yield from environment_problems(folder, spec)
     for position, argument in enumerate(spec.command or ()):
         if (complaint := _argument_problem(folder, position, argument)) is not None:
             yield ("command", position), complaint

@@ -37,7 +37,7 @@ def carry_out(
     sweep_file: Path = submission.folder / submission.sweep_file
     record = SubmissionRecord(
         sweep=submission.name,
-        sweep_file=submission.sweep_file,
+        sweep_file=sweep_file.name,
         launcher=kind,
         target=launcher.target,
         job=launcher.submit(submission, launch, place_of(sweep_file)),

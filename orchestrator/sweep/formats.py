@@ -99,7 +99,9 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("args",), None),
     Meaning(("metrics",), None),
     Meaning(("code", "root"), "."),
+    Meaning(("code", "path"), []),
     Meaning(("code", "pin"), value=False),
+    Meaning(("environment",), {}),
     *(
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")

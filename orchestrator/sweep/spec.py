@@ -20,6 +20,7 @@ from orchestrator.sweep.code import Code
 from orchestrator.sweep.constraints import Bound
 from orchestrator.sweep.coupling import Coupling
 from orchestrator.sweep.domains import Hyperparameter, Record, StrictFloat, StrictInt
+from orchestrator.sweep.environment import NOTHING, Environment
 from orchestrator.sweep.kept import KeepCheckpoints
 from orchestrator.sweep.launching import KubernetesSettings, SlurmSettings
 from orchestrator.sweep.machines import Machines
@@ -225,6 +226,8 @@ class SweepSpec(Record):
     Where one of them fails, that is told in a line. `stepladder export --format` makes the same afterwards."""
     code: Code = Code()
     """Which code is kept with the sweep."""
+    environment: Environment = NOTHING
+    """What driver and trials need beside the code: packages, variables, an image, modules."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)
     """Folder that takes the sweep's folder: relative to the sweep file, absolute, or on s3://, gs:// or abfs://."""
     seed: StrictInt = Field(0, ge=0, lt=2**32)

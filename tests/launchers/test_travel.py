@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Submission
-from orchestrator.launchers._travel import described, pack, refuse_above
+from orchestrator.launchers._travel import described, is_kept, keep, pack, refuse_above
 from orchestrator.sweep.resources import Resources
 
 
@@ -56,12 +57,34 @@ def test_a_package_holds_the_files_that_may_travel_and_is_the_same_again(tmp_pat
         os.utime(tmp_path / "train.sh", (0, 0))
     assert packages[0].read_bytes() == packages[1].read_bytes()
     with zipfile.ZipFile(packages[0]) as archive:
-        assert archive.namelist() == ["link.py", "nets/cnn.py", "train.sh"]
+        assert archive.namelist() == [".stepladder-package", "link.py", "nets/cnn.py", "train.sh"]
         assert archive.read("link.py") == b"layers = 3"
         modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
-    assert modes == {"train.sh": 0o755, "nets/cnn.py": 0o644, "link.py": 0o644}
+        del modes[".stepladder-package"]
+        assert modes == {"train.sh": 0o755, "nets/cnn.py": 0o644, "link.py": 0o644}
 
 
 def test_a_file_that_went_meanwhile_is_named(tmp_path: Path):
     with pytest.raises(UsageError, match=r"gone\.py: No such file or directory; it is to be sent along"):
         pack(sent(tmp_path, {"gone.py": 1}), tmp_path / "package.zip")
+
+
+def test_more_than_a_cluster_takes_goes_into_the_storage_once_by_its_content(tmp_path: Path):
+    folder, storage = tmp_path / "code", tmp_path / "runs"
+    folder.mkdir()
+    (folder / "train.py").write_text("train")
+    submission = dataclasses.replace(sent(folder, {"train.py": 5}), storage=str(storage))
+    assert not is_kept(submission, 5), "that much is taken"
+    assert is_kept(submission, 4)
+    assert not is_kept(dataclasses.replace(submission, storage="/nowhere/at/all/runs"), 4), "it is not seen from here"
+    pack(submission, tmp_path / "package.zip")
+    uri = keep(tmp_path / "package.zip", str(storage))
+    (kept,) = (storage / ".packages").iterdir()
+    assert uri == f"file://{kept}"
+    assert kept.read_bytes() == (tmp_path / "package.zip").read_bytes()
+    before = kept.stat().st_mtime_ns
+    assert keep(tmp_path / "package.zip", str(storage)) == uri
+    assert kept.stat().st_mtime_ns == before, "what is there is not written again"
+    assert described(submission, 4)[0] == (
+        f"uploads {folder}: 1 files, 5 bytes to {storage}/.packages, once for this content"
+    )

@@ -33,6 +33,8 @@ class Head:
     """Of its dashboard."""
     token_file: Path
     """Its token, mode 0600."""
+    temporary: Path = Path()
+    """Where it keeps its files, and its nodes what was sent."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -54,6 +56,7 @@ def ray_head(folder: Path) -> Iterator[Head]:
         ports = _free_ports(len(PORTS))
         head = Head(f"http://127.0.0.1:{ports[1]}", token_file)
         with tempfile.TemporaryDirectory(prefix="ray-") as temporary:  # its path goes into socket names: short
+            head.temporary = Path(temporary)
             log = folder / f"head-{attempt}.log"
             process = _started(head, ports, temporary, log, program.parent)
             try:

@@ -16,9 +16,11 @@ from ray._private.state import available_resources_per_node
 from ray._private.state import state as cluster_state
 
 from orchestrator.errors import ClusterError, ClusterLostError
+from orchestrator.launchers._environment import runtime_env
 from orchestrator.ray.host import autoscaler, own_ray
 from orchestrator.ray.host.machines import PRECISION, Nodes, infeasible, places
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.resources import Resources
 
 UNBOUNDED = 10_000
@@ -37,7 +39,7 @@ def connected(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts:
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         if not ray.is_initialized():
-            stack.enter_context(_environment(local=options.address is None))
+            stack.enter_context(_environment(options))
             tell = stack.enter_context(own_ray.minded()) if options.address is None else lambda: None
             _connect(options, preloaded, prestarts=prestarts)
             stack.callback(ray.shutdown)
@@ -166,7 +168,9 @@ def _connect(options: HostOptions, preloaded: Sequence[str], *, prestarts: bool)
     try:
         if options.address is not None:
             _refuse_unreachable(options.address)
-            ray.init(address=options.address, log_to_driver=False, logging_level=options.log_level)
+            asked = {} if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ else _runtime_env(options.environment)
+            quiet = {"log_to_driver": False, "logging_level": options.log_level}
+            ray.init(address=options.address, runtime_env=asked or None, **quiet)
             return
         own_ray.start(options, preloaded, prestarts=prestarts)
     except ClusterError:
@@ -188,20 +192,32 @@ def _refuse_unreachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
 
 
+def _runtime_env(environment: Environment) -> dict[str, Any]:
+    """Return one environment for this driver's whole job on a cluster that it joins, never one for an actor."""
+    variables = {"env_vars": dict(environment.env)} if environment.env else {}
+    return {**variables, **runtime_env(environment)}
+
+
 @contextlib.contextmanager
-def _environment(*, local: bool) -> Iterator[None]:
+def _environment(options: HostOptions) -> Iterator[None]:
     """Set what Ray reads from the environment, unless the user set it, and put everything back afterwards.
 
     RAY_USAGE_STATS_ENABLED=0: nothing is sent to anybody.
     RAY_AUTH_MODE=disabled, for a Ray of our own: unset, Ray 2.60 writes a token into the home directory, after which a
     `ray start` or a `ray.init(address)` elsewhere fails or not depending on that file. Ours listens on the loopback
     interface only; on a machine shared with people you do not trust, set RAY_AUTH_MODE=token.
+    What `environment.env` of the sweep file says, for a Ray of our own: its workers have what it is started with.
     """
+    local = options.address is None
+    asked = dict(options.environment.env) if local else {}
+    before = {name: os.environ.get(name) for name in asked}
     wanted = {"RAY_USAGE_STATS_ENABLED": "0"} | ({"RAY_AUTH_MODE": "disabled"} if local else {})
     added = [name for name in (*wanted, "PYTHONBREAKPOINT") if name not in os.environ]  # Ray sets the last one itself
-    os.environ.update({name: wanted[name] for name in added if name in wanted})
+    os.environ.update({name: wanted[name] for name in added if name in wanted} | asked)
     try:
         yield
     finally:
+        os.environ.update({name: value for name, value in before.items() if value is not None})
+        added += [name for name, value in before.items() if value is None]
         for name in added:
             os.environ.pop(name, None)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from orchestrator.sweep.environment import NOTHING, Environment
+
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
@@ -28,6 +30,8 @@ class HostOptions:
     """Silence with idle resources after which the watchdog says on stderr what every attempt is doing."""
     capacity_s: float = 5.0
     """How often the cluster's size is read again."""
+    environment: Environment = NOTHING
+    """What the workers need beside the code, whole. Of a job that was sent with it nothing is asked again."""
 
 
 class HostKeywords(TypedDict, total=False):

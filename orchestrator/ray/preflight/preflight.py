@@ -19,6 +19,7 @@ from typing import Any
 from orchestrator import wording
 from orchestrator.control.placing import kinds_of, resources_in
 from orchestrator.errors import ClusterError, StorageError
+from orchestrator.project.environment import said_here
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.machines import has_conditions, places, qualifying
 from orchestrator.ray.host.options import HostOptions
@@ -40,6 +41,7 @@ from orchestrator.ray.preflight.smoke import CHECK as SMOKE
 from orchestrator.ray.preflight.smoke import one_line, smoke_trial
 from orchestrator.ray.worker.trainable import Trainable, name_of
 from orchestrator.storage.location import Location
+from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.resources import Resources
 
@@ -93,6 +95,8 @@ def _findings(
         _storage(sweep_folder, token, problem, looks, taken),
         _imports(trainable, imports, busy={node for node in workers if node.node_id in taken or node in looks.silent}),
     ]
+    if plan.spec.environment.given:
+        findings.insert(1, _environment(plan.spec.environment, options, looks))
     return [*findings, _smoke(plan, trainable, folder, options, patience, findings)]
 
 
@@ -110,6 +114,17 @@ def _versions(looks: Replies[NodeLook]) -> Finding:
         text = f"{'; '.join([*there, *_failed(looks.failures)])}; here are {_listed(mine)}"
         return Finding.fails("versions", text, "install the same on every node")
     return Finding.holds("versions", f"{_listed(mine)}: here and on {_counted(len(looks.answers))}")
+
+
+def _environment(environment: Environment, options: HostOptions, looks: Replies[NodeLook]) -> Finding:
+    """Judge what the sweep file asks for beside the code: whoever answered runs in it."""
+    what = " and ".join(environment.given)
+    if not looks.answers:
+        return Finding.cannot_tell("environment", f"{what}: no node answered", why="no answer")
+    if options.address is None:
+        lacking = said_here(environment, is_joined=False)
+        return Finding.holds("environment", "; ".join([f"{what}: as far as it applies here", *lacking]))
+    return Finding.holds("environment", f"{what}: set up here and on {_counted(len(looks.answers))}")
 
 
 def _resources(resources: Resources, needed_by: str) -> Finding:

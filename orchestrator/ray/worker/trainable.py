@@ -19,8 +19,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from orchestrator.sweep.code import Code
     from orchestrator.sweep.program import Arguments, Metrics
-    from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.spec import SweepSpec
 
 TRIAL_KEY = "_trial"
 """The one key of what the driver sends that is no hyperparameter: what the training may know of its trial.
@@ -70,7 +71,7 @@ class PinnedPlace:
 
     def root_of(self, folder: Path) -> Path:
         """Return the root around the sweep file's folder."""
-        return folder.parents[len(Path(self.inside).parts) - 1] if self.inside else folder
+        return _above(folder, self.inside)
 
     def as_users(self, text: str) -> str:
         """Write the user's own path wherever a text has that of the working copy."""
@@ -94,12 +95,19 @@ class TrainableFile:
     """Name of the function in it."""
     pinned: PinnedPlace | None = None
     """Where its pinned code lies; None: it is taken from the folder."""
+    inside: str = ""
+    """Where the folder lies below the root of the code, with forward slashes; empty: it is the root."""
+    paths: tuple[str, ...] = ()
+    """Folders below that root from which it imports, too."""
 
     @classmethod
-    def from_spec(cls, folder: Path, trainable: str) -> TrainableFile:
-        """Read the sweep file's `file.py:function`; `folder` is the sweep file's."""
+    def from_spec(cls, folder: Path, trainable: str, code: Code | None = None) -> TrainableFile:
+        """Read the sweep file's `file.py:function`, and its `code`; `folder` is the sweep file's."""
         file, _, function = trainable.rpartition(":")
-        return cls(folder.absolute(), file, function)
+        here = folder.absolute()
+        if code is None:
+            return cls(here, file, function)
+        return cls(here, file, function, inside=code.inside(here), paths=code.path)
 
     def found_folder(self) -> Path:
         """Return the sweep file's folder as this process sees it: in the working copy, where the code is pinned.
@@ -117,7 +125,7 @@ class TrainableFile:
 
     def user_folder(self) -> Path:
         """Return the sweep file's own folder as this process sees it, there or not."""
-        return _folder_with((self.file,), self.folder)
+        return _folder_with((self.file,), self.folder, self.inside)
 
     def as_users(self, text: str) -> str:
         """Write the user's own path wherever a text has that of a working copy."""
@@ -131,6 +139,8 @@ class TrainableFile:
         folder = self.found_folder()
         if not (folder / self.file).is_file():
             raise TrainableNotFoundError(f"{folder / self.file} is not there, {self._where_it_should_be()}")
+        for path in reversed(self.paths):
+            _put_first(_above(self.user_folder(), self.inside) / path)
         if self.pinned is not None:
             _put_before(self.pinned.root_of(self.user_folder()), self.pinned.root_of(folder))
         module = _imported(folder / self.file, folder)
@@ -167,10 +177,12 @@ class Command:
     """How they write the configuration; None: as a sweep file means it that does not say."""
     metrics: Metrics | None = None
     """Where its metrics are read; None: in the lines that it writes for us."""
+    inside: str = ""
+    """Where the folder lies below what travels, as in `TrainableFile`."""
 
     def found_folder(self) -> Path:
         """Return the sweep file's folder as this process sees it, as `TrainableFile.found_folder` does."""
-        return _folder_with(self.files, self.folder)
+        return _folder_with(self.files, self.folder, self.inside)
 
     def code_hash(self) -> str:
         """Hash the program's code as it is now, as the plan does: what `command` names, and the Python beside it."""
@@ -205,14 +217,19 @@ program."""
 def named_in(spec: SweepSpec, folder: Path) -> TrainableFile | Command:
     """Return what a specification trains, whose sweep file lies in `folder`."""
     if spec.trainable is not None:
-        return TrainableFile.from_spec(folder, spec.trainable)
+        return TrainableFile.from_spec(folder, spec.trainable, spec.code)
     named = (argument for argument in spec.command or () if argument and not argument.startswith(("-", "/")))
     files = tuple(argument for argument in named if (folder / argument).is_file())
-    return Command(folder.absolute(), spec.command or (), files, spec.args, spec.metrics)
+    here = folder.absolute()
+    return Command(here, spec.command or (), files, spec.args, spec.metrics, spec.code.inside(here))
 
 
-def _folder_with(files: Sequence[str], folder: Path) -> Path:
-    candidates = (folder, *(Path(entry) for entry in sys.path if entry))
+def _above(folder: Path, inside: str) -> Path:
+    return folder.parents[len(Path(inside).parts) - 1] if inside else folder
+
+
+def _folder_with(files: Sequence[str], folder: Path, inside: str) -> Path:
+    candidates = (folder, *(Path(entry, inside) for entry in sys.path if entry))
     return next((place for place in candidates if all((place / file).is_file() for file in files)), folder)
 
 
