@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument, TrialOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.cli.status import open_sweep
-from orchestrator.errors import StorageError
+from orchestrator.errors import StorageError, UsageError
 from orchestrator.project.address import to_send
 
 if TYPE_CHECKING:
@@ -96,8 +96,12 @@ def logs(
     sweep: SweepArgument = SWEEP,
     trial: TrialOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the driver ends.")] = False,
+    driver: Annotated[bool, typer.Option("--driver", help="What its drivers said, kept with the sweep.")] = False,
     address: AddressOption = None,
 ) -> None:
     """Print what all of a sweep's trials printed, or one of them; of one that was sent off, what its driver did."""
-    for piece in open_sweep(sweep, to_send(address, "logs")).logs(trial, follow=follow):
+    if driver and (follow or trial is not None):
+        raise UsageError("--driver is for all that its drivers said; leave out --trial and --follow")
+    handle = open_sweep(sweep, to_send(address, "logs"))
+    for piece in handle.driver_logs() if driver else handle.logs(trial, follow=follow):
         answer_piece(piece)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.control.session import Session
     from orchestrator.driver import Ending
     from orchestrator.errors import ClusterLostError
+    from orchestrator.storage.driver_log import DriverLog
     from orchestrator.storage.location import Location
 
 
@@ -102,8 +104,11 @@ def drive_and_answer(
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # from here on there is something to go on with
     from orchestrator.driver import run_session
     from orchestrator.ray.host.options import HostOptions, job_address
+    from orchestrator.storage.driver_log import DriverLog
 
-    ending = run_session(session, code, HostOptions(address or job_address(os.environ), cpus, gpus), _leave_at_once)
+    kept = DriverLog(session.folder, session.lease.epoch)
+    options = HostOptions(address or job_address(os.environ), cpus, gpus)
+    ending = run_session(session, code, options, partial(_leave_at_once, kept))
     if ending.is_removed:
         _show_failed_start(ending)
     else:
@@ -111,11 +116,12 @@ def drive_and_answer(
     raise typer.Exit(ending.exit_code)
 
 
-def _leave_at_once(error: ClusterLostError) -> None:
+def _leave_at_once(kept: DriverLog, error: ClusterLostError) -> None:
     """End this process, whose main thread is stuck in a Ray that is gone: in order it would never end."""
     say(f"error: {error}")
     sys.stdout.flush()
     sys.stderr.flush()
+    kept.copy()
     os._exit(error.exit_code)
 
 

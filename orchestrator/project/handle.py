@@ -22,7 +22,7 @@ from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.places import Target, heading_of, started_from
-from orchestrator.project.printed import printed
+from orchestrator.project.printed import kept_of_drivers, printed
 from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
 from orchestrator.storage.lease import describe_holder
@@ -171,6 +171,13 @@ class Handle(ABC):
         With `follow` until its driver ends. Raises UsageError, ClusterError.
         """
 
+    @abstractmethod
+    def driver_logs(self) -> Iterator[str]:
+        """Yield what all its drivers said, from its storage; nothing of those that were watched on a terminal.
+
+        Raises UsageError, ClusterError.
+        """
+
 
 class SweepHere(Handle):
     """A sweep that was not sent off, or whose folder was given."""
@@ -238,3 +245,7 @@ class SweepHere(Handle):
     def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
         """Read its folder; its driver prints where it was started."""
         return printed(self._log, trial, self.typed, follow=follow)
+
+    def driver_logs(self) -> Iterator[str]:
+        """Read its folder."""
+        return kept_of_drivers(self._log)

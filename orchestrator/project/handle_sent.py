@@ -15,10 +15,11 @@ from orchestrator.launchers import JobState, Launcher
 from orchestrator.project import sending
 from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell, set_in
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
-from orchestrator.project.printed import printed
+from orchestrator.project.printed import kept_of_drivers, printed
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
+from orchestrator.storage.driver_log import without_dumps
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request
 
@@ -166,12 +167,27 @@ class SweepSent(Handle):
     def logs(self, trial: int | None, *, follow: bool) -> Iterator[str]:
         """Ask its launcher for its driver's; a trial's lie in its storage, from where the cluster reads them once."""
         if trial is None:
-            return self.launcher(PATIENT_S).logs(self.record.job, follow=follow)
+            return without_dumps(self._of_job(follow=follow))
         if self.folder_here is not None:
             return printed(SweepLog.read(self.folder_here), trial, self.typed, follow=follow)
         if follow:
             self.say(f"{self.record.folder} is not seen from here: this is what the cluster reads there now")
         return iter([self.launcher(PATIENT_S).run("logs", self.record.folder, "--trial", str(trial))])
+
+    def _of_job(self, *, follow: bool) -> Iterator[str]:
+        """Yield what its job printed; of one that its cluster knows no more, what its storage kept."""
+        launcher = self.launcher(PATIENT_S)
+        if launcher.status(self.record.job).state is not JobState.GONE:
+            yield from launcher.logs(self.record.job, follow=follow)
+            return
+        self.say(f"{self.record.target or 'this machine'} knows no job {self.record.job} any more; from its storage:")
+        yield from self.driver_logs()
+
+    def driver_logs(self) -> Iterator[str]:
+        """Read its storage, from here or from the cluster."""
+        if self.folder_here is not None:
+            return kept_of_drivers(SweepLog.read(self.folder_here))
+        return iter([self.launcher(PATIENT_S).run("logs", self.record.folder, "--driver")])
 
     def refuse_running(self) -> None:
         """Raise UsageError where its last job still runs."""

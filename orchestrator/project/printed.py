@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
 from orchestrator.storage.attempt_logs import AttemptLogs, headed
+from orchestrator.storage.driver_log import read_driver_logs
 from orchestrator.storage.lease import describe_holder
 from orchestrator.wording import counted
 
@@ -38,3 +39,11 @@ def printed(log: SweepLog, trial: int | None, typed: str, *, follow: bool) -> It
         raise UsageError(f"no trial has printed anything; see `stepladder status {typed}`")
     if not last:
         raise UsageError(f"trial {trial} has printed nothing; see `stepladder show {typed} {trial}`")
+
+
+def kept_of_drivers(log: SweepLog) -> Iterator[str]:
+    """Yield what the drivers of a sweep said. Raises UsageError where nothing was kept."""
+    pieces = list(read_driver_logs(log.folder.files()))
+    if not pieces:
+        raise UsageError(f"{log.folder} holds nothing that a driver said: each was watched on a terminal, or is older")
+    yield from pieces

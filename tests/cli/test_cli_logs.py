@@ -74,3 +74,16 @@ def test_it_is_followed_until_the_driver_ends(session):
     driver.start()
     assert logs(session, "--trial", "0", "-f") == "==> trial 0, attempt 0: stdout.txt <==\nepoch 1\nepoch 2\nepoch 3\n"
     driver.join()
+
+
+def test_what_drivers_said_is_kept_with_the_sweep(session):
+    with pytest.raises(UsageError, match="holds nothing that a driver said: each was watched on a terminal"):
+        logs(session, "--driver")
+    place = session.folder.path / "logs" / "driver"
+    place.mkdir(parents=True)
+    (place / "000001.txt").write_text("[1s] trial 0 started\n(raylet) [state-dump] x\n")
+    assert logs(session, "--driver") == "==> driver 1 <==\n[1s] trial 0 started\n"
+    with pytest.raises(UsageError, match="leave out --trial and --follow"):
+        logs(session, "--driver", "-f")
+    prints(session, "epoch 1\n")
+    assert "driver" not in logs(session), "they are no trial's"
