@@ -20,6 +20,7 @@ from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise
 from orchestrator.results.time_use import SweepTime, time_use
+from orchestrator.results.whereabouts import Whereabouts, whereabouts
 from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
@@ -33,6 +34,7 @@ from orchestrator.views.render import commands, listing, pairs
 from orchestrator.views.tested import rows_of_test
 from orchestrator.views.time_use import time_line
 from orchestrator.views.trouble import trouble_rows
+from orchestrator.views.whereabouts import whereabouts_rows
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
@@ -77,6 +79,8 @@ class Status:
     """Where the time of its places went."""
     improved: LastImprovement | None
     """Which trial was the last to get better, and what has ended since; None before one was trained to the end."""
+    where: Whereabouts
+    """Which nodes it is at work on, which were lost, and the time that is left; empty where nobody drives it."""
     started_t: float
     """When it was planned, seconds since the epoch."""
     last_t: float
@@ -123,6 +127,7 @@ def status(
         storage_away=_storage_away(state),
         time=time_use(state),
         improved=last_improvement(state),
+        where=whereabouts(state, now) if condition == "running" else Whereabouts(),
         started_t=state.started_t,
         last_t=state.last_t,
         files={**_results(folder), **prints_of_failed(state, folder)},
@@ -177,17 +182,17 @@ def status_answer(
     whose = f" by {found.owner}" if found.owner else ""
     times = f"planned {_date(found.started_t)}{whose}, last record {span} later, {age} ago"
     heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
-    return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found))
+    return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found, now))
 
 
 def winner_answer(state: SweepState, folder: Location, reason: str, diagnosis: Diagnosis | None = None) -> Group:
     """Return what is said at the end of `run`: why it ended (`reason`), the winner, where its files lie."""
     found = status(state, folder, None, state.last_t, diagnosis=diagnosis)
     heading = Text(f"{found.summary.sweep_id}: {why(reason)}", style="bold")
-    return Group(heading, Text(), _stages(found.summary), Text(), _details(found))
+    return Group(heading, Text(), _stages(found.summary), Text(), _details(found, state.last_t))
 
 
-def _details(found: Status) -> Group:
+def _details(found: Status, now: float) -> Group:
     summary = found.summary
     entered = [stage for stage in summary.stages if stage.is_entered and stage.block]
     rows = [("stage", f"{entered[-1].name} opened {', '.join(entered[-1].block)}")] if entered else []
@@ -196,7 +201,7 @@ def _details(found: Status) -> Group:
     rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows += [("storage", found.storage_away)] if found.storage_away else []
-    rows += trouble_rows(summary)
+    rows += whereabouts_rows(found.where, now) + trouble_rows(summary)
     rows += [("asked", text) for text in _first(found.waiting)]
     rows.append(("spent", spent(summary)))
     rows += [("time", time_line(found.time))] if found.time.places else []
