@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from enum import StrEnum
@@ -83,7 +84,7 @@ def resume(
     """Go on with an interrupted sweep, or extend a finished one.
 
     Without --address, where it was sent last, else on a Ray that is started here. A scheduler repeats `resume --auto`,
-    perhaps under a user who has no name: whose the sweep is is asked there only with --owner.
+    perhaps as root or a user who has no name: whose the sweep is is asked there only with --owner.
     """
     from orchestrator.control.session import sweep_exists
     from orchestrator.project import places, resuming
@@ -102,15 +103,16 @@ def resume(
     target = places.locate(sweep, overrides)
     if auto and not sweep_exists(target.folder):
         return run(Path(sweep), overrides, address, cpus, gpus, as_json=as_json)
-    named = _named(sweep, sweep_id, is_asked=not auto or owner is not None)
+    named = _named(sweep, sweep_id, auto=auto)
     session, folder = taken_over(target, trials, named, retry_failed=retry_failed, takes_code=is_new)
     return drive_and_answer(session, folder, joined, cpus, gpus, as_json=as_json)
 
 
-def _named(sweep: str, sweep_id: str | None, *, is_asked: bool) -> Meant | None:
+def _named(sweep: str, sweep_id: str | None, *, auto: bool) -> Meant | None:
     from orchestrator.project.ownership import Meant
+    from orchestrator.project.provenance import is_somebody
 
-    if not is_asked and sweep_id is None:
+    if auto and sweep_id is None and not is_somebody(os.environ):
         return None
     return Meant("resume", shlex.quote(sweep), sweep_id)
 

@@ -63,6 +63,16 @@ def owner_here(environment: Mapping[str, str]) -> str:
         return f"uid-{os.getuid()}"
 
 
+def is_somebody(environment: Mapping[str, str]) -> bool:
+    """Say whether this process is a person's: a name was given, or its user has one and is not root.
+
+    Containers, and what repeats jobs, run as root or under a number.
+    """
+    if environment.get(OWNER_VARIABLE, "").strip():
+        return True
+    return os.getuid() != 0 and not owner_here(environment).startswith("uid-")
+
+
 def member_hash(name: str) -> str:
     """Hash the code of the member `module:Class`: its module or, where that lies in a package, the whole package.
 

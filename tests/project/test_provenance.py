@@ -145,3 +145,15 @@ def test_a_commands_code_is_its_folder_and_the_files_it_names(tmp_path):
     (tmp_path / "net.py").write_text("layers = 4")
     hashes.append(code())
     assert len(set(hashes)) == 3
+
+
+def test_who_repeats_jobs_is_nobody_unless_it_says_for_whom(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 1001)
+    monkeypatch.setattr(module.getpass, "getuser", lambda: "ada")
+    assert module.is_somebody({})
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert not module.is_somebody({}), "a container's user"
+    assert module.is_somebody({"STEPLADDER_OWNER": "ada"})
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    monkeypatch.setattr(module.getpass, "getuser", lambda: (_ for _ in ()).throw(KeyError("uid not found: 4711")))
+    assert not module.is_somebody({})
