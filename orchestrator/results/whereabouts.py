@@ -69,6 +69,8 @@ def _by_number(gpu: str) -> tuple[int, str]:
 def _left_s(state: SweepState, since: float, now: float) -> float | None:
     over = [trial for trial in state.trials if trial.state.is_final]
     own = sum(1 for trial in over if trial.attempts and (trial.attempt.ended_t or 0.0) >= since)
-    if own < LEAST_ENDED or now <= since:
+    placed = (attempt.placed_t for trial in state.everyone() for attempt in trial.attempts if attempt.placed_t)
+    began = min((t for t in placed if t >= since), default=now)  # waiting for the first place says nothing of the pace
+    if own < LEAST_ENDED or now <= began:
         return None
-    return max(0, search_trials(state) - len(over)) * (now - since) / own
+    return max(0, search_trials(state) - len(over)) * (now - began) / own

@@ -89,15 +89,22 @@ def _findings(
     workers = [node for node in nodes if node.runs_trials]
     importing = NodeTasks(workers, import_function, trainable, sees_gpus=resources.gpus > 0)
     looks, imports = looking.collect(patience.nodes_s), importing.collect(patience.nodes_s)
+    busy = _busy(workers, looks, taken)
     findings = [
         _versions(looks),
         *(_resources(kind, name) for name, kind in kinds_of(plan).items()),
         _storage(sweep_folder, token, problem, looks, taken),
-        _imports(trainable, imports, busy={node for node in workers if node.node_id in taken or node in looks.silent}),
+        _imports(trainable, imports, busy),
     ]
     if plan.spec.environment.given:
         findings.insert(1, _environment(plan.spec.environment, options, looks))
-    return [*findings, _smoke(plan, trainable, folder, options, patience, findings)]
+    return [*findings, _smoke(plan, trainable, folder, options, patience, findings, is_busy=bool(busy))]
+
+
+def _busy(workers: Sequence[Node], looks: Replies[NodeLook], taken: Mapping[str, str]) -> set[Node]:
+    """Name the nodes of which slowness says nothing: trials of somebody run there, or more processes than CPUs."""
+    loaded = {node for node, found in looks.answers.items() if found.load > 1}
+    return {node for node in workers if node.node_id in taken or node in looks.silent or node in loaded}
 
 
 def _versions(looks: Replies[NodeLook]) -> Finding:
@@ -200,13 +207,15 @@ def _smoke(
     options: HostOptions,
     patience: Patience,
     before: Sequence[Finding],
+    *,
+    is_busy: bool,
 ) -> Finding:
     failed = [finding.check for finding in before if finding.ok is False]
     if failed:
         return Finding.cannot_tell(SMOKE, f"not run: {', '.join(failed)} failed")
     if not places(cluster.present_nodes(), resources_in(plan.spec, plan.stages[0].name)):
         return Finding.cannot_tell(SMOKE, "not run: no node that could hold it is up")
-    return smoke_trial(plan, trainable, folder, options, patience.smoke_s)
+    return smoke_trial(plan, trainable, folder, options, patience.smoke_s, is_busy=is_busy)
 
 
 @contextlib.contextmanager

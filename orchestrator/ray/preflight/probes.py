@@ -52,6 +52,8 @@ class NodeLook:
     """What the driver's file held there; empty where it is not there."""
     problem: str | None = None
     """Why the storage cannot be written, read or listed there; None where it can."""
+    load: float = 0.0
+    """How many processes wanted each of its CPUs in the last minute, whoever started them; above 1 it is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,13 @@ def look(folder: Location) -> NodeLook:
             is_back = files.read(f"nodes/{own}") == own.encode() and own in files.names("nodes")
             seen = files.read(DRIVER_FILE)
     except StorageError as error:
-        return NodeLook(node_versions(), problem=name_cause(error))
-    return NodeLook(node_versions(), seen, None if is_back else f"what was written into {folder} is not there")
+        return NodeLook(node_versions(), problem=name_cause(error), load=_load())
+    lacking = None if is_back else f"what was written into {folder} is not there"
+    return NodeLook(node_versions(), seen, lacking, _load())
+
+
+def _load() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 @contextlib.contextmanager

@@ -53,8 +53,18 @@ class SmokeController(Controller):
         return Verdict.STOP
 
 
-def smoke_trial(plan: Plan, trainable: Trainable, folder: Location, options: HostOptions, patience_s: float) -> Finding:
+def smoke_trial(
+    plan: Plan,
+    trainable: Trainable,
+    folder: Location,
+    options: HostOptions,
+    patience_s: float,
+    *,
+    is_busy: bool = False,
+) -> Finding:
     """Run the smoke trial, its checkpoints below `folder`, and judge it; it takes `patience_s` and a few seconds more.
+
+    Where the cluster `is_busy`, slowness says nothing of the training.
 
     Raises KeyboardInterrupt where a signal ended it.
     """
@@ -72,10 +82,10 @@ def smoke_trial(plan: Plan, trainable: Trainable, folder: Location, options: Hos
         return Finding.fails(CHECK, str(error), "mend the cluster")
     if reason in {"SIGINT", "SIGTERM"}:
         raise KeyboardInterrupt
-    return judged(controller, patience_s)
+    return judged(controller, patience_s, is_busy=is_busy)
 
 
-def judged(controller: SmokeController, patience_s: float) -> Finding:
+def judged(controller: SmokeController, patience_s: float, *, is_busy: bool = False) -> Finding:
     """Say what a smoke trial showed, once it is over."""
     spec = controller.state.plan.spec
     trial = next(iter(controller.state.trials), None)
@@ -89,6 +99,9 @@ def judged(controller: SmokeController, patience_s: float) -> Finding:
         return Finding.cannot_tell(CHECK, text, "wait, or start all the same: trials wait for a place", "no place")
     if not controller.reports:
         remedy = f"report after every {spec.fidelity.unit}; if one takes longer, check with --patience SECONDS"
+        if is_busy:
+            text = f"no report within {patience_s:g} s, on a busy node"
+            return Finding.cannot_tell(CHECK, text, f"start all the same; or {remedy}", "no answer")
         return Finding.fails(CHECK, f"no report within {patience_s:g} s", remedy)
     return _judged_reports(spec, trial.attempt.placed_s, controller.reports)
 

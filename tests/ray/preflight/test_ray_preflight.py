@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from processes import ENVIRONMENT, ROOT, kill_family, stepladder
 
-from orchestrator.ray.preflight.preflight import BUSY, _imports, _storage, _versions
+from orchestrator.ray.preflight.preflight import BUSY, _busy, _imports, _storage, _versions
 from orchestrator.ray.preflight.probes import Node, NodeLook, Replies, node_versions
 from orchestrator.storage.location import Location
 
@@ -271,3 +271,10 @@ def test_a_node_that_is_busy_is_told_from_one_that_is_broken_and_from_an_import_
     assert (busy.ok, busy.why, busy.text) == (None, "no answer", "str: on 1 node; far: no answer within 28 s")
     hangs = _imports("train", imports)  # type: ignore[arg-type]
     assert (hangs.ok, hangs.why, hangs.text) == (False, "wrong", "far: no answer within 28 s")
+
+
+def test_a_node_is_busy_where_trials_run_or_more_processes_than_cpus_or_where_it_does_not_answer():
+    nodes = [Node(str(number), f"n{number}", runs_trials=True) for number in range(4)]
+    looks = Replies({nodes[0]: NodeLook({}, load=0.9), nodes[1]: NodeLook({}, load=9.5), nodes[2]: NodeLook({})}, {},
+                    {nodes[3]: "no answer within 28 s"})  # fmt: skip
+    assert _busy(nodes, looks, {"2": "1 of 8 CPUs taken"}) == {nodes[1], nodes[2], nodes[3]}

@@ -64,3 +64,10 @@ def test_an_error_is_told_on_one_line_and_a_place_that_is_taken_is_no_failure():
     found = judged(waiting, 30.0)
     assert (found.ok, found.text) == (None, "no place for it within 30 s: the nodes that could hold a trial are taken")
     assert one_line("all on one") == "all on one"
+
+
+def test_who_does_not_report_in_time_on_a_busy_node_is_not_taken_for_broken():
+    found = judged(tried(), 30.0, is_busy=True)
+    assert (found.ok, found.why) == (None, "no answer")
+    assert found.text == "no report within 30 s, on a busy node"
+    assert judged(tried(), 30.0).why == "wrong"
