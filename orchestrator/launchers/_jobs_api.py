@@ -93,6 +93,11 @@ class Answer:
         except ValueError:
             return None
 
+    def ray_version(self) -> str | None:
+        """Return the version of Ray that answered; None where it was something else."""
+        document = self.document()
+        return document.get("ray_version") if isinstance(document, dict) else None
+
 
 class JobsApi:
     """Asks one cluster.

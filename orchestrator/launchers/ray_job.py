@@ -88,8 +88,8 @@ class RayJob(Launcher):
     def contents(self, submission: Submission) -> list[str]:
         """Say what travels; raises UsageError above 100 MiB, unless the storage, which takes it then, is seen here."""
         remedy = (
-            f"put data where every node sees it and name it in {submission.folder / '.rayignore'}, "
-            "one pattern a line as in .gitignore; or send from where the storage is seen, which takes more"
+            f"put data where every node sees it and name it in {submission.folder / '.rayignore'}, one pattern a line; "
+            "or send from where the storage is seen, which takes more"
         )
         if not is_kept(submission, LIMIT_BYTES):
             refuse_above(LIMIT_BYTES, submission, "the cluster", remedy)
@@ -100,7 +100,7 @@ class RayJob(Launcher):
         address, token = JobsAddress.parse(self.target), self._token()
         refuse_redirection(address, os.environ)
         answer = self._ask("GET", "/api/version", self._profile.headers, accept=(200, 401, 403, 404))
-        if answer.status == 200 and _ray_version(answer) is not None:
+        if answer.status == 200 and answer.ray_version() is not None:
             return open_to_everybody(address, insecure=insecure)
         if answer.status in (200, 404):
             raise ClusterError(f"{address} is no dashboard of a Ray cluster; its address ends in :8265 as a rule")
@@ -290,13 +290,8 @@ def _metadata(submission: Submission) -> dict[str, str]:
 
 
 def _runtime_env(submission: Submission, package: str) -> dict[str, Any]:
-    variables = {**submission.environment.env, **submission.env, "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)}
-    return {"working_dir": package, "env_vars": variables, **runtime_env(submission.environment)}
-
-
-def _ray_version(answer: Answer) -> str | None:
-    document = answer.document()
-    return document.get("ray_version") if isinstance(document, dict) else None
+    asked, own = submission.environment, {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)}
+    return {"working_dir": package, "env_vars": {**asked.env, **submission.env, **own}, **runtime_env(asked)}
 
 
 MEMBER = RayJob
