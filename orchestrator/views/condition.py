@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator import wording
 from orchestrator.control.caps import is_used_up
 
 if TYPE_CHECKING:
@@ -49,3 +51,17 @@ def condition_of(state: SweepState, holder: str | None) -> tuple[Condition, str]
 def why(reason: str) -> str:
     """Write why a driver left, as a sentence without its end."""
     return _ENDS.get(reason) or _STOPS.get(reason, reason)
+
+
+def storage_away(state: SweepState) -> str | None:
+    """Say how often and how long storage was away under its drivers, and what it said last; None where it never was."""
+    if not state.outages:
+        return None
+    times = "once" if len(state.outages) == 1 else f"{len(state.outages)} times"
+    last, whole_s = state.outages[-1], sum(outage.seconds for outage in state.outages)
+    return f"was away {times}, for {wording.duration(whole_s)}, until {date(last.t)}: {last.problem}"
+
+
+def date(t: float) -> str:
+    """Write a moment, in seconds since the epoch, as UTC."""
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.bounds import constraint_rows
-from orchestrator.views.condition import Condition, condition_of, why
+from orchestrator.views.condition import Condition, condition_of, date, storage_away, why
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
@@ -124,7 +123,7 @@ def status(
         winner_diagnosis=curve_reading(state.plan, winner, diagnosis) if winner and diagnosis else None,
         failures=failures(state),
         failing_region=failing_region(state.trials, state.plan.spec.search_space),
-        storage_away=_storage_away(state),
+        storage_away=storage_away(state),
         time=time_use(state),
         improved=last_improvement(state),
         where=whereabouts(state, now) if condition == "running" else Whereabouts(),
@@ -180,7 +179,7 @@ def status_answer(
     found = status(state, folder, holder, now, requested=requested, waiting=waiting, diagnosis=diagnosis)
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
     whose = f" by {found.owner}" if found.owner else ""
-    times = f"planned {_date(found.started_t)}{whose}, last record {span} later, {age} ago"
+    times = f"planned {date(found.started_t)}{whose}, last record {span} later, {age} ago"
     heading = Text(f"{found.summary.sweep_id}: {found.condition}", style="bold")
     return Group(heading, Text(found.detail), Text(times), Text(), _stages(found.summary), Text(), _details(found, now))
 
@@ -280,14 +279,6 @@ def _best(found: Mark | None) -> str:
     return "none" if found is None else f"{wording.number(found.value, 4)} (#{found.trial})"
 
 
-def _storage_away(state: SweepState) -> str | None:
-    if not state.outages:
-        return None
-    times = "once" if len(state.outages) == 1 else f"{len(state.outages)} times"
-    last, whole_s = state.outages[-1], sum(outage.seconds for outage in state.outages)
-    return f"was away {times}, for {wording.duration(whole_s)}, until {_date(last.t)}: {last.problem}"
-
-
 def _next(condition: Condition, where: str, *, has_winner: bool, is_braked: bool) -> tuple[str, ...]:
     use = (f"stepladder export {where} --format args",) if has_winner else ()
     if condition == "running":
@@ -297,7 +288,3 @@ def _next(condition: Condition, where: str, *, has_winner: bool, is_braked: bool
     if is_braked:
         return (f"stepladder resume {where} --retry-failed", *use)
     return (f"stepladder resume {where}", *use)
-
-
-def _date(t: float) -> str:
-    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
