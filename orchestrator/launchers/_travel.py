@@ -28,7 +28,11 @@ def described(submission: Submission, limit: int) -> list[str]:
     """Say what would be uploaded, a line for each top-level entry, the largest first; `limit` is in bytes."""
     entries = list(_entries(submission.files).items())
     total = sum(submission.files.values())
-    taken = f"of at most {wording.size(limit)}" if total <= limit else f"to {submission.storage}/{KEPT}, once for this content"
+    taken = (
+        f"of at most {wording.size(limit)}"
+        if total <= limit
+        else f"to {submission.storage}/{KEPT}, once for this content"
+    )
     lines = [
         f"uploads {submission.folder}: {len(submission.files)} files, {wording.size(total)} {taken}",
         *(f"  {wording.size(size):>10}  {name}" for name, size in entries[:_SHOWN]),

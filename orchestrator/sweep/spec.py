@@ -38,8 +38,6 @@ NAMES_OF_HYPERPARAMETERS = "use letters, digits and _, a letter first, and '.', 
 
 Reason = Annotated[str, Strict(), Field(min_length=1)]
 """Some text."""
-
-
 Goal: TypeAlias = Literal["maximize", "minimize"]
 """Which way an objective is better; what that means for a number is said in `orchestrator.sweep.standing` alone."""
 
