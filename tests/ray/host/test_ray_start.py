@@ -18,15 +18,22 @@ import wave
 import psutil
 
 
+def line(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has ended
+        return ""
+
+
 def train(config):
     from ray import tune
 
     driver = psutil.Process().parent().parent()
-    lines = [" ".join(process.cmdline()) for process in driver.children(recursive=True)]
-    needless = [line for line in lines for name in ("dashboard", "monitor", "log_monitor") if f"/{name}.py" in line]
+    lines = [line(process) for process in driver.children(recursive=True)]
+    needless = [text for text in lines for name in ("dashboard", "monitor", "log_monitor") if f"/{name}.py" in text]
     order = list(sys.modules)
     is_warm = order.index("wave") < order.index(__name__)
-    tune.report({"loss": config["x"], "raylets": sum("/raylet/raylet " in line for line in lines),
+    tune.report({"loss": config["x"], "raylets": sum("/raylet/raylet " in text for text in lines),
                  "needless": len(needless), "warm": float(is_warm)})
 """
 
