@@ -59,7 +59,8 @@ _NAMED_BEFORE_AT = frozenset({"abfs", "abfss", "wasb", "wasbs", "ssh", "sftp"})
 """Schemes whose URLs have a container's or a user's name before the `@`; elsewhere it is a credential."""
 
 _URL = re.compile(
-    r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})(?P<slashes>://|(?<=\bs3):/?|(?<=\bgs):/?|(?<=\babfs):/?)"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})"  # also behind a digit, or the end of a longer word
+    r"(?P<slashes>://|(?:(?<=s3)(?<![A-Za-z_]s3)|(?<=gs)(?<![A-Za-z_]gs)|(?<=abfs)(?<![A-Za-z_]abfs)):/?)"
     r"(?P<before>[^\s/?#\"'<>]*|[^\s/?#:@\"'<>]*:(?!\d+[/?#])[^\s@\"'<>]*)@"  # a key may have a slash in it
 )
 _BEARER = re.compile(r"\b(Bearer)\s+[^\s,;\"'<>]+")
