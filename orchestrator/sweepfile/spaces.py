@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
@@ -105,8 +105,14 @@ def expand(raw: dict[str, Any], find_space: FindSpace, problems: Problems) -> Ex
             expanded[name] = _complete(fields, bases.get(name), path, problems)
     tunable = {name for name, fields in expanded.items() if fields.get("type") != "constant"}
     shipped = {name: base.shipped for name, base in bases.items() if base.shipped}
-    couplings = {name: text for name, text in level.couplings.items() if {name, text.get("with")} <= tunable}
+    couplings = {name: text for name, text in level.couplings.items() if name in tunable and _may_couple(text, tunable)}
     return Expanded(expanded, shipped, couplings)
+
+
+def _may_couple(coupling: Mapping[str, Any], tunable: set[str]) -> bool:
+    """Say whether what a coupling names is tuned; what is no name is kept, for whoever checks types to refuse."""
+    other = coupling.get("with")
+    return other in tunable if isinstance(other, str | None) else True
 
 
 def _bases(entries: Any, own: Fields, level: _Level) -> dict[str, _Base]:

@@ -282,3 +282,14 @@ def test_odd_overrides_are_answered(file, override, message):
 def test_no_message_repeats_the_secret_of_an_override(file, override):
     for line in said(file, VALID, override):
         assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("other", ["[a, 1]", "{a: 1}", "7"])
+def test_a_coupling_of_a_space_that_names_no_name_is_refused(file: Path, other: str):
+    (file.parent / "space.yaml").write_text(
+        "hyperparameters:\n  batch_size: {type: int, low: 16, high: 256, default: 32}\n"
+        f"couple:\n  learning_rate: {{with: {other}, rule: linear}}\n"
+    )
+    (line,) = said(file, space("extends: [./space.yaml]"))
+    assert "couple.learning_rate.with: " in line
+    assert " is not text; put it in quotes" in line
