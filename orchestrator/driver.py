@@ -28,7 +28,8 @@ from orchestrator.errors import ClusterLostError, StorageError
 from orchestrator.project.environment import said_here, whole
 from orchestrator.project.throwing_away import leave_nothing
 from orchestrator.results.background import BackgroundFollower
-from orchestrator.results.follower import Follower
+from orchestrator.results.follower import Follower, Observer
+from orchestrator.results.notifier import Notifier
 from orchestrator.results.sink_keeping import sink_keepers
 from orchestrator.results.tables import Tables
 from orchestrator.storage.retention import Retention
@@ -154,7 +155,7 @@ def drive(
     """
     from orchestrator.ray.host.early import begun_early  # importing ray takes seconds
 
-    closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session)))
+    closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session, trainable)))
     if session.state.plan.spec.keep_checkpoints != "all":
         closing.retention.clear(named(session.state), session.lease.epoch)
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
@@ -221,11 +222,13 @@ class _Closing:
         self._session.release()
 
 
-def _follower(session: Session) -> Follower:
+def _follower(session: Session, trainable: Trainable) -> Follower:
     """Return what follows the sweep's log while it runs; whatever else is to be made from the log joins here."""
-    folder, files = session.folder, session.folder.files()
-    sinks = sink_keepers(folder, session.state.plan.spec.sinks)
-    return Follower(files, [Tables(files, folder), PageKeeper(folder), *sinks])
+    folder, files, spec = session.folder, session.folder.files(), session.state.plan.spec
+    observers: list[Observer] = [Tables(files, folder), PageKeeper(folder), *sink_keepers(folder, spec.sinks)]
+    if spec.notify is not None:
+        observers.append(Notifier(spec.notify, folder, getattr(trainable, "folder", Path.cwd()), session.lease.epoch))
+    return Follower(files, observers)
 
 
 @contextlib.contextmanager

@@ -101,6 +101,7 @@ class Sweep(SweepViews):
         keep_checkpoints: KeepCheckpoints | None = None,
         page: bool | None = None,
         sinks: Sequence[str | Mapping[str, Any]] | None = None,
+        notify: Mapping[str, Any] | None = None,
         code: Mapping[str, Any] | None = None, environment: Mapping[str, Any] | None = None,
         storage: str | None = None, seed: int | None = None,
         ignore: Mapping[str, str] | None = None,

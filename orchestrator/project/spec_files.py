@@ -88,6 +88,9 @@ def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, s
     for position, argument in enumerate(spec.command or ()):
         if (complaint := _argument_problem(folder, position, argument)) is not None:
             yield ("command", position), complaint
+    for position, argument in enumerate(() if spec.notify is None else spec.notify.command):
+        if (complaint := _argument_problem(folder, position, argument)) is not None:
+            yield ("notify", "command", position), complaint
 
 
 def keys_given(spec: SweepSpec) -> dict[str, bool]:

@@ -24,7 +24,7 @@ A sweep goes on as its writer would have, whatever the defaults became since. Ru
 What of this is a key of the sweep file stands in `MEANINGS`. **Whoever gives `SweepSpec`, a record inside it, or a
 member's options a new key enters it there in the same commit, and so does whoever changes a default**:
 `tests/formats/test_formats.py` holds every key of format 1 with its default of then, and fails until that is done. The
-value is what a writer without the key did, which need not be the new default. An example, not in force:
+value is what a writer without the key did, which need not be the new default:
 
     Meaning(("notify",), None)                                     a new key of the file
 
@@ -76,6 +76,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("page",), value=False),
     Meaning(("sinks",), []),
     Meaning(("keep_checkpoints",), "last"),
+    Meaning(("notify",), None),
     Meaning(("confirm",), "none"),
     Meaning(("resources", "priority"), "normal"),
     *(

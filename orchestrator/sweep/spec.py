@@ -24,6 +24,7 @@ from orchestrator.sweep.environment import NOTHING, Environment
 from orchestrator.sweep.kept import KeepCheckpoints
 from orchestrator.sweep.launching import KubernetesSettings, SlurmSettings
 from orchestrator.sweep.machines import Machines
+from orchestrator.sweep.notify import Notify
 from orchestrator.sweep.patience import Duration, Limits, Retry
 from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.recordable import COUNTED
@@ -222,6 +223,8 @@ class SweepSpec(Record):
     sinks: tuple[Member, ...] = ()
     """Other tools' data that is kept in the sweep's folder, below `sinks/`, while it runs: `[tensorboard, optuna]`.
     Where one of them fails, that is told in a line. `stepladder export --format` makes the same afterwards."""
+    notify: Notify | None = None
+    """A program that is told when the sweep finishes, fails, stalls or gets better. None: nobody is."""
     code: Code = Code()
     """Which code is kept with the sweep."""
     environment: Environment = NOTHING
