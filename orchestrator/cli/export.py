@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FormatOption = Annotated[
     str,
     typer.Option(
-        "--format", help="json, yaml, args, argv0, env or hydra; the whole sweep: tensorboard, optuna or csv."
+        "--format", help="json, yaml, args, argv0, env or hydra; the whole sweep: tensorboard, optuna, mlflow or csv."
     ),
 ]
 
@@ -31,8 +31,8 @@ def export(
 ) -> None:
     """Print the best configurations in a form that another program takes; to stderr what is known of the best one.
 
-    Or write the whole sweep as another tool's data, living or dead: a folder of TensorBoard's, a journal of Optuna's, a
-    table. What was written there before is gone on with.
+    Or write the whole sweep as another tool's data, living or dead: a folder of TensorBoard's, a journal of Optuna's,
+    runs of MLflow's, a table. What was written there before is gone on with.
     """
     from orchestrator.results.export import FORMATS
 

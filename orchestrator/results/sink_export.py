@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import members
 from orchestrator.errors import StorageError
@@ -20,15 +21,17 @@ def sink_formats() -> list[str]:
     return members.names(SINKS)
 
 
-def sink_at(form: str, place: Location | None, sweep: str) -> Sink:
+def sink_at(form: str, place: Location | None, sweep: str, options: Mapping[str, Any] | None = None) -> Sink:
     """Return a sink of the kind `form`, one that is shipped or `module:Class`, that keeps a sweep at `place`.
 
-    `place` None: in the present folder, called after the `sweep`. Raises SpecError where there is no such sink.
+    `place` None: in the present folder, called after the `sweep`, or where the sink's own `options` or environment say.
+    Raises SpecError where there is no such sink, UsageError where it cannot work here.
     """
     from orchestrator.storage.location import Location
 
-    member, options = members.build(SINKS, Member(name=form))
-    made: Sink = member(place or Location.parse(f"{sweep}-{member.file}"), options)
+    member, checked = members.build(SINKS, Member(name=form, options=options or {}))
+    unnamed = Location.parse(f"{sweep}-{member.file}")
+    made: Sink = member(place or unnamed, checked, is_chosen=place is not None)
     return made
 
 

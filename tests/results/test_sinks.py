@@ -86,7 +86,7 @@ def replanned(story, **changes):
 
 
 def test_the_shipped_ones_are_found_by_their_files():
-    assert sink_formats() == ["csv", "optuna", "tensorboard"]
+    assert sink_formats() == ["csv", "mlflow", "optuna", "tensorboard"]
     assert all(issubclass(members.load(SINKS, name), Sink) for name in sink_formats())
 
 

@@ -43,6 +43,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "torch": ("training", "rules._inspection", "demos"),
     "httpx": ("launchers",),
     "tensorboardX": ("ray.worker", "results.sinks"),
+    "mlflow": ("results.sinks",),
     "rich": ("views", "cli"),
     "typer": ("cli",),
     "pandas": ("notebook", "views.notebook_sweep"),

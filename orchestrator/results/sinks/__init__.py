@@ -38,13 +38,14 @@ class Sink(ABC):
     file: ClassVar[str]
     """What it keeps is called so where nobody says: in a sweep's folder, below `sinks/`, or behind the sweep's name."""
 
-    def __init__(self, place: Location, options: Record) -> None:
-        """Keep the sweep at `place`, a file or a folder, there or not. Writes nothing yet.
+    def __init__(self, place: Location, options: Record, *, is_chosen: bool = False) -> None:
+        """Keep the sweep at `place`, a file or a folder, there or not; `is_chosen` says that a person named it.
 
-        Raises UsageError where it cannot work at all: a library is missing, something else lies there.
+        Writes nothing yet. Raises UsageError where it cannot work at all: a library is missing, say.
         """
         self.place = place
         self.options = options
+        self.is_chosen = is_chosen
         self.name = f"the sink {type(self).__module__.rpartition('.')[2]}"
         """What problems are told of."""
 
