@@ -37,7 +37,7 @@ from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.notebook_sweep import state_html
 from orchestrator.views.page.keeping import PageKeeper
-from orchestrator.views.progress import Progress
+from orchestrator.views.progress import PROGRESS, Progress
 from orchestrator.views.render import make_console
 from orchestrator.wording import first_of
 
@@ -99,13 +99,18 @@ def run_session(
     options = replace(options, environment=whole(spec.environment, code if isinstance(code, Path) else Path()))
     for line in said_here(spec.environment, is_joined=options.address is not None):
         _log.warning(line)
-    with Progress(session.state.plan, make_console(sys.stderr)) as progress:
+    with Progress(session.state.plan, make_console(sys.stderr), is_quiet=_is_quiet()) as progress:
 
         def stuck(error: ClusterLostError) -> None:
             progress.__exit__(None, None, None)  # a terminal gets its cursor back
             on_stuck(error)
 
         return _removed_if_failed(session, drive(session, trainable, options, progress.on_step, stuck))
+
+
+def _is_quiet() -> bool:
+    """Say whether somebody wants no progress: by default a logger has no level of its own."""
+    return logging.getLogger(PROGRESS).level >= logging.WARNING
 
 
 def _removed_if_failed(session: Session, ending: Ending) -> Ending:

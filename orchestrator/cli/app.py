@@ -8,11 +8,14 @@ from __future__ import annotations
 import platform
 import signal
 import sys
+import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orchestrator import __version__, exitcodes
+from orchestrator.cli.loudness import LOG_FILE_VARIABLE, SAYS, set_loudness
 from orchestrator.cli.say import answer_text, say
 from orchestrator.cli.verbs import VerbGroup
 from orchestrator.errors import StepladderError
@@ -38,12 +41,27 @@ app = typer.Typer(
 )
 
 
+VerboseOption = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="Say every event, and tracebacks; -vv: what Ray says too.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say errors and warnings alone, beside the answer.")]
+LogFileOption = Annotated[
+    Path | None, typer.Option(envvar=LOG_FILE_VARIABLE, help="Add to this file what is said, dated.")
+]
+
+
 @app.callback()
-def stepladder(version: VersionOption = False) -> None:
+def stepladder(
+    version: VersionOption = False,  # noqa: ARG001 - it has been answered by now
+    verbose: VerboseOption = 0, quiet: QuietOption = False,
+    log_file: LogFileOption = None,
+) -> None:  # fmt: skip
     """One YAML file becomes a staged hyperparameter sweep on Ray, and the winner comes out as JSON.
 
     Exit codes: 0 nothing left to do, 1 failed, 2 usage or file invalid, 75 stopped with work left, 130 Ctrl-C.
+    These options may stand behind the verb, too.
     """
+    set_loudness(verbose, log_file, quiet=quiet)
 
 
 def main() -> None:
@@ -53,5 +71,7 @@ def main() -> None:
     except SystemExit as leaving:
         sys.exit(exitcodes.RESUMABLE if leaving.code == signal.SIGTERM else leaving.code)
     except StepladderError as error:
+        if SAYS.is_verbose:
+            traceback.print_exception(error)
         say(f"error: {error}")
         sys.exit(error.exit_code)

@@ -50,6 +50,7 @@ def init(
 def _init_from(source: str, to: Path | None) -> None:
     """Write a sweep file beside a training file, and show its first plan."""
     from orchestrator.cli.importing import write_and_check
+    from orchestrator.demos import add_schema
     from orchestrator.imports.code_draft import draft_of_code
     from orchestrator.imports.python_source import parsed
     from orchestrator.planning.estimate import planned_workers
@@ -63,6 +64,7 @@ def _init_from(source: str, to: Path | None) -> None:
     output = to or file.parent / "sweep.yaml"
     draft = draft_of_code(content, module, file, function if colon else None, space_finder(output.parent))
     plan = write_and_check(draft, output)
+    add_schema(output)
     answer(plan_answer(plan, planned_workers(plan), None))
     say(f"next: look at what is marked `invented` in {output}, then stepladder check {output}")
 

@@ -39,7 +39,7 @@ IdOption = Annotated[
 ]
 OwnerOption = Annotated[
     str | None,
-    typer.Option(help="Whose sweep it is to be. Unset: $STEPLADDER_OWNER, or your user name.", show_default=False),
+    typer.Option(envvar="STEPLADDER_OWNER", help="Whose sweep it is to be. Unset: your user name.", show_default=False),
 ]
 TopOption = Annotated[int | None, typer.Option(min=0, help="How many, the best first; 0 is all.", show_default=False)]
 TrialOption = Annotated[int | None, typer.Option(min=0, help="Number of one trial, and only that.", show_default=False)]
@@ -56,11 +56,21 @@ WatchOption = Annotated[bool, typer.Option("--watch", help="Keep it up to date u
 OpenOption = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
 AddressOption = Annotated[
     ClusterAddress | None,
-    typer.Option(parser=ClusterAddress.parse, metavar="ADDRESS", help=f"A cluster: {FORMS}.", show_default=False),
+    typer.Option(
+        parser=ClusterAddress.parse,
+        metavar="ADDRESS",
+        envvar="STEPLADDER_ADDRESS",
+        show_default=False,
+        help=f"A cluster: {FORMS}.",
+    ),
 ]
 ClusterOption = Annotated[
     str | None,
-    typer.Option(help="A cluster: a profile, or a definition by file or by name in cluster/.", show_default=False),
+    typer.Option(
+        envvar="STEPLADDER_CLUSTER",
+        show_default=False,
+        help="A cluster: a profile, or a definition by file or by name in cluster/.",
+    ),
 ]
 CpusOption = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray started here. Unset: all of them.")]
 GpusOption = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started here. Unset: all of them.")]

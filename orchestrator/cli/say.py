@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from orchestrator.cli.loudness import SAID, SAYS
 
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
 
 def say(message: str) -> None:
-    """Tell a person something beside the answer."""
-    typer.echo(message, err=True)
+    """Tell a person something beside the answer; with --quiet, errors and warnings alone."""
+    if not SAYS.is_quiet or message.startswith(("error: ", "warning: ")):
+        typer.echo(message, err=True)
+    logging.getLogger(SAID).info(message)
 
 
 def answer_text(text: str) -> None:

@@ -7,11 +7,14 @@ a test holds it against what the verb says of itself.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+
+from orchestrator.cli.loudness import LOG_FILE_VARIABLE, lifted
 
 
 class Verb(NamedTuple):
@@ -138,10 +141,14 @@ class VerbGroup(TyperGroup):
         self.commands = dict.fromkeys(_VERBS)  # type: ignore[assignment]  # names: who mistypes one is told the nearest
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take the command line apart. A verb in front leaves no option to us; to read none of them takes pydantic."""
-        if args and args[0] in _VERBS:
+        """Take the command line apart; what is for every verb (`loudness`) may stand anywhere on it.
+
+        A verb in front leaves no option to us; to read none of them takes pydantic.
+        """
+        front, rest = lifted(args)
+        if not front and rest and rest[0] in _VERBS and LOG_FILE_VARIABLE not in os.environ:
             self.params, self.add_help_option = [], False
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, [*front, *rest])
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer hands it
         """Import a verb and return it as a command; None where there is none of that name."""

@@ -7,6 +7,7 @@ named nowhere else.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from orchestrator.errors import StorageError, UsageError
 from orchestrator.members import nearest
 
 _HERE = Path(__file__).parent
+SCHEMA = ".sweep.schema.json"
+"""The schema beside a sweep file that was written for somebody; hidden, and written anew each time."""
+MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
+"""First line of such a file: editors complete its keys and underline what is wrong, without any setting."""
 
 
 def demo_names() -> list[str]:
@@ -41,6 +46,17 @@ def write_demo(name: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for path in files:
             shutil.copyfile(path, folder / path.name)
+        add_schema(folder / "sweep.yaml")
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror}; choose another folder with --to") from error
     return folder
+
+
+def add_schema(sweep_file: Path) -> None:
+    """Put the schema of sweep files beside this one, and the line into it that editors find it by. Raises OSError."""
+    from orchestrator.sweepfile.schema import json_schema  # every member's options, which takes half a second
+
+    (sweep_file.parent / SCHEMA).write_text(json.dumps(json_schema()) + "\n", encoding="utf-8")
+    text = sweep_file.read_text(encoding="utf-8")
+    if not text.startswith(MODELINE):
+        sweep_file.write_text(MODELINE + text, encoding="utf-8")

@@ -6,6 +6,7 @@ times a second at most, and less often where a sweep is so large that pictures t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic, perf_counter
@@ -31,10 +32,15 @@ if TYPE_CHECKING:
 
 PERIOD_S = 0.25
 """Least time between two pictures."""
+PROGRESS = "stepladder.progress"
+"""Logger whose level says whether there is any progress to be seen: not from WARNING on."""
+EVENTS = "stepladder.events"
+"""Logger that is told of every event, for a file and for a terminal that is to show all of them."""
 QUIET_S = 60.0
 """Without a terminal, a line on the whole sweep is written after so long without another; after a twentieth of the
 elapsed time where that is longer."""
 _MAX_SHARE = 0.01
+_events = logging.getLogger(EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +84,25 @@ class Progress:
     stdout or stderr meanwhile appears above the picture, on stderr: stdout is for answers.
     """
 
-    def __init__(self, plan: Plan, console: Console, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, plan: Plan, console: Console, clock: Callable[[], float] = monotonic, *, is_quiet: bool = False
+    ) -> None:
+        """Show the plan's sweep on `console`; where `is_quiet`, nothing but what the logger of events takes."""
         self._plan = plan
         self._console = console
         self._clock = clock
         self._began_t = clock()
         self._before: Before | None = None
         self._due_t = self._said_t = self._began_t
-        self._lines = EventLines()
+        self._lines, self._logged = EventLines(), EventLines()
+        self._is_quiet = is_quiet
         self._has_said_first = False
         self._picture: ConsoleRenderable = Text(f"{plan.sweep_id}: waiting for the first trial")
         self._live: Live | None = None
 
     def __enter__(self) -> Progress:
         """Begin to draw, on a terminal."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._is_quiet:
             self._live = Live(
                 console=self._console,
                 get_renderable=lambda: self._picture,
@@ -113,7 +123,13 @@ class Progress:
         """Take note of a step at `now`, by the clock that was given: the one that the driver's records measure by."""
         if self._before is None:
             ended = self._lines.begin(state)
+            self._logged.begin(state)
             self._before = Before(ended, summarise(state, state.last_t).spend.fidelity if ended else 0.0)
+        if _events.isEnabledFor(logging.INFO):
+            for line in self._logged.lines(state, now):
+                _events.info(" ".join(line.splitlines()))
+        if self._is_quiet:
+            return
         if self._live is None:
             self._say(state, now)
             return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import ConsoleRenderable, Group
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int
 from orchestrator.sweepfile.catalogue import CatalogueSpace
 from orchestrator.views.render import listing, pairs
@@ -43,6 +45,18 @@ def space_answer(space: CatalogueSpace) -> ConsoleRenderable:
     if space.couplings:
         parts += [Text(""), Text(f"couple: {_couplings(space.couplings)}")]
     return Group(*parts, Text(""), Text(SOURCES, style="dim"))
+
+
+def space_document(space: CatalogueSpace) -> dict[str, Any]:
+    """Return one space as data: each hyperparameter as a sweep file writes it, with what is told of it."""
+    found = {
+        name: domain.model_dump(mode="json", exclude=set(SET_BY_PARSER), exclude_none=True)
+        for name, domain in space.hyperparameters.items()
+    }
+    return {
+        "space": space.name, "description": space.description, "hyperparameters": found,
+        "couple": dict(space.couplings),
+    }  # fmt: skip
 
 
 def values_text(domain: Hyperparameter) -> str:

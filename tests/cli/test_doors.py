@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -101,3 +102,48 @@ def test_the_hook_for_repositories_of_sweep_files_calls_a_verb_there_is():
     program, verb = hook["entry"].split()
     assert program == "stepladder"
     assert verb in PANELS["Begin"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("words", "place", "offered"),
+    [
+        ("stepladder ", 1, {"run", "status", "export"}),
+        ("stepladder st", 1, {"status", "stop"}),
+        ("stepladder export --fo", 2, {"--format"}),
+        ("stepladder spaces sh", 2, {"show"}),
+        ("stepladder -q tri", 2, {"trials"}),
+    ],
+)
+def test_a_shell_completes_verbs_and_their_options(tmp_path: Path, words: str, place: int, offered: set[str]):
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(place), "_STEPLADDER_COMPLETE": "complete_bash"}
+    ran = subprocess.run(
+        [sys.executable, "-c", "from orchestrator.cli.app import main; main()"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)} | asked, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert offered <= set(ran.stdout.split()), ran.stderr
+
+
+@pytest.mark.thorough
+def test_variables_stand_for_options_and_the_help_says_so(tmp_path: Path):
+    for verb, name in [("run", "ADDRESS"), ("run", "OWNER"), ("submit", "CLUSTER"), ("status", "ADDRESS")]:
+        assert f"STEPLADDER_{name}]" in " ".join(stepladder(verb, "--help", cwd=tmp_path).stdout.split())
+    asked = os.environ | {"PYTHONPATH": str(ROOT), "STEPLADDER_ADDRESS": "http://127.0.0.1:9"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "ls"],
+        cwd=tmp_path,
+        env=asked,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "127.0.0.1:9" in ran.stderr
+
+
+@pytest.mark.thorough
+def test_the_catalogue_is_data_for_a_program(tmp_path: Path):
+    listed = json.loads(stepladder("spaces", "--json", cwd=tmp_path).stdout)
+    assert {"sgd", "batch", "regularization"} <= {entry["space"] for entry in listed}
+    shown = json.loads(stepladder("spaces", "show", "sgd", "--json", cwd=tmp_path).stdout)
+    assert shown["hyperparameters"]["learning_rate"]["scale"] == "log"

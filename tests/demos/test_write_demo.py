@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
-from orchestrator.demos import demo_names, write_demo
+from orchestrator.demos import MODELINE, SCHEMA, demo_names, write_demo
 from orchestrator.errors import StorageError, UsageError
 from orchestrator.project.workspace import linted_plan
 
@@ -18,13 +21,21 @@ def test_demonstrations_are_the_folders_with_a_sweep_file():
 def test_a_demonstration_is_written_into_a_new_folder(tmp_path: Path):
     folder = write_demo("digits", tmp_path / "a" / "b")
     assert folder == tmp_path / "a" / "b"
-    assert sorted(path.name for path in folder.iterdir()) == ["sweep.yaml", "train.py"]
+    assert sorted(path.name for path in folder.iterdir()) == [SCHEMA, "sweep.yaml", "train.py"]
 
 
 @pytest.mark.parametrize("name", demo_names())
 def test_the_linter_has_nothing_to_say_of_a_demonstration(name: str, tmp_path: Path):
     _, remarks = linted_plan(write_demo(name, tmp_path) / "sweep.yaml")
     assert [remark.rule.id for remark in remarks] == []
+
+
+@pytest.mark.parametrize("name", demo_names())
+def test_an_editor_finds_the_schema_of_a_demonstration(name: str, tmp_path: Path):
+    file = write_demo(name, tmp_path) / "sweep.yaml"
+    assert file.read_text().startswith(MODELINE)
+    schema = json.loads((tmp_path / MODELINE.strip().rpartition("=")[2]).read_text())
+    jsonschema.validate(YAML(typ="safe").load(file), schema)
 
 
 def test_other_files_in_the_folder_stay(tmp_path: Path):
