@@ -160,7 +160,8 @@ def drive(
     """
     from orchestrator.ray.host.early import begun_early  # importing ray takes seconds
 
-    closing = _Closing(session, Retention(session.folder), BackgroundFollower(_follower(session, trainable)))
+    following = BackgroundFollower(_follower(session, trainable, is_joined=options.address is not None))
+    closing = _Closing(session, Retention(session.folder), following)
     if session.state.plan.spec.keep_checkpoints != "all":
         closing.retention.clear(named(session.state), session.lease.epoch)
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
@@ -227,12 +228,16 @@ class _Closing:
         self._session.release()
 
 
-def _follower(session: Session, trainable: Trainable) -> Follower:
+def _follower(session: Session, trainable: Trainable, *, is_joined: bool) -> Follower:
     """Return what follows the sweep's log while it runs; whatever else is to be made from the log joins here."""
     folder, files, spec = session.folder, session.folder.files(), session.state.plan.spec
     observers: list[Observer] = [Tables(files, folder), PageKeeper(folder), *sink_keepers(folder, spec.sinks)]
     if spec.notify is not None:
         observers.append(Notifier(spec.notify, folder, getattr(trainable, "folder", Path.cwd()), session.lease.epoch))
+    if is_joined:
+        from orchestrator.ray.host.gauges import SweepGauges  # Ray, which is imported by now
+
+        observers.append(SweepGauges())
     return Follower(files, observers)
 
 
