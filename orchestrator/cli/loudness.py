@@ -15,8 +15,6 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from typing_extensions import override
-
 from orchestrator.errors import UsageError
 
 OWN, SAID = "stepladder", "stepladder.said"
@@ -41,8 +39,8 @@ class _Stderr(logging.StreamHandler[TextIO]):
         """Where it writes."""
         return sys.stderr
 
-    @override
     def filter(self, record: logging.LogRecord) -> bool:
+        """Leave out what is shown in another way."""
         is_shown_anyway = record.name == SAID or (record.name == EVENTS and not sys.stderr.isatty())
         return not is_shown_anyway and bool(super().filter(record))
 

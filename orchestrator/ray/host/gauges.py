@@ -37,7 +37,7 @@ TAGS = ("sweep", "metric", "state")
 """Labels that every gauge has: the sweep's id, the objective's name, and a trial's state or nothing."""
 
 
-class Reading(NamedTuple):
+class GaugeReading(NamedTuple):
     """One value of one gauge."""
 
     name: str
@@ -79,19 +79,19 @@ class SweepGauges:
         """Do nothing: Ray keeps what was set until the driver's process ends."""
 
 
-def readings(state: SweepState) -> Iterator[Reading]:
+def readings(state: SweepState) -> Iterator[GaugeReading]:
     """Yield what there is to measure of a sweep now; nothing of what is not known yet."""
     counts = state.counts()
     for found in TrialState:
-        yield Reading("stepladder_trials", counts[found], found.value)
-    yield Reading("stepladder_trials_planned", state.plan.spec.budget.trials)
+        yield GaugeReading("stepladder_trials", counts[found], found.value)
+    yield GaugeReading("stepladder_trials_planned", state.plan.spec.budget.trials)
     leader, baseline = state.leader(), state.baseline
     if leader is not None and leader.value is not None:
-        yield Reading("stepladder_best", leader.value)
+        yield GaugeReading("stepladder_best", leader.value)
     if baseline is not None and baseline.value is not None:
-        yield Reading("stepladder_baseline", baseline.value)
+        yield GaugeReading("stepladder_baseline", baseline.value)
     spend, use = state.spend_at(state.last_clock_s), time_use(state)
-    yield Reading("stepladder_gpu_hours", spend.gpu_hours)
-    yield Reading("stepladder_cpu_hours", spend.cpu_hours)
-    yield Reading("stepladder_places_waiting", state.awaited.waiting)
-    yield Reading("stepladder_idle_share", use.share(use.idle_s))
+    yield GaugeReading("stepladder_gpu_hours", spend.gpu_hours)
+    yield GaugeReading("stepladder_cpu_hours", spend.cpu_hours)
+    yield GaugeReading("stepladder_places_waiting", state.awaited.waiting)
+    yield GaugeReading("stepladder_idle_share", use.share(use.idle_s))
