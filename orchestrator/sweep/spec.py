@@ -276,14 +276,6 @@ class SweepSpec(Record):
     def _as_written(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"try" if name == "try_" else name: value for name, value in fields(self).items()}
 
-    @field_validator("sinks")
-    @classmethod
-    def _each_once(cls, value: tuple[Member, ...]) -> tuple[Member, ...]:
-        names = [sink.name for sink in value]
-        if repeated := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"sinks name {repeated} twice; name each once")
-        return value
-
     @field_validator("ignore", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:

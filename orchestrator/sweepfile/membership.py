@@ -30,6 +30,8 @@ def check_members(spec: SweepSpec, problems: Problems, broken: Collection[str | 
     if "sinks" not in broken:
         for number, sink in enumerate(spec.sinks):
             _check_member(("sinks", number), SINKS, sink, problems)
+            if sink.name in [other.name for other in spec.sinks[:number]]:
+                problems.add(("sinks", number), f"{sink.name} is named twice; name each sink once")
     if "stages" not in broken:
         for path, member in _stage_searchers(spec):
             _check_member(path, PACKAGES["searcher"], member, problems)

@@ -125,11 +125,11 @@ def test_one_that_cannot_begin_says_why(sweep, story):
 
 
 def test_a_sweep_file_names_them(own):
-    with pytest.raises(ValueError, match="sinks name csv twice; name each once"):
-        make_spec(sinks=["csv", "csv"])
     assert make_spec(sinks=["own_sinks:Notes"]).members["sinks[0]"] == "own_sinks:Notes"
     from orchestrator import Sweep
 
     keys = {"objective": {"metric": "m", "goal": "minimize"}, "fidelity": {"max": 3}, "budget": {"trials": 2}}
     with pytest.raises(SpecError, match="'tensorbord' is not a sink; choose one of csv"):
         Sweep(name="a", trainable="t.py:t", search_space={"a": {"low": 0, "high": 9}}, sinks=["tensorbord"], **keys)
+    with pytest.raises(SpecError, match=r"sinks\[1\]: csv is named twice; name each sink once"):
+        Sweep(name="a", trainable="t.py:t", search_space={"a": {"low": 0, "high": 9}}, sinks=["csv", "csv"], **keys)
