@@ -74,6 +74,9 @@ ClusterOption = Annotated[
 ]
 CpusOption = Annotated[int | None, typer.Option(min=1, help="CPUs of the Ray started here. Unset: all of them.")]
 GpusOption = Annotated[int | None, typer.Option(min=0, help="GPUs of the Ray started here. Unset: all of them.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Trials at once. Unset: the file's max_concurrent, or 8.")
+]
 InsecureOption = Annotated[bool, typer.Option("--insecure", help="Also send to a cluster that asks for no token.")]
 EnvOption = Annotated[
     list[str] | None,

@@ -7,16 +7,21 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.check import warn
-from orchestrator.cli.options import SWEEP_FILE, JsonOption, OverridesArgument, SweepFileArgument, file_meant
+from orchestrator.cli.options import (
+    SWEEP_FILE,
+    JsonOption,
+    OverridesArgument,
+    SweepFileArgument,
+    WorkersOption,
+    file_meant,
+)
 from orchestrator.cli.say import answer, answer_json, say
 
 
 def plan(
     sweep_file: SweepFileArgument = SWEEP_FILE,
     overrides: OverridesArgument = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Trials at once. Unset: the file's max_concurrent, or 8.")
-    ] = None,
+    workers: WorkersOption = None,
     epoch_seconds: Annotated[float | None, typer.Option(min=0, help="Seconds of one unit of fidelity.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import SWEEP_FILE, JsonOption, OverridesArgument, SweepFileArgument, file_meant
+from orchestrator.cli.options import (
+    SWEEP_FILE,
+    JsonOption,
+    OverridesArgument,
+    SweepFileArgument,
+    WorkersOption,
+    file_meant,
+)
 from orchestrator.cli.say import answer, answer_json, say
 
 if TYPE_CHECKING:
@@ -26,9 +33,7 @@ def simulate(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Trials at once. Unset: the file's max_concurrent, or 8.")
-    ] = None,
+    workers: WorkersOption = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Sweeps on each, every one with another seed.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
