@@ -177,11 +177,17 @@ class SweepSent(Handle):
     def _of_job(self, *, follow: bool) -> Iterator[str]:
         """Yield what its job printed; of one that its cluster knows no more, what its storage kept."""
         launcher = self.launcher(PATIENT_S)
-        if launcher.status(self.record.job).state is not JobState.GONE:
-            yield from launcher.logs(self.record.job, follow=follow)
-            return
-        self.say(f"{self.record.target or 'this machine'} knows no job {self.record.job} any more; from its storage:")
-        yield from self.driver_logs()
+        if launcher.status(self.record.job).state is JobState.GONE:
+            try:
+                kept = list(self.driver_logs())
+            except UsageError:  # nothing was kept there; its launcher may still have what it wrote itself
+                pass
+            else:
+                asked = self.record.target or "this machine"
+                self.say(f"{asked} knows no job {self.record.job} any more; from its storage:")
+                yield from kept
+                return
+        yield from launcher.logs(self.record.job, follow=follow)
 
     def driver_logs(self) -> Iterator[str]:
         """Read its storage, from here or from the cluster."""
