@@ -27,7 +27,7 @@ def confirmed_rows(summary: Summary) -> list[tuple[str, str]]:
 
 def _score(score: FreshScore) -> str:
     margin = "" if score.high is None else f" +- {wording.number(score.high - score.mean, 2)}"
-    return f"{wording.number(score.mean, 4)}{margin} over {wording.counted(score.n, 'fresh seed')}"
+    return f"{wording.number(score.mean, 4)}{margin} over {wording.counted(score.n, 'seed')}"
 
 
 def _difference(found: Difference) -> str:
