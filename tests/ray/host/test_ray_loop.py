@@ -10,6 +10,7 @@ from ray.exceptions import OutOfMemoryError
 from ray.tune import PlacementGroupFactory
 
 from orchestrator.ray.host.actors import ActorManager
+from orchestrator.ray.host.place_groups import PlaceGroups
 from orchestrator.ray.worker.outcomes import classify
 from orchestrator.sweep.trial import Outcome
 
@@ -35,7 +36,7 @@ def test_a_worker_that_the_memory_monitor_ended_fails_its_attempt_not_the_run():
     with pytest.raises(RuntimeError, match="unexpected exception"):  # what ours is there for; gone once Ray mends it
         stock._actor_task_failed(TrackedActorTask(tracked_actor=started(stock)), error)
     stock.cleanup()
-    manager = ActorManager(resource_manager=PlacementGroupResourceManager())
+    manager = ActorManager(resource_manager=PlaceGroups())
     task = TrackedActorTask(tracked_actor=started(manager), on_error=lambda _, exception: told.append(exception))
     manager._actor_task_failed(task, error)
     manager.cleanup()
