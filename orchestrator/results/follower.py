@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from orchestrator.control.fold import SweepState
-from orchestrator.errors import JournalDamagedError, StorageError
+from orchestrator.errors import JournalDamagedError, StepladderError, StorageError
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import FOLDER, JournalReader
 from orchestrator.sweep import event as ev
@@ -147,11 +147,16 @@ class _Seat:
             self._observer.close()
         except Exception as error:  # noqa: BLE001 - as in take
             self.error = self.error or error
-            self.problem = self.problem or f"{self._observer.name} did not end in order: {error!r}"
+            self.problem = self.problem or f"{self._observer.name} did not end in order: {_said(error)}"
 
     def _end(self, error: Exception) -> None:
         self.error = error
-        self.problem = f"{self._observer.name} fell behind the journal and stays there, by an error: {error!r}"
+        self.problem = f"{self._observer.name} fell behind the journal and stays there, by an error: {_said(error)}"
+
+
+def _said(error: Exception) -> str:
+    """Return an error of ours as its sentence, another one with its type."""
+    return str(error) if isinstance(error, StepladderError) else repr(error)
 
 
 def _folded(state: SweepState | None, event: ev.Event) -> SweepState:

@@ -68,7 +68,10 @@ def test_trials_were_stopped_early_and_every_stage_moved_its_block(first: str, f
 def test_the_winner_is_real(first: str, folder: Path):
     best = json.loads((folder / "runs" / "digits" / "best.json").read_text())
     assert best["verdict"] == "better than the baseline"
-    assert (best["winner"]["confirmed"]["n"], best["baseline"]["confirmed"]["n"]) == (4, 3)  # of the baseline its own training too
+    assert (best["winner"]["confirmed"]["n"], best["baseline"]["confirmed"]["n"]) == (
+        4,
+        3,
+    )  # of the baseline its own training too
     assert best["confirm"]["difference"]["low"] > 0
     tables = pd.read_parquet(folder / "runs" / "digits" / "trials")
     repeated = tables[tables["replicates"].notna()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 
 import pyarrow.parquet as pq
 import pytest
@@ -90,6 +91,8 @@ def told(folder: Location) -> dict[str, str]:
     said["export"] = "".join(export(state, form, 3) for form in ("json", "yaml"))
     said["page"] = html(page_of(read_source(folder)))
     for form in sink_formats():
+        if form == "mlflow" and find_spec("mlflow") is None:
+            continue  # an extra; the same test with it installed looks there too
         place = folder.path.parent / f"{folder.path.name}-{form}"
         fill(sink_at(form, Location.parse(place), "mine"), folder)
         files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]

@@ -50,7 +50,7 @@ def test_a_page_that_fails_is_a_line(sweep, story):
     (sweep.folder / FILE).mkdir()
     follower.close()
     (problem,) = follower.problems.values()
-    assert problem.startswith("the report page did not end in order: StorageError(")
+    assert problem.startswith("the report page did not end in order: ")
     assert "its page could not be made: StorageError: " in problem
     assert FILE in problem
 

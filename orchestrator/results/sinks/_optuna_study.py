@@ -43,12 +43,13 @@ def frozen(state: SweepState, trial: Trial, known: Mapping[str, Any]) -> Any:
 
     space = state.plan.space
     params = {name: plain(space[name], trial.config[name]) for name in known if name in trial.config}
-    found = OptunaState[STATES[trial.state]]
+    # Optuna changes nothing of a finished trial: it is one once its attempt has ended as well, and how is known.
+    found = OptunaState.RUNNING if trial.number in state.open else OptunaState[STATES[trial.state]]
     begun = trial.attempts[0].started_t if trial.attempts else None
     ended = trial.attempts[-1].ended_t if trial.attempts and trial.state.is_final else None
     if found.is_finished() and begun is None:
         begun = state.last_t
-    value = trial.value if trial.state in {TrialState.COMPLETED, TrialState.PRUNED} else None
+    value = trial.value if found in {OptunaState.COMPLETE, OptunaState.PRUNED} else None
     return FrozenTrial(
         number=trial.number,
         trial_id=trial.number,

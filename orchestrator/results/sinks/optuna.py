@@ -40,7 +40,8 @@ class OptunaJournal(Sink):
             self._study: _Study | None = None
             self._touched: set[int] = set()
         self._state = state
-        if (trial := getattr(event, "trial", FIRST_REPLICATE)) < FIRST_REPLICATE:
+        trial = getattr(event, "trial", None)  # None also where a place was held for no trial
+        if trial is not None and trial < FIRST_REPLICATE:
             self._touched.add(trial)
 
     @override

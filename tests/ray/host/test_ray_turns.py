@@ -57,10 +57,12 @@ def mine(sweep, held, wanted, weight=1.0):
     return PlaceClaim(sweep, weight, 1.0, 0.0, held, wanted)
 
 
-def answered(turns, claim, places):
-    """Ask until that many may be held."""
+def answered(turns, claim, places, *others):
+    """Ask until that many may be held; others ask as well meanwhile, or they would be taken for gone."""
     deadline = time.monotonic() + 60
     while (found := turns.places(claim, time.monotonic())) != places:
+        for other, claims in others:
+            other.places(claims, time.monotonic())
         assert time.monotonic() < deadline, f"{found} places, not {places}"
         time.sleep(0.1)
 
@@ -72,13 +74,14 @@ def test_who_is_alone_has_all_and_two_have_their_shares_also_when_the_actor_dies
     answered(first, mine("first", 0, 9), 9)
     assert first.others == 0
     second = Turns("second", time.monotonic())
-    answered(second, mine("second", 0, 9, weight=3.0), LOCAL_CPUS * 3 / 4)
-    answered(first, mine("first", 0, 9), LOCAL_CPUS / 4)
+    wants, wants_more = mine("first", 0, 9), mine("second", 0, 9, weight=3.0)
+    answered(second, wants_more, LOCAL_CPUS * 3 / 4, (first, wants))
+    answered(first, wants, LOCAL_CPUS / 4, (second, wants_more))
     assert first.others == 1
     ray.kill(ray.get_actor(NAME, namespace=NAMESPACE))
     answered(second, mine("second", 0, 9), 9)  # whoever asks first after its death seems alone
-    answered(first, mine("first", 0, 9), LOCAL_CPUS / 2)
-    answered(second, mine("second", 0, 9), LOCAL_CPUS / 2)
+    answered(first, wants, LOCAL_CPUS / 2, (second, mine("second", 0, 9)))
+    answered(second, mine("second", 0, 9), LOCAL_CPUS / 2, (first, wants))
     second.leave()
     answered(first, mine("first", 0, 9), 9)
     ray.kill(ray.get_actor(NAME, namespace=NAMESPACE))
