@@ -17,7 +17,7 @@ from orchestrator.results.export import arguments_of, ordered
 from orchestrator.results.summary import note, valued_at
 from orchestrator.results.time_use import trial_time
 from orchestrator.storage.attempt_logs import AttemptLogs
-from orchestrator.sweep.trial import FIRST_REPLICATE, TrialState, training_seed
+from orchestrator.sweep.trial import FIRST_REPLICATE, Outcome, TrialState, training_seed
 from orchestrator.sweep.values import is_same
 from orchestrator.views.render import commands, pairs
 from orchestrator.views.time_use import trial_time_line
@@ -84,7 +84,7 @@ def trial_answer(state: SweepState, number: int, folder: Location) -> Group:
     if (why := why_stopped(state, trial)) is not None:
         rows.append(("stopped", why))
     unit = state.plan.spec.fidelity.unit
-    rows += [(f"attempt {attempt.number}", _attempt(attempt, unit)) for attempt in trial.attempts]
+    rows += [(f"attempt {attempt.number}", _attempt(trial, attempt, unit)) for attempt in trial.attempts]
     if trial.attempts:
         rows.append(("time", trial_time_line(trial_time(trial, state.last_clock_s))))
     rows.append(("seed", str(training_seed(state.plan.spec.seed, trial.number))))
@@ -207,8 +207,10 @@ def why_stopped(state: SweepState, trial: Trial) -> str | None:
     return f"{where}: worse than {wording.number(judged.threshold)}{among}"
 
 
-def _attempt(attempt: Attempt, unit: str) -> str:
+def _attempt(trial: Trial, attempt: Attempt, unit: str) -> str:
     parts = [attempt.outcome.value if attempt.outcome is not None else "not ended"]
+    if attempt.outcome is Outcome.STOPPED and trial.state is TrialState.COMPLETED:
+        parts = ["trained to the end"]  # where it was told to stop as well, which reads as if it had been weak
     if attempt.cause is not None:
         parts.append(f"by {attempt.cause}")
     begun = f"from {unit} {wording.number(attempt.resumed_from)} " if attempt.resumed_from else ""
