@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from orchestrator.sweep.trial import TrialState
-from orchestrator.views.condition import condition_of
+from orchestrator.views.condition import condition_of, more_of
 from orchestrator.views.page.parts import NextStep, Section
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _QUESTION = "This page only shows. In a terminal, where the sweep's folder is se
 def acts_on_sweep(state: SweepState, folder: Location, holder: str | None) -> Section:
     """Return what can be done with a sweep as it stands; `holder` says who drives it, None where nobody does."""
     condition, _ = condition_of(state, holder)
-    steps = tuple(_of_sweep(condition, shlex.quote(str(folder)), has_winner=state.winner() is not None))
+    steps = tuple(_of_sweep(state, condition, shlex.quote(str(folder)), has_winner=state.winner() is not None))
     return Section("acts", "Commands that act on it", _QUESTION, steps=steps)
 
 
@@ -31,7 +31,7 @@ def acts_on_trial(trial: Trial, folder: Location, *, is_driven: bool) -> Section
     return Section("acts", "Commands", _QUESTION, steps=steps)
 
 
-def _of_sweep(condition: str, where: str, *, has_winner: bool) -> Iterator[NextStep]:
+def _of_sweep(state: SweepState, condition: str, where: str, *, has_winner: bool) -> Iterator[NextStep]:
     if condition == "running":
         yield NextStep(
             "Let the running trials finish and start no more; it can go on later.", f"stepladder stop {where}"
@@ -39,9 +39,10 @@ def _of_sweep(condition: str, where: str, *, has_winner: bool) -> Iterator[NextS
         yield NextStep("End its driver within seconds, everything saved.", f"stepladder cancel {where}")
         yield NextStep("Give it more or fewer places.", f"stepladder set {where} max_concurrent=4")
         yield NextStep("Try values of your own next.", f"stepladder try {where} NAME=VALUE")
-    else:
-        said = "Train more trials." if condition == "finished" else "Go on with it."
-        yield NextStep(said, f"stepladder resume {where}{' --trials +20' if condition == 'finished' else ''}")
+    elif condition != "finished":
+        yield NextStep("Go on with it.", f"stepladder resume {where}")
+    elif (more := more_of(state)) is not None:
+        yield NextStep("Train more.", f"stepladder resume {where} {more}")
     if has_winner:
         yield NextStep("Take the winner along, as arguments of a program.", f"stepladder export {where} --format args")
     yield NextStep("Keep this page as a file, to be shared.", f"stepladder report {where} --share")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Condition = Literal["running", "finished", "stopped", "interrupted"]
 
+CAPS = frozenset({"gpu_hours", "cpu_hours", "wall"})
+"""The reasons to leave that are a cap of the budget."""
 _ENDS = {
     "finished": "all trials of the budget are done",
     "exhausted": "every configuration of the search space was tried",
@@ -41,16 +43,46 @@ def condition_of(state: SweepState, holder: str | None) -> tuple[Condition, str]
             "interrupted",
             f"its driver {state.sessions[-1].holder} is gone without a word; nothing acknowledged is lost",
         )
-    if state.stopped in _ENDS or is_used_up(state, state.stopped):
+    if is_finished(state):
         return "finished", why(state.stopped)
     if state.stopped_note is not None:
         return "stopped", f"{why(state.stopped)}: {state.stopped_note}"
     return "stopped", f"{why(state.stopped)}; it can go on"
 
 
+def is_finished(state: SweepState) -> bool:
+    """Say whether its last driver left in order, and nothing is left for another within the budget."""
+    return state.stopped is not None and (state.stopped in _ENDS or is_used_up(state, state.stopped))
+
+
 def why(reason: str) -> str:
     """Write why a driver left, as a sentence without its end."""
     return _ENDS.get(reason) or _STOPS.get(reason, reason)
+
+
+def more_of(state: SweepState) -> str | None:
+    """Return what lets a finished sweep go on, as arguments of `resume`: more of what ran out.
+
+    None where nothing does: every configuration was tried.
+    """
+    budget = state.plan.spec.budget
+    if state.stopped == "exhausted":
+        return None
+    if state.stopped == "wall" and budget.wall is not None:
+        return f"budget.wall={_as_written(2 * budget.wall)}"
+    if state.stopped == "gpu_hours" and budget.gpu_hours is not None:
+        return f"budget.gpu_hours={2 * budget.gpu_hours:g}"
+    if state.stopped == "cpu_hours" and budget.cpu_hours is not None:
+        return f"budget.cpu_hours={2 * budget.cpu_hours:g}"
+    return f"--trials +{max(10, len(state.trials) // 4)}"
+
+
+def _as_written(seconds: float) -> str:
+    """Write seconds as a sweep file takes them, in the largest unit that is exact: 2h, 90m, 45s."""
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def storage_away(state: SweepState) -> str | None:

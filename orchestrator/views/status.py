@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.bounds import constraint_rows
-from orchestrator.views.condition import Condition, condition_of, date, storage_away, why
+from orchestrator.views.condition import Condition, condition_of, date, more_of, storage_away, why
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
@@ -130,7 +130,7 @@ def status(
         started_t=state.started_t,
         last_t=state.last_t,
         files={**_results(folder), **prints_of_failed(state, folder)},
-        next=_next(condition, where, has_winner=winner is not None, is_braked=state.stopped == BRAKED),
+        next=tuple(_next(state, condition, where, has_winner=winner is not None)),
     )
 
 
@@ -279,12 +279,12 @@ def _best(found: Mark | None) -> str:
     return "none" if found is None else f"{wording.number(found.value, 4)} (#{found.trial})"
 
 
-def _next(condition: Condition, where: str, *, has_winner: bool, is_braked: bool) -> tuple[str, ...]:
-    use = (f"stepladder export {where} --format args",) if has_winner else ()
+def _next(state: SweepState, condition: Condition, where: str, *, has_winner: bool) -> Iterator[str]:
+    use = [f"stepladder export {where} --format args"] if has_winner else []
     if condition == "running":
-        return (f"stepladder status {where}", *use)
-    if condition == "finished":
-        return (*use, f"stepladder resume {where} --trials +20")
-    if is_braked:
-        return (f"stepladder resume {where} --retry-failed", *use)
-    return (f"stepladder resume {where}", *use)
+        yield f"stepladder status {where}"
+    elif condition != "finished":
+        yield f"stepladder resume {where}{' --retry-failed' if state.stopped == BRAKED else ''}"
+    yield from use
+    if condition == "finished" and (more := more_of(state)) is not None:
+        yield f"stepladder resume {where} {more}"

@@ -136,3 +136,35 @@ def test_a_failing_region_is_named_with_its_cost():
 
 def test_at_most_five_things_are_advised():
     assert len(advised(played(SPACE, smooth))) <= 5
+
+
+@pytest.mark.parametrize(
+    ("cap", "command"),
+    [
+        ({"wall": 60.0}, "budget.wall=2m"),
+        ({"wall": 45.0}, "budget.wall=90s"),
+        ({"wall": 5400.0}, "budget.wall=3h"),
+        ({"cpu_hours": 0.25}, "budget.cpu_hours=0.5"),
+        ({"gpu_hours": 0.25}, "budget.gpu_hours=0.5"),
+    ],
+)
+def test_what_ended_at_a_cap_is_offered_more_of_it(cap, command):
+    resources = {"cpus": 1, "gpus": 1}
+    plan = make_plan(budget={"trials": 5000, **cap}, searcher={"name": "random"}, resources=resources)
+    state, _ = simulate_plan(plan, smooth, SimulatedCluster(workers=2))
+    assert state.stopped == next(iter(cap))
+    assert status(state, Location.parse("runs/test"), None, state.last_t).next[-1] == (
+        f"stepladder resume runs/test {command}"
+    )
+    first = advised(state)[0]
+    assert (first.text[:11], first.text[-15:]) == ("The cap on ", " Twice as much:")
+    assert [step.command for step in advised(state) if "resume" in step.command] == [first.command]
+    assert first.command == f"stepladder resume runs/test {command}"
+
+
+def test_nothing_more_is_offered_where_every_configuration_was_tried(story):
+    end = story[-1].t
+    state = replay([*story, ev.DriverStopped(end, "exhausted")])
+    assert not [step for step in advised(state) if "resume" in step.command]
+    found = status(state, Location.parse("runs/test"), None, end)
+    assert not [command for command in found.next if "resume" in command]

@@ -223,7 +223,7 @@ def test_a_terminal_is_redrawn_and_left_clean(story, monkeypatch):
     stream = Terminal()
     with Progress(replay(story[:1]).plan, make_console(stream), lambda: story[0].t) as progress:
         stepped(progress, story)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 240
         while "best score 0.9 at epoch 27" not in stream.getvalue():
             assert time.monotonic() < deadline
             time.sleep(0.01)

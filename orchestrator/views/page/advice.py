@@ -19,6 +19,7 @@ from orchestrator.results.failing_region import FailingRegion
 from orchestrator.sweep.confirmation import WinnerVerdict, pooled_spread
 from orchestrator.sweep.domains import Float, Hyperparameter, Int
 from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.views.condition import CAPS, is_finished, more_of, why
 from orchestrator.views.page.figures.hyperparameter import best_of_slices
 from orchestrator.views.page.figures.progress import improvements
 from orchestrator.views.page.hyper_axis import HyperAxis
@@ -56,7 +57,10 @@ def _stopped(scene: Scene, where: str, *, is_running: bool) -> Iterator[NextStep
     if state.stopped == BRAKED:
         text = f"It was stopped because its trials fail alike: {state.stopped_note}. Mend that first."
         yield NextStep(text, f"stepladder resume {where} --retry-failed")
-    elif state.stopped not in {"finished", "exhausted"}:
+    elif state.stopped in CAPS and (more := more_of(state)) is not None and is_finished(state):
+        said = why(state.stopped)
+        yield NextStep(f"{said[0].upper()}{said[1:]}. Twice as much:", f"stepladder resume {where} {more}")
+    elif not is_finished(state):
         left = f", with {wording.counted(len(waiting), 'trial')} left to train" if waiting else ""
         text = f"Nobody works on it, and it can go on{left}."
         yield NextStep(text, f"stepladder resume {where}")
@@ -150,14 +154,15 @@ def _unconfirmed(scene: Scene, where: str) -> Iterator[NextStep]:
 
 def _more(scene: Scene, where: str) -> Iterator[NextStep]:
     found = improvements(scene)
-    if not found or not scene.spent or scene.state.stopped == "exhausted":
+    more = more_of(scene.state)
+    if not found or not scene.spent or more is None or scene.state.stopped in CAPS:  # a cap: said above
         return
     part = 1 - scene.spent_by[found[-1].number] / scene.spent
     searched = [trial for trial in scene.state.trials if trial.number]
     if part <= LATE and len(searched) >= 10:
         best, last = found[-1].number, f"{max(part, 0.01):.0%}"
         text = f"It was still getting better: trial {best}, the best so far, ended in the last {last} of the spend."
-        yield NextStep(text, f"stepladder resume {where} --trials +{max(10, len(scene.state.trials) // 4)}")
+        yield NextStep(text, f"stepladder resume {where} {more}")
 
 
 def _curve(status: Status) -> Iterator[NextStep]:
