@@ -31,8 +31,14 @@ os.environ["STEPLADDER_PAGE"] = "0"  # a second for each sweep that is driven; t
 
 @pytest.hookimpl(tryfirst=True)  # before the marks are selected by
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what waits for the S3 server, and run the files with long tests first: neither process ends alone."""
+    """Mark what waits for the S3 server, try what starts a Ray once more, and run the files with long tests first.
+
+    Two processes run them, and neither is to end alone.
+    """
+    repeats = config.pluginmanager.hasplugin("rerunfailures")
     for item in items:
+        if repeats and item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.flaky(reruns=1))  # Ray may starve on a busy machine; both tries are shown
         if "s3" in getattr(item, "fixturenames", ()):  # its start takes seconds
             item.add_marker("thorough")
     long = {item.path for item in items if item.get_closest_marker("long")}

@@ -94,7 +94,7 @@ def test_another_branch_an_edit_and_a_deletion_under_a_running_sweep_are_kept_ou
         wait_until(lambda: read_sweep(place).reported >= 4, driver, 60)
         (folder / "train.py").unlink()
         (folder / "model.py").unlink()
-        driver.wait(60)
+        driver.wait(240)
     finally:
         kill_family(driver)
     assert driver.returncode == 0, log.read_text()

@@ -67,7 +67,7 @@ def test_a_part_of_ray_that_is_killed_or_hangs_ends_the_driver_in_seconds(
     begun = time.monotonic()
     wait_until(lambda: f"Ray is gone: its {behind} at " in driver.log.read_text(), driver.process, 60)
     told_s = time.monotonic() - begun
-    code = driver.process.wait(timeout=90)
+    code = driver.process.wait(timeout=240)
     said = driver.log.read_text()
     assert (code, told_s < 15, "Traceback" in said) == (75, True, False), said
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
@@ -83,7 +83,7 @@ def test_a_part_of_ray_that_is_killed_or_hangs_ends_the_driver_in_seconds(
     reports = duckdb.sql(f"select count(*) from read_parquet('{driver.sweep}/reports/*.parquet')").fetchall()
     assert reports == [(sum(trial.report_count for trial in state.trials),)], "the tables are up to date"
     assert "left because Ray was gone; it can go on" in stepladder("status", driver.sweep, cwd=driver.folder).stdout
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while alive := [pid for pid in known if Path(f"/proc/{pid}/cmdline").exists() and is_alive(pid)]:
         assert time.monotonic() < deadline, alive
         time.sleep(0.5)

@@ -76,7 +76,7 @@ def test_a_sweep_that_runs_is_stopped_by_its_changed_file(tmp_path: Path, comman
         asked = stepladder(command, "sweep.yaml", cwd=tmp_path)
         assert (asked.returncode, asked.stdout.split(":")[0]) == (0, f"{command} requested")
         (tmp_path / "gate").touch()
-        assert driver.wait(90) == 0, log.read_text()
+        assert driver.wait(240) == 0, log.read_text()
     finally:
         kill_family(driver)
     assert read_sweep(folder).stopped == command

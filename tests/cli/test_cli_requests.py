@@ -84,7 +84,7 @@ def test_stop_lets_the_running_trials_finish_and_starts_none(tmp_path: Path):
         wait_until(lambda: "stop requested: no new trials, 2 running finish" in log.read_text(), driver)
         assert driver.poll() is None, "the running trials are not waited for"
         (tmp_path / "gate").touch()
-        assert driver.wait(60) == 0, log.read_text()
+        assert driver.wait(240) == 0, log.read_text()
         assert f"stopped (stop), everything is saved; go on with: stepladder resume {folder}" in log.read_text()
     state = read_sweep(folder)
     assert [trial.state for trial in state.trials] == [TrialState.COMPLETED] * 2
@@ -104,7 +104,7 @@ def test_cancel_leaves_within_seconds_and_resume_goes_on_from_checkpoints(tmp_pa
         asked = stepladder("cancel", folder, cwd=tmp_path)
         said = "cancel requested: 2 trials running pause at their newest checkpoint, and the driver leaves\n"
         assert (asked.returncode, asked.stdout) == (0, said)
-        assert driver.wait(60) == 0, (tmp_path / "stderr.txt").read_text()
+        assert driver.wait(240) == 0, (tmp_path / "stderr.txt").read_text()
     state = read_sweep(folder)
     assert state.stopped == "cancel"
     assert [trial.attempt.outcome for trial in state.trials] == [Outcome.INTERRUPTED] * 2
@@ -136,8 +136,8 @@ def test_a_closed_terminal_leaves_nothing_behind_and_loses_nothing(tmp_path: Pat
     with begun(tmp_path) as (driver, folder):
         started = family(driver.pid)
         os.killpg(driver.pid, signal.SIGHUP)
-        driver.wait(60)
-        deadline = time.monotonic() + 60
+        driver.wait(240)
+        deadline = time.monotonic() + 240
         while left := [pid for pid in started if is_alive(pid)]:
             assert time.monotonic() < deadline, left
             time.sleep(0.1)

@@ -103,7 +103,7 @@ def wait_for_jobs_api(host: Host, plain: Path, home: Path, token: Path, port: in
     """Wait until a sweep could be sent there: the Jobs API answers to the token."""
     ask = (
         "import sys, urllib.request as r; q = r.Request(f'http://127.0.0.1:{sys.argv[1]}/api/version', headers="
-        "{'Authorization': 'Bearer ' + open(sys.argv[2]).read()}); print(r.urlopen(q, timeout=5).read())"
+        "{'Authorization': 'Bearer ' + open(sys.argv[2]).read()}); print(r.urlopen(q, timeout=60).read())"
     )
     deadline = time.monotonic() + 180
     while True:

@@ -10,7 +10,7 @@ from orchestrator.errors import SpecError
 from orchestrator.ladders.soft_stages import SoftStages
 from orchestrator.sweep.domains import Choice, Float, Int
 from orchestrator.sweep.plan import StagePlan
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.trial import TrialState
 from orchestrator.testing.played_ladders import (
     CONDITIONAL,
     SMOOTH,
@@ -266,22 +266,6 @@ def test_half_of_the_joint_draws_model_everything_together():
     joint = [request.correlated for request in asked if request.block == JOINT]
     assert about(sum(joint), len(joint), 0.5)
     assert all(request.correlated for request in asked if request.block != JOINT)
-
-
-def test_five_thousand_trials_cost_milliseconds():
-    import time
-
-    soft = ladder(trials=6000, searcher=UniformSearcher)
-    drawn = [SMOOTH_SPACE.draw(JOINT, {}, soft.coin(number, 0, "test")) for number in range(5000)]
-    trials = [Trial(n, str(n), config, "tier-1", "uniform", JOINT, None, 0) for n, config in enumerate(drawn)]
-    for trial in trials:
-        trial.values = {float(epoch): trial.number / 7 % 1 for epoch in range(1, 28)}
-        trial.state = TrialState.COMPLETED if trial.number < 4900 else TrialState.RUNNING
-    soft.propose(5000, trials)
-    begun = time.perf_counter()
-    for _ in range(20):
-        soft.propose(5000, trials)
-    assert (time.perf_counter() - begun) / 20 < 0.01
 
 
 SMOOTH_SPACE = make_plan(SoftStages, SMOOTH).space

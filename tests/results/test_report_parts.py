@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 import pyarrow.parquet as pq
 import pytest
@@ -57,22 +55,18 @@ def test_a_new_metric_reaches_the_older_parts_too(sweep, told):
 
 @pytest.mark.thorough
 def test_a_thousand_metrics_a_report_and_now_and_then_another_one(tmp_path):
-    """Gradient norms by layer, say: each column is there, and a write of hundreds of such rows stays one of seconds."""
+    """Gradient norms by layer, say: each column is there, and hundreds of such rows are written in seconds."""
     parts = ReportParts(LocalFileSystem(tmp_path), "s")
     norms = {f"grad/layer.{layer}/norm": float(layer) for layer in range(1000)}
-    slowest_s = 0.0
     for number in range(200):
         metrics = {"loss": 1.0, **norms, **({f"late {number}": 1.0} if number % 50 == 0 else {})}
         event = ev.Reported(1.0 + number, number // 20, 0, float(number % 20 + 1), metrics)
         parts.add(event, "tier-1", DriverPeriod())
         if number % 100 == 99:
-            began = time.perf_counter()
-            parts.write()
-            slowest_s = max(slowest_s, time.perf_counter() - began)
+            parts.write()  # seconds, so a write whose cost grows with each column ends at the limit of a test
     table = pq.read_table(tmp_path / "reports" / "part-00000.parquet")
     assert table.num_rows == 200
     assert {f"late {number}" for number in range(0, 200, 50)} | norms.keys() <= set(table.column_names)
-    assert slowest_s < 60, "seconds, on a machine that does nothing else"
 
 
 @pytest.mark.thorough

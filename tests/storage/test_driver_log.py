@@ -50,7 +50,7 @@ def test_what_is_said_from_now_on_is_kept_also_by_the_next_driver(folder, stderr
 def test_it_is_copied_while_it_grows(folder, stderr):
     log = DriverLog(folder, 1, stderr.fileno())
     os.write(stderr.fileno(), b"at work\n")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while "at work" not in kept(folder):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -72,7 +72,7 @@ class Tab:
         with contextlib.suppress(OSError, AssertionError):
             self._ask("Browser.close", session=None)
         try:
-            self.process.wait(20)
+            self.process.wait(240)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -45,7 +45,7 @@ def run(
     try:
         reason = run_on_ray(session.controller, trainable, session.folder, options, step)
         session.close(reason)
-        deadline = time.monotonic() + 20  # Ray counts what became free a moment later
+        deadline = time.monotonic() + 240  # Ray counts what became free a moment later
         while ray.available_resources().get("GPU") != GPUS and time.monotonic() < deadline:
             time.sleep(0.1)
         groups = {group["state"] for group in ray.util.placement_group_table().values()}

@@ -96,7 +96,7 @@ def _answers(address: str, log: Path, process: subprocess.Popen[bytes]) -> bool:
             time.sleep(0.2)
             continue
         try:
-            urllib.request.urlopen(f"{address}/api/version", timeout=5)
+            urllib.request.urlopen(f"{address}/api/version", timeout=60)
         except urllib.error.HTTPError as error:
             return error.code == 401
         except OSError:
@@ -108,7 +108,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     started = family(process.pid)
     process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(20)
+        process.wait(240)
     for pid in started:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

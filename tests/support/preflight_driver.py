@@ -30,7 +30,7 @@ def answer(asked: dict) -> dict:
     trainable = TrainableFile.from_spec(sweep.parent, plan.spec.trainable)
     patience = Patience(NODES_S, asked.get("smoke_s", 90.0))
     findings = preflight(plan, trainable, sweep_folder(plan, sweep.parent), HostOptions(sys.argv[1]), patience)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 240
     while ray.available_resources().get("CPU") != ray.cluster_resources()["CPU"] and time.monotonic() < deadline:
         time.sleep(0.2)
     return {"findings": findings_document(findings), "free": ray.available_resources().get("CPU", 0.0)}

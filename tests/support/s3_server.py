@@ -106,7 +106,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _await(process: subprocess.Popen[bytes], server: S3Server, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{server.endpoint}/healthz", timeout=2):
             return
@@ -120,7 +120,7 @@ def _make_bucket(server: S3Server) -> None:
     host = server.endpoint.removeprefix("http://")
     options = {"endpoint_override": host, "scheme": "http", "region": "us-east-1", "allow_bucket_creation": True}
     store = S3FileSystem(access_key=OWNER[0], secret_key=OWNER[1], **options)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while True:
         try:
             store.create_dir(BUCKET)

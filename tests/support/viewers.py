@@ -44,7 +44,7 @@ def viewer(*command: str, folder: Path) -> Iterator[str]:
         while True:
             assert process.poll() is None, said.read_text()
             assert time.monotonic() < end, said.read_text()
-            with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=60):
                 break
             time.sleep(0.2)
         yield address

@@ -66,11 +66,11 @@ ray.init(
 gauges = SweepGauges()
 gauges.take(None, read_sweep(Location.parse(sys.argv[3])))
 gauges.flush()
-text, end = "", time.monotonic() + 120
+text, end = "", time.monotonic() + 240
 while "stepladder_idle_share" not in text and time.monotonic() < end:
     time.sleep(0.5)
     try:
-        text = urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/metrics", timeout=5).read().decode()
+        text = urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/metrics", timeout=60).read().decode()
     except OSError:
         pass
 print("\\n".join(line for line in text.splitlines() if "stepladder" in line))

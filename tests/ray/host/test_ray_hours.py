@@ -42,7 +42,7 @@ class Reserved(threading.Thread):
             before, taken = now, whole - ray.available_resources().get(self.kind, 0.0)
 
     def stop(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 240
         while ray.available_resources().get(self.kind, 0.0) < ray.cluster_resources()[self.kind]:
             assert time.monotonic() < deadline, "something holds what the sweep held"
             time.sleep(LOOK_S)

@@ -23,7 +23,7 @@ def started(manager):
 
     ready = []
     actor = manager.add_actor(Idle, {}, PlacementGroupFactory([{"CPU": 1}]), on_start=ready.append)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not ready:
         manager.next(timeout=1)
         assert time.monotonic() < deadline

@@ -152,7 +152,7 @@ for asked in ASKED:
     how = how_placed(resources, ours.named_in(resources.avoid or ()))
     held = places(ours.present_nodes(), resources)
     groups = [placement_group(bundles_of(resources), **how) for _ in range(held)]
-    placed = sum(group.wait(60) for group in groups)
+    placed = sum(group.wait(240) for group in groups)
     groups.append(placement_group(bundles_of(resources), **how))  # after the others, whose place it could take
     more, told = groups[-1].wait(0.3), shortage(resources)
     for group in groups:

@@ -34,7 +34,7 @@ BUSY = "the cluster is busy: 0 of 4 CPUs are free, and a trial takes 1 CPU"
 @pytest.mark.ray
 def test_a_full_cluster_is_waited_for_in_words_and_what_is_decided_waits_too(host):
     taken = placement_group([{"CPU": 4}])
-    assert taken.wait(60)
+    assert taken.wait(240)
     seen, freed_t = [], []
 
     def watch(session):
@@ -70,7 +70,7 @@ def _check_decided_when_there(events):
 @pytest.mark.ray
 def test_why_there_is_no_place_tells_apart_what_is_taken_and_what_never_comes(local_ray):
     taken = placement_group([{"CPU": 3}])
-    assert taken.wait(60)
+    assert taken.wait(240)
     try:
         busy = shortage(Resources(cpus=2, gpus=0.5))
     finally:

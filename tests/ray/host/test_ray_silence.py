@@ -190,7 +190,7 @@ def test_a_stop_waits_as_long_as_limits_say(host, caplog):
         limits={"stop": "3s"},
     )
     assert run.reason == "stop", run.error
-    assert time.monotonic() - asked[0] < 60
+    assert time.monotonic() - asked[0] < 240
     assert {trial.state for trial in run.state.trials} == {TrialState.INTERRUPTED}
     said = [record.getMessage() for record in caplog.records]
     assert any(line.endswith("finish, within 3s (limits.stop)") for line in said), said

@@ -52,7 +52,7 @@ def test_a_door_that_stays_shut_is_told_once_and_then_the_sweep_is_left(door: so
     with Vigil(told.lost.append, told.leave) as watch:
         watch.begin({"raylet": address, "other": address})
         door.close()
-        assert told.left.wait(10)
+        assert told.left.wait(240)
         time.sleep(0.3)
     said = f"Ray is gone: its raylet at 127.0.0.1:{address[1]} does not answer any more. Nothing acknowledged is lost: "
     remedy = "resume it, on a cluster that was joined once that is there again"
@@ -66,7 +66,7 @@ def test_a_loop_that_leaves_by_itself_is_left_alone(door: socket.socket, monkeyp
     with Vigil(told.lost.append, told.leave) as watch:
         watch.begin({"raylet": door.getsockname()})
         door.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 240
         while not told.lost:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -127,7 +127,7 @@ def test_whoever_answered_and_hangs_is_told_although_the_door_opens(door: socket
         assert not told.left.wait(1.0)
         assert told.lost == []
         speaker.hangs.set()
-        assert told.left.wait(10)
+        assert told.left.wait(240)
         assert knock(door.getsockname()) is Knock.OPENED
     assert str(told.lost[0]).startswith("Ray is gone: its control store (GCS) at 127.0.0.1:")
 
@@ -139,7 +139,7 @@ def test_a_grpc_server_answers_the_greeting():
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 240
         while knock(("127.0.0.1", port)) is not Knock.ANSWERED:  # it takes the time that this machine has for it
             assert time.monotonic() < deadline
     finally:

@@ -95,7 +95,7 @@ def test_room_is_looked_for_without_a_process_and_seldomer_where_much_is_waited_
 
 
 def _wait_for_room(groups, request):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not groups.has_resources_ready(request):
         assert time.monotonic() < deadline
         time.sleep(LOOK_S / 2)

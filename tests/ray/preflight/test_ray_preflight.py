@@ -213,7 +213,7 @@ def test_a_trial_that_never_reports_is_ended_and_told(cluster: Cluster):
         """)
     began = time.monotonic()
     found = cluster.check(sweep, smoke_s=30.0)
-    assert time.monotonic() - began < 150
+    assert time.monotonic() - began < 240
     # Where this machine has more to do than it has CPUs, its slowness says nothing: then the check cannot tell.
     smoke, remedy = found["smoke trial"], "report after every epoch; if one takes longer, check with --patience SECONDS"
     if failed(found):
@@ -223,7 +223,7 @@ def test_a_trial_that_never_reports_is_ended_and_told(cluster: Cluster):
         assert (smoke["text"], smoke["why"]) == ("no report within 30 s, on a busy node", "no answer")
         assert smoke["remedy"] == f"start all the same; or {remedy}"
     pid = (sweep.parent / "pid").read_text()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 240
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, "the training is still running"
         time.sleep(0.1)

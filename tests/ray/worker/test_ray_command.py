@@ -39,7 +39,7 @@ def run(host):
         program = arguments if arguments[:1] == ("sh",) else ("python", "train.py", *arguments)
         command = Command(host.folder, program, metrics=changes.get("metrics") and Metrics(**changes.pop("metrics")))
         ran = host.run(command, on_step=on_step, **changes)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 240
         while left(host.folder) and time.monotonic() < deadline:
             time.sleep(0.1)  # the reaper outlives what it ended by a moment
         assert left(host.folder) == []
