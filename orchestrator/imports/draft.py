@@ -15,7 +15,7 @@ from orchestrator.errors import UsageError
 from orchestrator.sweep.spec import NAME_PATTERN
 
 ORDER = ("name", "trainable", "command", "args", "objective", "fidelity", "search_space", "nested", "search",
-         "searcher", "scheduler", "stages", "budget", "resources", "seed", "ignore")  # fmt: skip
+         "searcher", "scheduler", "stages", "budget", "try", "resources", "seed", "ignore")  # fmt: skip
 """The keys of a sweep file in the order that a draft is written in."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,54 +17,14 @@ from orchestrator.imports.asked import entry_of_asked
 from orchestrator.imports.budgeting import invent_trials, write_grid
 from orchestrator.imports.conditions import condition
 from orchestrator.imports.draft import CannotCarryError, Draft, Entry, NotSuchAFileError
+from orchestrator.imports.first_tries import write_first_tries
 from orchestrator.imports.naming import hyperparameter_name
-from orchestrator.imports.optuna_source import reported_until, starts_when_imported, suggestions
+from orchestrator.imports.optuna_bridge import importing_bridge, is_importable, optimizes, running_bridge
+from orchestrator.imports.optuna_source import reported_until, suggestions
 from orchestrator.sweepfile.foreign import COMMANDS
 from orchestrator.sweepfile.messages import quote
 
 INVENTED_REPORTS = 27
-_BRIDGE = '''\
-"""Runs the Optuna objective of {file} as the training function of a sweep.
-
-Written by `stepladder import optuna`, and yours to change. The objective is asked as Optuna asks it; its trial answers
-with the sweep's configuration.
-"""
-
-from optuna.trial import FixedTrial
-from ray import tune
-
-{imported}
-
-NAMES = {names}
-"""What the objective calls each hyperparameter, by the sweep file's name for it."""
-
-
-class Reporting(FixedTrial):
-    """Answers with a configuration and hands on what the objective reports; whether to stop is the sweep's to say."""
-
-    last = None
-
-    def suggest_categorical(self, name, choices):
-        given = self._params[name]
-        if isinstance(given, list):  # a tuple is a list in the sweep's configuration
-            return next(choice for choice in choices if as_lists(choice) == given)
-        return super().suggest_categorical(name, choices)
-
-    def report(self, value, step):
-        self.last = value
-        tune.report({{"value": float(value), "step": step}})
-
-
-def as_lists(value):
-    return [as_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def train(config):
-    trial = Reporting({{theirs: config[ours] for ours, theirs in NAMES.items() if ours in config}})
-    value = {function}(trial)
-    # What it reported by the way counts; without a report, what it returns is its one score.
-    return {{"value": float(value)}} if trial.last is None else None
-'''
 _PRUNERS = {"NopPruner": "none", "MedianPruner": "median", "PercentilePruner": "median"}
 _HALVING = ("SuccessiveHalvingPruner", "HyperbandPruner")
 
@@ -80,7 +41,7 @@ def draft_of_objective(found: Mapping[str, Any], module: ast.Module, file: Path)
         draft.lose("run", "it was ended after a minute; what it had not asked by then is named by its text alone")
     _objective(settings, experiment["reports"], module, draft)
     _program(experiment, names, module, file, draft)
-    _search(settings, draft)
+    _search(settings, names, draft)
     return draft
 
 
@@ -169,31 +130,24 @@ def _objective(settings: Mapping[str, Any], reports: bool, module: ast.Module, d
 def _program(
     experiment: Mapping[str, Any], names: Mapping[str, str], module: ast.Module, file: Path, draft: Draft
 ) -> None:
-    function = experiment["objective"]["name"]
-    if function is None or not function.isidentifier():
+    """Name the training function of a bridge beside the sweep file, and write that."""
+    function, arguments = experiment["objective"]["name"], experiment.get("arguments", [])
+    bridge = f"{re.sub(r'[^A-Za-z0-9_]', '_', file.stem)}_bridge"
+    if not arguments and is_importable(function, module):
+        draft.beside[f"{bridge}.py"] = importing_bridge(file, function, names)
+        draft.write("trainable", f"{bridge}.py:train", f"asks {function} of {file.name}")
+    elif optimizes(module):
+        draft.beside[f"{bridge}.py"] = running_bridge(file, arguments, names)
+        command = shlex.join(["python", file.name, *arguments])
+        draft.write("trainable", f"{bridge}.py:train", f"runs `{command}` up to its search, and asks its objective")
+    else:
         draft.write("trainable", f"{file.name}:objective", "the objective has no name in the file")
         draft.lose(
             "objective", f"{quote(function)} is no function at the top of {file.name}; move it there as `objective`"
         )
-        return
-    stem = file.stem
-    imported = f"from {stem} import {function}"
-    if not stem.isidentifier():
-        imported = f"from importlib import import_module\n\n{function} = import_module({stem!r}).{function}"
-    bridge = f"{re.sub(r'[^A-Za-z0-9_]', '_', stem)}_bridge"
-    listed = "".join(f"\n    {ours!r}: {theirs!r}," for ours, theirs in names.items())
-    draft.beside[f"{bridge}.py"] = _BRIDGE.format(
-        file=file.name, imported=imported, function=function, names=f"{{{listed}\n}}"
-    )
-    draft.write("trainable", f"{bridge}.py:train", f"asks {function} of {file.name}")
-    if (line := starts_when_imported(module)) is not None:
-        draft.todo.append(
-            f"line {line} of {file.name} starts its search whenever the file is imported; "
-            'put it under `if __name__ == "__main__":`'
-        )
 
 
-def _search(settings: Mapping[str, Any], draft: Draft) -> None:
+def _search(settings: Mapping[str, Any], names: Mapping[str, str], draft: Draft) -> None:
     trials: int | str
     trials, told = invent_trials(draft)
     sampler = settings.get("sampler")
@@ -211,7 +165,5 @@ def _search(settings: Mapping[str, Any], draft: Draft) -> None:
         draft.write("resources", {"cpus": 1, "max_concurrent": settings["n_jobs"]}, "max_concurrent is n_jobs")
     if settings.get("storage"):
         draft.lose("storage", "the database of Optuna's study; a sweep's folder holds its log")
-    if settings.get("enqueued"):
-        draft.lose(
-            "enqueue_trial", f"{len(settings['enqueued'])} configurations to try first; the defaults are tried first"
-        )
+    ours = {theirs: name for name, theirs in names.items()}
+    write_first_tries("enqueue_trial", settings.get("enqueued", []), ours, draft)

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.imports.asked import entry_of_asked
 from orchestrator.imports.budgeting import STEPS, invent_trials, write_grid
 from orchestrator.imports.draft import CannotCarryError, Draft, NotSuchAFileError
+from orchestrator.imports.first_tries import write_first_tries
 from orchestrator.imports.naming import hyperparameter_name
 from orchestrator.imports.optuna_source import starts_when_imported
 from orchestrator.imports.python_source import Constants, arguments_of, dotted_name
@@ -212,17 +213,33 @@ def _search(experiment: Mapping[str, Any], draft: Draft) -> None:
         draft.lose("search_alg", f"{search['class']}; the staged search is written")
     if grids and len(grids) < len(draft.tunable):
         draft.lose("grid_search", "every value tried with every other; they are choices like others here")
+    tried = [dict(_flat(values)) for values in search.get("points_to_evaluate", [])]
+    write_first_tries("points_to_evaluate", tried, {}, draft)
     wall = settings.get("time_budget_s")
     draft.write("budget", {"trials": trials, **({"wall": wall} if isinstance(wall, int | float) else {})}, told)
+
+
+def _flat(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield a nested configuration's values by our names."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, (*above, key))
+        else:
+            yield ".".join((*above, key)), value
 
 
 def _resources(settings: Mapping[str, Any], draft: Draft) -> None:
     asked = {key.lower(): value for key, value in (settings.get("resources_per_trial") or {}).items()}
     resources = {ours: asked[theirs] for theirs, ours in (("cpu", "cpus"), ("gpu", "gpus")) if theirs in asked}
-    for key in asked.keys() - {"cpu", "gpu"}:
-        draft.lose(
-            f"resources_per_trial.{key}", "a resource of its own kind; CPUs and GPUs are what a trial occupies here"
-        )
+    if "memory" in asked:
+        resources["memory"] = f"{math.ceil(asked['memory'] / 2**20)}MiB"
+    custom = {
+        key: value
+        for key, value in (settings.get("resources_per_trial") or {}).items()
+        if key.lower() not in ("cpu", "gpu", "memory")
+    }
+    if custom:
+        resources["custom"] = custom
     if isinstance(settings.get("max_concurrent_trials"), int) and settings["max_concurrent_trials"] > 0:
         resources["max_concurrent"] = settings["max_concurrent_trials"]
     if resources:

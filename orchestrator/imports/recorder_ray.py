@@ -109,7 +109,21 @@ def _described(member: Any) -> Found:
     rungs = [rung for bracket in brackets for rung, _ in getattr(bracket, "_rungs", [])]
     attributes = {key.lstrip("_"): value for key, value in vars(member).items() if isinstance(value, str | int | float)}
     named = type(inner).__name__ if inner is not None else type(member).__name__
-    return {"class": named, **attributes, **({"grace_period": min(rungs)} if rungs else {})}
+    points = _points(inner if inner is not None else member)
+    return {
+        "class": named,
+        **attributes,
+        **({"grace_period": min(rungs)} if rungs else {}),
+        **({"points_to_evaluate": points} if points else {}),
+    }
+
+
+def _points(searcher: Any) -> list[Any]:
+    """Return the configurations that a searcher is told to begin with, those that JSON takes."""
+    try:
+        return [plain(dict(values)) for values in getattr(searcher, "_points_to_evaluate", None) or ()]
+    except (TypeError, ValueError):
+        return []
 
 
 def _resources(trainable: Any) -> Any:

@@ -57,6 +57,8 @@ def recorded(tool: str, file: Path, arguments: Sequence[str] = (), limit_s: floa
         found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"experiments": []}
     if not found["experiments"]:
         raise RecordingError(f"{file}: {_why(found, said, limit_s if timed_out else None)}")
+    for experiment in found["experiments"]:
+        experiment["arguments"] = list(arguments)
     return found | {"timed_out": timed_out}
 
 

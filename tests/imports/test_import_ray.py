@@ -45,7 +45,9 @@ class TestRun:
 
     def test_every_distribution(self, tmp_path: Path):
         spec, lost = imported("domains", tmp_path)
-        assert lost == ["depends", "anything", "device", "resources_per_trial.tpu"]
+        assert lost == ["depends", "anything", "device"]
+        assert (spec.resources.custom, spec.resources.memory) == ({"TPU": 1}, 2 * 2**30)
+        assert [dict(values) for values in spec.try_] == [{"lr": 0.01, "model.optimizer.beta": 0.9}]
         space = spec.search_space
         assert (space["lr"].low, space["lr"].high, space["lr"].scale) == (1e-4, 0.1, "log")
         assert (space["wd"].scale, space["wd"].step) == ("log", 5e-4)

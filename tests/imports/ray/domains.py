@@ -2,6 +2,7 @@
 
 import numpy as np
 from ray import tune
+from ray.tune.search import BasicVariantGenerator
 
 
 def train_fn(config):
@@ -36,7 +37,8 @@ if __name__ == "__main__":
         metric="loss",
         mode="max",
         num_samples=10,
-        resources_per_trial={"cpu": 2, "gpu": 0.5, "TPU": 1},
+        resources_per_trial={"cpu": 2, "gpu": 0.5, "TPU": 1, "memory": 2 * 1024**3},
         max_concurrent_trials=4,
         time_budget_s=3600,
+        search_alg=BasicVariantGenerator(points_to_evaluate=[{"lr": 0.01, "model": {"optimizer": {"beta": 0.9}}}]),
     )
