@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from browser import BROWSER, browser, needs_browser
 
 from orchestrator.control.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.html import html
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [pytest.mark.thorough, needs_browser]
 
-pytestmark = [
-    pytest.mark.thorough,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed here: apt-get install chromium"),
-]
+
+def written(told, folder: Path):
+    state = replay(told)
+    page = page_of(Source(state, Location.parse("runs/test"), None, "name: test\n", state.last_t))
+    file = folder / "page.html"
+    file.write_text(html(page))
+    return page, file
 
 
 def test_everything_is_drawn_nothing_complains_and_nobody_is_asked(told, tmp_path: Path):
-    state = replay(told)
-    page = page_of(Source(state, Location.parse("runs/test"), None, "name: test\n", state.last_t))
-    file = tmp_path / "page.html"
-    file.write_text(html(page))
+    page, file = written(told, tmp_path)
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr"]
     options += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000", "--no-first-run"]
     shown = subprocess.run(
@@ -41,3 +41,34 @@ def test_everything_is_drawn_nothing_complains_and_nobody_is_asked(told, tmp_pat
     assert shown.stdout.count("main-svg") >= len(drawings)
     # Whatever a page would ask for its policy refuses, and says so on the console.
     assert "CONSOLE" not in shown.stderr, shown.stderr
+
+
+ALL_DRAWN = (
+    "document.documentElement?.dataset.ready && [...document.querySelectorAll('.plot')].every(p => p.dataset.drawn)"
+)
+FILLING = "[...document.querySelectorAll('.plot')].every(plot => plot._fullLayout.width === plot.clientWidth)"
+WIDEST = "Math.max(...[...document.querySelectorAll('.plot .main-svg')].map(svg => svg.getBoundingClientRect().right))"
+
+
+def test_a_telephone_and_paper_cut_nothing_off(told, tmp_path: Path):
+    _, file = written(told, tmp_path)
+    with browser(tmp_path, width=390) as tab:
+        tab.open(f"{file.as_uri()}#all")
+        tab.until(ALL_DRAWN)
+        plot = "document.getElementById('progress')"
+        (winner,) = tab.value(f"{plot}.layout.annotations.filter(note => note.showarrow).map(note => note.text)")
+        assert winner == "winner"
+        bottom, top = (
+            tab.value(f"{plot}.querySelector('{part}').getBoundingClientRect().{side}")
+            for part, side in ((".xtitle", "bottom"), ("g.legend", "top"))
+        )
+        assert bottom <= top, "the legend lies over the name of the axis"
+        tab.resize(1280, 900)
+        tab.until(f"{WIDEST} > 900 && {FILLING}")
+        tab.value("dispatchEvent(new Event('beforeprint'))")
+        tab.until(f"{WIDEST} < 1000")
+        assert tab.value("document.querySelector('main').getBoundingClientRect().width") == 700
+        assert tab.value("[...document.querySelectorAll('.plot')].every(plot => plot._fullLayout.width <= 700)")
+        tab.value("dispatchEvent(new Event('afterprint'))")
+        tab.until(f"{WIDEST} > 900 && {FILLING}")
+        assert tab.complaints == []

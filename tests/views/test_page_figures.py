@@ -17,6 +17,7 @@ from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Choice, Float, Int
 from orchestrator.sweep.trial import Outcome, TrialState
+from orchestrator.views.page import scene as scene_module
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.figures.places import busy_part, stays, timeline
 from orchestrator.views.page.figures.progress import improvements, progress
@@ -108,6 +109,17 @@ def test_a_large_sweep_is_sampled_and_says_so(told):
     assert {trial.number for trial in scene.ranked[: MOST_DRAWN // 3]} <= shown
     remark = page(state).remarks[0]
     assert remark.startswith("1,000 of 3,000 trials are drawn: the best 333, baseline and winner, and a sample")
+
+
+def test_many_hyperparameters_share_what_a_browser_can_draw(monkeypatch):
+    monkeypatch.setattr(scene_module, "MOST_IN_ALL", 60)
+    monkeypatch.setattr(scene_module, "LEAST_DRAWN", 8)
+    state = simulated(trials=40)
+    scene = Scene(state, state.last_t)
+    each = max(8, 60 // len(scene.space))
+    assert len(scene.drawn_each) == each < len(scene.drawn) == len(state.trials)
+    assert {0, scene.winner.number} <= {trial.number for trial in scene.drawn_each}
+    assert page(state).remarks[0].startswith(f"The picture of one hyperparameter draws {each} trials: the best third")
 
 
 def test_a_sweep_without_an_ended_trial_has_a_page(story):

@@ -85,10 +85,22 @@ def _remarks(scene: Scene) -> Iterator[str]:
     if len(scene.drawn) < trials:
         yield (
             f"{len(scene.drawn):,} of {trials:,} trials are drawn: the best {MOST_DRAWN // 3}, baseline and winner, "
-            "and a sample of the others. Lines, counts and tables are of all."
+            f"and a sample of the others. {_each(scene)}Lines, counts and tables are of all."
+        )
+    elif _each(scene):
+        yield (
+            f"The picture of one hyperparameter draws {len(scene.drawn_each):,} trials: the best third, baseline and "
+            "winner, and a sample of the others. Lines, counts and tables are of all."
         )
     if scene.is_shared:
         yield "Hosts, paths, commands and the texts of errors are left out."
+
+
+def _each(scene: Scene) -> str:
+    each = len(scene.drawn_each)
+    if each == len(scene.drawn):
+        return ""
+    return f"The picture of one hyperparameter draws {each:,} of them, chosen the same way. "
 
 
 def _sections(source: Source, scene: Scene, found: Status, stays: list[places.Stay]) -> Iterator[Section]:

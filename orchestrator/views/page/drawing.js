@@ -11,6 +11,16 @@ const pictures = (() => {
   const painted = figure => JSON.parse(JSON.stringify(figure), (key, value) =>
     !key.endsWith("color") ? value : Array.isArray(value) ? value.map(one) : one(value));
   let figures = {};
+  // A legend below takes more lines where a picture is narrow: make so much room that it covers no name of an axis.
+  const UNDER_AXIS = 46;
+  const hasMadeRoom = (plot, layout) => {
+    const more = Math.ceil((plot.querySelector("g.legend")?.getBBox().height || 0) + UNDER_AXIS - layout.margin.b);
+    if (more <= 0) return false;
+    layout.height += more;
+    layout.margin.b += more;
+    plot.style.height = `${layout.height}px`;
+    return true;
+  };
   const plots = () => [...document.querySelectorAll(".plot")];
   const draw = plot => {
     if (!figures[plot.id] || plot.dataset.drawn) return;
@@ -20,18 +30,21 @@ const pictures = (() => {
     const axis = { gridcolor: colour("var(--grid)"), linecolor: colour("var(--line)"), zeroline: false };
     for (const key of Object.keys(layout)) if (/^[xy]axis/.test(key)) layout[key] = { ...axis, ...layout[key] };
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("var(--fg)") };
-    if (plot.clientWidth < 500) {
+    const isNarrow = plot.clientWidth < 500;
+    if (isNarrow) {
       layout.annotations = (layout.annotations || []).filter(note => note.name !== "room");
-      // A legend below takes more lines here, two names each: they need room of their own.
-      const lines = layout.legend?.yref === "container" ? Math.ceil(data.filter(trace => trace.name && trace.showlegend !== false).length / 2) : 0;
-      if (lines > 1) { layout.height += 20 * (lines - 1); layout.margin = { ...layout.margin, b: layout.margin.b + 20 * (lines - 1) }; }
+      for (const note of layout.annotations) if (note.narrow) Object.assign(note, note.narrow);
     }
+    if (root.dataset.printing) layout.width = plot.clientWidth;
     plot.style.height = `${layout.height}px`;
     // The same `uirevision` for ever: what a reader hid stays so when newer data come. A range that they chose would be
     // given up where the data's own changed, so it is kept here.
     for (const [axis, range] of Object.entries(plot.zoomed || {})) layout[axis] = { ...layout[axis], range };
     Object.assign(layout, { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, hoverlabel: { align: "left" }, dragmode: "zoom", uirevision: "kept" });
-    Plotly.react(plot, data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+    const config = { responsive: true, displaylogo: false, displayModeBar: false };
+    Plotly.react(plot, data, layout, config);
+    // Not `relayout`: a height given that way has the width follow the window no more.
+    if (isNarrow && layout.legend?.yref === "container" && hasMadeRoom(plot, layout)) Plotly.react(plot, data, layout, config);
     if (!is_first) return;
     plot.on("plotly_relayout", changes => {
       if (plot.resetting) { plot.resetting = false; plot.zoomed = {}; delete plot.dataset.drawn; return draw(plot); }
@@ -47,8 +60,19 @@ const pictures = (() => {
   const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme:dark)").matches ? "dark" : "light")) === "dark";
   matchMedia("(prefers-color-scheme:dark)").addEventListener("change", again);
   let before;
-  addEventListener("beforeprint", () => { before = root.dataset.theme; themed("light"); plots().forEach(draw); });
-  addEventListener("afterprint", () => { if (before) themed(before); else { delete root.dataset.theme; again(); } });
+  // Paper is narrower than most screens, and nothing tells a picture so: what prints has a width of its own (page.css).
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    root.dataset.printing = "yes";
+    themed("light");
+    plots().forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    delete root.dataset.printing;
+    if (before) root.dataset.theme = before; else delete root.dataset.theme;
+    // A width once given stays, so the pictures are made anew.
+    for (const plot of plots().filter(plot => plot.data)) { Plotly.purge(plot); delete plot.dataset.drawn; draw(plot); }
+  });
   document.addEventListener("click", async event => {
     if (event.target.id === "theme") { themed(isDark() ? "light" : "dark"); kept.set("theme", root.dataset.theme); }
     if (!event.target.classList.contains("copier")) return;

@@ -35,6 +35,10 @@ COLOURS = 8
 """How many stages have a colour of their own: `var(--c0)` to `var(--c7)`, those of Okabe and Ito."""
 MOST_DRAWN = 1000
 """Trials that one picture draws: the best third, the baseline, the winner, and a sample of the others."""
+MOST_IN_ALL = 5000
+"""Trials that the pictures of all hyperparameters draw together: each point is work for a browser."""
+LEAST_DRAWN = 200
+"""Trials that the picture of one hyperparameter draws even so."""
 MOST_ROWS = 4
 """Rows for rungs below an axis of values; where there are more rungs, neighbours share one."""
 BAD_ROW = "diverged, failed"
@@ -199,6 +203,12 @@ class Scene:
     def drawn(self) -> list[Trial]:
         """The trials that are drawn, by number."""
         return self.sample(self.state.trials, MOST_DRAWN)
+
+    @cached_property
+    def drawn_each(self) -> list[Trial]:
+        """The trials that are drawn once for each hyperparameter, by number: fewer where there are many of those."""
+        most = MOST_IN_ALL // max(1, len(self.space))
+        return self.sample(self.state.trials, max(LEAST_DRAWN, min(MOST_DRAWN, most)))
 
     def sample(self, trials: Sequence[Trial], most: int) -> list[Trial]:
         """Return at most so many of the trials: the best third, baseline, winner, and some others by lot, by number."""

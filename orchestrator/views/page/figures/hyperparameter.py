@@ -31,7 +31,7 @@ def hyperparameter(scene: Scene, name: str, domain: Hyperparameter, number: int,
     """Draw one hyperparameter, the page's `number`th; None where no trial that is drawn has it."""
     axis = HyperAxis(domain)
     aside = Random(number)
-    trials = [trial for trial in scene.drawn if name in trial.config and axis.position(trial.config[name]) is not None]
+    trials = [t for t in scene.drawn_each if name in t.config and axis.position(t.config[name]) is not None]
     if not trials:
         return None
     where = {trial.number: _x(axis, trial.config[name], aside) for trial in trials}

@@ -155,6 +155,7 @@ def _winner_note(scene: Scene, winner: Trial) -> dict[str, Any]:
         "x": spend, "y": scene.values.clip(_value(winner)), "showarrow": True, "arrowhead": 0,
         "ax": -50 if is_late else 50, "ay": -16, "xanchor": "right" if is_late else "left", "font": {"size": 12},
         "arrowcolor": FOREGROUND, "text": f"winner: trial {winner.number}, {_value(winner):.4g}",
+        "narrow": {"text": "winner", "ax": -20 if is_late else 20},
     }  # fmt: skip
 
 
