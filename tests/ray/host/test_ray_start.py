@@ -31,6 +31,7 @@ def train(config):
     driver = psutil.Process().parent().parent()
     lines = [line(process) for process in driver.children(recursive=True)]
     needless = [text for text in lines for name in ("dashboard", "monitor", "log_monitor") if f"/{name}.py" in text]
+    needless += [text for text in lines if text.startswith("ray::DashboardAgent")]
     order = list(sys.modules)
     is_warm = order.index("wave") < order.index(__name__)
     tune.report({"loss": config["x"], "raylets": sum("/raylet/raylet " in text for text in lines),
