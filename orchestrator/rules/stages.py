@@ -36,7 +36,7 @@ def betas_few_trials(subject: Subject) -> Applies:
 def minor_share(subject: Subject) -> Applies:
     """Fire where stages that open nothing else get more than two fifths of the budget."""
     for number, stage in enumerate(subject.stages):
-        if stage.share > 0.4 and all(has_word(name, *MINOR) for name in stage.tune):
+        if stage.tune and stage.share > 0.4 and all(has_word(name, *MINOR) for name in stage.tune):
             yield _stage(subject, number, stage.tune[0]), f"{', '.join(stage.tune)} get {stage.share:.0%} of the trials"
 
 
@@ -49,7 +49,7 @@ def minor_share(subject: Subject) -> Applies:
 )
 def unimportant_first(subject: Subject) -> Applies:
     """Fire where a stage of written-out ones opens only less important hyperparameters than a later one."""
-    tiers = [min(subject.tuned[name].tier for name in stage.tune) for stage in subject.stages]
+    tiers = [min((subject.tuned[name].tier for name in stage.tune), default=1) for stage in subject.stages]
     for number, tier in enumerate(tiers):
         later = min(tiers[number + 1 :], default=tier)
         if tier > later:

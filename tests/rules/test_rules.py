@@ -275,6 +275,21 @@ def test_a_quiet_file_is_left_alone():
     assert remarks(model=PLAIN) == {}
 
 
+def test_constants_alone_trained_over_seeds_open_nothing_that_a_rule_could_object_to():
+    text = b"""
+name: again
+trainable: train.py:train
+objective: { metric: loss, goal: minimize }
+fidelity: { metric: epoch, max: 9 }
+search_space:
+  learning_rate: { value: 0.01 }
+  weight_decay: { value: 0.001 }
+  beta1: { value: 0.9 }
+seeds: 5
+"""
+    assert remarks(text=text) == {}
+
+
 def test_every_rule_has_a_case_and_says_why_who_and_what_to_do():
     assert rules().keys() == {*(case.rule for case in CASES), "no-schedule"}
     for rule in rules().values():
