@@ -1,6 +1,6 @@
 """What a sweep has still to start, and in which order.
 
-Trials that wait, what people asked for, the search's next, then replicates.
+Trials that wait, what people asked for, the search's next, those that were stopped and go on, then replicates.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from orchestrator.control.confirming import NextReplicate, allowance, next_repli
 from orchestrator.control.first_run import FirstRun
 from orchestrator.control.fold import SweepState
 from orchestrator.control.placing import resources_in, resources_of, resources_of_confirming
+from orchestrator.control.promoting import Promotion, promotions
 from orchestrator.ladders import Proposal
 from orchestrator.planning.making import make_ladder
 from orchestrator.sweep.asked import MOVE
@@ -21,8 +22,8 @@ from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
 
-Ahead: TypeAlias = Trial | Proposal | NextReplicate
-"""A trial that goes on, a new one, or a replicate."""
+Ahead: TypeAlias = Trial | Proposal | NextReplicate | Promotion
+"""A trial that goes on, a new one, a replicate, or trials that were stopped and are to go on."""
 
 
 class WorkAhead:
@@ -41,8 +42,12 @@ class WorkAhead:
         """Return what is to be started at `now_s`; None where there is nothing, or what runs must be awaited first."""
         if self._state.trials and self.first_run.holds(now_s):
             return self.first_run.next(is_more_left=self.is_left)
-        if self._caps.reached(now_s, by_replicate=False) is None and (searched := self._searched()) is not None:
-            return searched
+        if self._caps.reached(now_s, by_replicate=False) is None:
+            searched = self._searched()
+            if searched is not None:
+                return searched
+            if promoted := self._promoted():
+                return Promotion(tuple(promoted))
         waiting = self._first_waiting(is_replicate=True)
         if waiting is not None:
             return waiting
@@ -62,7 +67,7 @@ class WorkAhead:
         if self._caps.reached(now_s, by_replicate=False) is None:
             new = max(0, search_trials(self._state) - len(self._state.trials))
             new = min(new, len(self._state.wished.configurations)) if self._exhausted else new
-            count += len(waiting) - replicates + new
+            count += len(waiting) - replicates + (new or len(self._promoted()))
         if count or any(trial.is_of_search for trial in self._state.open.values()):
             return count
         if next_replicate(self._state) is None or not self._caps.has_room(now_s):
@@ -77,6 +82,7 @@ class WorkAhead:
             new = len(state.wished.configurations) if self._exhausted else search_trials(state)
             for number in range(len(state.trials), search_trials(state))[:new]:
                 yield resources_in(spec, stage_of(state.plan, number).name)
+            yield from (resources_of(spec, trial) for trial in self._promoted())
         while True:
             yield resources_of_confirming(spec)
 
@@ -90,7 +96,8 @@ class WorkAhead:
         """Say whether there is work that waits for nothing but a place."""
         is_more = bool(self._state.wished.configurations) or not self._exhausted
         more = len(self._state.trials) < search_trials(self._state) and is_more
-        return bool(self._state.waiting) or more or next_replicate(self._state) is not None
+        is_search_left = bool(self._state.waiting) or more or bool(self._promoted())
+        return is_search_left or next_replicate(self._state) is not None
 
     def _searched(self) -> Trial | Proposal | None:
         waiting, number = self._first_waiting(is_replicate=False), len(self._state.trials)
@@ -107,6 +114,11 @@ class WorkAhead:
         proposal = self._ladder.propose(number, self._state.trials)
         self._exhausted = proposal is None
         return proposal
+
+    def _promoted(self) -> list[Trial]:
+        """Return those that were stopped and go on now; none while the search has something to begin."""
+        is_begun = self._exhausted or len(self._state.trials) >= search_trials(self._state)
+        return promotions(self._state) if is_begun and self._first_waiting(is_replicate=False) is None else []
 
     def _asked(self, number: int, asked: ConfigurationAsked) -> Proposal:
         stage = stage_of(self._state.plan, number).name

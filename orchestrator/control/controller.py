@@ -24,6 +24,7 @@ from orchestrator.control.keeping import Keeping
 from orchestrator.control.measuring import MeasuringAhead, measured_by, measured_metric
 from orchestrator.control.overdue import WITHDRAWN, overdue
 from orchestrator.control.placing import PlacesDue, places_due
+from orchestrator.control.promoting import Promotion, reopenings
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
 from orchestrator.control.remarks import ReportRemarks
@@ -95,6 +96,9 @@ class Controller:
         reason = self._closed() or self._drained() or self._braked()
         if reason is None:
             wanted = self._ahead.next(self.clock_s())
+            if isinstance(wanted, Promotion):
+                self.write_down(*reopenings(wanted.trials, self._clock(), self._monotonic()))
+                wanted = wanted.trials[0]
             if isinstance(wanted, Trial):
                 return self._resume(wanted)
             if wanted is not None:

@@ -279,13 +279,9 @@ class SweepState(Roster, Surroundings):
             self._reopen(trial, event)
 
     def _reopen(self, trial: Trial, event: ev.TrialReopened) -> None:
-        trial.state, trial.reopened_after, trial.withdrawn_s = TrialState.INTERRUPTED, len(trial.attempts), None
-        self.wished.opened_again(event)
-        self._contenders = None
+        trial.state = TrialState.INTERRUPTED
+        self.open_again(trial, event)
         self._telling.forget(trial)
-        self.waiting[event.trial] = trial
-        if event.trial == 0:  # everything is measured against the baseline, and it says soonest whether the code works
-            self.waiting = {0: trial, **self.waiting}
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:

@@ -4,6 +4,7 @@
                   has not ended, waits, or was left at a cap       `resume` goes on from it
                   failed, or was ended because somebody asked      `retry`, `resume --retry-failed`
                   leads, or is a contender of confirming           whoever wins, `test` and the user take it
+                  was stopped and is among the best of its rung    `promote` lets it go on
     last      the newest one of every trial
     all       every one
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from orchestrator.control.fold import SweepState
+from orchestrator.control.promoting import may_be_promoted
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.reserve import Confirm
 from orchestrator.sweep.standing import ranked
@@ -93,6 +95,7 @@ def spare(state: SweepState, ended: Iterable[Trial]) -> list[Trial]:
     full = [trial for trial in places if trial.state is TrialState.COMPLETED and trial.max_fidelity is None]
     rivals = [trial for trial in full if trial.number][:top]
     kept = {0, *(trial.number for trial in [*places[:1], *rivals])} & {trial.number for trial in places}
+    kept |= may_be_promoted(state, known)
     kept |= {replicate.replicates for replicate in state.replicates if replicate.replicates is not None}
     return [trial for trial in known if trial.number not in kept]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from orchestrator.control.never_read import ReadSoFar
 from orchestrator.control.wished import Wished
 from orchestrator.sweep.confirmation import Confirmation, Contender, confirmation, contenders
-from orchestrator.sweep.event import Heartbeat, TrialWithdrawn, WinnerTestBegun, WinnerTestMeasured
+from orchestrator.sweep.event import Heartbeat, TrialReopened, TrialWithdrawn, WinnerTestBegun, WinnerTestMeasured
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spelling import as_float
 from orchestrator.sweep.standing import leader, ranked, winner
@@ -50,6 +50,8 @@ class Roster:
         """Trials with an attempt that has not ended, wanted or not."""
         self.waiting: dict[int, Trial] = {}
         """Trials to be offered (again), in the order in which they came to wait."""
+        self.promoted: set[int] = set()
+        """Numbers of those that a rung had stopped and that were let go on, because budget was left."""
         self.wished = Wished()
         """What people asked for."""
         self.reading = ReadSoFar()
@@ -73,6 +75,18 @@ class Roster:
         self.wished.withdrawn(event)
         self.waiting.pop(trial.number, None)
         return TrialState.PRUNED if trial.values else TrialState.FAILED
+
+    def open_again(self, trial: Trial, event: TrialReopened) -> None:
+        """Take in that a trial that was over is to run again: it waits, the baseline before all others."""
+        if event.promoted:
+            self.promoted.add(trial.number)
+        else:
+            trial.reopened_after, trial.withdrawn_s = len(trial.attempts), None
+        self.wished.opened_again(event)
+        self._contenders = None
+        self.waiting[trial.number] = trial
+        if trial.number == 0:  # everything is measured against it, and it says soonest whether the code works
+            self.waiting = {0: trial, **self.waiting}
 
     def trial(self, number: int) -> Trial:
         """Return a trial, a replicate or the run of a test by its number. Raises IndexError where there is none."""

@@ -27,9 +27,9 @@ IDENTIFYING = (
 )  # fmt: skip
 """What makes a sweep the search that it is; a resume refuses to change it."""
 ADJUSTABLE = (
-    "budget", "confirm", "warm_start", "try", "seeds", "resources", "slurm", "kubernetes", "retry", "limits", "brake",
-    "baseline_first", "seeding", "workdir", "keep_checkpoints", "page", "sinks", "notify", "code", "environment",
-    "storage",
+    "budget", "promote", "confirm", "warm_start", "try", "seeds", "resources", "slurm", "kubernetes", "retry", "limits",
+    "brake", "baseline_first", "seeding", "workdir", "keep_checkpoints", "page", "sinks", "notify", "code",
+    "environment", "storage",
 )  # fmt: skip
 """What may differ from one driver of a sweep to the next."""
 

@@ -42,8 +42,9 @@ class Curves:
         trial = trials[event.trial]
         points = self._points.get(event.trial) if trial.state.is_final else None
         if points is not None:
-            may_reopen = trial.state is TrialState.FAILED or trial.withdrawn_s is not None  # its curve then goes on
-            if not may_reopen:
+            is_promotable = self._plan.spec.promote and trial.stopped_by is not None
+            may_reopen = trial.state is TrialState.FAILED or trial.withdrawn_s is not None or is_promotable
+            if not may_reopen:  # else its curve goes on
                 del self._points[event.trial]
             self.diagnoses.setdefault(event.trial, _diagnosed(points, self._plan, trial))
 

@@ -32,7 +32,8 @@ FORMAT = 2
 2   format_raised, reopened, storage_was_away, places_awaited, place_held, asked, withdrawn, refused; monotonic seconds
     on every record; judgements, causes, texts, what a proposal rests on, whether an attempt is repeated, what the brake
     acted on; the outcome and the stop of an overtime, who is silent, which nodes are avoided, when a function was
-    entered; test_begun, test_measured, checkpoint_removed; that a driver only tests, or clears; what was never read
+    entered; test_begun, test_measured, checkpoint_removed; that a driver only tests, or clears; what was never read,
+    who was promoted
 """
 
 
@@ -202,11 +203,14 @@ class DriverStopped(DatedRecord, frozen=True, tag="driver_stopped"):
 
 
 class TrialReopened(DatedRecord, frozen=True, tag="reopened"):
-    """A trial that failed is to run again, because somebody asked for that; its attempts count from here."""
+    """A trial that was over is to run again: somebody asked for that, or it was stopped early and budget is left."""
 
     trial: int
     wish: str | None = None
     """Name of the wish that this answers (`orchestrator.storage.wishes`); None where it came with a `resume`."""
+    promoted: bool = False
+    """Whether it was stopped for being weak and goes on from its checkpoint (`promote`), its attempts counted on; no:
+    they count from here."""
 
 
 class ConfigurationAsked(DatedRecord, frozen=True, tag="asked"):

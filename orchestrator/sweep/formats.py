@@ -3,6 +3,7 @@
 A sweep goes on as its writer would have, whatever the defaults became since. Ruled of format 1:
 
     no confirming, no limits, no brake         a writer of format 1 had none of them
+    what was stopped for being weak stays so   nothing was promoted
     every trial's newest checkpoint is kept    it removed those alone that a newer one replaced
     every place is filled at once              nobody waited for the baseline
     choices are unordered                      whatever their values look like, and equally often drawn
@@ -78,6 +79,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("keep_checkpoints",), "last"),
     Meaning(("notify",), None),
     Meaning(("confirm",), "none"),
+    Meaning(("promote",), 0),
     Meaning(("resources", "priority"), "normal"),
     *(
         Meaning(("resources", key), None)

@@ -183,6 +183,9 @@ class SweepSpec(Record):
     """What proposes values."""
     scheduler: Member = Member(name="asha")
     """What stops weak trials early."""
+    promote: StrictInt = Field(0, ge=0, le=1000)
+    """How many of the trials that were stopped for being weak go on from their checkpoints, the best first, once all
+    trials of the budget have been begun and no cap is reached. Beyond the trials, within the caps."""
     budget: Budget
     """When to stop asking for more."""
     confirm: Confirm | Literal["none"] = Confirm()

@@ -43,6 +43,7 @@ class EventLines:
     def __init__(self) -> None:
         self._told: dict[int, int] = {}  # open trial -> attempts told
         self._trials = self._replicates = 0
+        self._promoted: set[int] = set()
         self._stages = 0
         self._ended = 0
         self._best: RankedValue | None = None
@@ -58,6 +59,7 @@ class EventLines:
         earlier = [trial for trial in state.trials if trial.attempts and trial.attempts[0].started_t < since]
         repeated = [trial for trial in state.replicates if trial.attempts and trial.attempts[0].started_t < since]
         self._trials, self._replicates = len(earlier), len(repeated)
+        self._promoted = set(state.promoted)
         for trial in earlier:
             if not trial.state.is_final or trial.attempt.started_t >= since:
                 self._told[trial.number] = sum(1 for attempt in trial.attempts if attempt.started_t < since)
@@ -108,6 +110,8 @@ class EventLines:
             self._told[number] = 0
         for replicate in state.replicates[self._replicates :]:
             self._told[replicate.number] = 0
+        for number in sorted(state.promoted - self._promoted):
+            yield self._promotion(state.trials[number])
         self._trials, self._replicates = len(state.trials), len(state.replicates)
         for number in list(self._told):
             trial = state.trial(number)
@@ -120,6 +124,12 @@ class EventLines:
                 del self._told[number]
                 self._ended += not trial.is_replicate
                 yield self._finished(state, trial)
+
+    def _promotion(self, trial: Trial) -> _Line:
+        self._promoted.add(trial.number)
+        self._told[trial.number] = len(trial.attempts) - trial.is_open
+        self._ended -= 1
+        return _Line(f"{_name(trial)}, stopped early for being weak, is let go on: budget is left", is_important=True)
 
     def _finished(self, state: SweepState, trial: Trial) -> _Line:
         text = f"{_name(trial)} {_WORDS[trial.state]}"

@@ -65,6 +65,7 @@ def _facts(plan: Plan, found: Estimate) -> Table:
     rows = [
         ("objective", f"{spec.objective.goal} {spec.objective.metric} of {spec.program}"),
         ("trials", f"{plan.reserve.trials}{room}, {length}, {found.workers} at once"),
+        *([("promote", _promote(plan))] if spec.promote else []),
         ("confirm", _confirm(plan, found)),
         *[("constraint", f"{name} {bound}") for name, bound in spec.constraints.items()],
         *([] if spec.test is None else [("test", "kept in the workers; `stepladder test` measures the winner once")]),
@@ -118,6 +119,15 @@ def _confirm(plan: Plan, found: Estimate) -> str:
         else [name for name in ("gpu_hours", "cpu_hours", "wall") if getattr(budget, name) is not None]
     )
     return text + (f"; the search ends at {1 - kept.share:.0%} of {' and '.join(caps)}" if caps else "")
+
+
+def _promote(plan: Plan) -> str:
+    first = min((rung for bracket in plan.brackets for rung in bracket.rungs), default=None)
+    if first is None:
+        return "nobody: nothing is stopped early here"
+    most = wording.counted(plan.spec.fidelity.max - first, plan.spec.fidelity.unit)
+    who = "the best that was" if plan.spec.promote == 1 else f"the best {plan.spec.promote} that were"
+    return f"{who} stopped, from their checkpoints, after the last trial: up to {most} each, beyond the trials"
 
 
 def _warm(plan: Plan) -> list[tuple[str, str]]:

@@ -33,6 +33,8 @@ class Rule(NamedTuple):
     """Part of a full training before the first rung, one report at least. None: a tenth."""
     eta: float = 3.0
     """Reduction factor."""
+    promoted: float = 0.0
+    """Last part of the budget, in which none are begun any more: the best that were stopped go on, and are judged."""
 
 
 JUDGES = {"ranks": -1}
@@ -49,6 +51,9 @@ RULES: Mapping[str, Rule] = {
     "first report": Rule(first=1e-9),
     "first report, always": Rule(options=JUDGES, first=1e-9),
     "first report, two brackets": Rule(options={"brackets": 2}, first=1e-9),
+    "a tenth, promoted from 90 %": Rule(promoted=0.1),
+    "a tenth, promoted from 80 %": Rule(promoted=0.2),
+    "first report, promoted from 80 %": Rule(first=1e-9, promoted=0.2),
     "stock": Rule(options=JUDGES, first=1e-9, eta=4),
 }
 
@@ -78,6 +83,9 @@ def stopped_search(pool: CurvePool, rule: Rule, budget: int, seed: int) -> Stopp
     reached: dict[int, float] = {}
     ended: dict[int, float] = {}
     stopped: set[int] = set()
+    weak: set[int] = set()
+    """Those of the stopped that may go on, once."""
+    promoted: set[int] = set()
 
     def advance(now: float, trial: int, step: int) -> None:
         ends = scheduler.brackets[scheduler.bracket_of(trial)].rungs_to(full)
@@ -95,19 +103,39 @@ def stopped_search(pool: CurvePool, rule: Rule, budget: int, seed: int) -> Stopp
         reached[trial], value = at, float(curves[trial][round(at) - 1])
         if not _goes_on(scheduler, trial, bracket, at, value):
             stopped.add(trial)
+            if math.isfinite(value) and trial not in promoted:
+                weak.add(trial)
         elif at < full:
             advance(now, trial, step + 1)
             continue
         else:
             ended[trial] = value
-        if begun < len(curves):
-            advance(now, begun, 0)
-            begun += 1
+        if spent < budget * full * (1 - rule.promoted):
+            if begun < len(curves):
+                advance(now, begun, 0)
+                begun += 1
+        elif (again := _best_stopped(scheduler, weak, reached)) is not None:
+            weak.remove(again)
+            stopped.remove(again)
+            promoted.add(again)
+            at = scheduler.brackets[scheduler.bracket_of(again)].rungs_to(full).index(reached[again])
+            advance(now, again, at + 1)
     winner = max(ended, key=ended.__getitem__) if ended else max(reached, key=lambda t: (reached[t], -regrets[t]))
     best = int(regrets[:begun].argmin())
     done = [reached[trial] / full for trial in (*ended, *stopped)]
     lost = float(regrets[winner] - regrets[best])
     return StoppedSearch(float(regrets[winner]), best in stopped, lost, 1 - sum(done) / len(done), begun)
+
+
+def _best_stopped(scheduler: Scheduler, stopped: set[int], reached: Mapping[int, float]) -> int | None:
+    """Return who was stopped although most that came to its rung, by now, are worse there; None where nobody was."""
+
+    def standing(trial: int) -> tuple[float, float]:
+        values = list(scheduler.snapshot()[scheduler.bracket_of(trial)][reached[trial]].values())
+        own = scheduler.snapshot()[scheduler.bracket_of(trial)][reached[trial]][trial]
+        return sum(value > own for value in values) / len(values), -reached[trial]
+
+    return min(sorted(stopped), key=standing, default=None)
 
 
 def _made(rule: Rule, full: float, seed: int) -> Scheduler:

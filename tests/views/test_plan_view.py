@@ -162,3 +162,12 @@ def test_it_says_which_combinations_a_grid_is_made_of():
         "`searcher: {name: grid, points: N}` takes N values of a range, `values` names them",
     ]
     assert "combinations" not in printed(a_plan())
+
+
+def test_it_says_who_goes_on_although_it_was_stopped():
+    assert "promote" not in printed(a_plan())
+    text = printed(a_plan(promote=3))
+    assert "promote        the best 3 that were stopped, from their checkpoints, after the last trial: up to" in text
+    assert "24 epochs each, beyond the trials" in " ".join(text.split())
+    assert "the best that was stopped" in printed(a_plan(promote=1))
+    assert "promote        nobody: nothing is stopped early here" in printed(a_plan(promote=2, scheduler="none"))
