@@ -12,11 +12,14 @@ from random import Random
 
 import optuna
 
+from bench_search import winners
 from orchestrator.benchmarks import Benchmark
 from orchestrator.benchmarks.playing import plan_for
-from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.control.fold import SweepState
+from orchestrator.control.simulator import MemoryJournal, SimulatedCluster, simulate_plan
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.domains import Choice, Int
+from orchestrator.sweep.domains import Choice, Config, Int
+from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import Budget, Fidelity, Member, Objective, SweepSpec
 
 OURS = {
@@ -29,6 +32,12 @@ OURS = {
     "random": ("random", "random"),
 }
 """By name: ladder and searcher of a sweep of ours."""
+WITH_WINNERS = {
+    "auto, winners": "auto",
+    "joint+auto, winners": "joint+auto",
+    "soft-stages+tpe, winners": "soft-stages+tpe",
+}
+"""By name: what begins with winners of sweeps on other tables, and is otherwise one of ours."""
 RANDOM_TWICE = "random, twice the budget"
 """What two random trainings in place of each one find."""
 PEERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
@@ -38,27 +47,50 @@ PEERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
 """By name: a peer as it is shipped. Peers know neither defaults nor an order."""
 STOCK = "optuna-tpe"
 """What others are compared with: what stock Ray Tune's OptunaSearch asks, where nothing is stopped early."""
-METHODS = (*OURS, RANDOM_TWICE, *PEERS)
+METHODS = (*OURS, *WITH_WINNERS, RANDOM_TWICE, *PEERS)
+LONGEST = {"optuna-gp": 50, **dict.fromkeys(WITH_WINNERS, 50)}
+"""Evaluations of a search that costs too much for more of them, or is read early."""
 
 
 def search(method: str, table: Benchmark, trials: int, seed: int, workers: int) -> list[float]:
     """Run one search of `trials` evaluations, `workers` at once."""
     if method == RANDOM_TWICE:
-        return _ours(*OURS["random"], table, 2 * trials, seed, workers)[1::2]
+        return _ours(_plan(*OURS["random"], table, 2 * trials, seed), table, workers)[1::2]
+    if method in WITH_WINNERS:
+        plan = _plan(*OURS[WITH_WINNERS[method]], table, trials, seed)
+        return _ours(plan.model_copy(update={"warm": winners.first_trials(table, seed)}), table, workers)
     if method in OURS:
-        return _ours(*OURS[method], table, trials, seed, workers)
+        return _ours(_plan(*OURS[method], table, trials, seed), table, workers)
     return _peer(method, table, trials, seed, workers)
 
 
-def _ours(ladder: str, searcher: str, table: Benchmark, trials: int, seed: int, workers: int) -> list[float]:
+def earlier_winner(table: Benchmark, trials: int, seed: int, workers: int) -> tuple[Config, list[float]]:
+    """Return what `auto` found, a winner to begin another sweep with, and its best regret after each evaluation."""
+    state, journal = _played(_plan(*OURS["auto"], table, trials, seed), table, workers)
+    winner = state.winner()
+    assert winner is not None
+    return dict(winner.config), _regrets(journal)
+
+
+def _ours(plan: Plan, table: Benchmark, workers: int) -> list[float]:
+    return _regrets(_played(plan, table, workers)[1])
+
+
+def _played(plan: Plan, table: Benchmark, workers: int) -> tuple[SweepState, MemoryJournal]:
+    return simulate_plan(plan, lambda config, _: table.regret(config), SimulatedCluster(workers))
+
+
+def _regrets(journal: MemoryJournal) -> list[float]:
+    return _best_so_far([float(e.metrics["regret"]) for e in journal.events if isinstance(e, ev.Reported)])
+
+
+def _plan(ladder: str, searcher: str, table: Benchmark, trials: int, seed: int) -> Plan:
     spec = SweepSpec(
         name="bench", trainable="bench.py:train", objective=Objective(metric="regret", goal="minimize"),
         fidelity=Fidelity(max=1.0), search_space=table.space(), search=Member(name=ladder), confirm="none",
         searcher=Member(name=searcher), scheduler=Member(name="none"), budget=Budget(trials=trials), seed=seed,
     )  # fmt: skip
-    cluster = SimulatedCluster(workers=workers)
-    _, journal = simulate_plan(plan_for(spec), lambda config, _: table.regret(config), cluster)
-    return _best_so_far([float(e.metrics["regret"]) for e in journal.events if isinstance(e, ev.Reported)])
+    return plan_for(spec)
 
 
 def _peer(method: str, table: Benchmark, trials: int, seed: int, workers: int) -> list[float]:

@@ -61,6 +61,46 @@ def test_what_stock_found_is_kept_with_its_versions_for_every_table_that_is_chos
     peers.kept.cache_clear()
 
 
+def test_what_a_search_found_is_written_down_at_once_and_taken_from_there(bench, tmp_path):
+    from bench_search.found import FoundSearches, SearchKey
+
+    key, other = (SearchKey("auto", "made", denoised=True, workers=8, seed=seed) for seed in (0, 1))
+    FoundSearches(None).add(key, [1.0])
+    found = FoundSearches(tmp_path / "found.jsonl")
+    assert found.regrets(key) == []
+    found.add(key, [2.0])
+    found.add(key, [2.0, 1.0])
+    found.add(key, [3.0])
+    again = FoundSearches(tmp_path / "found.jsonl")
+    assert again.regrets(key) == [2.0, 1.0]
+    assert again.regrets(other) == []
+
+
+def test_a_sweep_begins_with_winners_of_every_table_but_its_own(bench):
+    from bench_search import winners
+
+    methods, tables = bench
+    kept = winners.kept()
+    assert set(kept) == {*tables.DEVELOP, *tables.VERIFY}
+    assert {len(configs) for configs in kept.values()} == {8}
+    for name, count in (("protein_structure", 3), ("car", 5)):
+        family = [other for other in kept if (other in tables.FCNET) == (name in tables.FCNET)]
+        seen = {key: {config[key] for other in family for config in kept[other]} for key in kept[name][0]}
+        grid = {
+            key: tuple(sorted(values))
+            if key in ("activation_fn_1", "activation_fn_2", "lr_schedule")
+            else tuple(range(20))
+            for key, values in seen.items()
+        }
+        defaults = {key: values[-1] for key, values in grid.items()}
+        table = tables.LossTable(name, grid, np.zeros(0), defaults)
+        first = winners.first_trials(table, seed=1)
+        assert len(first) <= count
+        assert first[0].config in [kept[other][1] for other in family if other != name]
+        assert f"won {name}," not in " ".join(note for trial in first for note in trial.notes)
+    assert set(methods.WITH_WINNERS.values()) <= set(methods.OURS)
+
+
 @pytest.mark.thorough
 def test_the_plumbing_holds_from_the_command_line_to_the_table():
     run = [sys.executable, ROOT / "scripts" / "bench-search", "--quick"]
