@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 from typing import Literal, NamedTuple
 
@@ -12,8 +13,11 @@ from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Provenance
 from orchestrator.sweep.reserve import Confirm
 from orchestrator.sweep.spec import Budget, Fidelity, Member, Objective, SweepSpec
+from orchestrator.sweep.standing import ranked
 
 WORKERS = 8
+BEST = 5
+"""So many single trainings say what luck is worth: as many as are confirmed, the baseline not counted, and one."""
 
 
 class Confirmed(NamedTuple):
@@ -22,9 +26,12 @@ class Confirmed(NamedTuple):
     regret: float
     """The winner's true mean."""
     bias: float
-    """By how much what is reported of the winner is better than the truth, in standard deviations between its seeds."""
+    """By how much what is reported of the winner is better than the truth, in standard deviations between seeds: pooled
+    over the best five single trainings, as some configurations have next to none of their own."""
     holds: bool | None
     """Whether the interval holds the true mean; None without one."""
+    wide: float
+    """The spread that the interval is made of, in parts of the winner's own; not a number without an interval."""
     verdict: str | None
     """A value of `WinnerVerdict`; None where nothing was confirmed."""
 
@@ -46,8 +53,12 @@ def confirmed_sweep(table: LossTable, trials: int, seed: int, *, searcher: str, 
     winner, found = state.winner(), state.confirmation()
     assert winner is not None
     assert winner.value is not None
-    truth, spread = table.regret(winner.config), table.spread(winner.config)
+    truth = table.regret(winner.config)
+    best = ranked(plan.goal, state.trials)[:BEST]
+    spread = math.sqrt(sum(table.spread(trial.config) ** 2 for trial in best) / len(best))
     score = None if found is None else found.scores.get(winner.number)
     reported = winner.value if score is None else score.mean
     holds = None if score is None or score.low is None or score.high is None else score.low <= truth <= score.high
-    return Confirmed(truth, (truth - reported) / spread, holds, None if found is None else found.verdict.value)
+    pooled = math.nan if score is None or score.spread is None else score.spread
+    wide = pooled / table.spread(winner.config)
+    return Confirmed(truth, (truth - reported) / spread, holds, wide, None if found is None else found.verdict.value)
