@@ -6,16 +6,16 @@ who leads, what a stage found) sees nothing else, so that none can be shown one 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from orchestrator.control.never_read import ReadSoFar
 from orchestrator.control.wished import Wished
 from orchestrator.sweep.confirmation import Confirmation, Contender, confirmation, contenders
 from orchestrator.sweep.event import Heartbeat, TrialReopened, TrialWithdrawn, WinnerTestBegun, WinnerTestMeasured
+from orchestrator.sweep.leaderboard import Leaderboard
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spelling import as_float
-from orchestrator.sweep.standing import leader, ranked, winner
+from orchestrator.sweep.standing import ranked
 from orchestrator.sweep.tested import WinnerTest
 from orchestrator.sweep.trial import FIRST_REPLICATE, FIRST_TEST, Trial, TrialState, trial_id
 from orchestrator.sweep.trial_list import TrialList
@@ -59,6 +59,7 @@ class Roster:
         self.removed_checkpoints = 0
         """How many trials lost their newest checkpoint because nobody could need it any more."""
         self._contenders: list[Contender] | None = None
+        self._board: Leaderboard | None = None
 
     def take_heartbeat(self, event: Heartbeat) -> None:
         """Take in which attempts live, and which are silent."""
@@ -105,19 +106,29 @@ class Roster:
         yield from self.trials
         yield from self.replicates
 
+    @property
+    def board(self) -> Leaderboard:
+        """Who leads, and how many trials are where, as of now."""
+        if self._board is None:
+            self._board = Leaderboard(self.plan.goal)
+        self._board.update(self.trials)
+        return self._board
+
     def counts(self) -> dict[TrialState, int]:
         """Count the trials of the search by state, every state present."""
-        found = Counter(trial.state for trial in self.trials)
+        found = self.board.counts()
         return {state: found[state] for state in TrialState}
 
     def leader(self) -> Trial | None:
         """Return the trial with the best current value, running ones included."""
-        return leader(self.plan.goal, self.trials)
+        number = self.board.leader()
+        return None if number is None else self.trials[number]
 
     def winner(self) -> Trial | None:
         """Return what confirming chose; before that the best completed trial, while none has completed, the leader."""
         chosen = self.confirmation()
-        return winner(self.plan.goal, self.trials) if chosen is None else self.trials[chosen.winner]
+        number = self.board.winner() if chosen is None else chosen.winner
+        return None if number is None else self.trials[number]
 
     def ranked(self) -> list[Trial]:
         """Return the trials that lead anything, the winner first, then as single trainings rank them."""
@@ -165,4 +176,4 @@ class Roster:
     @property
     def reported(self) -> int:
         """How many trials have a finite value."""
-        return sum(1 for trial in self.trials if trial.values)
+        return self.board.reported

@@ -185,7 +185,7 @@ def _table_of(swept: _Swept, name: str) -> pa.Table:
     """Return the table that the log makes; for a part that it does not make, one without rows."""
     if swept.made.exists(name):
         return read_table(swept.made, name)
-    return read_table(swept.made, f"{name.partition('/')[0]}/part-00000.parquet").slice(0, 0)
+    return swept.made.table(name.partition("/")[0]).slice(0, 0)
 
 
 def _best(swept: _Swept) -> Iterator[AuditFinding]:

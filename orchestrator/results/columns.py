@@ -125,7 +125,7 @@ class Paid:
 
 
 class TrialColumns:
-    """The columns of trials.parquet for one plan."""
+    """The columns of the trials for one plan."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan

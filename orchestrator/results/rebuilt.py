@@ -11,6 +11,8 @@ from orchestrator.errors import SweepNotFoundError
 from orchestrator.results.follower import Follower
 from orchestrator.results.parquet_file import table_in
 from orchestrator.results.tables import Tables
+from orchestrator.results.trial_table import FOLDER as TRIALS
+from orchestrator.results.trial_table import WHOLE
 from orchestrator.storage.marks import FOLDER
 
 if TYPE_CHECKING:
@@ -32,7 +34,15 @@ class Rebuilt:
 
     def exists(self, name: str) -> bool:
         """Say whether there is a file of that name."""
-        return self._files.exists(name) if _is_log(name) else name in self.contents
+        if _is_log(name) or name == WHOLE:  # what lies there says in which files a table is to be
+            return self._files.exists(name)
+        return name in self.contents
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table (trials, reports or attempts) whole, trials by number; without columns where none was made."""
+        parts = [table_in(self.contents[f"{name}/{part}"]) for part in self.names(name)]
+        whole = pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
+        return whole.sort_by("trial") if parts and name == TRIALS else whole
 
     def names(self, folder: str) -> list[str]:
         """List a folder's file names, sorted."""
@@ -70,11 +80,10 @@ def rebuilt_table(folder: Location, name: str) -> pa.Table:
 
     Raises SweepNotFoundError, StorageError, JournalDamagedError as readers do.
     """
-    contents = rebuilt(folder.files(), folder).contents
-    parts = [table_in(contents[part]) for part in sorted(contents) if part.startswith(f"{name}/")]
-    if not parts:
+    table = rebuilt(folder.files(), folder).table(name)
+    if not table.column_names:
         raise SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
-    return pa.concat_tables(parts, promote_options="default")
+    return table
 
 
 def rebuilt(files: FileSystem, folder: Location) -> Rebuilt:

@@ -25,13 +25,23 @@ Values: TypeAlias = tuple[object, ...]
 class RowParts:
     """A table of rows that come in order and change later: `put` takes them into memory, `write` puts them on disk."""
 
-    def __init__(self, files: FileSystem, folder: str, schema: pa.Schema, rows_per_part: int = ROWS_PER_PART) -> None:
+    def __init__(
+        self,
+        files: FileSystem,
+        folder: str,
+        schema: pa.Schema,
+        rows_per_part: int = ROWS_PER_PART,
+        whole: str | None = None,
+    ) -> None:
+        """Keep rows in the parts of `folder`, or all of them in the one file `whole`."""
         self._files = files
+        self._whole = whole
         self._folder = folder
         self._schema = schema
         self._rows_per_part = rows_per_part
         self._rows: list[Values] = []
         self._changed = {0}
+        self._changes_types = False
 
     def __len__(self) -> int:
         """Count the rows: the number of the next one."""
@@ -46,16 +56,24 @@ class RowParts:
         """Write the parts with a changed row. Raises StorageError, and then forgets nothing.
 
         The newest comes first: where a newer version has a column more, it reaches the first file, from which readers
-        take the columns of a glob, when all others have it.
+        take the columns of a glob, when all others have it. Wider types begin in the first file: what the others hold
+        fits them.
         """
-        for index in sorted(self._changed, reverse=True):
-            replace_table(self._files, part_name(self._folder, index), self._part(index))
+        for index in sorted(self._changed, reverse=not self._changes_types):
+            replace_table(self._files, self._whole or part_name(self._folder, index), self._part(index))
             self._changed.discard(index)
+        self._changes_types = False
+
+    def change_types(self, schema: pa.Schema) -> None:
+        """Take over other types for the same columns; every row is then put again before `write`."""
+        if schema != self._schema:
+            self._schema = schema
+            self._changes_types = True
 
     def empty_strays(self) -> None:
         """Empty parts beyond the newest: they hold what a restored, older log no longer knows. After a rebuild."""
         last = max(len(self._rows) - 1, 0) // self._rows_per_part
-        empty_parts(self._files, self._folder, last + 1, self._schema)
+        empty_parts(self._files, self._folder, 0 if self._whole else last + 1, self._schema)
 
     def _part(self, index: int) -> pa.Table:
         rows = self._rows[index * self._rows_per_part : (index + 1) * self._rows_per_part]

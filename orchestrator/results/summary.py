@@ -18,7 +18,7 @@ from orchestrator.results.confirm_summary import ConfirmSummary, confirm_summary
 from orchestrator.results.tested import WinnerOnTestSet, winner_on_test_set
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
 from orchestrator.sweep.spec import Goal
-from orchestrator.sweep.standing import gain, leader, numbers_of
+from orchestrator.sweep.standing import gain, numbers_of
 from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def note(state: SweepState) -> str | None:
     if so_far.begun and not so_far.is_over:
         ended = so_far.begun - so_far.open
         return f"the winner is being confirmed: {ended} of up to {so_far.planned} fresh trainings have ended"
-    if any(not trial.state.is_final for trial in state.trials):
+    if any(count for found, count in state.counts().items() if not found.is_final):
         return "the sweep has unfinished trials: a better one may still come"
     return None
 
@@ -258,21 +258,12 @@ def stage_trail(state: SweepState) -> tuple[StageSummary, ...]:
 
     What led when a stage began, which may have been a value of a training that came to nothing, is in the log.
     """
-    goal, best = state.plan.goal, None
-    states: dict[str, Counter[TrialState]] = {}
-    before: dict[str, Trial | None] = {}
-    after: dict[str, Trial | None] = {}
-    for trial in state.trials:
-        states.setdefault(trial.stage, Counter())[trial.state] += 1
-        before.setdefault(trial.stage, best)
-        if trial.state is TrialState.COMPLETED:
-            best = leader(goal, [trial] if best is None else [best, trial])
-        after[trial.stage] = best
-    trail = []
+    board, trail = state.board, []
     for stage in state.plan.stages:
-        name, planned, tally = stage.name, len(numbers_of(state.plan, stage)), _tally(states.get(stage.name, Counter()))
-        is_entered = name in state.stages_entered
-        marks = (mark(found.get(name, best)) if is_entered else None for found in (before, after))
+        name, planned = stage.name, len(numbers_of(state.plan, stage))
+        is_entered, tally = name in state.stages_entered, _tally(board.counts_of(name))
+        found = (board.best_before(name), board.best_after(name)) if is_entered else (None, None)
+        marks = (mark(None if number is None else state.trials[number]) for number in found)
         trail.append(StageSummary(name, stage.tune, planned, tally, is_entered, *marks))
     return tuple(trail)
 

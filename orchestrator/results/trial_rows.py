@@ -19,9 +19,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from orchestrator.errors import UsageError
-from orchestrator.results.parquet_file import table_in
-from orchestrator.results.rebuilt import rebuilt
-from orchestrator.results.tables import TRIALS
+from orchestrator.results.rebuilt import rebuilt_table
+from orchestrator.results.trial_table import FOLDER
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ def trial_table(folder: Location) -> pa.Table:
 
     Raises SweepNotFoundError, StorageError, JournalDamagedError as readers do.
     """
-    content = rebuilt(folder.files(), folder).contents[TRIALS]
-    return table_in(content)
+    return rebuilt_table(folder, FOLDER)
 
 
 def selected(rows: Sequence[TrialRow], selection: Selection, ranks: Sequence[int]) -> list[TrialRow]:

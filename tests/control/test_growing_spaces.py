@@ -115,22 +115,44 @@ def test_a_grown_sweep_goes_on_in_the_grown_space(searcher: str):
     assert replay(again.events).plan.space["optimizer"].choices == ("lion", "adam", "sgd")
 
 
-def test_tables_take_the_types_of_the_grown_space(tmp_path: Path):
-    pq = pytest.importorskip("pyarrow.parquet")
+@pytest.mark.parametrize("per_part", [2_000, 1])
+def test_tables_take_the_types_of_the_grown_space(tmp_path: Path, per_part: int):
+    """And DuckDB, pandas and PyArrow read them after each file of the change."""
+    pq, pd, duckdb = (pytest.importorskip(name) for name in ("pyarrow.parquet", "pandas", "duckdb"))
     numbers = {"size": {"type": "choice", "choices": [16, 32], "default": 16}}
     mixed = {"size": {"type": "choice", "choices": [32, 16, None, "auto"], "default": 16}}
     before, after = (make_plan(search_space=space, budget={"trials": 2}) for space in (numbers, mixed))
     _, journal = simulate_plan(before, lambda config, _: 1.0, SimulatedCluster(workers=1))
     events = amended(journal.events, after)
     place = Location.parse(str(tmp_path))
-    tables, state = Tables(place.files(), place), replay(events[:1])
+    written = []
+
+    class Looking:
+        """The sweep's file system; all of the trials are read after each of their files."""
+
+        def __getattr__(self, name):
+            return getattr(files, name)
+
+        def replace(self, name, data):
+            files.replace(name, data)
+            if name.startswith("trials/"):
+                written.append(name)
+                found = duckdb.sql(
+                    f"select trial, size::varchar from '{tmp_path}/trials/*.parquet' order by 1"
+                ).fetchall()
+                assert [trial for trial, _ in found] == pd.read_parquet(tmp_path / "trials").trial.tolist()
+                assert {size for _, size in found} <= {"16", "32"}
+
+    files = place.files()
+    tables, state = Tables(Looking(), place, trials_per_part=per_part), replay(events[:1])
     for event in events:
         if event is not events[0]:
             state.apply(event)
         tables.take(event, state)
         tables.flush()
     assert TrialColumns(after).schema.field("size").type == "string"
-    assert sorted(pq.read_table(tmp_path / "trials" / "trials.parquet")["size"].to_pylist()) == ["16", "32"]
+    assert sorted(pq.read_table(tmp_path / "trials")["size"].to_pylist()) == ["16", "32"]
+    assert len(set(written)) == (1 if per_part > 1 else 2)
 
 
 def test_an_extended_sweep_goes_on_in_its_last_stage():

@@ -31,7 +31,7 @@ def failed(session: Session, reports: bool = False) -> Session:
 
 def test_a_first_run_that_failed_leaves_nothing(tmp_path):
     session = failed(begun(tmp_path / "runs" / "test"))
-    for made in ("logs/0/0/stderr.txt", "work/0000-1/x", "checkpoints/a/b", "trials/trials.parquet", "best.json"):
+    for made in ("logs/0/0/stderr.txt", "work/0000-1/x", "checkpoints/a/b", "trials/part-00000.parquet", "best.json"):
         (tmp_path / "runs" / "test" / made).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "runs" / "test" / made).write_text("x")
     (tmp_path / "data").mkdir()

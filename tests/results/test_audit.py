@@ -75,7 +75,6 @@ def edited(path: Path) -> None:
         ("best.json", Path.unlink, "is missing"),
         ("best.json", lambda path: path.write_text("[1"), "cannot be read"),
         ("best.json", lambda path: path.write_text('{"note": null}'), "is not what the log makes: sweep, obje"),
-        (TRIALS, Path.unlink, "is missing"),
         (TRIALS, lambda path: path.write_bytes(b"PAR1 nothing PAR1"), "cannot be read"),
         (TRIALS, lambda path: with_rows(path, lambda table: table.slice(1)), "holds 35 rows, and the log makes 36"),
         (TRIALS, lambda path: with_rows(path, lambda table: table.take([0] * 36)), "does not hold what the log makes"),
@@ -93,6 +92,19 @@ def test_what_follows_from_the_log_is_named_and_made_again(
     assert repair(Location.parse(place)) == [part]
     assert contents(place) == before
     assert found(place) == {}
+
+
+@pytest.mark.thorough
+def test_trials_that_lay_in_one_file_and_are_gone_are_made_again_in_parts(place: Path):
+    rows = pq.read_table(place / TRIALS).to_pylist()
+    (place / TRIALS).unlink()
+    assert found(place) == {"trials/part-00000.parquet": "is missing"}
+    assert repair(Location.parse(place)) == ["trials/part-00000.parquet"]
+    assert (pq.read_table(place / "trials").to_pylist(), found(place)) == (rows, {})
+    (place / TRIALS).write_bytes((place / "trials/part-00000.parquet").read_bytes())  # a copy from somewhere
+    assert found(place) == {"trials/part-00000.parquet": "holds 36 rows that the log does not know"}
+    assert repair(Location.parse(place)) == ["trials/part-00000.parquet"]
+    assert (pq.read_table(place / "trials").to_pylist(), found(place)) == (rows, {})
 
 
 def test_a_table_that_knows_more_than_the_log_says_that_the_log_was_cut(place: Path):

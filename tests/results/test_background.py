@@ -150,7 +150,7 @@ class Unreachable:
 
 def write_slowly(sweep, events, stop):
     """Write the log in small frames and the tables after each, until all is written or `stop` is set."""
-    tables = sweep.tables(rows_per_part=60, attempts_per_part=15)
+    tables = sweep.tables(rows_per_part=60, attempts_per_part=15, trials_per_part=9)
     for batch in [events[i : i + 4] for i in range(0, len(events), 4)]:
         if stop.is_set():
             return

@@ -82,7 +82,7 @@ def test_the_parquet_column_says_what_the_stored_curves_show(sweep):
     )
     sweep.write(trained(plan, STORED, rates), frame=500)
     sweep.tables().advance()
-    rows = {row["trial"]: row for row in pq.read_table(sweep.folder / "trials" / "trials.parquet").to_pylist()}
+    rows = {row["trial"]: row for row in pq.read_table(sweep.folder / "trials").to_pylist()}
     for number, stored in enumerate(STORED):
         wanted = diagnose(points(stored), goal="maximize", learning_rate=rates[number])
         assert (rows[number]["diagnosis"], rows[number]["advice"]) == (wanted.verdict, wanted.advice)
@@ -117,9 +117,7 @@ def learned():
 
 
 def table(sweep):
-    return pq.read_table(sweep.folder / "trials" / "trials.parquet").to_pylist(), (
-        sweep.folder / "best.json"
-    ).read_text()
+    return pq.read_table(sweep.folder / "trials").to_pylist(), (sweep.folder / "best.json").read_text()
 
 
 @pytest.mark.thorough

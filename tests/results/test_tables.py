@@ -27,7 +27,7 @@ def test_trials_hold_what_the_state_holds(sweep, told):
     sweep.write(told)
     assert sweep.tables().advance() is True
     state = replay(told)
-    rows = {row["trial"]: row for row in pq.read_table(sweep.folder / "trials" / "trials.parquet").to_pylist()}
+    rows = {row["trial"]: row for row in pq.read_table(sweep.folder / "trials").to_pylist()}
     assert sorted(rows) == list(range(40))
     for trial in state.trials:
         row = rows[trial.number]
@@ -94,7 +94,7 @@ def test_nothing_new_writes_nothing(sweep, told):
 def test_schemas_are_golden(sweep, told):
     sweep.write(told)
     sweep.tables().advance()
-    for table in ("trials/trials", "reports/part-00000", "attempts/part-00000"):
+    for table in ("trials/part-00000", "reports/part-00000", "attempts/part-00000"):
         schema = pq.read_schema(sweep.folder / f"{table}.parquet")
         text = "".join(f"{field.name}: {field.type}\n" for field in schema)
         assert text == (GOLDEN / f"{table.partition('/')[0]}_schema.txt").read_text()
@@ -120,7 +120,7 @@ def test_column_types_follow_the_domains_and_taken_names_get_a_prefix(sweep):
     ]
     sweep.write(events)
     sweep.tables().advance()
-    table = pq.read_table(sweep.folder / "trials" / "trials.parquet")
+    table = pq.read_table(sweep.folder / "trials")
     found = {name: (str(table.schema.field(name).type), table.column(name)[0].as_py()) for name in table.column_names}
     assert found["stage"] == ("string", "tier-1")
     assert found["config.stage"] == ("double", 0.5)
@@ -140,7 +140,7 @@ def test_column_types_follow_the_domains_and_taken_names_get_a_prefix(sweep):
 
 def test_pandas_polars_and_duckdb_agree(sweep, told):
     sweep.write(told)
-    sweep.tables(rows_per_part=50, attempts_per_part=11).advance()
+    sweep.tables(rows_per_part=50, attempts_per_part=11, trials_per_part=7).advance()
     unique = {"trials": ["trial"], "reports": ["trial", "attempt", "fidelity"], "attempts": ["trial", "attempt"]}
     for name, keys in unique.items():
         in_pandas = pd.read_parquet(sweep.folder / name)

@@ -147,14 +147,18 @@ class Sweep:
             self.journal.commit()
 
     def tables(
-        self, rows_per_part: int = 250_000, files: FileSystem | None = None, attempts_per_part: int = 2_000
+        self,
+        rows_per_part: int = 250_000,
+        files: FileSystem | None = None,
+        attempts_per_part: int = 2_000,
+        trials_per_part: int = 2_000,
     ) -> Follower:
         """A follower whose one observer is the tables; `files` where they are not written by the sweep's own."""
         from orchestrator.results.follower import Follower
         from orchestrator.results.tables import Tables
 
         files = files or self.files
-        return Follower(files, [Tables(files, self.location, rows_per_part, attempts_per_part)])
+        return Follower(files, [Tables(files, self.location, rows_per_part, attempts_per_part, trials_per_part)])
 
     def query(self, sql: str) -> list[tuple]:
         """Ask DuckDB; `{trials}`, `{reports}` and `{attempts}` stand for the files."""

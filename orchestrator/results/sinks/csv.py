@@ -34,12 +34,11 @@ class Csv(Sink):
 
     @override
     def flush(self) -> None:
-        from orchestrator.results.parquet_file import table_in
-        from orchestrator.results.tables import TRIALS
         from orchestrator.results.trial_rows import csv_text
+        from orchestrator.results.trial_table import FOLDER
 
         self._tables.flush()
-        table = table_in(self._held.contents[TRIALS])
+        table = self._held.table(FOLDER)
         beside(self.place).replace(csv_text(table, table.to_pylist(), None).encode())
 
 
