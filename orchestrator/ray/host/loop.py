@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,8 @@ EMPTY_TURN_S = 0.05
 """Pause at a turn with nothing alive and nothing to start."""
 STUCK_S = 10.0
 """A place that is waited for so long is not to be had, whatever share of the cluster is this sweep's."""
+FORGET_S = 10.0
+"""How long a trial of Tune's is kept once its attempt is over: what is still under way to it comes before."""
 LEAVE_S = 5
 """Seconds that workers get for their `finally` when the loop ends; Tune's own is 10."""
 
@@ -69,6 +72,7 @@ class SweepRun(TuneController):
         self._bridge = bridge
         self._inquests = Inquests(bridge)
         self._attempts: dict[str, TuneTrial] = {}  # Tune's trials of the attempts that have not ended
+        self._over: deque[tuple[float, TuneTrial]] = deque()  # since when, and which is to be forgotten
         self._maker = maker
         self.places = places
         self._spares = spares
@@ -119,11 +123,25 @@ class SweepRun(TuneController):
 
     def reconcile(self) -> None:
         """End the attempts whose Tune trial is over without anybody having been told, and forget the ended ones."""
-        self._inquests.settle(time.monotonic())
+        now = time.monotonic()
+        self._inquests.settle(now)
         for key, trial in list(self._attempts.items()):
             if trial.is_finished() and key not in self._inquests:
                 self._bridge.ended(key, Outcome.LOST, "Ray Tune ended the trial without a word")
                 del self._attempts[key]
+                self._over.append((now, trial))
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Forget what has been over for a while: Tune keeps every trial of a run, some 25 KB each, and nobody asks."""
+        while self._over and now - self._over[0][0] >= FORGET_S:
+            _, trial = self._over.popleft()
+            if trial in self._trial_to_actor or trial in self._actor_to_trial.values():  # its worker is being ended
+                self._over.append((now + FORGET_S, trial))
+                continue
+            for trials in (self._live_trials, self._stopped_trials, self._failed_trials, self._trials_to_cache):
+                trials.discard(trial)
+            self._trials.remove(trial)
 
     @override
     def _maybe_update_trial_queue(self) -> None:
