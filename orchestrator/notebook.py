@@ -102,7 +102,7 @@ class Sweep(SweepViews):
         page: bool | None = None,
         sinks: Sequence[str | Mapping[str, Any]] | None = None, notify: Mapping[str, Any] | None = None,
         code: Mapping[str, Any] | None = None, environment: Mapping[str, Any] | None = None,
-        storage: str | None = None, seed: int | None = None,
+        setup: str | Sequence[str] | None = None, storage: str | None = None, seed: int | None = None,
         ignore: Mapping[str, str] | None = None,
         rules: Sequence[str] | None = None,
         folder: str | Path = ".",

@@ -29,7 +29,7 @@ IDENTIFYING = (
 ADJUSTABLE = (
     "budget", "promote", "confirm", "warm_start", "try", "seeds", "resources", "slurm", "kubernetes", "retry", "limits",
     "brake", "baseline_first", "seeding", "workdir", "keep_checkpoints", "page", "sinks", "notify", "code",
-    "environment", "storage",
+    "environment", "setup", "storage",
 )  # fmt: skip
 """What may differ from one driver of a sweep to the next."""
 

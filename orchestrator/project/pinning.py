@@ -1,8 +1,8 @@
 """Which code of the user's a sweep pins, taken at its start; and how the folder differs from that later.
 
-Taken are the Python files below the root and what git tracks there, each under 1 MiB, as `contents` lets them. Where
-that is more than 100 MiB, only what importing the training function loads. A program (`command`) is not pinned: what it
-reads cannot be known.
+Taken are the Python files below the root, what git tracks there, and what `setup` names, each under 1 MiB, as
+`contents` lets them. Where that is more than 100 MiB, only what importing the training function loads, and what `setup`
+names. A program (`command`) is not pinned: what it reads cannot be known.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.errors import UsageError
 from orchestrator.project.contents import Contents, contents
 from orchestrator.storage.code_copy import is_made
 from orchestrator.storage.pinned_code import MOST_BESIDE, PinnedCode, TakenCode, hashed
+from orchestrator.sweep.setup import files_named
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.wording import counted, first_of
 
@@ -82,7 +83,7 @@ def take_code(folder: Path, spec: SweepSpec, now: float) -> tuple[TakenCode, lis
     if chosen is None:
         chosen = _loaded(root, file, [root / inside, *(root / path for path in spec.code.path)])
         said.append(f"pinned is only what importing {file} loads: {root} holds more than is kept with a sweep")
-    read = _read(root, sorted({*chosen, file}))
+    read = _read(root, sorted({*chosen, file, *_of_setup(root, inside, spec, found)}))
     code = PinnedCode(
         root=str(root),
         inside=inside,
@@ -117,6 +118,15 @@ def _chosen(found: Contents) -> list[str] | None:
         if size < MOST_BYTES_OF_FILE and (path.endswith(".py") or path in found.tracked)
     }
     return None if sum(chosen.values()) > MOST_BYTES or len(chosen) > MOST_FILES else list(chosen)
+
+
+def _of_setup(root: Path, inside: str, spec: SweepSpec, found: Contents | None) -> Iterator[str]:
+    """Yield the files that `setup` names, as far as they may travel and are no data."""
+    for name in files_named(spec.setup):
+        path = os.path.normpath(f"{inside}/{name}").lstrip("/")
+        is_code = (root / path).is_file() and (root / path).stat().st_size < MOST_BYTES_OF_FILE
+        if is_code and not path.startswith("..") and (found is None or path in found.files):
+            yield path
 
 
 def _read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:

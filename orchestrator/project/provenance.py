@@ -16,6 +16,7 @@ from orchestrator.project.environment import VERSION as ENVIRONMENT
 from orchestrator.project.environment import environment_hash
 from orchestrator.project.listing import run_git
 from orchestrator.sweep.plan import Provenance
+from orchestrator.sweep.setup import files_named
 from orchestrator.sweep.spec import SweepSpec
 
 DISTRIBUTIONS = ("stepladder", "ray", "optuna", "torch")
@@ -39,13 +40,14 @@ def provenance(folder: Path, spec: SweepSpec) -> Provenance:
     """Record where a sweep of `spec`, whose sweep file lies in `folder`, comes from.
 
     Its code is what lies beside its training function or, for a command, beside the sweep file, with the files that
-    the command names. Members of the user's own (`module:Class`) were imported when the sweep file was checked. Raises
-    SpecError where one is not there.
+    the command, or `setup`, names. Members of the user's own (`module:Class`) were imported when the sweep file was
+    checked. Raises SpecError where one is not there.
     """
+    scripts = [folder / name for name in files_named(spec.setup)]
     if spec.trainable is not None:
-        code = code_hash((folder / spec.trainable.rpartition(":")[0]).parent)
+        code = code_hash((folder / spec.trainable.rpartition(":")[0]).parent, scripts)
     else:
-        code = code_hash(folder, [folder / argument for argument in spec.command or () if argument])
+        code = code_hash(folder, [*(folder / argument for argument in spec.command or () if argument), *scripts])
     own = {name: member_hash(name) for name in spec.members.values() if is_outside(name)}
     environment = environment_hash(spec.environment, folder)
     asked = {} if environment is None else {ENVIRONMENT: environment}

@@ -30,6 +30,7 @@ from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.storage.url import is_url
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.setup import files_named
 from orchestrator.sweep.spec import SweepSpec
 
 _LAUNCHERS = "orchestrator.launchers"
@@ -251,7 +252,7 @@ def with_files(submission: Submission, spec: SweepSpec, launcher: Launcher, say:
         say(line)
     code = [spec.trainable.rpartition(":")[0]] if spec.trainable else spec.command or ()
     beside = Path(submission.sweep_file).parent
-    for name in (Path(submission.sweep_file).name, *code, *files_of(spec.environment)):
+    for name in (Path(submission.sweep_file).name, *code, *files_of(spec.environment), *files_named(spec.setup)):
         path = os.path.normpath(beside / name)
         if path not in found.files and name and (submission.folder / path).is_file() and not Path(path).is_absolute():
             raise UsageError(

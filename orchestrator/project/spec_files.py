@@ -22,6 +22,7 @@ from orchestrator.project.calling import describe, may_be_trainable, read_callin
 from orchestrator.project.environment import environment_problems
 from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.nesting import outermost
+from orchestrator.sweep.setup import program_named
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.sweepfile.foreign import foreign_problem
 from orchestrator.sweepfile.messages import KeyPath, quote
@@ -74,7 +75,7 @@ def unknown_space(name: str) -> str:
 
 
 def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what is wrong with the files that `trainable` or `command` name in `folder`, and where it was written."""
+    """Yield what is wrong with the files that a sweep file names in `folder` to be run, and where it was written."""
     complaint = None if spec.trainable is None else trainable_problem(folder, spec.trainable, keys_given(spec))
     if complaint is not None:
         yield ("trainable",), complaint
@@ -88,6 +89,10 @@ def program_problems(folder: Path, spec: SweepSpec) -> Iterator[tuple[KeyPath, s
     for position, argument in enumerate(spec.command or ()):
         if (complaint := _argument_problem(folder, position, argument)) is not None:
             yield ("command", position), complaint
+    for position, line in enumerate(spec.setup):
+        program = program_named(line)
+        if program is not None and (complaint := _argument_problem(folder, 0, program)) is not None:
+            yield ("setup", position), complaint
     for position, argument in enumerate(() if spec.notify is None else spec.notify.command):
         if (complaint := _argument_problem(folder, position, argument)) is not None:
             yield ("notify", "command", position), complaint

@@ -105,6 +105,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(("code", "path"), []),
     Meaning(("code", "pin"), value=False),
     Meaning(("environment",), {}),
+    Meaning(("setup",), []),
     *(
         Meaning(("search", "options", "repeated"), "anywhere", of=ladder)
         for ladder in ("soft-stages", "hard-stages", "screen-stages-joint", "joint", "random")

@@ -30,6 +30,7 @@ from orchestrator.sweep.program import Arguments, Metrics
 from orchestrator.sweep.recordable import COUNTED
 from orchestrator.sweep.reserve import Confirm
 from orchestrator.sweep.resources import Resources
+from orchestrator.sweep.setup import SetupLines
 from orchestrator.sweep.tested import HeldOut
 from orchestrator.sweep.values import JsonValue
 
@@ -232,6 +233,8 @@ class SweepSpec(Record):
     """Which code is kept with the sweep."""
     environment: Environment = NOTHING
     """What driver and trials need beside the code: packages, variables, an image, modules."""
+    setup: SetupLines = ()
+    """Lines for a shell that run once on each node before its first trial, beside the sweep file: `[./stage.sh]`."""
     storage: Annotated[str, Strict()] = Field("runs", min_length=1)
     """Folder that takes the sweep's folder: relative to the sweep file, absolute, or on s3://, gs:// or abfs://."""
     seed: StrictInt = Field(0, ge=0, lt=2**32)

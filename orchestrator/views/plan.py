@@ -74,9 +74,15 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         *_axes(plan),
         ("a trial takes", _needs(spec)),
         *[("", f"{name}: {wording.machines(kind) or 'any node'}") for name, kind in kinds_of(plan).items() if name],
+        *_setup(spec),
     ]
     stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
+
+
+def _setup(spec: SweepSpec) -> list[tuple[str, str]]:
+    when = "once on each node, before its first trial"
+    return [("setup" if number == 0 else "", f"{line} ({when})") for number, line in enumerate(spec.setup)]
 
 
 def _axes(plan: Plan) -> list[tuple[str, str]]:

@@ -99,6 +99,7 @@ def test_what_it_promises(name: str, sweep: Submission):
         assert pod["volumes"][0]["configMap"] == {
             "name": rayjob["metadata"]["name"],
             "items": [{"key": "sweep.yaml", "path": "sweep.yaml"}],
+            "defaultMode": 0o555,
         }
 
 

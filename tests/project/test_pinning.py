@@ -54,6 +54,20 @@ def test_python_files_and_what_git_tracks_are_taken(folder: Path):
     assert pinned(folder) == ["data.csv", "nets/cnn.py", "sweep.yaml", "train.py"]
 
 
+def test_what_setup_names_is_pinned_with_the_right_to_run_it_and_no_data_or_secret(folder: Path):
+    write(folder, "stage.sh", "tools/fetch.sh", content="exit 0\n")
+    write(folder, "large.bin", content="#" * 2**20)
+    (folder / "stage.sh").chmod(0o755)
+    setup = ["./stage.sh large.bin", "sh tools/fetch.sh ../above.txt .env gone.sh"]
+    write(folder.parent, "above.txt")
+    assert pinned(folder, setup=setup) == ["nets/cnn.py", "stage.sh", "tools/fetch.sh", "train.py"]
+    taken, _ = take_code(folder, make_spec(trainable="train.py:train", setup=setup), NOW)
+    assert taken.code.executable == ("stage.sh",)
+    before = taken.code.key
+    write(folder, "stage.sh", content="exit 1\n")
+    assert take_code(folder, make_spec(trainable="train.py:train", setup=setup), NOW)[0].code.key != before
+
+
 def test_the_root_may_lie_above_the_sweep_file_and_nowhere_else(folder: Path):
     taken, said = take_code(folder, make_spec(trainable="nets/cnn.py:train", code={"root": ".."}), NOW)
     code = taken.code

@@ -147,6 +147,19 @@ def test_a_commands_code_is_its_folder_and_the_files_it_names(tmp_path):
     assert len(set(hashes)) == 3
 
 
+@pytest.mark.parametrize("program", [{}, {"trainable": None, "command": ["true"]}])
+def test_a_script_that_setup_names_is_code(tmp_path, program):
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / "stage.sh").write_text("exit 0")
+
+    def code():
+        return provenance(tmp_path, make_spec(setup=["sh stage.sh"], **program)).code_hash
+
+    before = code()
+    (tmp_path / "stage.sh").write_text("exit 1")
+    assert code() != before
+
+
 def test_who_repeats_jobs_is_nobody_unless_it_says_for_whom(monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 1001)
     monkeypatch.setattr(module.getpass, "getuser", lambda: "ada")

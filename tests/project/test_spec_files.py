@@ -230,6 +230,20 @@ def test_a_training_file_that_is_no_file_is_refused(tmp_path):
     assert "is not valid Python: source code" in trainable_problem(tmp_path, "data.py:train")
 
 
+def test_a_script_of_setup_that_is_not_there_or_may_not_run_is_told_with_its_line(folder):
+    (folder / "sweep.yaml").write_text(SWEEP + "setup: [./stage.sh /local]\n")
+    assert refusal(folder / "sweep.yaml") == (
+        f"{folder}/sweep.yaml:7: setup[0]: there is no file './stage.sh' beside the sweep file; give its path from "
+        "that folder"
+    )
+    (folder / "stage.sh").write_text("exit 0\n")
+    assert refusal(folder / "sweep.yaml").endswith(
+        "setup[0]: './stage.sh' may not be executed; chmod +x it, or write the program that runs it first"
+    )
+    (folder / "stage.sh").chmod(0o755)
+    assert load_parsed(folder / "sweep.yaml").spec.setup == ("./stage.sh /local",)
+
+
 def test_planning_from_a_file_imports_nothing_heavy_in_a_fresh_process(folder):
     script = (
         "import sys; from pathlib import Path\n"

@@ -41,6 +41,13 @@ def test_it_says_where_a_trial_of_several_gpus_lies():
     assert "a trial takes  1 CPU and 2 GPUs\n" in text
 
 
+def test_it_says_what_runs_on_a_node_before_its_first_trial():
+    text = printed(a_plan(setup=["./stage.sh /local", "true"]))
+    assert "setup          ./stage.sh /local (once on each node, before its first trial)\n" in text
+    assert "               true (once on each node, before its first trial)\n" in text
+    assert "setup " not in printed(a_plan())
+
+
 def test_it_lists_stages_rungs_and_the_space():
     lines = [line.split() for line in printed(a_plan()).splitlines()]
     plan = a_plan()

@@ -263,13 +263,13 @@ class Bridge:
         self._controller.host.silent = {self.live[key].trial: s for key, s in self._watch.silent(now).items()}
         return found
 
-    def avoided(self) -> frozenset[str]:
-        """Return Ray's ids of the nodes to keep away from; each is named once."""
+    def avoided(self, also: Mapping[str, str]) -> frozenset[str]:
+        """Return Ray's ids of the nodes that kill; each is named once, and shown with those that are `also` avoided."""
         found = self._avoidance.avoided()
         for node_id in sorted(found.keys() - self._named):
             _log.warning("%s", self._avoidance.why(node_id))
         self._named = set(found)
-        self._controller.host.avoided = sorted(found.values())
+        self._controller.host.avoided = sorted({*found.values(), *also.values()})
         return frozenset(found)
 
     def interrupt_all(self) -> None:

@@ -11,6 +11,7 @@ from orchestrator import wording
 from orchestrator.control.fair_shares import PlaceClaim
 from orchestrator.ray.host import autoscaler, cluster
 from orchestrator.ray.host.machines import has_conditions, infeasible, places, qualify, qualifying
+from orchestrator.ray.host.setups import Setups
 from orchestrator.ray.host.tickets import Tickets
 from orchestrator.ray.host.trial_maker import AskedPlaces
 from orchestrator.ray.host.turns import Turns
@@ -68,14 +69,18 @@ class Capacity:
     On a cluster that others may use as well, that is at most this sweep's share (see `turns`).
     """
 
-    def __init__(self, every_s: float, to_avoid: Callable[[], frozenset[str]], turns: Turns | None = None) -> None:
-        """Take the sweep's `turns` into account; None on a cluster of its own."""
+    def __init__(
+        self, every_s: float, to_avoid: Callable[[], frozenset[str]], turns: Turns | None = None,
+        setups: Setups | None = None,
+    ) -> None:  # fmt: skip
+        """Take the sweep's `turns` into account, None on a cluster of its own, and its `setups`, None without any."""
         self._turns = turns
+        self._setups = setups
         self._avoided: frozenset[str] = frozenset()
         self._to_avoid = to_avoid
         self._every_s = every_s
         self._read_at = float("-inf")
-        self._read_for: tuple[Resources, frozenset[str]] | None = None
+        self._read_for: tuple[Resources, frozenset[str], frozenset[str]] | None = None
         self._places = 1
         self._shunning: dict[frozenset[str], frozenset[str]] = {}
 
@@ -92,9 +97,15 @@ class Capacity:
         return min(most, self._turns.places(PlaceClaim(*claimed, is_stuck=asked.is_stuck), time.monotonic()))
 
     def leave(self) -> None:
-        """Tell the others that this sweep holds nothing any more."""
+        """Tell the others that this sweep holds nothing any more, and end what sets nodes up."""
         if self._turns is not None:
             self._turns.leave()
+        if self._setups is not None:
+            self._setups.end()
+
+    def may_lie(self, node_ids: Callable[[], frozenset[str]]) -> bool:
+        """Say whether a trial may lie on these nodes, which are asked for only where they matter."""
+        return self._setups is None or self._setups.may_lie(node_ids())
 
     def avoided(self, shunned: frozenset[str], resources: Resources) -> frozenset[str]:
         """Return the nodes that take no trial of `resources`: those that its file names, and those that kill.
@@ -109,20 +120,29 @@ class Capacity:
 
     def _most(self, resources: Resources) -> int:
         """Return how many the cluster holds, or may come to hold."""
-        now, wanted = time.monotonic(), (resources, self._to_avoid())
+        now = time.monotonic()
+        barred = frozenset[str]() if self._setups is None else self._setups.barred(now)
+        wanted = resources, self._to_avoid(), barred
         if now - self._read_at >= self._every_s or wanted != self._read_for:
             self._read_at, self._read_for = now, wanted
             cluster.refuse_dead()
             named = cluster.named_in(resources.avoid or ())
             both = named | wanted[1]
-            self._avoided = both if self._is_room_without(both, resources) else named
+            self._avoided = (both if self._is_room_without(both | barred, resources) else named) | barred
             self._places = cluster.capacity(resources, self._avoided)
+            if self._setups is not None and self._setups.is_at_work:  # what is set up, and not what may come yet
+                self._places = places(cluster.present_nodes(self._avoided), resources)
             self._shunning.clear()
         return self._places
 
     @staticmethod
     def _is_room_without(avoided: frozenset[str], resources: Resources) -> bool:
         return not avoided or places(cluster.present_nodes(avoided), resources) > 0
+
+
+def nothing_prepared() -> tuple[int, str]:
+    """Say that no place waits for a setup."""
+    return 0, ""
 
 
 @dataclass(slots=True)
@@ -138,6 +158,8 @@ class PlaceWatch:
     """How many other sweeps want places on the cluster."""
     shortage: Callable[[Resources], Shortage] = shortage
     """Says why there is no place."""
+    preparing: Callable[[], tuple[int, str]] = nothing_prepared
+    """Says how many places wait for a setup of their nodes, and in words where it runs."""
     _told: AwaitedPlaces = NOTHING_AWAITED
     _told_at: float = field(default=float("-inf"))
 
@@ -148,13 +170,14 @@ class PlaceWatch:
         starts = sum(
             1 for ticket in starting if ticket.has_place_at is not None and now - ticket.has_place_at >= SETTLE_S
         )
-        is_news = (waits > 0) != (self._told.waiting > 0)
+        prepared, where = (0, "") if waits else self.preparing()
+        is_news = (waits + prepared > 0) != (self._told.waiting > 0)
         if not is_news and now - self._told_at < CHANGE_S:
             return
-        short = self.shortage(self.resources()) if waits else Shortage("", is_hopeless=False)
+        short = self.shortage(self.resources()) if waits else Shortage(where if prepared else "", is_hopeless=False)
         others = self.others() if waits else 0
         turns = f"; {wording.counted(others, 'other sweep')} take turns here" if others else ""
-        found = AwaitedPlaces(waits, f"{short.why}{turns}", short.is_hopeless, starts)
+        found = AwaitedPlaces(waits or prepared, f"{short.why}{turns}", short.is_hopeless, starts)
         if found != self._told:
             self._told, self._told_at = found, now
             self.tell(found)

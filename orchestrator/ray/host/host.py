@@ -27,6 +27,7 @@ from orchestrator.ray.host.cluster import end_own
 from orchestrator.ray.host.entry import EntryWatch
 from orchestrator.ray.host.loop import SweepRun, make_run
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.host.setups import Setups, setup_of
 from orchestrator.ray.host.signals import current_handlers, restore, signals_to
 from orchestrator.ray.host.silence import HostWatch
 from orchestrator.ray.host.spares import Spares
@@ -37,6 +38,7 @@ from orchestrator.ray.worker.assignment import Assignment, Gang
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
 from orchestrator.storage.location import Location
 from orchestrator.sweep.nesting import outermost
+from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.resources import Resources
 
 __all__ = ["HostOptions", "end_own", "run_on_ray"]
@@ -73,7 +75,9 @@ def run_on_ray(
             for kind in kinds_of(controller.state.plan).values():
                 cluster.refuse_infeasible(kind)
             turns = None if options.address is None else Turns(str(bridge.folder), time.monotonic())
-            places = Capacity(options.capacity_s, bridge.avoided, turns)
+            setups = _setups(bridge, controller.state.plan, trainable)
+            failed = lambda: {} if setups is None else setups.failed  # noqa: E731 - one line of a table
+            places = Capacity(options.capacity_s, lambda: bridge.avoided(failed()), turns, setups)
             assignment = _assignment(controller, trainable, options)
             if spares is not None:
                 spares.is_first_run = lambda: controller.first_run.awaits is not None
@@ -84,6 +88,8 @@ def run_on_ray(
                 inside = not isinstance(trainable, Command) and assignment.gang is None
                 others = lambda: 0 if turns is None else turns.others  # noqa: E731 - one line of a table
                 waits = PlaceWatch(lambda: bridge.due().resources, run.tickets, bridge.awaits, others)
+                if setups is not None:
+                    waits.preparing = lambda: setups.preparing(bridge.due())
                 looks = HostWatch(bridge, run, _file(trainable)).look, EntryWatch(bridge, run, inside).look, waits.look
                 _drive(bridge, run, watchdog, looks, on_step)
     finally:
@@ -91,6 +97,14 @@ def run_on_ray(
     if bridge.failure is not None:
         raise bridge.failure
     return bridge.leaving or bridge.done or "stopped"
+
+
+def _setups(bridge: Bridge, plan: Plan, trainable: Trainable) -> Setups | None:
+    """Return what sets nodes up; None where nothing is to be done on them."""
+    if not plan.spec.setup:
+        return None
+    asked = setup_of(plan.spec.setup, trainable, bridge.folder)
+    return Setups(asked, kinds_of(plan).values(), _log.warning, lambda text: bridge.fail(ClusterError(text)))
 
 
 def _assignment(controller: Controller, trainable: Trainable, options: HostOptions) -> Assignment:

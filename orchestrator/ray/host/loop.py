@@ -13,6 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import ray
@@ -172,8 +173,9 @@ class SweepRun(TuneController):
         for ticket in self.tickets.ready:
             due = self._bridge.due()
             avoided, kind = self._avoided(due), self._maker.kind_of(ticket.request)
+            nodes = partial(self.tickets.nodes, ticket)
             is_other = due.startable > 0 and kind.machines != due.resources.machines
-            if is_other or (avoided and not avoided.isdisjoint(self.tickets.nodes(ticket))):
+            if is_other or (avoided and not avoided.isdisjoint(nodes())) or not self.places.may_lie(nodes):
                 self.tickets.give_back(ticket)
             elif (attempt := self._bridge.next_attempt()) is not None:
                 self._take(ticket, attempt)

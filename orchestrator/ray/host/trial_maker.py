@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -51,10 +51,13 @@ class Places(Protocol):
         """Return how many may be alive, waiting places included, where the next ones take `resources`."""
 
     def leave(self) -> None:
-        """Tell whoever shares the cluster that nothing is held any more."""
+        """Tell whoever shares the cluster that nothing is held any more, and end what was done for places."""
 
     def avoided(self, shunned: frozenset[str], resources: Resources) -> Collection[str]:
         """Return Ray's ids of the nodes that are to take none, with those of `shunned` as far as others could."""
+
+    def may_lie(self, node_ids: Callable[[], frozenset[str]]) -> bool:
+        """Say whether a trial may lie on these nodes, which are asked for only where they matter."""
 
 
 class TrialMaker:

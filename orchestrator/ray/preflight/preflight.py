@@ -23,6 +23,7 @@ from orchestrator.project.environment import said_here
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.machines import has_conditions, places, qualifying
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.host.setups import setup_of
 from orchestrator.ray.preflight.findings import Finding
 from orchestrator.ray.preflight.probes import (
     DRIVER_FILE,
@@ -37,6 +38,8 @@ from orchestrator.ray.preflight.probes import (
     name_cause,
     node_versions,
 )
+from orchestrator.ray.preflight.setup import CHECK as SETUP
+from orchestrator.ray.preflight.setup import tried_setup
 from orchestrator.ray.preflight.smoke import CHECK as SMOKE
 from orchestrator.ray.preflight.smoke import one_line, smoke_trial
 from orchestrator.ray.worker.trainable import Trainable, name_of
@@ -96,6 +99,9 @@ def _findings(
         _storage(sweep_folder, token, problem, looks, taken),
         _imports(trainable, imports, busy),
     ]
+    if plan.spec.setup:
+        findings.append(_setup(plan, trainable, folder, patience, _failing(findings)))
+        plan = plan.model_copy(update={"spec": plan.spec.model_copy(update={"setup": ()})})  # it is done by now
     if plan.spec.environment.given:
         findings.insert(1, _environment(plan.spec.environment, options, looks))
     return [*findings, _smoke(plan, trainable, folder, options, patience, findings, is_busy=bool(busy))]
@@ -200,6 +206,16 @@ def _imports(trainable: Trainable, imports: Replies[str | None], busy: Collectio
     return Finding.holds("import", f"{name_of(trainable)}: on {_counted(len(imports.answers))}")
 
 
+def _setup(plan: Plan, trainable: Trainable, folder: Location, patience: Patience, failed: Sequence[str]) -> Finding:
+    if failed:
+        return Finding.cannot_tell(SETUP, f"not run: {', '.join(failed)} failed")
+    return tried_setup(setup_of(plan.spec.setup, trainable, folder), kinds_of(plan).values(), patience.nodes_s)
+
+
+def _failing(findings: Sequence[Finding]) -> list[str]:
+    return [finding.check for finding in findings if finding.ok is False]
+
+
 def _smoke(
     plan: Plan,
     trainable: Trainable,
@@ -210,9 +226,10 @@ def _smoke(
     *,
     is_busy: bool,
 ) -> Finding:
-    failed = [finding.check for finding in before if finding.ok is False]
-    if failed:
+    if failed := _failing(before):
         return Finding.cannot_tell(SMOKE, f"not run: {', '.join(failed)} failed")
+    if any(finding.check == SETUP and finding.ok is None for finding in before):
+        return Finding.cannot_tell(SMOKE, "not run: setup has not ended on every node", why="no answer")
     if not places(cluster.present_nodes(), resources_in(plan.spec, plan.stages[0].name)):
         return Finding.cannot_tell(SMOKE, "not run: no node that could hold it is up")
     return smoke_trial(plan, trainable, folder, options, patience.smoke_s, is_busy=is_busy)

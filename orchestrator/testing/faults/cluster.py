@@ -127,7 +127,7 @@ class PretendCluster:
 
     def _ask_for_places(self) -> None:
         """Have as many workers as attempts could be started, and there are places; a node that is away has none."""
-        now, avoided = self._true.now, self._bridge.avoided() | self._bridge.shunned()
+        now, avoided = self._true.now, self._bridge.avoided({}) | self._bridge.shunned()
         room = max(0, self._nodes.capacity(now, avoided) - len(self._bridge.live))
         wanted = min(room, self._bridge.due().startable)
         del self._workers[wanted:]

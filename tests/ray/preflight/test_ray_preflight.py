@@ -19,6 +19,7 @@ from processes import ENVIRONMENT, ROOT, kill_family, stepladder
 
 from orchestrator.ray.preflight.preflight import BUSY, _busy, _imports, _storage, _versions
 from orchestrator.ray.preflight.probes import Node, NodeLook, Replies, node_versions
+from orchestrator.ray.preflight.setup import judged_setup
 from orchestrator.storage.location import Location
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -118,7 +119,9 @@ class Cluster:
         answer = json.loads(self._driver.stdout.readline())
         assert answer["free"] == 3.0, "something is left running"
         found = {finding["check"]: finding for finding in answer["findings"]}
-        assert list(found) == ["versions", "resources", "storage", "import", "smoke trial"]
+        assert [check for check in found if check != "setup"] == [
+            "versions", "resources", "storage", "import", "smoke trial"
+        ]  # fmt: skip
         return found
 
 
@@ -136,7 +139,7 @@ def failed(found: dict[str, dict]) -> list[str]:
 
 
 def test_a_cluster_on_which_all_is_well_and_nothing_is_left_there(cluster: Cluster):
-    sweep = cluster.write()
+    sweep = cluster.write(sweep="setup: [touch staged]\n")
     found = cluster.check(sweep)
     assert {check: finding["ok"] for check, finding in found.items()} == dict.fromkeys(found, True), found
     assert found["versions"]["text"].endswith("here and on 2 nodes")
@@ -144,7 +147,8 @@ def test_a_cluster_on_which_all_is_well_and_nothing_is_left_there(cluster: Clust
     assert found["storage"]["text"] == f"{sweep.parent}/runs/small: written and read here and on 2 nodes"
     assert found["import"]["text"] == "train.py:train: on 2 nodes"
     assert found["smoke trial"]["text"].startswith("score 0.5 at epoch 1, 0.5 at epoch 2; ")
-    assert {path.name for path in sweep.parent.iterdir()} - {"__pycache__"} == {"train.py", "sweep.yaml"}
+    assert found["setup"]["text"].startswith("done on 2 nodes, in ")
+    assert {path.name for path in sweep.parent.iterdir()} - {"__pycache__"} == {"train.py", "sweep.yaml", "staged"}
 
 
 def test_a_wrong_metric_is_told_at_the_line_that_reports(cluster: Cluster):
@@ -164,6 +168,20 @@ def test_what_cannot_be_imported_is_told_at_its_line_for_each_node(cluster: Clus
     assert found["smoke trial"] == {
         "check": "smoke trial", "ok": None, "text": "not run: import failed", "remedy": None, "why": None
     }  # fmt: skip
+
+
+def test_a_setup_that_fails_is_told_with_its_line_and_last_words_for_each_node(cluster: Cluster):
+    found = cluster.check(cluster.write(sweep="setup: ['true', 'echo no room >&2; exit 4', touch staged]\n"))
+    assert failed(found) == ["setup"]
+    assert found["setup"]["text"].count("`echo no room >&2; exit 4` left with exit code 4: no room") == 2
+    assert found["smoke trial"]["text"] == "not run: setup failed"
+
+
+def test_a_setup_that_takes_longer_than_it_is_waited_for_is_no_fault():
+    found = judged_setup(3, [], ["n2"], 0.0, 30)
+    assert (found.ok, found.why) == (None, "no answer")
+    assert found.text == "it still ran after 30 s on n2, and was ended"
+    assert judged_setup(0, [], [], 0.0, 30).text == "not run: no node that could hold a trial is up"
 
 
 def test_what_no_node_has_is_refused_and_what_an_autoscaler_may_add_is_waited_for(cluster: Cluster):
