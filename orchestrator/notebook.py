@@ -92,7 +92,7 @@ class Sweep(SweepViews):
         try_: Sequence[Mapping[str, Any]] | None = None,
         resources: Mapping[str, Any] | None = None,
         slurm: Mapping[str, Any] | None = None, kubernetes: Mapping[str, Any] | None = None,
-        retry: Mapping[str, Any] | None = None,
+        promote: int | None = None, retry: Mapping[str, Any] | None = None,
         max_attempts: int | None = None,
         limits: Mapping[str, Any] | None = None,
         brake: bool | None = None, baseline_first: bool | None = None,

@@ -185,8 +185,7 @@ class SweepSpec(Record):
     scheduler: Member = Member(name="asha")
     """What stops weak trials early."""
     promote: StrictInt = Field(0, ge=0, le=1000)
-    """How many of the trials that were stopped for being weak go on from their checkpoints, the best first, once all
-    trials of the budget have been begun and no cap is reached. Beyond the trials, within the caps."""
+    """How many trials that were stopped as weak go on, the best first, once all have begun; caps hold, `trials` not."""
     budget: Budget
     """When to stop asking for more."""
     confirm: Confirm | Literal["none"] = Confirm()
