@@ -5,6 +5,7 @@ Answers go to stdout, progress and messages to stderr; exit codes are those of `
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import sys
@@ -69,7 +70,13 @@ def main() -> None:
     try:
         app(prog_name="stepladder")
     except SystemExit as leaving:
-        sys.exit(exitcodes.RESUMABLE if leaving.code == signal.SIGTERM else leaving.code)
+        code = exitcodes.RESUMABLE if leaving.code == signal.SIGTERM else leaving.code
+        if isinstance(code, int) and code in exitcodes.WORK_LEFT and "ray" in sys.modules:
+            # All is saved and said. A Ray that a signal hit while it started may crash at the interpreter's own end.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        sys.exit(code)
     except StepladderError as error:
         if SAYS.is_verbose:
             traceback.print_exception(error)

@@ -113,6 +113,7 @@ def drive_and_answer(
         _show_failed_start(ending)
     else:
         _show_ending(session, ending, as_json=as_json)
+    kept.copy()
     raise typer.Exit(ending.exit_code)
 
 

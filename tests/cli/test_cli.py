@@ -173,7 +173,7 @@ def test_a_second_driver_is_told_who_holds_the_sweep(tmp_path: Path):
     wait_until(lambda: (folder / "plan.json").exists(), driver)
     second = stepladder("resume", "sweep.yaml", cwd=tmp_path)
     driver.send_signal(signal.SIGTERM)
-    assert driver.wait(240) == 75
+    assert driver.wait(240) == 75, (tmp_path / "stderr.txt").read_text()
     assert second.returncode == 1
     assert f"the sweep is driven by process {driver.pid} on" in second.stderr
 

@@ -41,7 +41,13 @@ def connected(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts:
         if not ray.is_initialized():
             stack.enter_context(_environment(options))
             tell = stack.enter_context(own_ray.minded()) if options.address is None else lambda: None
-            _connect(options, preloaded, prestarts=prestarts)
+            before = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
+            try:
+                _connect(options, preloaded, prestarts=prestarts)
+            except BaseException:
+                if ray_worker._global_node is not before:  # noqa: SLF001 - a signal, say, when half of it is there
+                    end_own()
+                raise
             stack.callback(ray.shutdown)
             tell()
         yield
