@@ -20,6 +20,7 @@ WORK_LEFT = (RESUMABLE, INTERRUPTED)
 """The codes of a driver that goes on when it is started again."""
 OF_LEAVING = {
     "SIGTERM": RESUMABLE,
+    "SIGHUP": RESUMABLE,
     "wall": RESUMABLE,
     "SIGINT": INTERRUPTED,
     "stop": DONE,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 60.0
 """For how long the end of a run waits for a sink to take in the rest."""
-IN_HASTE = frozenset({"SIGTERM", "cluster"})
+IN_HASTE = frozenset({"SIGTERM", "SIGHUP", "cluster"})
 """Reasons of a driver that will be killed if it lingers: its sinks go on by themselves, and are not waited for."""
 
 

@@ -170,8 +170,8 @@ class AttemptEnded(DatedRecord, frozen=True, tag="attempt_ended"):
     """Where spend ends if not at `t`: the last sign of life of a driver that died. It dates; `charged_s` counts."""
     cause: str | None = None
     """Why it was ended from outside: a cap (gpu_hours, cpu_hours, wall, limits.trial), a request (stop, cancel), a
-    signal (SIGINT, SIGTERM), `storage` that was away, `driver_died`, or what else the driver left for. None where it
-    ended by itself, obeyed a judgement, or was lost; None in format 1."""
+    signal (SIGINT, SIGTERM, SIGHUP), `storage` that was away, `driver_died`, or what else the driver left for. None
+    where it ended by itself, obeyed a judgement, or was lost; None in format 1."""
     repeats: bool | None = None
     """Whether the trial is offered again, where that does not follow from the outcome and `retry.lost` alone."""
     charged_s: float | None = None

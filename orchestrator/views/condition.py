@@ -25,6 +25,7 @@ _STOPS = {
     "wall": "the cap on wall time is reached",
     "SIGINT": "stopped by Ctrl-C",
     "SIGTERM": "stopped by a signal (SIGTERM)",
+    "SIGHUP": "stopped because its terminal was closed (SIGHUP)",
     "stop": "stopped on request",
     "cancel": "cancelled on request",
     "brake": "stopped because its trials fail alike",

@@ -136,12 +136,14 @@ def test_a_closed_terminal_leaves_nothing_behind_and_loses_nothing(tmp_path: Pat
     with begun(tmp_path) as (driver, folder):
         started = family(driver.pid)
         os.killpg(driver.pid, signal.SIGHUP)
-        driver.wait(240)
+        assert driver.wait(240) == 75, (tmp_path / "stderr.txt").read_text()
         deadline = time.monotonic() + 240
         while left := [pid for pid in started if is_alive(pid)]:
             assert time.monotonic() < deadline, left
             time.sleep(0.1)
-        reported = [trial.attempt.fidelity for trial in read_sweep(folder).trials[:2]]
+        left_by = read_sweep(folder)
+        assert left_by.stopped == "SIGHUP"
+        reported = [trial.attempt.fidelity for trial in left_by.trials[:2]]
     (tmp_path / "gate").touch()
     resumed = stepladder("resume", "sweep.yaml", "--cpus", 2, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr

@@ -2,9 +2,10 @@
 
     reason = run_on_ray(controller, TrainableFile(folder, "train.py", "train"), sweep_folder, HostOptions())
 
-The first SIGINT or SIGTERM ends the loop in order, with the open attempts ended as interrupted; the second does what it
-would do without us. One that comes before the loop passes through, as KeyboardInterrupt or (by Ray) SystemExit(15).
-Errors of the controller (StorageError, LeaseLostError) end the loop and are raised at its end.
+The first SIGINT, SIGTERM or SIGHUP ends the loop in order, with the open attempts ended as interrupted; the second does
+what it would do without us. One that comes before the loop passes through: as KeyboardInterrupt, (by Ray)
+SystemExit(15), or the end of the process. Errors of the controller (StorageError, LeaseLostError) end the loop and are
+raised at its end.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +49,7 @@ def start(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts: boo
     one for each CPU by itself, at once; where it does not, `spares` says how many.
     """
     processes = options.num_cpus or os.cpu_count() or 1
-    with _loopback(), _left_out():
+    with _loopback(), _left_out(), _deaf_to_terminal():
         ray.init(
             address="local",  # RAY_ADDRESS in the environment would else be joined
             num_cpus=options.num_cpus,
@@ -120,6 +121,20 @@ def _loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextlib.contextmanager
+def _deaf_to_terminal() -> Iterator[None]:
+    # A terminal that is closed tells all that was started from it. Ray keeps Ctrl-C from its processes itself; with
+    # this they live on until the driver has left in order. A signal that comes meanwhile reaches the driver afterwards.
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -1,14 +1,24 @@
-"""The process's handlers of SIGINT and SIGTERM: kept, answered once in our way, put back."""
+"""The process's handlers of SIGINT, SIGTERM and SIGHUP: kept, answered once in our way, put back.
+
+SIGHUP comes when the terminal is closed or its connection breaks. What is printed there fails from then on, and must
+not be what the driver ends by. Who started it with `nohup` does not want it to end: an ignored SIGHUP stays ignored.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # Windows has no terminal that hangs up
+)
 
 
 def current_handlers() -> dict[signal.Signals, object]:
@@ -30,12 +40,24 @@ def signals_to(leave: Callable[[str], None]) -> Iterator[None]:
         return
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        restore({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL})
+        restore(dict.fromkeys(answered, signal.SIG_DFL) | {signal.SIGINT: signal.default_int_handler})
+        if signal.Signals(number).name == "SIGHUP":
+            _print_nowhere()
         leave(signal.Signals(number).name)
 
-    for number in _SIGNALS:
+    answered = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in answered:
         signal.signal(number, handle)
     yield
+
+
+def _print_nowhere() -> None:
+    """Turn the output that went to a terminal away from it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):
+        if stat.S_ISCHR(os.fstat(output).st_mode):  # `isatty` denies it of one that is gone
+            os.dup2(nowhere, output)
+    os.close(nowhere)
 
 
 def _in_main_thread() -> bool:

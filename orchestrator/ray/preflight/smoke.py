@@ -80,7 +80,7 @@ def smoke_trial(
         reason = run_on_ray(controller, trainable, folder, options, give_up)
     except ClusterError as error:
         return Finding.fails(CHECK, str(error), "mend the cluster")
-    if reason in {"SIGINT", "SIGTERM"}:
+    if reason in {"SIGINT", "SIGTERM", "SIGHUP"}:
         raise KeyboardInterrupt
     return judged(controller, patience_s, is_busy=is_busy)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 60.0
 """For how long the end of a run waits for its last page."""
-IN_HASTE = frozenset({"SIGTERM", "cluster"})
+IN_HASTE = frozenset({"SIGTERM", "SIGHUP", "cluster"})
 """Reasons of a driver that will be killed if it lingers: its last page is begun, and not waited for."""
 SWITCH = "STEPLADDER_PAGE"
 """Variable that turns the page off for every sweep that is driven from an environment, where it is 0."""
