@@ -57,7 +57,7 @@ class Ending:
     """How a run ended."""
 
     reason: str
-    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT, SIGTERM, stop, cancel, cluster or brake."""
+    """finished, exhausted, gpu_hours, cpu_hours, wall, SIGINT, SIGTERM, SIGHUP, stop, cancel, cluster or brake."""
     state: SweepState
     """What is known about the sweep."""
     problems: list[str] = field(default_factory=list)
@@ -180,7 +180,7 @@ def drive(
 
     try:
         resources = session.state.plan.spec.resources
-        with session.kept(), _leaving_in_order() as left, begun_early(trainable, resources, options) as spares:
+        with session.kept(), _leaving_in_order() as left, begun_early(trainable, resources, options, leave) as spares:
             from orchestrator.ray.host.host import run_on_ray  # Ray Tune, seconds again: workers get ready meanwhile
 
             left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave, spares))

@@ -57,6 +57,7 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
         pytest.param("gcs_server", "control store (GCS)", signal.SIGKILL, marks=pytest.mark.long),
         pytest.param("gcs_server", "control store (GCS)", signal.SIGSTOP, marks=pytest.mark.nightly),
         pytest.param("raylet", "raylet", signal.SIGKILL, marks=pytest.mark.nightly),
+        pytest.param("raylet", "raylet", signal.SIGSTOP, marks=pytest.mark.nightly),
     ],
 )
 def test_a_part_of_ray_that_is_killed_or_hangs_ends_the_driver_in_seconds(

@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -26,14 +27,20 @@ from orchestrator.sweep.resources import Resources
 UNBOUNDED = 10_000
 """Nodes that a group without an upper bound is taken to have."""
 CONNECT_S = 10.0
+GOODBYE_S = 30.0
+"""How long Ray may take to let this process go: a raylet that hangs would be waited for without end."""
 
 
 @contextlib.contextmanager
-def connected(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts: bool = True) -> Iterator[None]:
+def connected(
+    options: HostOptions, preloaded: Sequence[str] = (), on_deaf: Callable[[ClusterLostError], None] = lambda _: None,
+    *, prestarts: bool = True,
+) -> Iterator[None]:  # fmt: skip
     """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
 
     Of a Ray started here the workers import the modules `preloaded` ahead, and `own_ray` says what `prestarts` is. What
-    is printed goes to stderr: Ray prints there and then what it hears of dead workers. Raises
+    is printed goes to stderr: Ray prints there and then what it hears of dead workers. A Ray started here that does not
+    let go at the end is ended without asking; of one that was joined `on_deaf` is told, from another thread. Raises
     ClusterLostError where no Ray answers at the address, ClusterError for an address that can be none.
     """
     with contextlib.ExitStack() as stack:
@@ -48,7 +55,7 @@ def connected(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts:
                 if ray_worker._global_node is not before:  # noqa: SLF001 - a signal, say, when half of it is there
                     end_own()
                 raise
-            stack.callback(ray.shutdown)
+            stack.callback(_part, on_deaf)
             tell()
         yield
 
@@ -156,6 +163,29 @@ def end_own() -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     node.kill_all_processes(check_alive=False, allow_graceful=False)
+
+
+def _part(on_deaf: Callable[[ClusterLostError], None]) -> None:
+    """Leave Ray, which asks the raylet of this machine."""
+
+    def insist() -> None:
+        if own_ray.is_own():
+            end_own()
+        else:
+            on_deaf(
+                ClusterLostError(
+                    f"Ray is gone: its raylet on this machine has not let the driver go for {GOODBYE_S:.0f} s. Nothing "
+                    "acknowledged is lost: resume it, once that raylet answers or is started again"
+                )
+            )
+
+    waits = threading.Timer(GOODBYE_S, insist)
+    waits.daemon = True
+    waits.start()
+    try:
+        ray.shutdown()
+    finally:
+        waits.cancel()
 
 
 def has_room(resources: Resources) -> bool:

@@ -7,10 +7,11 @@ what comes with it: 4 of 5.5 s of CPU a worker). They cannot be had for less, bu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import ray
 
+from orchestrator.errors import ClusterLostError
 from orchestrator.ray.host import cluster, own_ray
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.signals import current_handlers, restore
@@ -22,7 +23,9 @@ from orchestrator.sweep.resources import Resources
 
 
 @contextlib.contextmanager
-def begun_early(trainable: Trainable, resources: Resources, options: HostOptions) -> Iterator[Spares | None]:
+def begun_early(
+    trainable: Trainable, resources: Resources, options: HostOptions, on_deaf: Callable[[ClusterLostError], None]
+) -> Iterator[Spares | None]:
     """Be connected inside the block, as `cluster.connected` has it; signal handlers are put back at its end.
 
     Yields the processes that get ready meanwhile; None where Ray starts them as it does: without GPUs, when nothing is
@@ -33,7 +36,7 @@ def begun_early(trainable: Trainable, resources: Resources, options: HostOptions
         was_there = ray.is_initialized()
         modules, has_gpus = imported_ahead(trainable, resources), bool(resources.gpus)
         preloaded = PRELOADED if has_gpus else (*PRELOADED[:1], *modules)
-        with cluster.connected(options, preloaded, prestarts=not has_gpus):
+        with cluster.connected(options, preloaded, on_deaf, prestarts=not has_gpus):
             if was_there or not has_gpus or not own_ray.is_own():
                 yield None
                 return
