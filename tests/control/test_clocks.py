@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import msgspec
 import pytest
 from sweeps import cliff, make_plan
 
-from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdict, Wait
-from orchestrator.control.caps import is_used_up
+from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
+from orchestrator.control.caps import TRIAL_LIMIT, is_used_up
 from orchestrator.control.controller import Controller
 from orchestrator.control.fold import SweepState, replay
+from orchestrator.control.machine import Machine
 from orchestrator.control.recovery import DRIVER_DIED, ended_by_crash
+from orchestrator.control.session import create
 from orchestrator.control.simulator import MemoryJournal, SimulatedCluster, VirtualClock, simulate
 from orchestrator.results.summary import summarise
+from orchestrator.storage.location import Location
+from orchestrator.storage.requests import POLL_S, DriverRequest, put_request
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 
@@ -61,7 +66,8 @@ def drive(plan, seed: int | None):
 
 
 def undated(events: list[ev.Event]) -> list[ev.Event]:
-    return [msgspec.structs.replace(event, t=0.0) for event in events]
+    dates = {"t": 0.0}, {"t": 0.0, "charged_until": None}
+    return [msgspec.structs.replace(event, **dates[isinstance(event, ev.AttemptEnded)]) for event in events]
 
 
 @pytest.mark.parametrize(
@@ -121,12 +127,14 @@ class Drivers:
         self.epoch = 0
         self.worked_s = self.paid_s = 0.0
         """What truly passed: of drivers, and of places that were taken."""
+        self.between: Callable[[], None] = lambda: None
+        """What happens between two turns: somebody sets the clock, the machine sleeps."""
 
     def begin(self) -> None:
         self.epoch += 1
         self.steady = VirtualClock(self.random.uniform(0, 1e6))
-        off = EPOCH + self.random.uniform(-3600, 3600) - self.steady.now
-        self.wall = lambda: self.steady.now + off
+        self.off_s = EPOCH + self.random.uniform(-3600, 3600) - self.steady.now
+        self.wall = lambda: self.steady.now + self.off_s
         journal = MemoryJournal(self.events)
         t, m = self.wall(), self.steady()
         if not self.events:
@@ -137,12 +145,14 @@ class Drivers:
             state.apply(record)
             journal.append(record)
         self.controller = Controller(state, journal, self.wall, monotonic=self.steady)
+        self.waits = False
 
     def start(self, places: int = 2) -> bool:
-        """Fill a place, or let five seconds pass where all are taken; returns whether anything is left to do."""
-        if len(self.controller.state.open) == places:
+        """Fill a place, or let five seconds pass where none is to fill; returns whether anything is left to do."""
+        if len(self.controller.state.open) == places or self.waits:
             self.pass_by(5)
         step = self.controller.next_step() if len(self.controller.state.open) < places else Wait()
+        self.waits = isinstance(step, Wait)
         if isinstance(step, StartTrial | ResumeTrial):
             self.controller.on_placed(step.trial, step.attempt)
         return isinstance(step, StartTrial | ResumeTrial | Wait)
@@ -152,6 +162,7 @@ class Drivers:
         self.steady.now += seconds
         self.worked_s += seconds
         self.paid_s += seconds * len(self.controller.state.open)
+        self.between()
         self.controller.tick()
         for trial in list(self.controller.state.open.values()):
             report = Report(trial.number, trial.attempt.number, trial.attempt.fidelity + 1, {"score": 0.5})
@@ -174,6 +185,74 @@ def test_caps_hold_over_two_resumes_within_a_report():
         assert is_used_up(drivers.controller.state, cap) == (cap == "wall")
         drivers.begin()
         assert not drivers.start(), "a fourth driver has nothing left"
+
+
+STEPS = {"an hour forward": [3600.0], "an hour back": [-3600.0], "suspend": [3600.0], "both ways": [3600.0, -7200.0]}
+"""By how many seconds the wall clock is off after each turn; the steady clock of a suspended machine stands still."""
+CAPS = {
+    "budget.trials": {"budget": {"trials": 5}},
+    "fidelity.max": {"budget": {"trials": 2}},
+    "budget.gpu_hours": {"budget": {"trials": 60, "gpu_hours": 150 / 3600}},
+    "budget.cpu_hours": {"budget": {"trials": 60, "cpu_hours": 300 / 3600}},
+    "budget.wall": {"budget": {"trials": 60, "wall": 75}},
+    "limits.trial": {"budget": {"trials": 4}, "limits": {"trial": 30}},
+}
+"""Each cap, by the keys of a sweep that it ends."""
+ENDS = {"budget.gpu_hours": "gpu_hours", "budget.cpu_hours": "cpu_hours", "budget.wall": "wall"}
+"""Why the last driver finds nothing left to do, where that is not `finished`."""
+
+
+def capped(cap: str, step: str | None) -> Drivers:
+    """A sweep to its end under three drivers: the first two die within a report, the second within its first."""
+    keys = {"fidelity": {"metric": "epoch", "min": 9, "max": 9}, "resources": {"cpus": 2, "gpus": 1}} | CAPS[cap]
+    drivers = Drivers(7, **keys)
+    left = itertools.cycle(STEPS[step]) if step else itertools.repeat(0.0)
+
+    def between() -> None:
+        drivers.off_s += next(left)
+
+    drivers.between = between
+    for seconds in (2, 4):  # into a report of which nobody hears
+        drivers.begin()
+        drivers.start()
+        while drivers.worked_s < 30 and drivers.start():
+            pass
+        drivers.steady.now += seconds
+        between()
+        drivers.controller.tick()
+    drivers.begin()
+    while drivers.start():
+        pass
+    return drivers
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("cap", CAPS)
+def test_no_step_of_the_clock_moves_a_cap_over_two_resumes_within_a_report(cap: str, step: str):
+    still, stepped = capped(cap, None), capped(cap, step)
+    assert undated(stepped.events) == undated(still.events)
+    assert stepped.worked_s == still.worked_s
+    assert stepped.controller.state.spend == replay(stepped.events).spend == still.controller.state.spend
+    dates = [event.t for event in stepped.events]
+    assert max(abs(b - a) for a, b in itertools.pairwise(dates)) > 3000, "the dates did move"
+    assert stepped.controller.next_step() == Done(ENDS.get(cap, "finished")), "it was this cap that ended it"
+    assert (cap == "limits.trial") == any(
+        event.cause == TRIAL_LIMIT for event in stepped.events if isinstance(event, ev.AttemptEnded)
+    )
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_no_step_of_the_clock_moves_the_end_of_what_stop_lets_go_on(step: str, tmp_path: Path):
+    steady, off = VirtualClock(5.0), itertools.accumulate(itertools.cycle(STEPS[step]))
+    machine = Machine(lambda: EPOCH + steady() + next(off), steady)
+    session = create(Location.parse(tmp_path / "sweep"), make_plan(limits={"stop": 60}), b"", machine=machine)
+    assert isinstance(session.controller.next_step(), StartTrial)
+    put_request(session.files, DriverRequest.STOP, machine.wall())
+    while session.controller.stop_requested is None:
+        steady.now += 1
+        session.on_step()
+    session.release()
+    assert 60 <= steady.now - 5 <= 60 + POLL_S + 2
 
 
 def test_a_sweep_begun_in_format_1_has_a_wall_time_for_each_driver():
