@@ -98,6 +98,9 @@ def test_a_disk_that_fills_up_and_is_freed_ends_no_sweep(tmp_path: Path):
                 wait_until(lambda: "storage is away: " in log.read_text(), process, 60)
                 shown = stepladder("status", place, cwd=tmp_path)
                 assert (shown.returncode, "the sweep is driven by process" in shown.stdout) == (0, True)
+                detail = " ".join(shown.stdout.split())
+                assert "; its storage is away since " in detail
+                assert "the disk is full; free some space; decisions wait (limits.storage)" in detail
                 time.sleep(10)
                 assert process.poll() is None, log.read_text()
             code = process.wait(timeout=300)

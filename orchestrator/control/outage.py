@@ -52,10 +52,12 @@ class Outages:
         tell: Callable[[str], None],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        note: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         """Wait for `limit_s()` seconds at most, by `clock`, which nobody sets back.
 
         `renew` renews the lease, and raises where it is lost; `is_leaving` says whether the driver was asked to leave.
+        `note` is given what storage says once it is away, for others to read, and None once it is back.
         """
         self.while_away: Callable[[], None] = lambda: None
         """Called twice a second during a wait."""
@@ -65,6 +67,7 @@ class Outages:
         self._tell = tell
         self._clock = clock
         self._sleep = sleep
+        self._note = note
         self._ended: list[Outage] = []
         self._ended_s: float | None = None
 
@@ -83,9 +86,11 @@ class Outages:
                 f"storage is away: {problem}. Decisions wait and are tried again for "
                 f"{wording.duration(self._limit_s())} (limits.storage)"
             )
+            self._note(problem)
             answer = self._again(operation, since_s)
             self._ended_s = self._clock()
             self._ended.append(Outage(self._ended_s - since_s, problem))
+            self._note(None)
             self._tell(f"storage is back after {wording.duration(self._ended_s - since_s)}; the sweep goes on")
             return answer
 

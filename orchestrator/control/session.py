@@ -27,6 +27,7 @@ from orchestrator.errors import (
     SweepExistsError,
 )
 from orchestrator.planning.compile import differences
+from orchestrator.storage.away_note import AwayNote
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
@@ -83,6 +84,7 @@ class Session:
     def __init__(self, taken: _Taken, state: SweepState, checkpoints: CheckpointFinder) -> None:
         self.folder, self.files, self.lease, journal, self._machine = taken
         self._hold = FolderHold(self.folder, self.files, self.lease, journal, state)
+        self._away_note = AwayNote(self.files, self.lease.epoch)
         self.outages = Outages(
             lambda: state.plan.spec.limits.storage,
             self._hold.renew,
@@ -90,6 +92,7 @@ class Session:
             _log.warning,
             self._machine.steady,
             self._machine.sleep,
+            self._note_away,
         )
         self.controller = Controller(
             state,
@@ -135,6 +138,13 @@ class Session:
         known = self.state.wished.known
         found = self.outages.through(lambda: list(new_wishes(self.files, known)))
         self._wishes.take_wishes(found, *self._machine.now)
+
+    def _note_away(self, problem: str | None) -> None:
+        """Tell others that storage is away, or is back."""
+        if problem is None:
+            self._away_note.take_back()
+        else:
+            self._away_note.tell(self._machine.wall(), problem)
 
     def kept(self) -> LeaseKeeper:
         """Return what renews the lease from a thread of its own while a step takes long; a context manager."""

@@ -54,6 +54,10 @@ class Rebuilt:
         """Hold a whole file."""
         self.contents[name] = data
 
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Hold a whole file."""
+        self.replace(name, data)
+
     def create(self, name: str, data: bytes) -> bool:
         """Hold a whole file, only if none is there; False if there is one."""
         return self.contents.setdefault(name, data) is data

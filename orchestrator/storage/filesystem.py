@@ -53,6 +53,9 @@ class FileSystem(Protocol):
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place, atomically and durably."""
 
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Write as many bytes over those of a file that is there, asking for no room; readers may see parts of it."""
+
     def create(self, name: str, data: bytes) -> bool:
         """Put a whole file in place, durably, only if none is there; False if there is one."""
 
@@ -153,6 +156,11 @@ class LocalFileSystem:
         with explained(self.root, name), self._temporary(name, data) as temporary:
             temporary.replace(self._path(name))
             _sync_folder(temporary.parent)
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Write as many bytes over those of a file that is there, asking for no room; readers may see parts of it."""
+        with explained(self.root, name), self._path(name).open("r+b", buffering=0) as file:
+            file.write(data)
 
     def create(self, name: str, data: bytes) -> bool:
         """Put a whole file in place, durably, only if none is there; False if there is one."""

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.errors import FolderLostError, LeaseHeldError, LeaseLostError
+from orchestrator.storage.away_note import described_away
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.marks import FOLDER, DurableMark, decoded_lease, lease_epochs, lease_name
 
@@ -161,11 +162,12 @@ def current(files: FileSystem) -> _Record | None:
 
 
 def describe_holder(files: FileSystem) -> str | None:
-    """Say who drives the sweep now and since when; None where nobody seems to."""
+    """Say who drives the sweep now and since when, and whether its storage is away; None where nobody seems to."""
     newest = current(files)
     if newest is None or newest.released or newest.holder.is_seen_dead():
         return None
-    return _described(newest)
+    away = described_away(files, newest.epoch)
+    return _described(newest) + (f"; {away}" if away else "")
 
 
 _REMEDY = "Watch it with `stepladder status`; if that driver is gone, try again in 30 s"

@@ -139,6 +139,10 @@ class ObjectFileSystem:
         with explained(f"{self._place}/{name}"):
             self._put(self._key(name), data)
 
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Put a whole file in place: objects are never changed in part."""
+        self.replace(name, data)
+
     def create(self, name: str, data: bytes) -> bool:
         """Put a whole file in place, durably, only if none is there; False if there is one.
 

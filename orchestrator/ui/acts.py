@@ -20,7 +20,7 @@ _QUESTION = "This page only shows. In a terminal, where the sweep's folder is se
 
 def acts_on_sweep(state: SweepState, folder: Location, holder: str | None) -> Section:
     """Return what can be done with a sweep as it stands; `holder` says who drives it, None where nobody does."""
-    condition, _ = condition_of(state, holder)
+    condition, _ = condition_of(state, holder, state.last_t)
     steps = tuple(_of_sweep(state, condition, shlex.quote(str(folder)), has_winner=state.winner() is not None))
     return Section("acts", "Commands that act on it", _QUESTION, steps=steps)
 

@@ -7,6 +7,7 @@ others a line for the list, and how far their logs went.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 from collections import OrderedDict
@@ -21,6 +22,7 @@ from orchestrator.project.places import sweeps_in
 from orchestrator.storage.journal import FOLDER
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.requests import requested
+from orchestrator.views.condition import WORDLESS_S
 from orchestrator.views.jobs import ListedSweep, listed
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class SweepReading:
         self._reading: LogReading | None = None
         self._offsets: dict[str, int] = {}
         self._line: tuple[str, ListedSweep] | None = None
+        self._grew: tuple[list[str], float] = [], -math.inf
 
     @property
     def holds_state(self) -> bool:
@@ -53,10 +56,14 @@ class SweepReading:
     def version(self) -> str:
         """Return what changes whenever the sweep does: its log grew, or who drives it is another one, or nobody.
 
-        Raises StorageError where it cannot be read.
+        Also once its log has not grown for so long that this is worth saying. Raises StorageError where it cannot be
+        read.
         """
         with self.lock:
             said = [f"{name} {size}" for name, size in self._sizes()]
+            if said != self._grew[0]:
+                self._grew = said.copy(), time.monotonic()
+            said.append(str(time.monotonic() - self._grew[1] > WORDLESS_S))
             said += [str(describe_holder(self.files)), str(requested(self.files))]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 

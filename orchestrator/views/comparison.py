@@ -45,7 +45,7 @@ class ComparedSweep:
 
 def compared(state: SweepState, folder: str, holder: str | None, now: float) -> ComparedSweep:
     """Take what is compared of a sweep at `now`, seconds since the epoch; `holder` says who drives it, or None."""
-    condition, _ = condition_of(state, holder)
+    condition, _ = condition_of(state, holder, now)
     plan, winner = state.plan, state.winner()
     spec = plan.spec
     return ComparedSweep(

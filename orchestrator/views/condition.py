@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator import wording
 from orchestrator.control.caps import is_used_up
+from orchestrator.control.recovery import HEARTBEAT_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.control.fold import SweepState
 
 Condition = Literal["running", "finished", "stopped", "interrupted"]
 
 CAPS = frozenset({"gpu_hours", "cpu_hours", "wall"})
 """The reasons to leave that are a cap of the budget."""
+WORDLESS_S = 5 * HEARTBEAT_S
+"""How long nothing of a driver in the log is usual: Ray's start, or a refresh of large tables, may take a minute."""
 _ENDS = {
     "finished": "all trials of the budget are done",
     "exhausted": "every configuration of the search space was tried",
@@ -33,11 +38,14 @@ _STOPS = {
 }
 
 
-def condition_of(state: SweepState, holder: str | None) -> tuple[Condition, str]:
-    """Return how the sweep stands and a sentence on that; `holder` says who drives it, None where nobody does."""
+def condition_of(state: SweepState, holder: str | None, now: float) -> tuple[Condition, str]:
+    """Return how the sweep stands at `now`, seconds since the epoch, and a sentence on that.
+
+    `holder` says who drives it, None where nobody does.
+    """
     if state.stopped is None:
         if holder is not None:
-            return "running", holder
+            return "running", "; ".join([holder, *_wordless(state, now)])
         if not state.sessions:
             return "interrupted", "planned, and no driver has begun it"
         return (
@@ -49,6 +57,19 @@ def condition_of(state: SweepState, holder: str | None) -> tuple[Condition, str]
     if state.stopped_note is not None:
         return "stopped", f"{why(state.stopped)}: {state.stopped_note}"
     return "stopped", f"{why(state.stopped)}; it can go on"
+
+
+def _wordless(state: SweepState, now: float) -> Iterator[str]:
+    """Say so where a driver that is taken to live has written nothing for longer than one that works ever does.
+
+    Its own clock is compared with the reader's here, so the limit is generous.
+    """
+    for_s = now - state.last_t
+    if for_s > WORDLESS_S:
+        yield (
+            f"it has written nothing for {wording.duration(for_s)}, and would every {HEARTBEAT_S:g} s: its storage is "
+            "away from it, or it is stopped, or gone"
+        )
 
 
 def is_finished(state: SweepState) -> bool:

@@ -50,7 +50,7 @@ class ListedSweep:
 
 def listed(state: SweepState, folder: str, holder: str | None, now: float) -> ListedSweep:
     """Take a sweep from its log at `now`, seconds since the epoch; `holder` says who drives it, None where nobody."""
-    condition, text = condition_of(state, holder)
+    condition, text = condition_of(state, holder, now)
     summary = summarise(state, now if condition == "running" else state.last_t)
     return ListedSweep(
         sweep=summary.sweep_id,

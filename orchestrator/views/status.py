@@ -105,7 +105,7 @@ def status(
     `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` and
     `waiting` are what was asked (`handle.SweepLog`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
     """
-    condition, detail = condition_of(state, holder)
+    condition, detail = condition_of(state, holder, now)
     if condition == "running" and requested is not None:
         detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
     winner, summary = state.winner(), summarise(state, now if condition == "running" else state.last_t)

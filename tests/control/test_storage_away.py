@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,8 @@ from orchestrator.control.machine import Machine
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate, simulate_plan
 from orchestrator.errors import FolderLostError, LeaseLostError, StorageAwayError, StorageError
-from orchestrator.storage.lease import Holder
+from orchestrator.storage.away_note import AwayNote
+from orchestrator.storage.lease import Holder, describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
@@ -152,6 +154,48 @@ def test_pauses_grow_and_the_wait_is_told(place: Place, caplog: pytest.LogCaptur
         "storage is back after 2m 16s; the sweep goes on",
     ]
     made.release()
+
+
+@pytest.mark.parametrize(
+    ("takes", "told"),
+    [
+        pytest.param(("overwrite", "read", "names"), True, id="a full disk lets bytes be written over others"),
+        pytest.param(("read", "names"), False, id="a server that takes nothing"),
+    ],
+)
+def test_others_see_an_outage_while_it_lasts(takes: tuple[str, ...], told: bool, place: Place):
+    made = place.begin()
+    step, seen = started(made), set()
+    alone = describe_holder(place.folder.files())
+    assert alone is not None
+
+    def look() -> None:
+        seen.add(describe_holder(place.folder.files()))
+        if place.now_s > 100:
+            place.strike = lambda _: None
+
+    made.outages.while_away = look
+    place.strike = away(but=takes)
+    made.controller.on_report(Report(step.trial, step.attempt, 9.0, {"score": 0.5}))
+    (said,) = seen
+    full = f"{place.folder}/journal/lease-000002.json: the disk is full; free some space"
+    since = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    away_since = rf"; its storage is away since {since}: {re.escape(full)}; decisions wait \(limits\.storage\)"
+    assert re.fullmatch(re.escape(alone) + (away_since if told else ""), said)
+    assert describe_holder(place.folder.files()) == alone, "it is back"
+
+
+def test_a_note_that_is_damaged_or_another_drivers_says_nothing(place: Place):
+    made = place.begin()
+    files, note = place.folder.files(), place.folder.path / "journal" / "away.json"
+    AwayNote(files, 7).tell(0.0, "the disk is full")
+    assert "full" not in str(describe_holder(files))
+    AwayNote(files, made.lease.epoch).tell(0.0, "the disk is full" * 500)
+    assert note.stat().st_size == 1024
+    assert "away since 1970-01-01 00:00:00 UTC: the disk is full" in str(describe_holder(files))
+    for content in (b"", b"{", b'{"epoch":1,"since_t":1e300,"problem":""}', b"\xff" * 1024):
+        note.write_bytes(content)
+        assert "away" not in str(describe_holder(files))
 
 
 @pytest.mark.parametrize(("limit", "tries_for_s"), [(0, 0.0), (45, 45.0), ("10m", 600.0)])

@@ -40,6 +40,9 @@ class ForgetfulFileSystem:
         self._spend()
         self.durable[name] = self.volatile[name] = data
 
+    def overwrite(self, name: str, data: bytes) -> None:
+        self.replace(name, data)
+
     def create(self, name: str, data: bytes) -> bool:
         self._spend()
         if name in self.volatile:

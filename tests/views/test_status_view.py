@@ -41,6 +41,16 @@ def test_status_of_a_dead_sweep_is_golden(story):
     assert text == (GOLDEN / "status_dead.txt").read_text()
 
 
+def test_a_driver_that_writes_nothing_any_more_is_told_of(story):
+    state = replay(story)
+    assert status_document(state, FOLDER, HOLDER, now=state.last_t + 149)["detail"] == HOLDER
+    assert status_document(state, FOLDER, HOLDER, now=state.last_t + 245)["detail"] == (
+        f"{HOLDER}; it has written nothing for 4m 05s, and would every 30 s: its storage is away from it, or it is "
+        "stopped, or gone"
+    )
+    assert "written nothing" not in status_document(state, FOLDER, None, now=state.last_t + 245)["detail"]
+
+
 def finished(story):
     end = story[-1].t
     return replay([*story, ev.AttemptEnded(end, 5, 0, Outcome.RETURNED), ev.DriverStopped(end, "finished")])
@@ -74,9 +84,10 @@ def test_every_end_has_its_words_and_its_next_command(story, reason, condition, 
 
 
 def test_a_holder_drives_a_sweep_that_has_not_stopped(story):
-    found = status_document(replay(story), FOLDER, HOLDER, now=2e9)
+    state = replay(story)
+    found = status_document(state, FOLDER, HOLDER, now=state.last_t)
     assert (found["condition"], found["detail"]) == ("running", HOLDER)
-    asked = status_document(replay(story), FOLDER, HOLDER, now=2e9, requested="stop")
+    asked = status_document(state, FOLDER, HOLDER, now=state.last_t, requested="stop")
     assert (asked["requested"], asked["detail"]) == ("stop", f"stop requested, 1 trial still running; {HOLDER}")
     planned = status_document(replay(story[:1]), FOLDER, None, now=2e9)
     assert (planned["condition"], planned["detail"]) == ("interrupted", "planned, and no driver has begun it")

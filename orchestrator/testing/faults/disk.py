@@ -99,6 +99,11 @@ class FailingDisk(LocalFileSystem):
             super().replace(name, data)
 
     @override
+    def overwrite(self, name: str, data: bytes) -> None:
+        with self._failing("overwrite", name):
+            super().overwrite(name, data)
+
+    @override
     def create(self, name: str, data: bytes) -> bool:
         with self._failing("create", name):
             return super().create(name, data)

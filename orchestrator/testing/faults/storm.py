@@ -107,7 +107,7 @@ class Storm:
     def _lasts(self, kind: FaultKind, affected: Collection[str] | None) -> None:
         """Draw how long a fault lasts: for this operation alone, for a while, or longer than is waited for."""
         self._until_s = self._true.now + self._random.choice((0.0, 0.0, 3.0, 40.0, 40.0, 700.0))
-        self._fault, self._only = kind, frozenset(affected or WRITES | {"read", "exists", "names"})
+        self._fault, self._only = kind, frozenset(affected or WRITES | {"read", "exists", "names", "overwrite"})
 
     def _when(self) -> When:
         return self._random.choice(("before", "half", "after"))
