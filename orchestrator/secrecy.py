@@ -8,6 +8,8 @@ agree. Of two faults the lesser is chosen each time: a harmless value masked is 
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator, Sequence
 
 MASK = "..."
 """What stands where a secret stood."""
@@ -63,6 +65,16 @@ _URL = re.compile(
     r"(?P<slashes>://|(?:(?<=s3)(?<![A-Za-z_]s3)|(?<=gs)(?<![A-Za-z_]gs)|(?<=abfs)(?<![A-Za-z_]abfs)):/?)"
     r"(?P<before>[^\s/?#\"'<>]*|[^\s/?#:@\"'<>]*:(?!\d+[/?#])[^\s@\"'<>]*)@"  # a key may have a slash in it
 )
+_ASSIGNED = re.compile(r"(?P<name>[-+~]*[A-Za-z_][\w.-]*)=(?P<value>\S*)")
+_OPTION = re.compile(r"-{1,2}[A-Za-z][\w.-]*")
+_PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
+_HEADER = re.compile(r"(?i)authorization[\"']?\s*[:=]|bearer\s")
+_REFERENCE = re.compile(r"\{[\w.]+\}|\$\{[\w:.]+\}|\$\w+")
+"""What stands in an argument for something known elsewhere: a hyperparameter, a variable of the environment."""
+_TELLS_NOTHING = re.compile(r"(?i:|true|false|yes|no|none|null|auto|default)|-?\d{1,4}|\.{3}|(?:~|\.{1,2})?/[\w./-]+")
+"""Values that are no secret under whatever name: switches, small counts, paths, what was masked."""
+_FIELD = re.compile(r"[A-Za-z_]{1,40}")
+"""A value that a mere `key` may have: the name of a field."""
 _BEARER = re.compile(r"\b(Bearer)\s+[^\s,;\"'<>]+")
 _AUTHORIZATION = re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\n\"']+)")
 _TAGGED = re.compile(r"<([A-Za-z][\w.-]*)>[^<\n]*</")
@@ -106,6 +118,24 @@ def has_credentials(url: str) -> bool:
     return any(_is_credential(found["scheme"], found["before"]) for found in _URL.finditer(url))
 
 
+def is_secret_value(name: str, value: str) -> bool:
+    """Say whether an option or a field of this name, with this value, shows a secret; a reference to one does not."""
+    told = _REFERENCE.sub(MASK, value)
+    if not is_secret_name(name) or _TELLS_NOTHING.fullmatch(told):
+        return False
+    return name.strip("-+~").lower() != "key" or not _FIELD.fullmatch(told)
+
+
+def secret_arguments(arguments: Sequence[str]) -> list[int]:
+    """Return the positions of what shows a secret in a command: `--api-key=VALUE`, the word after `--password`, ..."""
+    return [position for position, shown in enumerate(_without_secrets(arguments)) if shown != arguments[position]]
+
+
+def written_command(arguments: Sequence[str]) -> str:
+    """Return a command as a person would type it, with every secret in it replaced by `MASK`."""
+    return shlex.join(_without_secrets(arguments))
+
+
 def mask(text: str) -> str:
     """Return the text with every secret value in it replaced by `MASK`; what has none comes back as it was.
 
@@ -125,6 +155,33 @@ def mask_forms(text: str) -> str:
     For texts of ours, in which `key: value` is a way to write and no secret.
     """
     return _URL.sub(_without_credential, _SHAPES.sub(MASK, text))
+
+
+def _without_secrets(arguments: Sequence[str]) -> Iterator[str]:
+    option = ""
+    for argument in arguments:
+        found = _ASSIGNED.fullmatch(argument)
+        if option and not argument.startswith("-") and is_secret_value(option, argument):
+            yield MASK
+        elif found is not None and is_secret_value(found["name"], found["value"]):
+            yield f"{found['name']}={MASK}"
+        elif found is not None or (option == "-c" and _PYTHON.fullmatch(arguments[0])):
+            yield mask_forms(argument)  # Python's own lines hold names and values that are none
+        else:
+            yield _line_without_secrets(argument)
+        option = argument if _OPTION.fullmatch(argument) else ""
+
+
+def _line_without_secrets(argument: str) -> str:
+    """Return an argument without what is a secret in it: a word, a header, or a line that a shell reads."""
+    try:
+        words = shlex.split(argument)
+    except ValueError:
+        words = []
+    if len(words) > 1:
+        is_secret = any(shown != word for shown, word in zip(_without_secrets(words), words, strict=True))
+        return mask(argument) if is_secret or _HEADER.search(argument) else mask_forms(argument)
+    return mask_forms(argument)
 
 
 def _is_credential(scheme: str, before: str) -> bool:

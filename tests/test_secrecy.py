@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.secrecy import MASK, has_credentials, is_secret_name, mask
+from orchestrator.secrecy import MASK, has_credentials, is_secret_name, mask, secret_arguments, written_command
 
 SECRET_NAMES = """
     WANDB_API_KEY AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SESSION_TOKEN MY_TOKEN HF_TOKEN HF_TOKEN_2 token
@@ -126,3 +128,55 @@ def test_masking_takes_any_text_and_masking_again_changes_nothing(text):
 def test_credentials_before_the_at_of_a_url(url, has):
     assert has_credentials(url) is has
     assert (MASK in mask(url)) is has
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["python", "t.py", "--api-key=h1dden", "--lr={lr}"], "python t.py --api-key=... '--lr={lr}'"),
+        (["python", "t.py", "--password", "h1dden"], "python t.py --password ..."),
+        (["prog", "-password", "h1dden"], "prog -password ..."),
+        (["prog", "--password=h1dden two words"], "prog '--password=... two words'"),
+        (["prog", "--key", "9f3h1dden"], "prog --key ..."),
+        (["prog", "wandb.api_key=h1dden", "lr={lr}"], "prog wandb.api_key=... 'lr={lr}'"),
+        (["prog", "+wandb.api_key=h1dden"], "prog +wandb.api_key=..."),
+        (["prog", "--db=postgres://a:h1dden@db/x"], "prog --db=postgres://...@db/x"),
+        (["prog", "--header=Authorization: Bearer h1dden"], "prog '--header=Authorization: ...'"),
+        (["bash", "-c", "python t.py --token h1dden --lr {lr}"], "bash -c 'python t.py --token ... --lr {lr}'"),
+        (["bash", "-lc", "export HF_TOKEN=h1dden; python t.py"], "bash -lc 'export HF_TOKEN=...; python t.py'"),
+    ],
+)
+def test_a_secret_in_a_command_is_found_and_masked(arguments, shown):
+    assert len(secret_arguments(arguments)) == 1
+    assert written_command(arguments) == shown
+    assert secret_arguments(shlex.split(shown)) == [], "masked once, masked for good"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "prog --token={token} --lr {lr} {args}",
+        "prog --token $HF_TOKEN",
+        "prog 'wandb.api_key=${oc.env:WANDB_API_KEY}'",
+        "prog --token-file=/run/token --password /run/secrets/password",
+        "prog --key=val_loss --key epoch --max_tokens=100000 --pad-token=<pad>",
+        "prog --auth none --pass=2 --secret false",
+        "prog --password --lr 0.1",
+        "prog --password",
+        """python -c "key = 'loss'; token=tokens.encode(key)" """,
+        "bash -c 'API_KEY=$API_KEY python t.py'",
+        """prog "--note=the token: is it" "it's" """,
+        "prog -c {config}",
+    ],
+)
+def test_a_command_that_shows_none_is_left_as_it_is(command):
+    arguments = shlex.split(command)
+    assert secret_arguments(arguments) == []
+    assert shlex.split(written_command(arguments)) == arguments
+
+
+@given(st.lists(st.text(max_size=20), max_size=6))
+def test_any_command_is_written_and_masked_for_good(arguments):
+    shown = shlex.split(written_command(arguments))
+    assert len(shown) == len(arguments)
+    assert secret_arguments(shown) == []

@@ -147,7 +147,7 @@ def _send_again(again: NextSubmission, sweep: str, *, retry_failed: bool, as_jso
             f"--retry-failed is for the machine that drives the sweep, and this one is sent to {again.where[1]}; "
             f"type there: stepladder resume {sweep} --auto --retry-failed"
         )
-    send(Path(sweep), again.overrides, again.where, again.options, as_json=as_json)
+    send(Path(sweep), again.overrides, again.where, again.options, as_json=as_json, is_begun=True)
 
 
 def _refuse_options_of_sending(*, is_given: bool) -> None:

@@ -86,11 +86,12 @@ def options_of_sending(
 
 def send(
     sweep_file: Path, overrides: Sequence[str], where: tuple[str, str], options: Options,
-    *, dry_run: bool = False, as_json: bool = False,
+    *, dry_run: bool = False, as_json: bool = False, is_begun: bool = False,
 ) -> None:  # fmt: skip
     """Send a sweep to the launcher and target `where`, and say what was sent and what to type next.
 
-    Raises StepladderError where the sweep, or what the cluster answers, is not as it must be.
+    `is_begun` says that it goes on, with whatever its file was begun with. Raises StepladderError where the sweep, or
+    what the cluster answers, is not as it must be.
     """
     from orchestrator.project import sending, submitting
     from orchestrator.project.first_word import WordState
@@ -98,7 +99,7 @@ def send(
     from orchestrator.project.workspace import linted_plan
 
     launcher = sending.launcher_of(*where, say)
-    plan, remarks = linted_plan(sweep_file, overrides)
+    plan, remarks = linted_plan(sweep_file, overrides, is_begun=is_begun)
     warn(remarks, sweep_file)
     draw = os.urandom(2).hex()
     submission = sending.make_submission(plan, sweep_file, overrides, launcher, options, time.time(), draw)

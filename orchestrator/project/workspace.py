@@ -20,6 +20,7 @@ from orchestrator.rules import ModelFacts
 from orchestrator.storage.code_copy import working_copy
 from orchestrator.storage.location import Location
 from orchestrator.storage.pinned_code import folder_of_code, read_code
+from orchestrator.sweep.credentials import refuse_credentials
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
@@ -34,20 +35,22 @@ def plan_from_file(source: Path, overrides: Sequence[str] = (), *, is_code_pinne
 
     Raises SpecError with every problem found.
     """
-    return linted_plan(source, overrides, is_code_pinned=is_code_pinned)[0]
+    return linted_plan(source, overrides, is_code_pinned=is_code_pinned, is_begun=True)[0]
 
 
 def linted_plan(
     source: Path, overrides: Sequence[str] = (), inspect: Callable[[Config], ModelFacts] | None = None,
-    *, is_code_pinned: bool = False,
+    *, is_code_pinned: bool = False, is_begun: bool = False,
 ) -> tuple[Plan, list[Remark]]:  # fmt: skip
     """Read and compile a sweep file, and tell what is known to go wrong with what it asks for.
 
     `inspect` is handed the default configuration and returns what is known of the model. Raises SpecError with every
-    problem found.
+    problem found, and, unless the sweep is begun, where a value holds a credential.
     """
     parsed = load_parsed(source, overrides, is_code_pinned=is_code_pinned)
     spec = parsed.spec
+    if not is_begun:
+        refuse_credentials(spec)
     facts = None if inspect is None else inspect(Space(spec.search_space).baseline)
     remarks = lint(spec, parsed.problems, parsed.shipped, facts)
     ground = provenance(source.parent, spec).model_copy(

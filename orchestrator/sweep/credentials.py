@@ -1,7 +1,7 @@
 """Credentials among the values of a sweep: each would stand in its log, its tables and its programs' command lines.
 
-Looked for is what is one by its form alone: a password in a URL, a key as clouds write theirs. A training finds such in
-its environment, or in a file that the sweep names.
+Looked for is what is one by its form alone, a password in a URL or a key as clouds write theirs, and what a command, or
+a constant, gives under a secret's name. A training finds such in its environment, or in a file that the sweep names.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.errors import SpecError
-from orchestrator.secrecy import mask_forms
+from orchestrator.secrecy import is_secret_value, mask_forms, secret_arguments
 from orchestrator.sweep.spec import SweepSpec
 
 
 def refuse_credentials(spec: SweepSpec) -> None:
     """Raise SpecError, which repeats none, where a value of the specification holds a credential."""
-    found = list(dict.fromkeys(_paths(spec.model_dump(mode="json", exclude={"storage"}))))
+    found = list(dict.fromkeys([*_paths(spec.model_dump(mode="json", exclude={"storage"})), *_named(spec)]))
     if found:
         raise SpecError(
             "\n".join(
@@ -25,6 +25,14 @@ def refuse_credentials(spec: SweepSpec) -> None:
                 for path in found
             )
         )
+
+
+def _named(spec: SweepSpec) -> Iterator[str]:
+    """Yield the key path of what is given under a secret's name: an argument, a constant hyperparameter."""
+    yield from (f"command[{position}]" for position in secret_arguments(spec.command or ()))
+    for name, domain in spec.search_space.items():
+        if domain.type == "constant" and isinstance(domain.value, str) and is_secret_value(name, domain.value):
+            yield f"search_space.{name}.value"
 
 
 def _paths(node: Any, path: str = "") -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -16,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.secrecy import written_command
 from orchestrator.sweep.code import Code
 from orchestrator.sweep.constraints import Bound
 from orchestrator.sweep.coupling import Coupling
@@ -275,7 +275,7 @@ class SweepSpec(Record):
     @property
     def program(self) -> str:
         """What is trained, as a person would write it."""
-        return self.trainable or shlex.join(self.command or ())
+        return self.trainable or written_command(self.command or ())
 
     @model_serializer(mode="wrap")
     def _as_written(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:

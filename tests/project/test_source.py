@@ -13,7 +13,7 @@ from orchestrator.errors import SpecError, UsageError
 from orchestrator.planning.compile import differences
 from orchestrator.project.code_in_force import code_to_begin
 from orchestrator.project.places import locate, source_of, started_from
-from orchestrator.project.workspace import plan_from_file, plan_to_resume, sweep_folder
+from orchestrator.project.workspace import linted_plan, plan_from_file, plan_to_resume, sweep_folder
 from orchestrator.storage.location import Location
 
 FILE = """\
@@ -119,3 +119,12 @@ def test_without_pinned_code_the_file_is_asked_for(tmp_path: Path):
         f"{place}: its sweep file is not where it was ({place}/sweep.yaml is a copy of what it was started with); give "
         "it: `stepladder resume SWEEP_FILE`"
     )
+
+
+def test_what_begins_a_sweep_refuses_a_credential_and_what_goes_on_does_not(tmp_path: Path):
+    file = project(tmp_path)
+    file.write_text(FILE.replace("trainable: train.py:train", "command: [python, train.py, --password, hunter2]"))
+    with pytest.raises(SpecError, match=r"^command\[3\]: holds a credential") as refused:
+        linted_plan(file)
+    assert "hunter2" not in str(refused.value)
+    assert plan_from_file(file).spec.program == "python train.py --password ..."

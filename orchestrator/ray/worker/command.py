@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -45,6 +44,7 @@ from orchestrator.ray.worker.project_writes import ProjectWrites, Writes, bytes_
 from orchestrator.ray.worker.reports import FidelityCounter, ReportError, WorkerReport, read_said
 from orchestrator.ray.worker.signs import waiting
 from orchestrator.ray.worker.trainable import TRIAL_KEY, Command
+from orchestrator.secrecy import written_command
 from orchestrator.sweep.nesting import nested
 from orchestrator.sweepfile.arguments import AS_WRITTEN, config_file
 from orchestrator.sweepfile.placeholders import filled, names_config_file
@@ -114,9 +114,9 @@ def _run(assignment: Assignment, command: Command, config: dict[str, Any], sessi
         program.end()
         room.close()
     if wall.is_test:
-        session.report({REPORT_KEY: wall.measured(shlex.join(arguments))})
+        session.report({REPORT_KEY: wall.measured(written_command(arguments))})
     elif not count and CHECKPOINT_VARIABLE not in environment:
-        raise AttemptFailed(ERROR, f"{shlex.join(arguments)} ended without a report; {source.lacking()}")
+        raise AttemptFailed(ERROR, f"{written_command(arguments)} ended without a report; {source.lacking()}")
     session.report({RESULT_DUPLICATE: True})
 
 

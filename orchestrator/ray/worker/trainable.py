@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from orchestrator.secrecy import written_command
 
 if TYPE_CHECKING:
     from orchestrator.sweep.code import Code
@@ -243,7 +244,7 @@ def name_of(trainable: Trainable) -> str:
     if isinstance(trainable, TrainableFile):
         return f"{trainable.file}:{trainable.function}"
     if isinstance(trainable, Command):
-        return shlex.join(trainable.arguments)
+        return written_command(trainable.arguments)
     return str(getattr(trainable, "__name__", type(trainable).__name__))
 
 
