@@ -56,6 +56,12 @@ def test_every_page_is_in_the_index():
 
 
 @pytest.mark.parametrize("page", recipes.pages())
+def test_it_begins_with_what_it_needs(page: str):
+    lines = (recipes.PAGES / f"{page}.md").read_text().splitlines()
+    assert lines[2].startswith("    pip install stepladder ")
+
+
+@pytest.mark.parametrize("page", recipes.pages())
 def test_each_block_of_code_is_a_file_that_is_run(page: str):
     text = (recipes.PAGES / f"{page}.md").read_text()
     assert len(re.findall(r"^```(?:python|yaml)$", text, re.MULTILINE)) == len(recipes.shown_in(page))
