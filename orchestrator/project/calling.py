@@ -12,7 +12,8 @@ that `check` and the worker rule alike:
 A class is no function: `ray.tune.Trainable` ones are driven by their own methods (see `ray.worker.tune_class`).
 
 By name only where that is unmistakable: the first parameter is a hyperparameter of the search space, or nothing takes
-one by position, and each parameter without a default is a hyperparameter. Needs nothing but the standard library.
+one by position, or its default is a number or a text, which no dict replaces (`def train(epochs=10, lr=0.1)`); and each
+parameter without a default is a hyperparameter. Needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def read_calling(signature: Signature, hyperparameters: Collection[str]) -> Call
     first = next((p for p in others if p.kind in _BY_POSITION), None)
     takes_all = any(p.kind is Parameter.VAR_KEYWORD for p in others)
     named = [p.name for p in others if p.kind not in _SEVERAL and p.name in hyperparameters]
-    is_by_name = bool(named or takes_all) if first is None else first.name in hyperparameters
+    is_dict = first is not None and first.name not in hyperparameters and not isinstance(first.default, _PLAIN)
+    is_by_name = not is_dict and bool(named or takes_all)
     if is_by_name and all(name in hyperparameters for name in required):
         return Calling(signature, None, tuple(hyperparameters) if takes_all else tuple(named), takes_trial)
     if first is None or any(name != first.name for name in required):
@@ -136,24 +138,33 @@ def may_be_trainable(found: ast.ClassDef, bound: Mapping[str, ast.stmt], depth: 
 
 
 def signature_in(arguments: ast.arguments) -> Signature:
-    """Return the same of a function's syntax; the defaults are there, their values are not."""
+    """Return the same of a function's syntax; of the defaults only those that are written out have their values."""
     positional = [*arguments.posonlyargs, *arguments.args]
-    without = len(positional) - len(arguments.defaults)
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + [*arguments.defaults]
     parameters = []
-    for position, argument in enumerate(positional):
+    for position, (argument, value) in enumerate(zip(positional, defaults, strict=True)):
         only = position < len(arguments.posonlyargs)
         kind = Parameter.POSITIONAL_ONLY if only else Parameter.POSITIONAL_OR_KEYWORD
-        default = Parameter.empty if position < without else None
-        parameters.append(Parameter(argument.arg, kind, default=default))
+        parameters.append(Parameter(argument.arg, kind, default=_default_in(value)))
     if arguments.vararg is not None:
         parameters.append(Parameter(arguments.vararg.arg, Parameter.VAR_POSITIONAL))
     for argument, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        default = Parameter.empty if value is None else None
-        parameters.append(Parameter(argument.arg, Parameter.KEYWORD_ONLY, default=default))
+        parameters.append(Parameter(argument.arg, Parameter.KEYWORD_ONLY, default=_default_in(value)))
     if arguments.kwarg is not None:
         parameters.append(Parameter(arguments.kwarg.arg, Parameter.VAR_KEYWORD))
     return Signature(parameters)
 
 
+def _default_in(written: ast.expr | None) -> Any:
+    if written is None:
+        return Parameter.empty
+    try:
+        return ast.literal_eval(written)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+_PLAIN = (bool, int, float, str, bytes)
+"""What a parameter that takes the configuration has for no default."""
 _SEVERAL = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_POSITIONAL)
