@@ -183,6 +183,8 @@ def _listen(
             count += 1
         source.moved(room.prints.look())
         if status is not None:
+            if left := source.left():
+                room.prints.remark(f"read after its last report, and in none: {', '.join(left)}")
             _refuse_failure(status, room, kernel_kills() - killed_before)
             return count
         if session.stop_event.is_set():

@@ -7,7 +7,8 @@
 
 What a program writes for itself seldom has everything in one line: the epoch stands on one, the accuracy on another. So
 values are gathered, and each that is the objective's makes a report of what was gathered since the report before; how
-far the training is stays known until it is said anew.
+far the training is stays known until it is said anew. What is said of the same place afterwards, as event files do that
+hold the objective first, joins that report, or is reported once more with it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 LOOK_S = 1.0
 """How often new files are looked for in the attempt's folder."""
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+"""A number as people read it: 1,234.5."""
 _SHOWN = 80
 
 
@@ -47,6 +50,10 @@ class MetricSource(ABC):
     @abstractmethod
     def lacking(self) -> str:
         """Say what a program did not do that has ended without a report, and what to change."""
+
+    def left(self) -> list[str]:
+        """Return the names of metrics that were read and are in no report, once nothing follows."""
+        return []
 
 
 class ReportFile(MetricSource):
@@ -96,14 +103,49 @@ class Gathered(MetricSource):
         self._objective = objective
         self._fidelity = fidelity
         self._gathered: dict[str, Any] = {}
+        self._last: dict[str, Any] = {}
+        self._held: MetricRow | None = None
+        self._is_due = False
 
     def read(self, *, final: bool) -> Iterator[MetricRow]:
-        """Yield a report for each new row that holds the objective."""
-        for where, row in self._rows.read(final=final):
+        """Yield a report for each new row that holds the objective, joined by what is there of the same place.
+
+        What comes of that place later is one report more, once the training has moved on or ended.
+        """
+        try:
+            for where, row in self._rows.read(final=final):
+                yield from self._take(where, row)
+        except ReportError:
+            yield from self._let_go()  # what was said before it
+            raise
+        if self._is_due or final:
+            yield from self._let_go()
+
+    def _take(self, where: str, row: Mapping[str, Any]) -> Iterator[MetricRow]:
+        at = row.get(self._fidelity or "")
+        has_moved = at is not None and at != self._last.get(self._fidelity or "")
+        if self._objective in row:
+            yield from self._let_go()
+            whole = {**self._gathered, **row}
+            self._held, self._is_due = (where, whole), True
+            self._gathered = {name: value for name, value in whole.items() if name == self._fidelity}
+            self._last = {**self._gathered, self._objective: row[self._objective]}
+        elif at is None or has_moved:
+            if has_moved:
+                yield from self._let_go()
             self._gathered |= row
-            if self._objective in row:
-                yield where, dict(self._gathered)
-                self._gathered = {name: value for name, value in self._gathered.items() if name == self._fidelity}
+        else:
+            first, held = self._held or (where, self._last)
+            self._held = first, {**held, **row}
+
+    def _let_go(self) -> Iterator[MetricRow]:
+        held, self._held, self._is_due = self._held, None, False
+        if held is not None:
+            yield held
+
+    def left(self) -> list[str]:
+        """Return what was gathered behind the last report."""
+        return sorted(name for name in self._gathered if name != self._fidelity)
 
     def moved(self, files: Mapping[Path, int]) -> None:
         """Hand on."""
@@ -118,8 +160,10 @@ class Gathered(MetricSource):
 class PatternLines(MetricSource):
     """Lines that a program prints, as a terminal would show them; what a pattern's groups hold is metrics."""
 
-    def __init__(self, path: Path, patterns: tuple[str, ...], name: str) -> None:
+    def __init__(self, path: Path, patterns: tuple[str, ...], name: str, numbers: Container[str | None]) -> None:
+        """Read `path`, which people know by `name`; `numbers` are the metrics that must be some."""
         self._lines = ReportLines(path)
+        self._numbers = numbers
         self._patterns = [re.compile(pattern) for pattern in patterns]
         self._name = name
         self._last = ""
@@ -133,7 +177,21 @@ class PatternLines(MetricSource):
                 for found in filter(None, (pattern.search(text) for pattern in self._patterns)):
                     groups = {name: value for name, value in found.groupdict().items() if value is not None}
                     if groups:
-                        yield where, {name: _number(name, value, where) for name, value in groups.items()}
+                        yield where, {name: self._value(name, value, where) for name, value in groups.items()}
+
+    def _value(self, name: str, text: str, where: str) -> float | str:
+        """Return a number, or of what need not be one its text. Raises ReportError for what must be one and is none."""
+        if name == CHECKPOINT:
+            return text
+        plain = text.strip().rstrip(".,;:%)")
+        if _GROUPED.fullmatch(plain):
+            plain = plain.replace(",", "")
+        try:
+            return float(plain.replace("_", ""))
+        except ValueError:
+            if name not in self._numbers:
+                return text
+        raise ReportError(f"{where}: {name} is {text[:_SHOWN]!r}, which is no number; mend the pattern")
 
     def moved(self, files: Mapping[Path, int]) -> None:
         """Go on at the same line."""
@@ -192,9 +250,9 @@ def source_of(
         return Walled(ReportFile(reports, objective, fidelity), wall)
     rows: MetricSource
     if metrics.stdout is not None:
-        rows = PatternLines(logs / "stdout.txt", metrics.stdout, "stdout")
+        rows = PatternLines(logs / "stdout.txt", metrics.stdout, "stdout", (objective, fidelity))
     elif metrics.stderr is not None:
-        rows = PatternLines(logs / "stderr.txt", metrics.stderr, "stderr")
+        rows = PatternLines(logs / "stderr.txt", metrics.stderr, "stderr", (objective, fidelity))
     elif metrics.jsonl is not None:
         rows = FolderFiles(folder, metrics.jsonl, JsonLines, "jsonl")
     elif metrics.csv is not None:
@@ -203,12 +261,3 @@ def source_of(
         below = "" if metrics.tensorboard in (None, ".") else f"{metrics.tensorboard}/"
         rows = FolderFiles(folder, f"{below}**/*tfevents*", EventFile, "tensorboard")
     return Gathered(Walled(rows, wall), objective, fidelity)
-
-
-def _number(name: str, text: str, where: str) -> Any:
-    if name == CHECKPOINT:
-        return text
-    try:
-        return float(text.strip().rstrip(".,;:%)").replace("_", ""))
-    except ValueError:
-        raise ReportError(f"{where}: {name} is {text[:_SHOWN]!r}, which is no number; mend the pattern") from None

@@ -92,6 +92,31 @@ def test_what_is_no_number_is_told_with_its_line(source, tmp_path):
         next(rows)
 
 
+def test_a_metric_that_is_text_is_kept_as_text_and_a_grouped_number_is_one(source, tmp_path):
+    read = source(stdout=r"epoch (?P<epoch>\d+) (?P<phase>\S+) seen (?P<seen>\S+) auc (?P<auc>\S+) acc (?P<acc>\S+)")
+    lines = ("epoch 1 warm-up seen 12,800 auc N/A acc 0.5", "epoch 2 main seen 1,2 auc -- acc N/A")
+    append(tmp_path / "stdout.txt", "".join(f"{line}\n" for line in lines))
+    rows = read.read(final=False)
+    assert next(rows)[1] == {"epoch": 1.0, "phase": "warm-up", "seen": 12800.0, "auc": "N/A", "acc": 0.5}
+    with pytest.raises(ReportError, match=r"^line 2 of its stdout: acc is 'N/A', which is no number"):
+        next(rows)
+
+
+def test_what_is_said_of_a_place_after_its_objective_belongs_there(source, tmp_path):
+    read = source(stdout=r"epoch (?P<epoch>\d+) (?:acc (?P<acc>\S+)|auc (?P<auc>\S+)|loss (?P<loss>\S+))")
+    append(tmp_path / "stdout.txt", "epoch 1 acc 0.5\nepoch 1 auc 0.6\nepoch 2 loss 3\nepoch 2 acc 0.7\n")
+    assert said(read) == [{"epoch": 1.0, "acc": 0.5, "auc": 0.6}, {"epoch": 2.0, "loss": 3.0, "acc": 0.7}]
+    append(tmp_path / "stdout.txt", "epoch 2 auc 0.8\n")
+    assert said(read) == [], "nobody waits for it"
+    append(tmp_path / "stdout.txt", "epoch 2 loss 2\nepoch 3 loss 1\n")
+    assert said(read) == [{"epoch": 2.0, "acc": 0.7, "auc": 0.8, "loss": 2.0}]
+    append(tmp_path / "stdout.txt", "epoch 3 acc 0.9\n")
+    assert said(read) == [{"epoch": 3.0, "loss": 1.0, "acc": 0.9}]
+    append(tmp_path / "stdout.txt", "epoch 3 loss 0.5\nepoch 4 loss 0.4\n")
+    assert said(read, final=True) == [{"epoch": 3.0, "acc": 0.9, "loss": 0.5}]
+    assert read.left() == ["loss"], "of an epoch that was never measured"
+
+
 def test_a_checkpoint_may_be_named_by_a_group(source, tmp_path):
     read = source(stdout=[r"saved (?P<checkpoint>\S+)", ONE])
     append(tmp_path / "stdout.txt", "saved last.pt\nepoch 1 - acc 0.5\n")
