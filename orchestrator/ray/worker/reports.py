@@ -68,11 +68,12 @@ def read_report(
     for name, value in _leaves(reported, "", 0):
         if (found := recordable.as_number(value)) is not None:
             if name in metrics and not _same(metrics[name], found):
-                twice = f"a report holds two metrics of one name, {recordable.shown(name)}; rename one of them"
-                raise ReportError(twice)
+                raise ReportError(_TWICE.format("metrics", recordable.shown(name)))
             metrics[name] = found
         elif isinstance(value, str):
-            texts[name] = recordable.cleaned(value)
+            text = recordable.cleaned(value)
+            if texts.setdefault(name, text) != text:
+                raise ReportError(_TWICE.format("texts", recordable.shown(name)))
         else:
             left_out[recordable.cleaned(name, SHOWN_NAME)] = type(value).__name__
     if number is not None:
@@ -187,6 +188,9 @@ def _leaves(reported: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tu
             yield from _leaves(value, f"{prefix}{key}/", depth + 1)
         else:
             yield f"{prefix}{key}", value
+
+
+_TWICE = "a report holds two {} of one name, {}; rename one of them"
 
 
 def _same(value: float, other: float) -> bool:

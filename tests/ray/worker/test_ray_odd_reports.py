@@ -38,6 +38,7 @@ def nested(depth: int) -> dict:
         ),
         ({1: 0.5, "1": 0.6}, "a report holds two metrics of one name, '1'; rename one of them"),
         ({"a": {"b": 1}, "a/b": 2}, "a report holds two metrics of one name, 'a/b'; rename one of them"),
+        ({"a": {"b": "x"}, "a/b": "y"}, "a report holds two texts of one name, 'a/b'; rename one of them"),
         (nested(25), "a report holds mappings more than 20 deep in one another; report fewer levels"),
         ({"val": {"\ud800": 1}}, "the metric 'val/\\ud800' has a control character"),
     ],
