@@ -42,7 +42,10 @@ def hours(value: float) -> str:
 
 
 def scalar(value: Value) -> str:
-    """Write a hyperparameter's value: text that is no plain word in quotes, null, lists and mappings as JSON."""
+    """Write a hyperparameter's value: null, lists and mappings as JSON, and in quotes a text that is no plain word.
+
+    So is one that reads like another value: "1", "null", "true".
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -52,7 +55,15 @@ def scalar(value: Value) -> str:
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     is_plain = value.isprintable() and value != "" and not any(character in value for character in " ,='\"\\")
-    return value if is_plain else json.dumps(value, ensure_ascii=False)
+    return value if is_plain and not _is_json(value) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def configuration(config: Mapping[str, Value]) -> str:

@@ -48,6 +48,13 @@ def test_it_says_what_runs_on_a_node_before_its_first_trial():
     assert "setup " not in printed(a_plan())
 
 
+def test_choices_that_are_not_alike_do_not_look_alike():
+    choices = [1, "1", None, "null", True, "true", "wide"]
+    kind = {"type": "choice", "choices": choices, "default": "wide", "tier": 1}
+    text = printed(a_plan(search_space=SPACE | {"kind": kind}))
+    assert '1, "1", null, "null", true, "true", wide' in text
+
+
 def test_it_lists_stages_rungs_and_the_space():
     lines = [line.split() for line in printed(a_plan()).splitlines()]
     plan = a_plan()
