@@ -98,10 +98,12 @@ def _with_ends(fields: Fields) -> tuple[Fields, list[str]]:
     """Return the fields with the ends of normal draws that are not written, and which these are."""
     mean, sd, scale = fields.get("mean", ""), fields.get("sd", ""), fields.get("scale", "linear")
     missing = [key for key in ("low", "high") if key not in fields]
-    if fields["type"] != "float" or not (is_number(mean) and is_number(sd) and sd > 0):
+    if fields["type"] != "float" or not (is_number(mean) and is_number(sd)):
         return fields, []
-    if scale == "log" and mean <= 0:
-        return fields, []
+    if sd <= 0 or (scale == "log" and mean <= 0):  # which is told; that the ends are not written is no mistake
+        default = fields.get("default", 1.0)
+        end = float(default) if is_number(default) and default > 0.0 else 1.0
+        return {"low": end, "high": end, **fields}, []
     ends = dict(zip(("low", "high"), (float(f"{end:.6g}") for end in reach(scale, mean, sd)), strict=True))
     return {**fields, **{key: ends[key] for key in missing}}, missing
 

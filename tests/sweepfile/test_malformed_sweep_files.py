@@ -107,6 +107,11 @@ CASES = [
     Case("a number's key on a choice", "tier: 3", "scale: log",
          "8: search_space.optimizer.scale: unknown key; "
          "choose one of advised, cautions, choices, default, ordered, source, tier, type, unit, weights, when"),
+    Case("a median of lognormal draws", "low: 1.0e-3, high: 1.0e-1", "mean: 0.0, sd: 1.0",
+         "6: search_space.learning_rate.mean: mean 0.0 is not above 0, which scale log needs; it is the median of the "
+         "draws"),
+    Case("draws without a spread", "low: 1.0e-3, high: 1.0e-1", "mean: 0.1, sd: 0.0",
+         "6: search_space.learning_rate.sd: 0.0 is too small; choose a number above 0"),
     Case("provenance cannot be claimed", "tier: 2", "provenance: catalogue",
          "7: search_space.momentum.provenance: unknown key; it follows from where the default comes from, remove it"),
     Case("missing budget", "budget: {trials: 60}\n", "", "1: budget: is missing; write e.g. `budget: {trials: 60}`"),
