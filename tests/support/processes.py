@@ -20,11 +20,13 @@ ENVIRONMENT = os.environ | {
 }
 
 
-def stepladder(*arguments: object, cwd: Path, **changes: object) -> subprocess.CompletedProcess[str]:
+def stepladder(
+    *arguments: object, cwd: Path, timeout_s: float = 280, **changes: object
+) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
         [sys.executable, "-c", "from orchestrator.cli.app import main; main()", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=280, **changes,
+        cwd=cwd, capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=timeout_s, **changes,
     )  # fmt: skip
 
 

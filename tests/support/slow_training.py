@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 TRAIN = """
@@ -16,6 +17,8 @@ def train(config):
         with checkpoint.as_directory() as folder:
             start = int((Path(folder) / "state.txt").read_text().split()[0])
     for epoch in range(start + 1, EPOCHS + 1):
+        with open(TRACE, "a") as trace:
+            trace.write(f"{epoch} ")
         time.sleep(EPOCH_S)
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "state.txt").write_text(f"{epoch} " + "x" * BYTES)
@@ -35,9 +38,23 @@ budget: {trials: TRIALS}
 """
 
 
-def write_slow_sweep(folder: Path, *, epochs: int, epoch_s: float, trials: int, checkpoint_bytes: int = 0) -> None:
-    """Write train.py and sweep.yaml, of the sweep `slow`, into a folder."""
-    told = {"EPOCHS": epochs, "EPOCH_S": epoch_s, "TRIALS": trials, "BYTES": checkpoint_bytes}
+def write_slow_sweep(
+    folder: Path,
+    *,
+    epochs: int,
+    epoch_s: float,
+    trials: int,
+    checkpoint_bytes: int = 0,
+    trace: Path = Path(os.devnull),
+) -> None:
+    """Write train.py and sweep.yaml, of the sweep `slow`, into a folder; `trace` is told of each epoch that begins."""
+    told = {
+        "EPOCHS": epochs,
+        "EPOCH_S": epoch_s,
+        "TRIALS": trials,
+        "BYTES": checkpoint_bytes,
+        "TRACE": repr(str(trace)),
+    }
     for name, text in (("train.py", TRAIN), ("sweep.yaml", SWEEP)):
         for word, value in told.items():
             text = text.replace(word, str(value))
