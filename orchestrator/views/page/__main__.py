@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 
+from orchestrator.errors import StepladderError
 from orchestrator.storage.location import Location
 from orchestrator.views.page.making import keep_page
 
@@ -23,6 +24,9 @@ def main() -> int:
         os.nice(POLITENESS)
     try:
         keep_page(Location.parse(sys.argv[1]))
+    except StepladderError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the driver as a line
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

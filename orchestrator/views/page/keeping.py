@@ -92,6 +92,6 @@ class PageKeeper:
     def _ended(self, maker: subprocess.Popen[str]) -> None:
         self._maker = None
         _, said = maker.communicate()
-        if maker.returncode:
+        if maker.returncode and not self._is_due:  # else the next one is made at once, and it alone counts
             line = (said.strip().splitlines() or [f"exit code {maker.returncode}"])[-1]
             raise StorageError(f"{self._folder}: its page could not be made: {line}")
