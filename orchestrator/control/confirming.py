@@ -25,7 +25,6 @@ from orchestrator.errors import UsageError
 from orchestrator.sweep.confirmation import (
     Contender,
     Part,
-    Spread,
     WinnerVerdict,
     chosen,
     contenders,
@@ -33,6 +32,7 @@ from orchestrator.sweep.confirmation import (
     pooled_spread,
 )
 from orchestrator.sweep.reserve import LEAST
+from orchestrator.sweep.seed_spread import Spread
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import sign_of
 from orchestrator.sweep.trial import Trial

@@ -8,13 +8,15 @@ seeds, and another candidate may be better. So the best **contenders** are train
     confirm    trains the chosen one, and the baseline, with further seeds. What is reported rests on these, which chose
                among no contenders, and on the baseline's own, first training, which nothing chose
     last       the better mean of these two wins. The better of two means is too good by what that choice is worth on
-               average: where m and n seeds stand against each other, z standard errors S of their difference apart in
-               truth, that is n / (m + n) S phi(z) / Phi(z) for the mean over m. So much is taken off it, with what is
-               seen for z, whose square is too large by 1 on average
+               average: where the means vary by V and W, and lie z standard errors S = sqrt(V + W) of their difference
+               apart in truth, that is V / S phi(z) / Phi(z) for the one that varies by V. So much is taken off it,
+               with what is seen for z, whose square is too large by 1 on average
 
-    spread     standard deviation between seeds, pooled over everything that was repeated, on df = sum of (n - 1). The
-               baseline's first training counts as well: it was not chosen for its value
-    interval   mean +- t(df) * spread / sqrt(n), Student's t at 97.5 %: it holds the true mean in 95 of 100 sweeps
+    spread     standard deviation between a configuration's seeds, moderated by those of the others (`seed_spread`). The
+               baseline's first training counts as well: it was not chosen for its value. The race, which only spends,
+               takes them all for equal and pools
+    interval   mean +- t(df) * spread / sqrt(n), Student's t at 97.5 %: it holds the true mean in 95 of 100 sweeps; that
+               of a difference by Welch and Satterthwaite
 
 Where two replicates and the training that they repeat agree in every report, to the last digit, there is no spread to
 speak of: the training fixes its own seed, or is exact.
@@ -29,18 +31,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from orchestrator.sweep.seed_spread import (
+    Sample,
+    Spread,
+    mean_of,
+    moderated,
+    of_difference,
+    pooled,
+    sample_of,
+)
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import holds_bounds, ranked, sign_of
 from orchestrator.sweep.trial import Trial, TrialState
 
 Part: TypeAlias = Literal["race", "confirm"]
 """What a replicate is for: `Trial.move`."""
-
-_T_QUANTILES = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)  # fmt: skip
-"""Student's t at 97.5 % for 1 to 30 degrees of freedom, as in any table of it."""
 
 
 class WinnerVerdict(StrEnum):
@@ -108,7 +113,7 @@ class FreshScore:
     mean: float
     """Over seeds that chose it from no contenders; the winner's less what being the better of two is worth."""
     spread: float | None
-    """Standard deviation between seeds, pooled over everything that was repeated; None where nothing can be said."""
+    """Standard deviation between its seeds, moderated by those of the others; None where nothing can be said."""
     n: int
     """How many seeds."""
     low: float | None
@@ -143,20 +148,6 @@ class Confirmation:
     """None where there is no baseline to compare with, or fresh seeds change nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A standard deviation, and on how much it rests."""
-
-    deviation: float
-    """Between seeds."""
-    df: int
-    """Degrees of freedom."""
-
-    def half_width(self, variance: float) -> float:
-        """Return half of the interval at 95 % of what varies by so many times the variance between seeds."""
-        return t_quantile(self.df) * self.deviation * math.sqrt(variance)
-
-
 def contenders(goal: Goal, trials: Sequence[Trial], replicates: Iterable[Trial], top: int) -> list[Contender]:
     """Return the `top` best completed trials, those that were begun, and the baseline if it completed, best first.
 
@@ -182,7 +173,7 @@ def chosen(goal: Goal, found: Sequence[Contender]) -> Contender | None:
 def estimate(goal: Goal, contender: Contender, spread: Spread | None) -> float:
     """Return what a contender is held to be worth: a single training is lucky by one standard deviation."""
     if contender.race:
-        return statistics.fmean([contender.first, *contender.race])
+        return mean_of([contender.first, *contender.race])
     return contender.first - sign_of(goal) * (0.0 if spread is None else spread.deviation)
 
 
@@ -197,24 +188,13 @@ def confirmation(goal: Goal, found: Sequence[Contender]) -> Confirmation | None:
         everybody_is_out = all(c.is_out for c in found if not c.is_baseline)
         if baseline is None or not everybody_is_out:
             return None
-        scores = {0: _score(baseline, pooled_spread(found))}
-        return Confirmation(0, WinnerVerdict.BASELINE, scores, None)
-    spread = pooled_spread(found)
-    scores = {c.trial.number: _score(c, spread) for c in (pick, baseline) if c is not None}
+        return Confirmation(0, WinnerVerdict.BASELINE, {0: _score(baseline, _own_spread(baseline, found))}, None)
+    spread = _own_spread(pick, found)
     if baseline is None:
         is_awaited = any(c.is_baseline and not c.is_out for c in found)
+        scores = {pick.trial.number: _score(pick, spread)}
         return None if is_awaited else Confirmation(pick.trial.number, WinnerVerdict.ALONE, scores, None)
-    mean = sign_of(goal) * (scores[pick.trial.number].mean - scores[0].mean)
-    half = None if spread is None else spread.half_width(1 / len(pick.fair) + 1 / len(baseline.fair))
-    difference = Difference(mean, None, None) if half is None else Difference(mean, mean - half, mean + half)
-    winner, other = (baseline, pick) if mean <= 0 else (pick, baseline)
-    if spread is not None:
-        worth = sign_of(goal) * _worth_of_choice(abs(mean), spread, len(winner.fair), len(other.fair))
-        scores[winner.trial.number] = _score(winner, spread, less=worth)
-    if mean <= 0:
-        return Confirmation(0, WinnerVerdict.BASELINE, scores, difference)
-    verdict = WinnerVerdict.BETTER if half is not None and mean > half else WinnerVerdict.ALIKE
-    return Confirmation(pick.trial.number, verdict, scores, difference)
+    return _compared(goal, (pick, spread), (baseline, _own_spread(baseline, found)), found)
 
 
 def pooled_spread(found: Iterable[Contender], *, with_first: bool = False) -> Spread | None:
@@ -222,22 +202,41 @@ def pooled_spread(found: Iterable[Contender], *, with_first: bool = False) -> Sp
 
     `with_first` counts the first trainings of all as well, which were chosen for their values: it errs upwards.
     """
-    squares, df = 0.0, 0
-    for contender in found:
-        is_fair = with_first or contender.is_baseline
-        values = [*([contender.first] if is_fair else []), *contender.race, *contender.confirm]
-        if len(values) > 1:
-            squares += statistics.variance(values) * (len(values) - 1)
-            df += len(values) - 1
-    return Spread(math.sqrt(squares / df), df) if df else None
+    return pooled(_sample(contender, with_first=with_first) for contender in found)
 
 
-def t_quantile(df: int) -> float:
-    """Return Student's t at 97.5 %; beyond 30 degrees of freedom by Cornish and Fisher's expansion."""
-    if df <= len(_T_QUANTILES):
-        return _T_QUANTILES[df - 1]
-    z = 1.959964
-    return z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
+_Judged: TypeAlias = tuple[Contender, Spread | None]
+"""A contender, and how far its seeds lie apart; None where nothing was repeated, which holds for all or for none."""
+
+
+def _compared(goal: Goal, pick: _Judged, baseline: _Judged, found: Sequence[Contender]) -> Confirmation:
+    """Return who of the two has the better mean, and whether that is more than luck."""
+    mean = sign_of(goal) * (mean_of(pick[0].fair) - mean_of(baseline[0].fair))
+    winner, other = (baseline, pick) if mean <= 0 else (pick, baseline)
+    errors = [spread.of_mean(len(who.fair)) for who, spread in (winner, other) if spread is not None]
+    difference, worth, half = Difference(mean, None, None), 0.0, math.inf
+    if len(errors) == 2:
+        apart = of_difference(errors[0], errors[1], [_sample(contender) for contender in found])
+        half, worth = apart.half_width(), _worth_of_choice(abs(mean), errors[0].deviation, apart.deviation)
+        difference = Difference(mean, mean - half, mean + half)
+    scores = {
+        winner[0].trial.number: _score(*winner, less=sign_of(goal) * worth),
+        other[0].trial.number: _score(*other),
+    }
+    if mean <= 0:
+        return Confirmation(0, WinnerVerdict.BASELINE, scores, difference)
+    verdict = WinnerVerdict.BETTER if mean > half else WinnerVerdict.ALIKE
+    return Confirmation(pick[0].trial.number, verdict, scores, difference)
+
+
+def _own_spread(contender: Contender, found: Iterable[Contender]) -> Spread | None:
+    return moderated(_sample(contender), map(_sample, found))
+
+
+def _sample(contender: Contender, *, with_first: bool = False) -> Sample:
+    """Return what a contender's fair trainings say of its spread; all of its trainings `with_first`."""
+    is_fair = with_first or contender.is_baseline
+    return sample_of([*([contender.first] if is_fair else []), *contender.race, *contender.confirm])
 
 
 def _contender(trial: Trial, replicates: Sequence[Trial]) -> Contender:
@@ -253,18 +252,21 @@ def _contender(trial: Trial, replicates: Sequence[Trial]) -> Contender:
 _PARTS: tuple[Part, ...] = ("race", "confirm")
 
 
-def _worth_of_choice(apart: float, spread: Spread, own: int, other: int) -> float:
-    """Return by how much the better of two means, so far `apart`, is too good on average: over `own` seeds."""
-    error = spread.deviation * math.sqrt(1 / own + 1 / other)
+def _worth_of_choice(apart: float, own: float, error: float) -> float:
+    """Return by how much the better of two means, so far `apart`, is too good on average.
+
+    `own` is its standard error, `error` that of the difference.
+    """
     if error == 0:
         return 0.0
-    normal, z = statistics.NormalDist(), math.sqrt(max(0.0, (apart / error) ** 2 - 1))
-    return other / (own + other) * error * normal.pdf(z) / normal.cdf(z)
+    ratio = apart / error
+    normal, z = statistics.NormalDist(), math.sqrt(max(0.0, ratio * ratio - 1))
+    return own * (own / error) * normal.pdf(z) / normal.cdf(z)
 
 
 def _score(contender: Contender, spread: Spread | None, less: float = 0.0) -> FreshScore:
-    mean, n = statistics.fmean(contender.fair) - less, len(contender.fair)
+    mean, n = mean_of(contender.fair) - less, len(contender.fair)
     if spread is None:
         return FreshScore(mean, None, n, None, None)
-    half = spread.half_width(1 / n)
+    half = spread.of_mean(n).half_width()
     return FreshScore(mean, spread.deviation, n, mean - half, mean + half)

@@ -65,3 +65,23 @@ def test_what_leads_by_far_keeps_its_mean():
 def test_equal_means_without_a_spread_are_not_corrected():
     same = confirmation("minimize", [contender(3, 1.0, race=[1.0], confirm=[1.0]), contender(0, 1.0, confirm=[1.0])])
     assert (same.winner, same.scores[0].mean, same.scores[3].mean) == (0, 1.0, 1.0)
+
+
+def test_rivals_that_spread_more_do_not_widen_the_winners_interval():
+    pick = contender(3, 1.3, race=[1.31, 1.29], confirm=[1.30, 1.32, 1.28, 1.31, 1.29, 1.30])
+    calm, wild = contender(4, 1.2, race=[1.21, 1.19]), contender(4, 1.2, race=[2.4, 0.1])
+    baseline = contender(0, 0.4, confirm=[0.42, 0.41])
+    widths = []
+    for rival in (calm, wild):
+        score = confirmation("maximize", [pick, rival, baseline]).scores[3]
+        widths.append(score.high - score.low)
+    assert widths[1] < 1.3 * widths[0]
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e160, 1e300, 1.7e308])
+def test_values_of_any_size_are_judged(size: float):
+    found = confirmation(
+        "minimize",
+        [contender(3, -size, race=[size, -size], confirm=[-size, -size]), contender(0, size, confirm=[size / 2])],
+    )
+    assert found.winner == 3
