@@ -114,6 +114,14 @@ def test_the_command_line_imports_nothing_heavy_before_it_must():
     assert imported_by("import orchestrator.cli.app, orchestrator") & HEAVY == set()
 
 
+@pytest.mark.thorough
+def test_a_driver_starts_ray_before_it_imports_ray_tune():
+    """Workers begin to import once Ray is up: whatever the driver imports before that comes on top."""
+    early = imported_by("import orchestrator.driver, orchestrator.ray.host.early\nassert 'ray.tune' not in sys.modules")
+    assert "ray" in early
+    assert early & {"pandas", "tensorboardX", "grpc"} == set(), "what Ray Tune and the spare processes bring along"
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep file, and a sweep of it in runs/small that was begun."""

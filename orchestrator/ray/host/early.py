@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import ray
 
@@ -15,11 +16,13 @@ from orchestrator.errors import ClusterLostError
 from orchestrator.ray.host import cluster, own_ray
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.signals import current_handlers, restore
-from orchestrator.ray.host.spares import Spares
 from orchestrator.ray.worker import ahead
 from orchestrator.ray.worker.trainable import Trainable
 from orchestrator.ray.worker.warming import PRELOADED, imported_ahead
 from orchestrator.sweep.resources import Resources
+
+if TYPE_CHECKING:
+    from orchestrator.ray.host.spares import Spares
 
 
 @contextlib.contextmanager
@@ -40,6 +43,8 @@ def begun_early(
             if was_there or not has_gpus or not own_ray.is_own():
                 yield None
                 return
+            from orchestrator.ray.host.spares import Spares  # gRPC, which nothing else here needs
+
             ahead.tell(modules, with_gpus=True)
             with contextlib.closing(Spares(of_one=1 if resources.ranks == 1 else 1 + resources.ranks)) as spares:
                 spares.begin(cluster.capacity(resources))

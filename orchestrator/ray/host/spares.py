@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 import ray
@@ -23,8 +23,10 @@ from ray._common.utils import get_system_memory
 from ray._private.utils import get_used_memory
 from ray.core.generated import common_pb2, node_manager_pb2, node_manager_pb2_grpc, runtime_environment_pb2
 
-from orchestrator.ray.host.tickets import Tickets
 from orchestrator.ray.worker.ahead import ready
+
+if TYPE_CHECKING:
+    from orchestrator.ray.host.tickets import Tickets  # Ray Tune, which is imported once Ray is up
 
 LEAST_FREE_BYTES = 4 * 2**30
 """With less memory than this left on the machine no process waits."""
