@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from orchestrator import members
 from orchestrator.control.measuring import refuse_to_test
-from orchestrator.control.session import create, read_log, refuse_existing, reopen, sweep_exists
+from orchestrator.control.session import create, refuse_existing, reopen, sweep_exists
 from orchestrator.control.session import read_sweep as read_state
 from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
@@ -218,10 +218,10 @@ class Sweep(SweepViews):
     def best(self) -> dict[str, Any]:
         """Return what best.json says."""
         from orchestrator.results.best import best_document  # notebooks that only plan need no report
-        from orchestrator.results.diagnoses import winner_diagnosis
+        from orchestrator.results.diagnoses import diagnosed_winner
 
-        state, events = read_log(self.sweep_folder)
-        return best_document(state, self.sweep_folder, winner_diagnosis(state, events))
+        state = self.state()
+        return best_document(state, self.sweep_folder, diagnosed_winner(self.sweep_folder, state))
 
     def _warn(self) -> None:
         from orchestrator.views.lint import warning_lines

@@ -47,7 +47,7 @@ def export(
 
 
 def _export_best(handle: Handle, log: SweepLog, form: str, top: int, output: Path | None) -> None:
-    from orchestrator.results.diagnoses import winner_diagnosis
+    from orchestrator.results.diagnoses import diagnosed_winner
     from orchestrator.results.export import export as exported
     from orchestrator.results.export import is_split_by_shells
     from orchestrator.results.tested import winner_on_test_set
@@ -67,7 +67,7 @@ def _export_best(handle: Handle, log: SweepLog, form: str, top: int, output: Pat
         )
     for _, line in rows_of_test(winner_on_test_set(log.state), log.state.plan.spec.fidelity.unit):
         say(f"test: {line}")
-    if told := reading_text(log.state, winner_diagnosis(log.state, log.events)):
+    if told := reading_text(log.state, diagnosed_winner(log.folder, log.state)):
         say(told)
 
 

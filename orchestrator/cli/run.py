@@ -138,14 +138,13 @@ def _show_failed_start(ending: Ending) -> None:
 
 def _show_ending(session: Session, ending: Ending, *, as_json: bool) -> None:
     from orchestrator.control.brake import REASON as BRAKED
-    from orchestrator.control.session import read_events
     from orchestrator.results.best import best_document
-    from orchestrator.results.diagnoses import winner_diagnosis
+    from orchestrator.results.diagnoses import diagnosed_winner
     from orchestrator.views.status import winner_answer
 
     for problem in ending.problems:
         say(f"warning: {problem}")
-    diagnosis = winner_diagnosis(ending.state, read_events(session.folder))
+    diagnosis = diagnosed_winner(session.folder, ending.state)
     if as_json:
         answer_json(best_document(ending.state, session.folder, diagnosis))
     else:

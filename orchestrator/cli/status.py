@@ -70,12 +70,12 @@ def open_sweep(sweep: str, dashboard: str | None) -> Handle:
 
 
 def _document(found: SweepStatus) -> dict[str, Any]:
-    from orchestrator.results.diagnoses import winner_diagnosis
+    from orchestrator.results.diagnoses import diagnosed_winner
     from orchestrator.views.status import status_document
 
     document: dict[str, Any] = json.loads(found.told or "{}")
     if (log := found.log) is not None:
-        diagnosis = winner_diagnosis(log.state, log.events)
+        diagnosis = diagnosed_winner(log.folder, log.state)
         document = status_document(
             log.state, log.folder, log.holder, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis
         )
@@ -96,10 +96,10 @@ def _show(found: SweepStatus) -> None:
 
 
 def _shown(log: SweepLog) -> Group:
-    from orchestrator.results.diagnoses import winner_diagnosis
+    from orchestrator.results.diagnoses import diagnosed_winner
     from orchestrator.views.status import status_answer
 
-    diagnosis = winner_diagnosis(log.state, log.events)
+    diagnosis = diagnosed_winner(log.folder, log.state)
     return status_answer(
         log.state, log.folder, log.holder, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis
     )

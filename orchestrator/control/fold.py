@@ -37,8 +37,8 @@ class SweepState(Roster, Surroundings):
         Roster.__init__(self)
         Surroundings.__init__(self)
         formats.refuse_newer(first.format)
-        self.begun_format = first.format
-        """Format of the log that the sweep was begun in: it goes on as a writer of that format would have."""
+        self.planned = first
+        """The log's first record."""
         self.format = first.format
         """Newest format that was written into the log so far."""
         self.plan = Plan.model_validate({**first.plan, "spec": formats.with_meanings(first.plan["spec"], first.format)})
@@ -56,15 +56,15 @@ class SweepState(Roster, Surroundings):
         """The same by its writer's monotonic clock; None in format 1."""
         self.past_drivers_s = 0.0
         """How long the drivers before the present one worked, each by its own clock, from first to newest record."""
-        self._driver_since_s = first.clock_s
+        self.driver_since_s = first.clock_s
         self.stopped: str | None = None
         """Why the last driver left in order; None while one works, or after a crash."""
         self.stopped_note: str | None = None
         """What it found, where that is more than the reason says: what the brake acted on."""
         self.slowest_s: float | None = None  # the slowest interval between two reports of one attempt; None before any
-        self._open_time = OpenTime()
-        self._late = LateScheduler(self.plan)
-        self._telling = Telling(self.plan.goal, self.trials.note, tells_failures=first.format > 1)
+        self.open_time = OpenTime()
+        self.late = LateScheduler(self.plan)
+        self.telling = Telling(self.plan.goal, self.trials.note, tells_failures=first.format > 1)
 
     @property
     def last_clock_s(self) -> float:
@@ -74,7 +74,7 @@ class SweepState(Roster, Surroundings):
     @property
     def scheduler(self) -> Scheduler:
         """What holds the rungs. Raises SpecError where it is the user's own and is not there."""
-        return self._late.scheduler
+        return self.late.scheduler
 
     def apply(self, event: ev.Event) -> None:
         """Take one record in."""
@@ -122,7 +122,7 @@ class SweepState(Roster, Surroundings):
         value, trial = self._take_values(report), self.trial(report.trial)
         if value is None or not trial.is_of_search:
             return None
-        return self.scheduler.show(report.trial, trial.bracket, report.fidelity, value)
+        return self.late.judge(report.trial, trial.bracket, report.fidelity, value)
 
     def _take_values(self, report: ev.Reported) -> float | None:
         """Take a report's values in; returns the objective's, None where it is not finite or judges nothing.
@@ -151,8 +151,8 @@ class SweepState(Roster, Surroundings):
             return None
         trial.values[report.fidelity] = value
         if trial.is_of_search and not trial.breaks:
-            self._telling.take_value(report.fidelity, value)
-        judged = self._telling.worse if trial.breaks else value  # good beyond a bound stands in nobody's way
+            self.telling.take_value(report.fidelity, value)
+        judged = self.telling.worse if trial.breaks else value  # good beyond a bound stands in nobody's way
         return judged if is_highest else None
 
     def take_verdict(self, report: ev.Reported) -> None:
@@ -168,7 +168,7 @@ class SweepState(Roster, Surroundings):
 
     def spend_about(self, now_s: float) -> Spend | None:
         """Return `spend_at` but for rounding, at a cost that does not grow with what is open; None where it cannot."""
-        taken_s = self._open_time.until(now_s)
+        taken_s = self.open_time.until(now_s)
         if taken_s is None:
             return None
         total = replace(self.spend)
@@ -177,8 +177,8 @@ class SweepState(Roster, Surroundings):
 
     def _session(self, event: ev.DriverStarted) -> None:
         formats.refuse_newer(event.format)
-        self.past_drivers_s += max(0.0, self.last_clock_s - self._driver_since_s)  # what lies between is nobody's
-        self._driver_since_s = event.clock_s
+        self.past_drivers_s += max(0.0, self.last_clock_s - self.driver_since_s)  # what lies between is nobody's
+        self.driver_since_s = event.clock_s
         self.format = max(self.format, event.format)
         self.sessions.append(event)
         self.is_testing, self.is_aside = event.tests, event.tests or event.clears
@@ -226,7 +226,7 @@ class SweepState(Roster, Surroundings):
         if attempt.placed_t is None:
             attempt.placed_t, attempt.placed_s = event.t, paid_from_s(event)
             if attempt.ended_t is None:
-                self._open_time.begin(attempt.placed_s)
+                self.open_time.begin(attempt.placed_s)
         attempt.seen_t, attempt.seen_s = event.t, event.clock_s
         if event.entered and attempt.entered_s is None:
             attempt.entered_s = event.clock_s
@@ -238,14 +238,14 @@ class SweepState(Roster, Surroundings):
         if value is not None:  # the verdict is the record's own, so the scheduler may be shown this later
             trial = self.trial(event.trial)
             if trial.is_of_search:
-                self._late.show(event.trial, trial.bracket, event.fidelity, value)
+                self.late.show(event.trial, trial.bracket, event.fidelity, value)
         self.take_verdict(event)
 
     def _attempt_ended(self, event: ev.AttemptEnded) -> None:
         trial = self.changing(event.trial)
         attempt = trial.attempts[event.attempt]
         if attempt.ended_t is None and attempt.placed_s is not None:
-            self._open_time.end(attempt.placed_s)
+            self.open_time.end(attempt.placed_s)
         attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
         attempt.cause = event.cause
         attempt.charged_s = charged_s(attempt, event)
@@ -267,7 +267,7 @@ class SweepState(Roster, Surroundings):
         if state is TrialState.COMPLETED and trial.unsaid:
             self.unsaid = self.unsaid or trial
         if trial.is_of_search:  # what a searcher is told rests on the search alone
-            self._telling.take_state(trial)
+            self.telling.take_state(trial)
 
     def _turned(self, event: ev.TrialReopened | ev.TrialWithdrawn | ev.CheckpointRemoved) -> None:
         trial = self.changing(event.trial)
@@ -281,7 +281,7 @@ class SweepState(Roster, Surroundings):
     def _reopen(self, trial: Trial, event: ev.TrialReopened) -> None:
         trial.state = TrialState.INTERRUPTED
         self.open_again(trial, event)
-        self._telling.forget(trial)
+        self.telling.forget(trial)
 
 
 def replay(events: Iterable[ev.Event]) -> SweepState:

@@ -6,29 +6,78 @@ installed. In a log the verdict stands in the report's own record, so nothing de
 
 from __future__ import annotations
 
+from array import array
+from itertools import islice
+from typing import NamedTuple
+
 from orchestrator.planning.making import make_scheduler
 from orchestrator.schedulers import Scheduler
+from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
 
 
+class KeptReports(NamedTuple):
+    """What a `LateScheduler` holds, column by column, as this machine lays numbers out."""
+
+    trials: bytes
+    """64 bits each."""
+    brackets: bytes
+    """As many as a C int has."""
+    fidelities: bytes
+    """64 bits each."""
+    values: bytes
+    """Likewise."""
+
+
 class LateScheduler:
-    """Holds the reports that a plan's scheduler is yet to be shown."""
+    """Holds every report that a plan's scheduler is to be shown, in order: 28 bytes each, so that all are kept."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._made: Scheduler | None = None
-        self._unshown: list[tuple[int, int, float, float]] = []
+        self._seen = 0
+        self.trials, self.brackets = array("q"), array("i")
+        """Trial and bracket of each report."""
+        self.fidelities, self.values = array("d"), array("d")
+        """Its fidelity and its value, finite."""
 
     def show(self, trial: int, bracket: int, fidelity: float, value: float) -> None:
         """Take note of a report whose verdict is known."""
-        self._unshown.append((trial, bracket, fidelity, value))
+        self.trials.append(trial)
+        self.brackets.append(bracket)
+        self.fidelities.append(fidelity)
+        self.values.append(value)
+
+    def judge(self, trial: int, bracket: int, fidelity: float, value: float) -> Judgement | None:
+        """Return what the scheduler finds of a new report. Raises SpecError where it is not there."""
+        scheduler = self.scheduler
+        found = scheduler.show(trial, bracket, fidelity, value)
+        self.show(trial, bracket, fidelity, value)
+        self._seen += 1
+        return found
+
+    @property
+    def kept(self) -> KeptReports:
+        """Everything shown so far, to be kept."""
+        return KeptReports(
+            self.trials.tobytes(), self.brackets.tobytes(), self.fidelities.tobytes(), self.values.tobytes()
+        )
+
+    def go_on_from(self, kept: KeptReports) -> None:
+        """Begin with what was kept."""
+        self.trials.frombytes(kept.trials)
+        self.brackets.frombytes(kept.brackets)
+        self.fidelities.frombytes(kept.fidelities)
+        self.values.frombytes(kept.values)
 
     @property
     def scheduler(self) -> Scheduler:
         """The scheduler, shown everything so far. Raises SpecError where it is not there."""
         if self._made is None:
             self._made = make_scheduler(self._plan)
-        for shown in self._unshown:
-            self._made.show(*shown)
-        self._unshown.clear()
+        if self._seen < len(self.trials):
+            columns = (self.trials, self.brackets, self.fidelities, self.values)
+            unseen = (islice(column, self._seen, None) for column in columns)
+            self._made.show_all(zip(*unseen, strict=True))
+            self._seen = len(self.trials)
         return self._made

@@ -8,7 +8,7 @@ condition of another rests has done its work without being read: neither is told
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.sweep.event import AttemptEnded
 from orchestrator.sweep.plan import Plan
@@ -30,12 +30,14 @@ class NeverRead:
     """Part of the budget that goes to varying it, 0 to 1: of each stage that tunes it, an equal part."""
 
 
+@dataclass(slots=True)
 class ReadSoFar:
     """What trainings read of their configurations. Filled by the fold alone."""
 
-    def __init__(self) -> None:
-        self._unread: dict[str, int] = {}
-        self._read: set[str] = set()
+    unread: dict[str, int] = field(default_factory=dict)
+    """How many completed trials did without a hyperparameter, by its name."""
+    read: set[str] = field(default_factory=set)
+    """Names of those that some training read."""
 
     def take(self, trial: Trial, event: AttemptEnded) -> None:
         """Take in the end of an attempt that says what it read."""
@@ -43,18 +45,18 @@ class ReadSoFar:
             return
         for name in trial.config:
             if name not in event.unread:
-                self._read.add(name)
+                self.read.add(name)
             elif trial.state is TrialState.COMPLETED:
-                self._unread[name] = self._unread.get(name, 0) + 1
+                self.unread[name] = self.unread.get(name, 0) + 1
 
     @property
     def is_suspected(self) -> bool:
         """Say whether anything could be told: a look several times a second costs nothing where not."""
-        return any(count >= ENOUGH and name not in self._read for name, count in self._unread.items())
+        return any(count >= ENOUGH and name not in self.read for name, count in self.unread.items())
 
     def never(self, plan: Plan) -> list[NeverRead]:
         """Return what is never read, in the order of the space."""
-        counts = {name: self._unread.get(name, 0) for name in plan.space.tunable if name not in self._read}
+        counts = {name: self.unread.get(name, 0) for name in plan.space.tunable if name not in self.read}
         told = [name for name, count in counts.items() if count >= ENOUGH and name not in plan.space.controlling]
         return [NeverRead(name, counts[name], sum(_shares(plan, name))) for name in told]
 

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from orchestrator.control.never_read import ReadSoFar
 from orchestrator.control.wished import Wished
 from orchestrator.sweep.confirmation import Confirmation, Contender, confirmation, contenders
-from orchestrator.sweep.event import Heartbeat, TrialReopened, TrialWithdrawn, WinnerTestBegun, WinnerTestMeasured
+from orchestrator.sweep.event import (
+    Heartbeat,
+    SweepPlanned,
+    TrialReopened,
+    TrialWithdrawn,
+    WinnerTestBegun,
+    WinnerTestMeasured,
+)
 from orchestrator.sweep.leaderboard import Leaderboard
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spelling import as_float
@@ -24,6 +31,8 @@ from orchestrator.sweep.trial_list import TrialList
 class Roster:
     """What a state knows of its trials. Filled by the fold alone."""
 
+    planned: SweepPlanned
+    """The log's first record."""
     plan: Plan
     """The plan in force, amendments included."""
     avoided: tuple[str, ...]
@@ -167,6 +176,11 @@ class Roster:
     def _take_measured(self, event: WinnerTestMeasured) -> None:
         test, value = self.tests[event.trial - FIRST_TEST], as_float(event.value)
         test.value, test.measured_t, test.run.values = value, event.t, {1.0: value}
+
+    @property
+    def begun_format(self) -> int:
+        """Format of the log that the sweep was begun in: it goes on as a writer of that format would have."""
+        return self.planned.format
 
     @property
     def baseline(self) -> Trial | None:

@@ -22,6 +22,7 @@ from orchestrator.control.notices import Notices
 from orchestrator.control.outage import Outages, PatientWriter
 from orchestrator.control.reading import PLAN, LogReading, following, has_begun, named, no_sweep
 from orchestrator.control.recovery import ended_by_crash, reopened
+from orchestrator.control.snapshot_keeper import LogBefore, SnapshotKeeper
 from orchestrator.control.wishes import Wishes
 from orchestrator.errors import (
     SweepExistsError,
@@ -31,11 +32,13 @@ from orchestrator.storage.away_note import AwayNote
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
+from orchestrator.storage.journal_places import JournalPlaces
 from orchestrator.storage.lease import RENEW_S, Lease, acquire
 from orchestrator.storage.location import Location
 from orchestrator.storage.marks import DurableMark
 from orchestrator.storage.pinned_code import TakenCode, keep_code
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S, Requests
+from orchestrator.storage.snapshot_file import NAME as SNAPSHOT
 from orchestrator.storage.wishes import new_wishes
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.credentials import refuse_credentials
@@ -52,7 +55,7 @@ def sweep_exists(folder: Location) -> bool:
 
 
 def read_sweep(folder: Location) -> SweepState:
-    """Return the state of a sweep from its journal alone, living or dead; takes no lock, and holds no record.
+    """Return the state of a sweep from its journal, living or dead; takes no lock, and holds no record.
 
     Raises SweepNotFoundError where there is none, JournalDamagedError where its journal is damaged.
     """
@@ -82,7 +85,7 @@ class Session:
     """A driver's hold on a sweep. Made by `create` or `reopen`."""
 
     def __init__(self, taken: _Taken, state: SweepState, checkpoints: CheckpointFinder) -> None:
-        self.folder, self.files, self.lease, journal, self._machine = taken
+        self.folder, self.files, self.lease, journal, self._machine, before = taken
         self._hold = FolderHold(self.folder, self.files, self.lease, journal, state)
         self._away_note = AwayNote(self.files, self.lease.epoch)
         self.outages = Outages(
@@ -103,6 +106,8 @@ class Session:
             find_checkpoint=lambda checkpoint: self.outages.through(lambda: checkpoints.find(checkpoint)),
             was_storage_away=self.outages.was_away,
         )
+        self.snapshots = SnapshotKeeper(self.files, state, journal, before, self.controller.commit, _log.warning)
+        """Writes what the log has come to beside it, now and then."""
         self._requests = Requests(self.files, self.lease.epoch)
         self._wishes = Wishes(self.controller, _log.warning)
         self._notices = Notices(self.controller, _log.warning)
@@ -118,6 +123,7 @@ class Session:
         """Do the driver's housekeeping; called by the host several times a second."""
         self._keeper.on_turn()
         self.controller.tick()
+        self.snapshots.look()
         self._notices.look()
         now = self._machine.steady()
         if now - self._renewed >= RENEW_S:
@@ -153,6 +159,7 @@ class Session:
     def close(self, reason: str) -> None:
         """Write down why the driver leaves and let the next one in."""
         self.controller.close(reason)
+        self.snapshots.close()
         self.release()
 
     def release(self) -> None:
@@ -191,7 +198,8 @@ def create(
     pinned = code.code.key if code is not None else None
     started = driver_started(lease, plan, now, [], reader.offsets, pinned)
     records: list[ev.Event] = [started, *asked_by_file(state, plan.spec, (), *now)]
-    return _begun(_Taken(folder, files, lease, journal, machine), state, records, _finder(folder))
+    before = LogBefore(JournalPlaces({}, reader.offsets))
+    return _begun(_Taken(folder, files, lease, journal, machine, before), state, records, _finder(folder))
 
 
 def refuse_existing(folder: Location) -> None:
@@ -228,6 +236,8 @@ def reopen(
         lease = acquire(files, machine.holder(), machine.wall(), machine.sleep, on_wait)
     state = reading.go_on()  # what the driver before this one wrote since
     reading.settle()
+    if reading.unused is not None:
+        _log.warning("%s: %s; the log was read instead, which comes to the same", folder / SNAPSHOT, reading.unused)
     finder = _finder(folder)
     spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
     changes = [*differences(state.plan.spec, spec)[0], *changed_ground(state, plan)]
@@ -246,7 +256,8 @@ def reopen(
     records.extend(ended_by_crash(state, t, m))
     records.extend(reopened(state, t, m) if retry_failed else ())
     records.extend(asked_by_file(state, spec, state.plan.spec.try_, t, m))
-    taken = _Taken(folder, files, lease, JournalWriter(files, lease.epoch), machine)
+    before = LogBefore(JournalPlaces(reading.places.files, reading.offsets), reading.records, reading.kept_records)
+    taken = _Taken(folder, files, lease, JournalWriter(files, lease.epoch), machine, before)
     session = _begun(taken, state, records, finder)
     session.look_for_wishes()  # before the first step, which may find that nothing is left to do
     return session, told
@@ -260,6 +271,7 @@ class _Taken(NamedTuple):
     lease: Lease
     journal: JournalWriter
     machine: Machine
+    before: LogBefore
 
 
 def _begun(taken: _Taken, state: SweepState, records: list[ev.Event], finder: CheckpointFinder) -> Session:

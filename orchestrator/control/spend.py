@@ -61,6 +61,16 @@ class OpenTime:
         if not self._count:  # the next driver's clock may begin before all that this one's said
             self._newest_s = -math.inf
 
+    @property
+    def kept(self) -> tuple[int, str, float]:
+        """All that it knows, to be kept; its whole number as text, being longer than what else holds numbers."""
+        return self._count, str(self._placed), self._newest_s
+
+    def go_on_from(self, kept: tuple[int, str, float]) -> None:
+        """Begin with what was kept."""
+        count, placed, self._newest_s = kept
+        self._count, self._placed = count, int(placed)
+
     def until(self, now_s: float) -> float | None:
         """Return the seconds of them all at `now_s`; None where one was taken after that, as by a clock set back."""
         return None if now_s < self._newest_s else (self._count * _whole(now_s) - self._placed) / _PARTS

@@ -11,7 +11,8 @@ A sweep that was begun in format 1 tells nothing of other failures, as its write
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import best, has_ended_badly, sign_of, worst
@@ -19,6 +20,21 @@ from orchestrator.sweep.trial import Outcome, Trial, TrialState
 
 TOLD_MARGIN = 0.1
 """A trial that ended badly is told this part of the spread seen so far worse than the worst."""
+
+
+class KeptTelling(NamedTuple):
+    """What a `Telling` knows."""
+
+    worst: float | None
+    """The worst value so far; None before any."""
+    best: float | None
+    """The best."""
+    furthest: float
+    """The highest fidelity that a value came from."""
+    has_succeeded: bool
+    """Whether a trial ended well."""
+    waiting: list[int]
+    """Numbers of the trials of which something is to be told later."""
 
 
 class Telling:
@@ -63,6 +79,17 @@ class Telling:
         """Take back what was told, or is to be told, of a trial that is opened again."""
         trial.told, trial.is_untold = None, False
         self._waiting = [waiting for waiting in self._waiting if waiting is not trial]
+
+    @property
+    def kept(self) -> KeptTelling:
+        """All that it knows, to be kept."""
+        waiting = [trial.number for trial in self._waiting]
+        return KeptTelling(self._worst, self._best, self._furthest, self._has_succeeded, waiting)
+
+    def go_on_from(self, kept: KeptTelling, trials: Sequence[Trial]) -> None:
+        """Begin with what was kept; `trials` are the sweep's."""
+        self._worst, self._best, self._furthest, self._has_succeeded, waiting = kept
+        self._waiting = [trials[number] for number in waiting]
 
     @property
     def worse(self) -> float | None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
+from dataclasses import dataclass, field
 
 from orchestrator.sweep.asked import MOVE
 from orchestrator.sweep.event import ConfigurationAsked, TrialProposed, TrialReopened, TrialWithdrawn, WishRefused
 
 
+@dataclass(slots=True)
 class Wished:
     """A part of the fold. Filled by it alone."""
 
-    def __init__(self) -> None:
-        self.configurations: deque[ConfigurationAsked] = deque()
-        """What is tried next, in order."""
-        self.known: set[str] = set()
-        """Names of the wishes that a driver has ruled on."""
-        self.stopped: set[int] = set()
-        """Numbers of the trials whose end was asked for."""
-        self.reopened = 0
-        """How often a trial was opened again: whoever has learned from its end must learn anew."""
+    configurations: list[ConfigurationAsked] = field(default_factory=list)
+    """What is tried next, in order."""
+    known: set[str] = field(default_factory=set)
+    """Names of the wishes that a driver has ruled on."""
+    stopped: set[int] = field(default_factory=set)
+    """Numbers of the trials whose end was asked for."""
+    reopened: int = 0
+    """How often a trial was opened again: whoever has learned from its end must learn anew."""
 
     def take(self, event: ConfigurationAsked | WishRefused) -> None:
         """Take a configuration in that is to be tried, or note that a wish came to nothing."""
@@ -41,7 +41,7 @@ class Wished:
     def proposed(self, event: TrialProposed) -> None:
         """Take note of a trial that began: where it was asked for, it waits no more."""
         if event.move == MOVE and self.configurations:
-            self.configurations.popleft()
+            del self.configurations[0]
 
     def _know(self, wish: str | None) -> None:
         """Take note that a wish was ruled on; None: nobody wished, the sweep file or a `resume` asked."""

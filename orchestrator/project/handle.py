@@ -17,7 +17,7 @@ from typing import Any
 from orchestrator.control.asking import waiting
 from orchestrator.control.changes import with_settings
 from orchestrator.control.fold import SweepState
-from orchestrator.control.session import read_log, sweep_exists
+from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
@@ -29,7 +29,6 @@ from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request, put_settings, requested
 from orchestrator.storage.wishes import new_wishes
-from orchestrator.sweep import event as ev
 from orchestrator.wording import counted
 
 WHAT_HAPPENS = {
@@ -50,8 +49,6 @@ class SweepLog:
     """Where it lies."""
     state: SweepState
     """Everything known about the sweep."""
-    events: list[ev.Event]
-    """The records that this was made from."""
     holder: str | None
     """Who drives it now; None where nobody does."""
     requested: DriverRequest | None
@@ -62,12 +59,12 @@ class SweepLog:
     @classmethod
     def read(cls, folder: Location) -> SweepLog:
         """Read a sweep's folder, without a lock. Raises SweepNotFoundError, StorageError."""
-        state, events = read_log(folder)
+        state = read_sweep(folder)
         files = folder.files()
         holder = describe_holder(files)
         wishes = [wish for _, wish in new_wishes(files, state.wished.known)]
         waits = tuple(waiting(state, wishes, is_driven=holder is not None))
-        return cls(folder, state, events, holder, requested(files), waits)
+        return cls(folder, state, holder, requested(files), waits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.control.reading import reports_of
 from orchestrator.curves.diagnosis import CurvePoint, Diagnosis, diagnose
 from orchestrator.curves.remedy import keep_valid_advice, learning_rate
 from orchestrator.curves.roles import Roles
@@ -19,6 +20,7 @@ from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
+    from orchestrator.storage.location import Location
 
 
 class Curves:
@@ -52,7 +54,7 @@ class Curves:
 def winner_diagnosis(state: SweepState, events: Iterable[ev.Event]) -> Diagnosis | None:
     """Return what the winner's learning curve shows; None while it is trained, and without any.
 
-    `events` are the sweep's, all of them.
+    `events` are the sweep's, or all reports of its winner at least.
     """
     winner = state.winner()
     if winner is None or not winner.state.is_final:
@@ -63,6 +65,15 @@ def winner_diagnosis(state: SweepState, events: Iterable[ev.Event]) -> Diagnosis
     for report in own:
         _join(points, roles.point(report))
     return _diagnosed(points, state.plan, winner)
+
+
+def diagnosed_winner(folder: Location, state: SweepState) -> Diagnosis | None:
+    """Return the same of the sweep in `folder`, of which `state` was read: reads the winner's own reports alone.
+
+    Raises StorageError, JournalDamagedError.
+    """
+    winner = state.winner()
+    return None if winner is None else winner_diagnosis(state, reports_of(folder, winner.number))
 
 
 def _join(points: dict[float, CurvePoint], point: CurvePoint) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import TypeAlias
 
@@ -89,15 +89,8 @@ class AshaScheduler(Scheduler):
         Raises ValueError for a value that is not finite.
         """
         require_finite(trial, fidelity, value)
-        ends = self._ends[bracket]
-        rung = rung_at(ends, fidelity)
-        if rung is None or trial in self._values[bracket, rung]:
-            return None
-        place = ends.index(rung)
-        if place and trial in self._values[bracket, ends[place - 1]]:
-            self._pairs[bracket, ends[place - 1]].append((self._values[bracket, ends[place - 1]][trial], value))
-        self._values[bracket, rung][trial] = value
-        if place == len(ends) - 1:
+        rung = rung_at(self._ends[bracket], fidelity)
+        if rung is None or not self._enter(trial, bracket, rung, value):
             return None
         earlier, score = self._ranked[bracket, rung], self.sign * value
         is_heard = bool(earlier) and self._says_something(bracket, rung)
@@ -105,6 +98,33 @@ class AshaScheduler(Scheduler):
         found = judgement(rung, score, cutoff, self.sign, len(earlier))
         insort(earlier, score)
         return found
+
+    def show_all(self, shown: Iterable[tuple[int, int, float, float]]) -> None:
+        """Note the values that fall on rungs, and rank each rung once."""
+        rungs_at: dict[tuple[int, float], float | None] = {}
+        touched = set()
+        for trial, bracket, fidelity, value in shown:
+            where = bracket, fidelity
+            if where not in rungs_at:
+                rungs_at[where] = rung_at(self._ends[bracket], fidelity)
+            rung = rungs_at[where]
+            require_finite(trial, fidelity, value)
+            if rung is not None and self._enter(trial, bracket, rung, value):
+                self._ranked[bracket, rung].append(self.sign * value)
+                touched.add((bracket, rung))
+        for rung_of_bracket in touched:
+            self._ranked[rung_of_bracket].sort()
+
+    def _enter(self, trial: int, bracket: int, rung: float, value: float) -> bool:
+        """Note a trial's first value at a rung, and say whether it is judged there: not at the training's end."""
+        here, ends = self._values[bracket, rung], self._ends[bracket]
+        if trial in here:
+            return False
+        place = ends.index(rung)
+        if place and (before := self._values[bracket, ends[place - 1]].get(trial)) is not None:
+            self._pairs[bracket, ends[place - 1]].append((before, value))
+        here[trial] = value
+        return place < len(ends) - 1
 
     def snapshot(self) -> dict[int, dict[float, dict[int, float]]]:
         """Return bracket -> rung, or end of the training -> trial -> value, in order of arrival."""

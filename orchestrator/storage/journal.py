@@ -21,6 +21,8 @@ import msgspec
 
 from orchestrator.errors import FolderLostError, JournalDamagedError, StorageError
 from orchestrator.storage.filesystem import FileSystem
+from orchestrator.storage.journal_damage import damaged, decoded, refuse_foreign, refuse_replaced
+from orchestrator.storage.journal_places import FilePlace, JournalPlaces, are_there
 from orchestrator.storage.marks import FOLDER, REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.sweep import event as ev
 
@@ -29,7 +31,6 @@ __all__ = ["FOLDER", "JournalReader", "JournalWriter"]
 _HEADER = re.compile(rb'\{"frame":(\d+),"bytes":(\d+),"crc":"([0-9a-f]{8})"\}\n')
 _FILE = re.compile(r"\d{6}\.jsonl")
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[ev.Event] = msgspec.json.Decoder(ev.Event)
 
 
 class JournalWriter:
@@ -40,14 +41,22 @@ class JournalWriter:
         self._files = files
         self._frame = 0
         self._bytes = self._crc = 0
+        self.records = 0
+        """How many records were committed."""
         self._mark = DurableMark(0, f"{0:08x}")
         self._pending: list[bytes] = []
         self._begun: bytes | None = None
+        self._begun_records = 0
 
     @property
     def mark(self) -> DurableMark:
         """How much of the file is durable; any thread may ask."""
         return self._mark
+
+    @property
+    def place(self) -> FilePlace:
+        """How far the file was committed."""
+        return FilePlace(self._bytes, self._frame, self._crc)
 
     def append(self, event: ev.Event) -> None:
         """Take a record into the next frame. Raises StorageError for one that could not be read back."""
@@ -71,7 +80,7 @@ class JournalWriter:
         if self._pending:
             payload = b"\n".join(self._pending) + b"\n"
             header = b'{"frame":%d,"bytes":%d,"crc":"%08x"}\n' % (self._frame, len(payload), zlib.crc32(payload))
-            self._begun = header + payload
+            self._begun, self._begun_records = header + payload, len(self._pending)
             self._pending.clear()
             self._write(self._begun)
 
@@ -82,6 +91,7 @@ class JournalWriter:
         self._bytes += len(frame)
         self._crc = zlib.crc32(frame, self._crc)
         self._mark = DurableMark(self._bytes, f"{self._crc:08x}")  # in one step, for whoever looks meanwhile
+        self.records += self._begun_records
         self._begun = None
 
     def _refuse_changed(self) -> None:
@@ -108,8 +118,10 @@ class _Position:
 class JournalReader:
     """Reads the records of a journal in order, now and as it grows. Never writes, never locks."""
 
-    def __init__(self, files: FileSystem) -> None:
+    def __init__(self, files: FileSystem, only: bytes = b"") -> None:
+        """Begin before the first record; `only`: hand out those whose line holds it, and each file's first frame."""
         self._files = files
+        self._only = only
         self._names: list[str] = []
         self._positions: dict[str, _Position] = {}
         self._sealed: dict[str, int] = {}
@@ -118,6 +130,23 @@ class JournalReader:
     def offsets(self) -> dict[str, int]:
         """How far each file was read: what a new driver seals."""
         return {name: position.offset for name, position in self._positions.items()}
+
+    @property
+    def places(self) -> JournalPlaces:
+        """How far every file was read: where another reader may begin (`begin_at`)."""
+        found = {name: FilePlace(at.offset, at.frame, at.crc) for name, at in self._positions.items() if at.offset}
+        return JournalPlaces(found, dict(self._sealed))
+
+    def begin_at(self, places: JournalPlaces) -> bool:
+        """Begin behind what another reader had read, and say so; where that is not what lies there, at the start.
+
+        Raises StorageError, JournalDamagedError.
+        """
+        if not are_there(self._files, places):
+            return False
+        self._positions = {name: _Position(at.offset, at.frame, at.crc) for name, at in places.files.items()}
+        self._sealed = dict(places.sealed)
+        return True
 
     def settle(self) -> None:
         """Make what was read durable, before a new driver seals it: who wrote it may have died before it was synced.
@@ -190,7 +219,7 @@ class JournalReader:
             data = data[: end - start]
         yield from self._records(name, data, position, end, mark=mark)
         if end is not None and position.offset < end:
-            raise _damaged(name, position.offset)
+            raise damaged(name, position.offset)
         if mark is not None and position.offset < mark.bytes:
             raise JournalDamagedError(
                 f"{FOLDER}/{name}: ends at byte {position.offset}, and its driver had committed "
@@ -211,37 +240,25 @@ class JournalReader:
             payload = _frame_at(data, at, position.frame)
             if payload is None:
                 if end is not None or _later_frame(data, at):
-                    raise _damaged(name, base + at)
+                    raise damaged(name, base + at)
                 return
             crc = zlib.crc32(data[at : payload.stop], position.crc)
             if mark is not None and mark.crc is not None and base + at < mark.bytes <= base + payload.stop:
-                _refuse_replaced(name, mark, base + payload.stop, crc)
+                refuse_replaced(name, mark, base + payload.stop, crc)
             at = payload.stop
             frames += 1
-            for line in data[payload].splitlines():
-                event = _decode(name, base + payload.start, line)
+            for line in self._lines(data, payload, is_first=position.frame == 0):
+                event = decoded(name, base + payload.start, line)
                 if isinstance(event, ev.DriverStarted):
-                    _refuse_foreign(name, event.epoch)
+                    refuse_foreign(name, event.epoch)
                 yield event
             position.offset, position.frame, position.crc = base + at, position.frame + 1, crc
 
-
-def _refuse_foreign(name: str, epoch: int) -> None:
-    """Raise where a file was written by the driver of another epoch than its name says."""
-    if epoch != int(name[:6]):
-        raise JournalDamagedError(
-            f"{FOLDER}/{name}: holds what belongs into {journal_name(epoch)}: it was put in place of another file. "
-            f"{REMEDY}"
-        )
-
-
-def _refuse_replaced(name: str, mark: DurableMark, offset: int, crc: int) -> None:
-    """Raise where the frames up to the first one that reaches a mark are not those that its driver committed."""
-    if (offset, f"{crc:08x}") != (mark.bytes, mark.crc):
-        raise JournalDamagedError(
-            f"{FOLDER}/{name}: its first {mark.bytes} bytes are not those that its driver committed: it was replaced, "
-            f"or its lease was. {REMEDY}"
-        )
+    def _lines(self, data: bytes, payload: slice, *, is_first: bool) -> list[bytes]:
+        """Return the lines of a frame that are to be read; of a driver's first one all: seals stand there."""
+        if self._only and not is_first and data.find(self._only, payload.start, payload.stop) < 0:
+            return []
+        return [line for line in data[payload].splitlines() if is_first or self._only in line]
 
 
 def _frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
@@ -256,17 +273,3 @@ def _frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
 
 def _later_frame(data: bytes, at: int) -> bool:
     return any(_frame_at(data, match.start(), None) for match in _HEADER.finditer(data, at))
-
-
-def _decode(name: str, offset: int, line: bytes) -> ev.Event:
-    try:
-        return _decoder.decode(line)
-    except msgspec.MsgspecError as error:
-        raise JournalDamagedError(
-            f"{FOLDER}/{name}: the frame at byte {offset} holds a record this version cannot read ({error}); "
-            "use the version that wrote it, or a newer one"
-        ) from error
-
-
-def _damaged(name: str, offset: int) -> JournalDamagedError:
-    return JournalDamagedError(f"{FOLDER}/{name}: damaged at byte {offset}, and intact records follow. {REMEDY}")

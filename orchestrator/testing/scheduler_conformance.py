@@ -59,6 +59,18 @@ class SchedulerConformance:
         probes = [Shown(trial, lived.bracket_of(trial), 3.0, trial / 40) for trial in range(100, 140)]
         assert [lived.show(*probe) for probe in probes] == [replayed.show(*probe) for probe in probes]
 
+    def test_shown_all_at_once_it_is_the_same(self, member: type[Scheduler]) -> None:
+        """Whoever goes on with a long sweep shows it everything in one go, and reports that come again too."""
+        lived, restored = build(member), build(member)
+        reports = list(stream(lived, trials=40))
+        for report in reports[:30]:
+            lived.show(*report)
+        restored.show_all(iter(reports[:100]))
+        restored.show_all(iter([*reports[100:], *reports[:30]]))
+        assert restored.snapshot() == lived.snapshot()
+        probes = [Shown(trial, lived.bracket_of(trial), 3.0, trial / 40) for trial in range(100, 140)]
+        assert [lived.show(*probe) for probe in probes] == [restored.show(*probe) for probe in probes]
+
     def test_same_reports_give_the_same_verdicts(self, member: type[Scheduler]) -> None:
         """Nothing but the reports decides."""
         one, other = build(member), build(member)

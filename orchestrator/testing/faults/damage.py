@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from orchestrator.control.session import read_events
+from orchestrator.control.fold import replay
+from orchestrator.control.session import read_events, read_sweep
 from orchestrator.errors import JournalDamagedError
 from orchestrator.storage.lease import current
 from orchestrator.storage.marks import FOLDER, journal_name
 from orchestrator.sweep import event as ev
 from orchestrator.testing.faults.ground import Ground
 from orchestrator.testing.faults.kinds import FaultKind
+from orchestrator.testing.same_state import differences
 
 TRIES = 3
 """Damages of one sweep, each mended before the next."""
@@ -42,13 +44,26 @@ def damaged(ground: Ground, events: Sequence[ev.Event], random: Random, struck: 
 def _problem(ground: Ground, name: str, events: Sequence[ev.Event]) -> str | None:
     try:
         found = read_events(ground.calm())
+        state = read_sweep(ground.calm()) if found else None
     except JournalDamagedError as error:
+        if (other := _refused(ground)) != str(error):
+            return f"is refused as {error}, and with its snapshot as {other}"
         part = name.split("/")[1].removeprefix(".").removeprefix("lease-")[:6]
         return None if part in str(error) or "journal is missing" in str(error) else f"is refused as {error}"
+    if state is not None and (unlike := differences(state, replay(found))):
+        return f"with its snapshot it comes to something else: {unlike[0]}"
     is_less = found != list(events)
     if is_less and found == list(events[: len(found)]) and _is_unpromised(ground, name):
         return None
     return f"{len(found)} of {len(events)} records are read, and nothing is said" if is_less else None
+
+
+def _refused(ground: Ground) -> str:
+    try:
+        read_sweep(ground.calm())
+    except JournalDamagedError as error:
+        return str(error)
+    return "nothing"
 
 
 def _is_unpromised(ground: Ground, name: str) -> bool:

@@ -7,13 +7,16 @@ from pathlib import Path
 from random import Random
 
 from orchestrator import exitcodes
+from orchestrator.control.fold import replay
 from orchestrator.control.keeping import named
 from orchestrator.control.machine import Machine
-from orchestrator.control.session import Session, create, read_events, reopen, sweep_exists
+from orchestrator.control.session import Session, create, read_events, read_sweep, reopen, sweep_exists
 from orchestrator.control.simulator import VirtualClock
+from orchestrator.control.snapshot_keeper import USUAL_PACE, SnapshotPace
 from orchestrator.errors import FolderLostError, SpecError, StepladderError
 from orchestrator.storage.lease import Holder
 from orchestrator.storage.retention import clear_earlier, remove_checkpoint
+from orchestrator.storage.snapshot_file import NAME as SNAPSHOT
 from orchestrator.sweep import event as ev
 from orchestrator.testing.faults import kinds
 from orchestrator.testing.faults.between import Between
@@ -28,6 +31,7 @@ from orchestrator.testing.faults.kinds import FaultKind
 from orchestrator.testing.faults.ledger import Fact, ToldLedger
 from orchestrator.testing.faults.places import PretendNodes
 from orchestrator.testing.faults.storm import Storm
+from orchestrator.testing.same_state import differences
 
 MOST_DRIVERS = 150
 """More than a sweep can need after `Fates` has turned fair."""
@@ -67,6 +71,8 @@ class Story:
         self._random = seeded(random)
         self._read: list[ev.Event] = []
         self._drivers = 0
+        paces = USUAL_PACE, USUAL_PACE, SnapshotPace(1, 1, 0.0), SnapshotPace(1, 25, 0.0)
+        self._pace = Random(f"{seed}/snapshots").choice(paces)
         self._retries = False
         self._braked_in_fair = 0
 
@@ -97,6 +103,9 @@ class Story:
         """Read the log as it lies there; what was read before must stand, and whatever was told must be in it."""
         place = self.ground.calm()
         events = read_events(place) if sweep_exists(place) else []
+        if place.files().exists(SNAPSHOT):
+            unlike = differences(read_sweep(place), replay(events))
+            self.broken += [f"with its snapshot the log comes to something else: {what}" for what in unlike[:3]]
         stand = min(len(self._read), len(events)) if self.power_was_cut else len(self._read)
         if events[:stand] != self._read[:stand]:
             self.broken.append(f"of {len(self._read)} records that were read before, not all stand")
@@ -133,6 +142,7 @@ class Story:
         finally:
             self.storm.is_calm = was_calm
         self._retries = False
+        session.snapshots.pace = self._pace
         if session.state.plan.spec.keep_checkpoints != "all":
             clear_earlier(session.folder, named(session.state), session.lease.epoch)
         driver = PretendDriver(session, clocks, self._cluster, self._remove(session))

@@ -1,0 +1,66 @@
+"""How far a journal was read, and whether what was read then still lies there: what a snapshot is trusted by."""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+
+from orchestrator.storage.filesystem import FileSystem
+from orchestrator.storage.marks import FOLDER, DurableMark, read_marks
+
+
+class FilePlace(msgspec.Struct, frozen=True):
+    """How far one file was read; a frame ends there."""
+
+    offset: int
+    """Bytes."""
+    frame: int
+    """Frames."""
+    crc: int
+    """CRC-32 of those bytes."""
+
+
+class JournalPlaces(msgspec.Struct, frozen=True):
+    """How far a reader had come."""
+
+    files: dict[str, FilePlace]
+    """By the file's name inside the journal."""
+    sealed: dict[str, int]
+    """File to the byte up to which it counts, as the files that were read say."""
+
+
+def are_there(files: FileSystem, places: JournalPlaces) -> bool:
+    """Say whether the journal holds, byte for byte, what was read of it, and every driver's mark agrees with that.
+
+    Also that whatever else lies in it follows what was read, and lies nowhere in between. Reads all of it, and decodes
+    nothing. Raises StorageError, and JournalDamagedError where a lease cannot be read.
+    """
+    marks = read_marks(files, ())
+    return _is_settled(files, places) and all(
+        _begins_so(memoryview(files.read(f"{FOLDER}/{name}")), place, marks.get(name))
+        for name, place in places.files.items()
+    )
+
+
+def _is_settled(files: FileSystem, places: JournalPlaces) -> bool:
+    """Say whether of the files before the newest that was read nothing will ever be read that was not."""
+    newest = max(places.files, default="")
+    return all(
+        places.sealed.get(name) == (places.files[name].offset if name in places.files else 0)
+        or (name not in places.files and not files.read(f"{FOLDER}/{name}"))
+        for name in {*files.names(FOLDER), *places.files}
+        if name < newest
+    )
+
+
+def _begins_so(content: memoryview, place: FilePlace, mark: DurableMark | None) -> bool:
+    promised = mark.bytes if mark is not None and mark.crc is not None else 0
+    crc = 0
+    if promised <= place.offset:
+        crc = zlib.crc32(content[:promised])
+        if mark is not None and mark.crc is not None and f"{crc:08x}" != mark.crc:
+            return False
+    else:
+        promised = 0  # what lies behind is read, and held against the mark, by whoever reads on
+    return len(content) >= place.offset and zlib.crc32(content[promised : place.offset], crc) == place.crc
