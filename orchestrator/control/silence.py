@@ -5,9 +5,10 @@
     overtime   a trial that has taken `limits.trial` and a tenth more: a report would have ended it before
     unbegun    a worker that is not ready `limits.start` after the cluster had set its place aside
 
-An attempt that has not reported is never silent: its first epoch may have to fetch and compile. Nor is one with a
-single final score (`fidelity: none`); and while no attempt reported twice, there is no interval to go by. A report, a
-print, a checkpoint, and processes of it that are at work are signs of life; so is waiting for an answer or for storage.
+An attempt that has not reported is never ended for silence: its first epoch may have to fetch and compile. It is told
+of, later than others. One with a single final score (`fidelity: none`) is never silent; and while no attempt reported
+twice, there is no interval to go by. A report, a print, a checkpoint, and processes of it that are at work are signs of
+life; so is waiting for an answer or for storage.
 
 Time is passed in. A turn of the driver that took long (it was stopped, it waited for storage, the machine slept) is
 nobody's silence: between two looks no more than `GAP_S` passes here.
@@ -15,6 +16,7 @@ nobody's silence: between two looks no more than `GAP_S` passes here.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +28,8 @@ TOLD, TOLD_LEAST_S = 10.0, 60.0
 """Silence is told at so many times the slowest interval between two reports, and not before so many seconds."""
 ENDED, ENDED_LEAST_S = 30.0, 3600.0
 """Likewise, where the sweep file says nothing: when it is ended."""
+FIRST_TOLD_LEAST_S, FIRST_TOLD_S = 600.0, 1800.0
+"""When it is told of one that has not reported yet: as above, but not before; where no interval is known."""
 GAP_S = 10.0
 """The most that passes between two looks."""
 OVERTIME = 1.1
@@ -83,6 +87,11 @@ def patience(limits: Limits, slowest_s: float | None) -> SilenceBounds:
     return SilenceBounds(told_s, ended_s or None)
 
 
+def first_patience(slowest_s: float | None) -> SilenceBounds:
+    """Return how long silence is borne of an attempt that has not reported yet; `slowest_s` as for `patience`."""
+    return SilenceBounds(FIRST_TOLD_S if slowest_s is None else max(FIRST_TOLD_LEAST_S, TOLD * slowest_s), None)
+
+
 class SilenceWatch:
     """Watches the attempts of one driver. Every method takes the present, by a clock that nobody sets back."""
 
@@ -128,26 +137,28 @@ class SilenceWatch:
 
     def to_ask(self, now_s: float, slowest_s: float | None) -> list[str]:
         """Return whom to ask now for a sign of life; `slowest_s` as for `patience`."""
-        at, borne = self._at(now_s), patience(self._limits, slowest_s)
-        first_s = min((moment for moment in borne if moment), default=0.0) / ASKED
-        if not first_s:
-            return []
-        again_s = min(max(ASK_LEAST_S, first_s), ASK_MOST_S)
-        found = [
-            key
-            for key, watched in self._watched.items()
-            if self._may_be_silent(watched) and at - watched.alive_at >= first_s and at - watched.asked_at >= again_s
-        ]
+        at, found = self._at(now_s), []
+        for has_reported, borne in self._bounds(slowest_s).items():
+            first_s = min((moment for moment in borne if moment), default=math.inf) / ASKED
+            again_s = min(max(ASK_LEAST_S, first_s), ASK_MOST_S)
+            found += [
+                key
+                for key, watched in self._watched.items()
+                if watched.placed_at is not None
+                and watched.has_reported is has_reported
+                and at - watched.alive_at >= first_s
+                and at - watched.asked_at >= again_s
+            ]
         for key in found:
             self._watched[key].asked_at = at
         return found
 
     def look(self, now_s: float, slowest_s: float | None) -> list[WatchFinding]:
         """Return what is found now, each once; `slowest_s` as for `patience`."""
-        at, borne = self._at(now_s), patience(self._limits, slowest_s)
+        at, borne = self._at(now_s), self._bounds(slowest_s)
         findings = []
         for key, watched in self._watched.items():
-            finding = self._finding(key, watched, at, borne, slowest_s)
+            finding = self._finding(key, watched, at, borne[watched.has_reported], slowest_s)
             if finding is not None:
                 watched.is_told, watched.is_ended = True, finding.outcome is not None
                 findings.append(finding)
@@ -173,12 +184,15 @@ class SilenceWatch:
                 "and made no report at which it could end"
             )
             return WatchFinding(key, text, Outcome.OVERTIME)
-        if not self._may_be_silent(watched):
-            return None
+        if not watched.has_reported:
+            return _before_a_report(key, watched, at - watched.alive_at, borne, limit_s)
         return _of_silence(key, watched, at - watched.alive_at, borne, slowest_s)
 
-    def _may_be_silent(self, watched: _Watched) -> bool:
-        return watched.has_reported and not self._reports_once
+    def _bounds(self, slowest_s: float | None) -> dict[bool, SilenceBounds]:
+        """Return how long silence is borne, by whether an attempt has reported."""
+        if self._reports_once:
+            return dict.fromkeys((False, True), SilenceBounds(None, None))
+        return {False: first_patience(slowest_s), True: patience(self._limits, slowest_s)}
 
     def _unbegun(self, key: str, watched: _Watched, at: float) -> WatchFinding | None:
         limit_s = self._limits.start
@@ -212,6 +226,19 @@ def _of_silence(
         else f"it is ended after {wording.duration(borne.ended_s)} without a sign of life (limits.silence)"
     )
     return WatchFinding(key, f"silent for {wording.duration(silent_s)}{usual}; {then}")
+
+
+def _before_a_report(
+    key: str, watched: _Watched, silent_s: float, borne: SilenceBounds, limit_s: float | None
+) -> WatchFinding | None:
+    if borne.told_s is None or silent_s < borne.told_s or watched.is_told:
+        return None
+    then = "limits.trial would end it" if limit_s is None else f"limits.trial ends it ({wording.duration(limit_s)})"
+    return WatchFinding(
+        key,
+        f"silent for {wording.duration(silent_s)}, and has not reported yet: no print, no file, and no process of it "
+        f"at work; it may compile or compute, and is not ended for silence before a first report; {then}",
+    )
 
 
 def _short(seconds: float) -> str:

@@ -106,9 +106,37 @@ def test_one_that_reports_again_is_silent_no_more_and_may_be_told_again():
     assert len(watch.told) == 2
 
 
+NOT_REPORTED = (
+    ", and has not reported yet: no print, no file, and no process of it at work; it may compile or compute, and is "
+    "not ended for silence before a first report; "
+)
+
+
 @pytest.mark.parametrize("silence", [None, 60.0])
-def test_nobody_is_silent_before_its_first_report(silence):
-    watch = Watch(slowest_s=1.0, silence=silence).begun().pass_(30 * HOUR, every=10.0)
+@pytest.mark.parametrize(("slowest_s", "told_at"), [(None, "30m 00s"), (1.0, "10m 00s"), (90.0, "15m 00s")])
+def test_silence_before_a_first_report_is_told_once_and_not_ended(silence, slowest_s, told_at):
+    watch = Watch(slowest_s=slowest_s, silence=silence).begun().pass_(30 * HOUR, every=10.0)
+    assert watch.told == [f"silent for {told_at}{NOT_REPORTED}limits.trial would end it"]
+    assert watch.ended == []
+    assert watch.silence.silent(watch.now) == {"a": pytest.approx(30 * HOUR)}
+
+
+def test_before_a_first_report_a_limit_on_the_trial_is_named_and_ends_it():
+    watch = Watch(trial=2 * HOUR).begun().pass_(3 * HOUR, every=10.0)
+    assert watch.told == [f"silent for 30m 00s{NOT_REPORTED}limits.trial ends it (2h 00m)"]
+    assert watch.ended == [("a", Outcome.OVERTIME)]
+
+
+def test_before_a_first_report_signs_of_life_are_asked_for_and_count():
+    watch = Watch().begun().pass_(30 * HOUR, alive=lambda _: True, every=10.0)
+    assert not watch.found
+    assert 0 < len(watch.asked) <= 30 * HOUR / 600
+
+
+def test_a_worker_that_is_not_ready_is_not_asked():
+    watch = Watch(start=0.0)
+    watch.silence.begin("a", watch.now)
+    watch.pass_(5 * HOUR, every=10.0)
     assert not watch.found
     assert not watch.asked
 
@@ -160,8 +188,8 @@ def test_nobody_is_asked_who_reports_in_time_and_a_silent_one_not_all_the_time()
     watch = Watch(slowest_s=30.0).begun("a", "b", "c").report("a")
     for _ in range(60):
         watch.report("b").pass_(30)
-    assert {key for _, key in watch.asked} == {"a"}, "b reports, and c has not begun to"
-    assert len(watch.asked) <= 1800 / 30
+    assert {key for _, key in watch.asked} == {"a", "c"}, "b reports"
+    assert len(watch.asked) <= 2 * 1800 / 30
 
 
 def test_a_written_limit_ends_sooner_than_an_hour_and_zero_never():
