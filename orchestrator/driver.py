@@ -16,15 +16,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.control.blocked_storage import BlockedStorage
 from orchestrator.control.drivers import pinned_by_last
 from orchestrator.control.ending import exit_code_of, leaves_work
 from orchestrator.control.fold import SweepState
 from orchestrator.control.keeping import named
 from orchestrator.control.session import Session
-from orchestrator.errors import ClusterLostError, StorageError
+from orchestrator.errors import ClusterLostError, StepladderError, StorageError
 from orchestrator.project.environment import said_here, whole
 from orchestrator.project.throwing_away import leave_nothing
 from orchestrator.results.background import BackgroundFollower
@@ -85,7 +87,7 @@ def run_session(
     session: Session,
     code: Path | Callable[[Config], object],
     options: HostOptions,
-    on_stuck: Callable[[ClusterLostError], None] = lambda _: None,
+    on_stuck: Callable[[StepladderError], None] = lambda _: None,
 ) -> Ending:
     """Run a sweep with its progress on stderr: what `stepladder run` and `Sweep.run` do once the session is open.
 
@@ -101,7 +103,7 @@ def run_session(
         _log.warning(line)
     with Progress(session.state.plan, make_console(sys.stderr), is_quiet=_is_quiet()) as progress:
 
-        def stuck(error: ClusterLostError) -> None:
+        def stuck(error: StepladderError) -> None:
             progress.__exit__(None, None, None)  # a terminal gets its cursor back
             on_stuck(error)
 
@@ -149,22 +151,22 @@ def drive(
     trainable: Trainable,
     options: HostOptions,
     on_step: Callable[[SweepState, float], None],
-    on_stuck: Callable[[ClusterLostError], None] = lambda _: None,
+    on_stuck: Callable[[StepladderError], None] = lambda _: None,
 ) -> Ending:
     """Run the session's sweep until nothing is left to do or something stops it; the session is closed afterwards.
 
     `on_step(state, now)` is called several times a second, `now` by the monotonic clock. Raises what the host raises
     (ClusterError, StorageError, LeaseLostError, a bug of ours); the lease is then released and the sweep can go on.
     Where Ray is gone and this thread is stuck in it, `on_stuck` is called from another one, with everything closed and
-    the tables refreshed: whoever owns the process ends it, or Ray's library does within the minute.
+    the tables refreshed: whoever owns the process ends it, or Ray's library does within the minute. Where storage does
+    not answer at all it is called with a StorageAwayError, and nothing closed.
     """
     from orchestrator.ray.host.early import begun_early  # importing ray takes seconds
 
-    following = BackgroundFollower(_follower(session, trainable, is_joined=options.address is not None))
-    closing = _Closing(session, Retention(session.folder), following)
-    if session.state.plan.spec.keep_checkpoints != "all":
-        closing.retention.clear(named(session.state), session.lease.epoch)
+    closing = _closing(session, trainable, options)
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
+
+    abandon = partial(_abandon, on_stuck)
 
     def step() -> None:
         session.on_step()
@@ -172,23 +174,25 @@ def drive(
         on_step(session.state, time.monotonic())
 
     def leave(error: ClusterLostError) -> None:
-        from orchestrator.ray.host.cluster import end_own
-
         closing.close(LOST)
-        end_own()
-        on_stuck(error)
+        abandon(error)
 
-    try:
+    def run() -> str:
         resources = session.state.plan.spec.resources
         with session.kept(), _leaving_in_order() as left, begun_early(trainable, resources, options, leave) as spares:
             from orchestrator.ray.host.host import run_on_ray  # Ray Tune, seconds again: workers get ready meanwhile
 
             left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave, spares))
-    except BaseException as error:
-        closing.close(LOST if isinstance(error, ClusterLostError) else None)
-        raise
-    problems = closing.close(left[-1])
-    return Ending(left[-1], session.state, [*problems, *missed_rungs(session.state)])
+        return left[-1]
+
+    with BlockedStorage(str(session.folder), session.outages, _log.warning, abandon):
+        try:
+            reason = run()
+        except BaseException as error:
+            closing.close(LOST if isinstance(error, ClusterLostError) else None)
+            raise
+        problems = closing.close(reason)
+    return Ending(reason, session.state, [*problems, *missed_rungs(session.state)])
 
 
 class _Closing:
@@ -226,6 +230,23 @@ class _Closing:
             self._session.release()
             raise
         self._session.release()
+
+
+def _closing(session: Session, trainable: Trainable, options: HostOptions) -> _Closing:
+    """Begin what follows the log and removes checkpoints beside a run, and return what closes it all."""
+    following = BackgroundFollower(_follower(session, trainable, is_joined=options.address is not None))
+    closing = _Closing(session, Retention(session.folder), following)
+    if session.state.plan.spec.keep_checkpoints != "all":
+        closing.retention.clear(named(session.state), session.lease.epoch)
+    return closing
+
+
+def _abandon(on_stuck: Callable[[StepladderError], None], error: StepladderError) -> None:
+    """Leave a run whose own thread is stuck: end the Ray that was started for it, and hand over to `on_stuck`."""
+    from orchestrator.ray.host.cluster import end_own
+
+    end_own()
+    on_stuck(error)
 
 
 def _follower(session: Session, trainable: Trainable, *, is_joined: bool) -> Follower:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from collections import Counter
@@ -139,6 +140,32 @@ def test_a_disk_that_stays_full_leaves_the_sweep_to_whoever_repeats(tmp_path: Pa
         again = stepladder("resume", "--auto", "sweep.yaml", *overrides, "--cpus", 2, cwd=tmp_path)
         assert again.returncode == 0, again.stderr
         check_whole(place, before)
+
+
+@pytest.mark.nightly
+def test_a_folder_whose_calls_never_return_leaves_the_sweep_to_whoever_repeats(tmp_path: Path):
+    """As with a network mount whose server is gone: the driver's lease is a pipe, and reading it blocks."""
+    place = Location.parse(tmp_path / "runs" / "slow")
+    process, log = begun(tmp_path, place, "limits.storage=20s")
+    lease = place.path / "journal" / "lease-000001.json"
+    kept = lease.with_name("kept")
+    try:
+        before = read_events(place)
+        lease.rename(kept)
+        os.mkfifo(lease)
+        code = process.wait(timeout=240)
+    finally:
+        if process.poll() is None:
+            kill_family(process)
+    said = log.read_text()
+    assert (code, "Traceback" in said) == (75, False), said
+    assert f"storage does not answer: a call at {place} has not returned for 3" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: storage does not answer: a call at {place} has not returned for 1m 0")
+    kept.replace(lease)
+    again = stepladder("resume", "--auto", "sweep.yaml", f"storage={tmp_path}/runs", "--cpus", 2, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    check_whole(place, before)
 
 
 @pytest.mark.nightly

@@ -28,13 +28,13 @@ from orchestrator.cli.options import (
     set_owner,
 )
 from orchestrator.cli.say import answer, answer_json, say
-from orchestrator.errors import UsageError
+from orchestrator.errors import StorageAwayError, UsageError
 from orchestrator.project.address import to_join
 
 if TYPE_CHECKING:
     from orchestrator.control.session import Session
     from orchestrator.driver import Ending
-    from orchestrator.errors import ClusterLostError
+    from orchestrator.errors import StepladderError
     from orchestrator.storage.driver_log import DriverLog
     from orchestrator.storage.location import Location
 
@@ -117,12 +117,13 @@ def drive_and_answer(
     raise typer.Exit(ending.exit_code)
 
 
-def _leave_at_once(kept: DriverLog, error: ClusterLostError) -> None:
-    """End this process, whose main thread is stuck in a Ray that is gone: in order it would never end."""
+def _leave_at_once(kept: DriverLog, error: StepladderError) -> None:
+    """End this process, whose main thread is stuck, in a Ray that is gone or in its storage: it would never end."""
     say(f"error: {error}")
     sys.stdout.flush()
     sys.stderr.flush()
-    kept.copy()
+    if not isinstance(error, StorageAwayError):
+        kept.copy()
     os._exit(error.exit_code)
 
 

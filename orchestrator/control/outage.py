@@ -61,13 +61,16 @@ class Outages:
         """
         self.while_away: Callable[[], None] = lambda: None
         """Called twice a second during a wait."""
-        self._limit_s = limit_s
+        self.limit_s = limit_s
+        """For how long storage is waited for, in seconds."""
         self._renew = renew
-        self._is_leaving = is_leaving
+        self.is_leaving = is_leaving
+        """Whether the driver was asked to leave."""
         self._tell = tell
         self._clock = clock
         self._sleep = sleep
         self._note = note
+        self._called_s: float | None = None
         self._ended: list[Outage] = []
         self._ended_s: float | None = None
 
@@ -77,14 +80,14 @@ class Outages:
         Raises StorageAwayError after the limit, and at once whatever will not pass.
         """
         try:
-            return operation()
+            return self.called(operation)
         except StorageAwayError as error:
-            if self._limit_s() <= 0:
+            if self.limit_s() <= 0:
                 raise
             since_s, problem = self._clock(), _sentence(error)
             self._tell(
                 f"storage is away: {problem}. Decisions wait and are tried again for "
-                f"{wording.duration(self._limit_s())} (limits.storage)"
+                f"{wording.duration(self.limit_s())} (limits.storage)"
             )
             self._note(problem)
             answer = self._again(operation, since_s)
@@ -93,6 +96,19 @@ class Outages:
             self._note(None)
             self._tell(f"storage is back after {wording.duration(self._ended_s - since_s)}; the sweep goes on")
             return answer
+
+    def called(self, operation: Callable[[], _Answer]) -> _Answer:
+        """Return what `operation` does, done once; while it is under way, `pending_s` says for how long."""
+        self._called_s = self._clock()
+        try:
+            return operation()
+        finally:
+            self._called_s = None
+
+    def pending_s(self) -> float | None:
+        """Return how long the call that is under way has taken; None where none is. From any thread."""
+        called_s = self._called_s
+        return None if called_s is None else self._clock() - called_s
 
     def take_ended(self) -> list[Outage]:
         """Return, once, the outages that have ended."""
@@ -108,14 +124,14 @@ class Outages:
         return self._ended_s is not None and self._clock() - self._ended_s < BLAMED_S
 
     def _again(self, operation: Callable[[], _Answer], since_s: float) -> _Answer:
-        wait = _Wait(since_s + self._limit_s())
+        wait = _Wait(since_s + self.limit_s())
         pause_s, said_s = FIRST_PAUSE_S, since_s
         while True:
             self._pause(pause_s, wait)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             try:
-                self._renew()
-                return operation()
+                self.called(self._renew)
+                return self.called(operation)
             except StorageAwayError as error:
                 now_s = self._clock()
                 if now_s >= wait.until_s:
@@ -129,7 +145,7 @@ class Outages:
         end_s = self._clock() + pause_s
         while True:
             now_s = self._clock()
-            if self._is_leaving() and not wait.is_cut:
+            if self.is_leaving() and not wait.is_cut:
                 wait.is_cut, wait.until_s = True, min(wait.until_s, now_s + LEAVING_S)
             left_s = min(end_s, wait.until_s) - now_s
             if left_s <= 0:

@@ -165,7 +165,7 @@ class Session:
     def release(self) -> None:
         """Let the next driver in without a word in the journal: what a failing driver does."""
         self._keeper.stop()  # else it would take a lease that was given back for one that somebody else wrote
-        self._hold.release()
+        self.outages.called(self._hold.release)
         self.files.close()
 
 
