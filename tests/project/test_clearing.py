@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 from sweeps import make_plan
@@ -21,9 +20,8 @@ ENDED = "checkpoints of trials that nobody can need any more"
 UNNAMED = "checkpoints that no record names, or that newer ones replaced"
 
 
-def put(folder: Path, name: str, size: int = 100) -> str:
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / name / "model.pt").write_bytes(b"x" * size)
+def put(folder: Location, name: str, size: int = 100) -> str:
+    (folder / name).files().replace("model.pt", b"x" * size)
     return str(folder / name)
 
 
@@ -33,11 +31,13 @@ def train(session: Session, score: float, outcome: Outcome = Outcome.RETURNED) -
     at = f"checkpoints/test-{session.lease.epoch:06d}/{step.trial_id}.{step.attempt}"
     session.controller.on_placed(step.trial, step.attempt, "node")
     for number, fidelity in enumerate((3.0, 27.0)):
-        where = put(session.folder.path, f"{at}/checkpoint_{number:06d}")
+        where = put(session.folder, f"{at}/checkpoint_{number:06d}")
         if fidelity == 3.0 or outcome is Outcome.RETURNED:
             report = Report(step.trial, step.attempt, fidelity, {"score": score}, checkpoint=where)
             session.controller.on_report(report)
     session.controller.on_attempt_end(step.trial, step.attempt, outcome, None)
+    if session.folder.is_remote:
+        return step.trial_id  # trials work on their nodes
     work = session.folder.path / "work" / step.trial_id
     work.mkdir(parents=True)
     (work / "train.py").symlink_to(session.folder.path / "sweep.yaml")
@@ -46,19 +46,25 @@ def train(session: Session, score: float, outcome: Outcome = Outcome.RETURNED) -
     return step.trial_id
 
 
-@pytest.fixture(params=["last", "all"])
-def swept(tmp_path, request) -> tuple[Location, list[str]]:
-    """A sweep of five trials, the third of which leads and the fifth of which was lost under a driver that died."""
-    folder = Location.parse(tmp_path / "test")
+def left_over(folder: Location, keep: str) -> list[str]:
+    """Leave the sweep of `swept`; returns the ids of its trials."""
     plan = make_plan(
         searcher="random", search="random", scheduler="none", budget={"trials": 30},
-        confirm={"share": 0.2, "top": 1}, keep_checkpoints=request.param,
+        confirm={"share": 0.2, "top": 1}, keep_checkpoints=keep,
     )  # fmt: skip
     session = create(folder, plan, b"name: test\n")
     ids = [train(session, score) for score in (0.5, 0.4, 0.9, 0.8)]
     ids.append(train(session, 0.1, Outcome.LOST))
     session.close("stop")
     repair(folder)
+    return ids
+
+
+@pytest.fixture(params=["last", "all"])
+def swept(tmp_path, request) -> tuple[Location, list[str]]:
+    """A sweep of five trials, the third of which leads and the fifth of which was lost under a driver that died."""
+    folder = Location.parse(tmp_path / "test")
+    ids = left_over(folder, request.param)
     for name in ("journal/.lease-000001.json.0123456789abcdef.tmp", "code/0123456789ab/train.py"):
         (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
         (folder.path / name).write_text("abc")
@@ -154,3 +160,34 @@ def test_a_copy_of_a_sweep_is_cleared_and_the_sweep_itself_is_not(swept, tmp_pat
     clearing.clear(copy, "needed")
     assert sorted(folder.entries()) == before
     assert clearing.look(copy, "needed").checkpoints == 3
+
+
+@pytest.mark.thorough
+def test_a_sweep_on_a_store_is_cleared_as_one_in_a_folder(bucket: Location):
+    folder = bucket / "test"
+    ids = left_over(folder, "last")
+    found = clearing.look(folder, "needed")
+    told = names(found)
+    assert told == {
+        ENDED: [f"test-000001/{ids[n]}.0/checkpoint_000001" for n in (1, 3)],
+        UNNAMED: [*(f"test-000001/{ids[n]}.0/checkpoint_000000" for n in range(4)),
+                  f"test-000001/{ids[4]}.0/checkpoint_000001"],
+    }  # fmt: skip
+    assert (found.checkpoints, found.size, found.holder) == (3, 300, None)
+    other = put(bucket / "other", "checkpoints/test-000001/x.0/checkpoint_000000")
+    cleared = clearing.clear(folder, "needed")
+    assert names(cleared) == told
+    left = sorted(entry.name for entry in folder.entries() if entry.name.startswith("checkpoints/"))
+    kept = [f"test-000001/{ids[n]}.0/checkpoint_00000{k}" for n, k in ((0, 1), (2, 1), (4, 0))]
+    assert left == sorted(f"checkpoints/{name}/model.pt" for name in kept)
+    assert Location.parse(other).is_folder(), "another sweep's"
+    state = read_sweep(folder)
+    assert [bool(trial.checkpoint) for trial in state.trials] == [True, False, True, False, True]
+    assert audit(folder).findings == ()
+    assert clearing.look(folder, "needed").clutter == ()
+    session, told_again = reopen(folder, state.plan)
+    step = session.controller.next_step()
+    assert (step.trial, step.checkpoint, told_again) == (4, state.trials[4].checkpoint, [])
+    with pytest.raises(LeaseHeldError):
+        clearing.clear(folder)
+    session.release()
