@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from numbers import Real
 from typing import Any, cast
 
 from ray.tune import Checkpoint
@@ -54,6 +54,7 @@ class Reporter:
             self._count += 1
             self._pass_on(self._outside(), None)
             return
+        _refuse_path(checkpoint)
         number = self._counter.count()
         said = self._wall.without(metrics)
         report = read_report(said, self._assignment.objective, self._assignment.fidelity, number, self.each)
@@ -142,8 +143,16 @@ class Reporter:
             raise
 
 
+def _refuse_path(checkpoint: object) -> None:
+    """Raise ReportError for what Ray Tune took for a checkpoint once, or never did."""
+    if isinstance(checkpoint, str | os.PathLike | Mapping):
+        kind = type(checkpoint).__name__
+        raise ReportError(f"a checkpoint is a ray.tune.Checkpoint.from_directory(folder), and this is of type {kind}")
+
+
 def _result(output: Any, objective: str) -> Mapping[str, Any] | None:
     """Return what a function returned as a report's numbers; None where it is no result."""
     if isinstance(output, Mapping):
         return {str(name): value for name, value in output.items()}
-    return {objective: output} if isinstance(output, Real) and not isinstance(output, bool) else None
+    is_truth = isinstance(output, bool) or str(getattr(output, "dtype", "")).endswith("bool")
+    return None if is_truth or as_number(output) is None else {objective: output}

@@ -62,6 +62,9 @@ def read_report(
 
     Raises ReportError, saying which key is missing or cannot be held, what was reported and what to change.
     """
+    if not isinstance(reported, Mapping):
+        kind = type(reported).__name__
+        raise ReportError(f"a report is a dict, and this one is of type {kind}: write {{{objective!r}: ...}}")
     left_out: dict[str, str] = {}
     metrics: dict[str, float] = {}
     texts: dict[str, str] = {}
@@ -198,10 +201,11 @@ def _same(value: float, other: float) -> bool:
 
 
 def _missing(reported: Mapping[str, Any], key: str, field: str, each: str) -> str:
-    if key in reported:
-        kind = type(reported[key]).__name__
+    found = dict(_leaves(reported, "", 0))
+    if key in found:
+        kind = type(found[key]).__name__
         return f"{key!r} is reported as a {kind}, not as a number; report float(...) or .item() of it"
-    keys = [recordable.cleaned(str(name), SHOWN_NAME) for name in reported]
+    keys = [recordable.cleaned(name, SHOWN_NAME) for name in found]
     shown = ", ".join(keys[:SHOWN_KEYS]) + (", ..." if len(keys) > SHOWN_KEYS else "")
     counting = ", or leave it out: then the reports are counted" if field == "fidelity.metric" else ""
     return (

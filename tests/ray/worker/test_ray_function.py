@@ -62,6 +62,8 @@ def run(tmp_path, monkeypatch):
         ("def train(*, lr, trial, **rest): return lr + len(rest) + trial.number", 4.5),
         ("def train(settings=None, momentum=7.0): return settings['lr'] + momentum", 7.5),
         ("import numpy\ndef train(config): return numpy.float32(0.25)", 0.25),
+        ("import numpy\ndef train(config): return numpy.array(0.25)", 0.25),
+        ("from decimal import Decimal\ndef train(config): return Decimal('0.25')", 0.25),
         ("def train(config): return {'score': 0.5, 'epoch': 4}", 0.5),
         ("def train(config):\n    yield {'score': 0.5, 'epoch': 4}", 0.5),
     ],
@@ -90,6 +92,11 @@ def test_a_hyperparameter_that_does_not_apply_keeps_the_functions_default(run):
             "or return 'score' as a number or in a dict: what it returned is of type bool",
         ),
         (
+            "import numpy\ndef train(config): return numpy.bool_(True)",
+            "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it, "
+            f"or return 'score' as a number or in a dict: what it returned is of type {type(np.bool_(1)).__name__}",
+        ),
+        (
             "def train(config): pass",
             "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it",
         ),
@@ -110,6 +117,17 @@ def test_a_function_that_reported_has_said_its_results(run, returned):
             return {returned}
         """)
     assert session.reports == [(1.0, {"score": 0.5, "epoch": 1.0, "training_iteration": 1.0})]
+
+
+def test_a_checkpoint_is_no_path(run):
+    with pytest.raises(AttemptFailed) as caught:
+        run("""
+            from ray import tune
+            def train(config):
+                tune.report({"score": 0.5, "epoch": 1}, checkpoint="model.pt")
+            """)
+    said = "a checkpoint is a ray.tune.Checkpoint.from_directory(folder), and this is of type str"
+    assert caught.value.text.endswith(f": {said}")
 
 
 def test_a_resumed_function_that_has_nothing_to_do_returns_as_it_likes(run):

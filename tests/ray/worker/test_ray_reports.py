@@ -154,6 +154,9 @@ def test_nested_keys_may_be_the_objective_and_the_fidelity():
     [
         ({}, "a report without 'score': it held nothing. The sweep file says `objective.metric: score`; "),
         ({"loss": 1}, "a report without 'score': it held loss. "),
+        ({"val": {"score": 1}}, "a report without 'score': it held val/score. "),
+        (0.5, "a report is a dict, and this one is of type float: write {'score': ...}"),
+        (None, "a report is a dict, and this one is of type NoneType: write {'score': ...}"),
         ({f"m{i:02}": i for i in range(20)}, "a report without 'score': it held m00, m01, "),
         (
             {"score": 1},
