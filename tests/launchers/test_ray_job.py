@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from heads import Head, ray_head
+from slow_training import write_slow_sweep
 
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.demos import write_demo
 from orchestrator.storage.location import Location
+from orchestrator.sweep.trial import Trial, TrialState
 
 pytestmark = pytest.mark.ray
 
@@ -40,7 +42,7 @@ def typed(head: Head, folder: Path, *arguments: object, **changes: str) -> subpr
     )  # fmt: skip
 
 
-def wait(condition, timeout_s=200.0):
+def wait(condition, timeout_s=240.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "nothing happened in time"
@@ -129,14 +131,54 @@ def test_what_its_driver_refuses_is_heard_with_its_reason_and_not_remembered(hea
     assert list((laptop / ".stepladder").glob("*.json")) == []
 
 
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_one_trial_is_stopped_from_here_and_run_again_from_the_cluster(head, tmp_path):
+    """No trial ends by itself: each step is looked for in the log, however slow the machine is."""
+    laptop, shared = tmp_path / "laptop", tmp_path / "shared"
+    laptop.mkdir()
+    write_slow_sweep(laptop, epochs=100_000, epoch_s=0.2, trials=2)
+    sent = typed(
+        head, laptop, "submit", "sweep.yaml", "--address", head.address, f"storage={shared}", "confirm=none",
+        "resources.cpus=0.5",  # its driver takes as much of the two
+        "--no-check",
+    )  # fmt: skip
+    assert sent.returncode == 0, sent.stderr
+    folder = Location.parse(shared / "slow")
+
+    def trial() -> Trial | None:
+        trials = read_sweep(folder).trials if sweep_exists(folder) else []
+        return trials[1] if len(trials) == 2 and trials[1].report_count else None
+
+    wait(trial)
+    stopped = typed(head, laptop, "stop", "sweep.yaml", "--trial", "1")
+    assert (stopped.returncode, stopped.stderr) == (0, "next: stepladder show sweep.yaml 1\n")
+    assert stopped.stdout == "asked for the end of trial 1\nthe sweep's driver takes it within 2 s, and says so\n"
+    wait(lambda: trial().state is TrialState.PRUNED)
+    assert read_sweep(folder).trials[0].is_open, "the other goes on"
+
+    again = asked_through_the_cluster(head, laptop, "retry", folder, "--trial", "1")
+    assert again.stdout.startswith("asked for another run of trial 1\n")
+    wait(lambda: len(trial().attempts) == 2 and trial().attempt.has_reported)
+    assert typed(head, laptop, "cancel", "sweep.yaml").returncode == 0
+    said = typed(head, laptop, "logs", "sweep.yaml").stdout
+    assert "the end of trial 1 was asked for: it is stopped" in said
+    assert "trial 1 was asked for once more: it runs again" in said
+
+
 def read_through_the_cluster(head: Head, laptop: Path, shared: Path) -> subprocess.CompletedProcess[str]:
     """Ask as a laptop that does not see the storage: by a job."""
+    return asked_through_the_cluster(head, laptop, "status", shared / "digits")
+
+
+def asked_through_the_cluster(
+    head: Head, laptop: Path, verb: str, folder: object, *words: str
+) -> subprocess.CompletedProcess[str]:
     code = (
-        "import sys; from orchestrator.launchers.ray_job import MEMBER; "
-        "print(MEMBER(sys.argv[1]).run('status', sys.argv[2]))"
+        "import sys; from orchestrator.launchers.ray_job import MEMBER; print(MEMBER(sys.argv[1]).run(*sys.argv[2:]))"
     )
     return subprocess.run(
-        [sys.executable, "-c", code, head.address, str(shared / "digits")],
+        [sys.executable, "-c", code, head.address, verb, str(folder), *words],
         cwd=laptop, env=head.environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
