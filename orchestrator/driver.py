@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import html
 import logging
+import os
 import signal
 import sys
 import threading
@@ -99,7 +100,7 @@ def run_session(
     spec = session.state.plan.spec
     trainable = _pinned(session, named_in(spec, code)) if isinstance(code, Path) else code
     options = replace(options, environment=whole(spec.environment, code if isinstance(code, Path) else Path()))
-    for line in said_here(spec.environment, is_joined=options.address is not None):
+    for line in said_here(spec.environment, is_joined=options.address is not None, environ=os.environ):
         _log.warning(line)
     with Progress(session.state.plan, make_console(sys.stderr), is_quiet=_is_quiet()) as progress:
 

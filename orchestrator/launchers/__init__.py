@@ -103,8 +103,6 @@ class Submission:
     """What Slurm is asked for beside that."""
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
     """What Kubernetes is asked for beside that."""
-    image: str | None = None
-    """The image that the sweep's environment names; None where it names none."""
     target: str = ""
     """Which cluster: an address, or the path of a definition from cluster/; empty for this machine."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -186,6 +184,8 @@ class Launcher(ABC):
     """Whether it hands `Submission.env` to the driver and its trials; else its definition says what they get."""
     gives: frozenset[str] = frozenset()
     """Which keys of the sweep file's `environment` it gives to driver and trials; who asks for more is refused."""
+    instead: Mapping[str, str] = {}
+    """What to do where one of the others is wanted, by key, for the end of a sentence."""
     targets = ""
     """What it sends to, for a message that says what is allowed: `a Slurm script (.sbatch)`; empty: it is not said."""
 

@@ -6,12 +6,15 @@ ever, is refused here.
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Any
 
 from orchestrator.errors import UsageError
 from orchestrator.launchers import Submission
+from orchestrator.launchers._environment import runtime_env
 from orchestrator.launchers._shape import MachineShape, refuse_unknown, shape_of
+from orchestrator.sweep.environment import Environment
 
 SPOT = {
     "karpenter.sh/capacity-type": "spot", "eks.amazonaws.com/capacityType": "SPOT", "cloud.google.com/gke-spot": "true",
@@ -21,6 +24,8 @@ SPOT = {
 SPOT_TAINTS = ("cloud.google.com/gke-spot", "kubernetes.azure.com/scalesetpriority", "karpenter.sh/capacity-type")
 """Keys of the taints that keep pods off spot nodes."""
 GPU_TAINT = "nvidia.com/gpu"
+STOP_WAIT_S = "60"
+"""Seconds that a driver which is stopped has to save; less than the pods have to end."""
 _MIB = 2**20
 _PER_CPU, _PER_POD = 4 * 2**30, 2 * 2**30
 """Memory of a worker for each CPU where nobody asks for any, and for Ray in each pod."""
@@ -39,7 +44,7 @@ def values_of(submission: Submission, needs_queue: bool) -> dict[str, Any]:
             "which, e.g. 'kubernetes.node_labels={cloud.google.com/gke-accelerator: nvidia-l4}' or "
             "'kubernetes.node_labels={nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB}'"
         )
-    image = submission.image or settings.image
+    image = submission.environment.image or settings.image
     if image is None:
         raise UsageError("kubernetes.image is not set: name the image of the pods, e.g. kubernetes.image=HOST/sweeps:1")
     if needs_queue and settings.queue is None:
@@ -47,6 +52,7 @@ def values_of(submission: Submission, needs_queue: bool) -> dict[str, Any]:
     shape = shape_of(resources, "kubernetes", None, None)
     return {
         "STEPLADDER_IMAGE": image,
+        "STEPLADDER_RUNTIME_ENV": _runtime_env(submission.environment),
         "STEPLADDER_RAY": settings.ray or version("ray"),
         "STEPLADDER_SERVICE_ACCOUNT": settings.service_account,
         "STEPLADDER_IMAGE_PULL_SECRETS": [{"name": name} for name in settings.image_pull_secrets] or None,
@@ -65,6 +71,12 @@ def values_of(submission: Submission, needs_queue: bool) -> dict[str, Any]:
         "STEPLADDER_AFFINITY": _affinity(resources.avoid or (), no_spot=resources.spot == "never"),
         "STEPLADDER_STEADY": _affinity((), no_spot=True),
     }
+
+
+def _runtime_env(environment: Environment) -> str:
+    """Return what Ray is told of the job, as YAML within the manifest's own: packages and variables for all of it."""
+    variables = {**environment.env, "RAY_JOB_STOP_WAIT_TIME_S": STOP_WAIT_S}
+    return json.dumps({"env_vars": variables, **runtime_env(environment)})
 
 
 def _size(shape: MachineShape) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from orchestrator import exitcodes
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._config_map import code_files, keys, manifest
 from orchestrator.launchers._definitions import Definition, refuse_relative
+from orchestrator.launchers._environment import BY_RAY, refuse_unmentioned
 from orchestrator.launchers._kubernetes import values_of
 from orchestrator.launchers._programs import last_line, refuse_missing, run
 
@@ -31,6 +32,8 @@ LONGEST_NAME = 47
 _REMEDY = "install it and let it reach the cluster (`kubectl get rayjobs` answers)"
 _KIND = re.compile(r"^kind:\s*RayJob\b", re.MULTILINE)
 _FILES = "STEPLADDER_FILES"
+_PLACES = {"image": "STEPLADDER_IMAGE"} | dict.fromkeys(sorted(BY_RAY), "STEPLADDER_RUNTIME_ENV")
+"""Which placeholder gives each key of the sweep's environment."""
 _ENDED = {"SUCCEEDED": JobState.SUCCEEDED, "STOPPED": JobState.STOPPED, "FAILED": JobState.FAILED}
 _EXIT_CODE = re.compile(r"exit code:? (\d+)")
 
@@ -39,6 +42,8 @@ class KubeRay(Launcher):
     """Launches sweeps as RayJobs; the target is a definition, or empty for the one that is shipped."""
 
     targets = "a KubeRay RayJob (.yaml)"
+    gives = BY_RAY | {"image"}
+    instead: ClassVar = {"modules": "put what they bring into the image, and leave them out"}
 
     @classmethod
     def takes(cls, target: str) -> bool:
@@ -54,6 +59,7 @@ class KubeRay(Launcher):
         """Return the manifest, the code's ConfigMap before it, and the `kubectl` that applies them."""
         refuse_relative(submission.storage)
         definition = Definition.read(self.target or DEFAULT)
+        refuse_unmentioned(submission.environment, definition, _PLACES)
         name = resource_name(submission.job_id)
         command = submission.command_in(f"{MOUNTED}/")
         files = code_files(submission) if definition.mentions(_FILES) else {}

@@ -32,6 +32,10 @@ class Local(Launcher):
     sees_this_machine = True
     takes_env = True
     gives = frozenset({"env"})
+    instead = dict.fromkeys(
+        ("pip", "uv", "conda", "image", "modules"),
+        "trials run with what this machine has: install it here, and leave it out",
+    )
 
     @classmethod
     def takes(cls, target: str) -> bool:

@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import Job, JobState, JobStatus, Launch, Launcher, Submission, Tried
-from orchestrator.launchers._environment import BY_RAY, runtime_env
+from orchestrator.launchers._environment import BY_RAY, INSTEAD_BY_RAY, runtime_env
 from orchestrator.launchers._job_state import last_line, status_of
 from orchestrator.launchers._jobs_api import (
     REFUSED,
@@ -57,6 +57,7 @@ class RayJob(Launcher):
 
     takes_env = True
     gives = BY_RAY
+    instead = INSTEAD_BY_RAY
     targets = "a Ray cluster's dashboard (http://127.0.0.1:8265)"
 
     @classmethod

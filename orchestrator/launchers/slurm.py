@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from orchestrator import exitcodes
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.launchers._definitions import Definition, refuse_relative
+from orchestrator.launchers._environment import BY_RAY, refuse_unmentioned
 from orchestrator.launchers._programs import last_line, run
 from orchestrator.launchers._slurm_request import left_to_ask, refuse_too_small, slurm_request
 from orchestrator.members import definitions
@@ -27,6 +29,8 @@ ELASTIC = "slurm-elastic.sbatch"
 """The one that is taken in its place for `slurm.mode: elastic`."""
 FOLLOW_S = 1.0
 """How often a job's output is read again."""
+_PLACES = {"modules": "STEPLADDER_MODULES", "env": "STEPLADDER_VARIABLES"}
+"""Which placeholder gives each key of the sweep's environment; packages come with the driver's connection to Ray."""
 _REMEDY = "run this on a login node of the Slurm cluster"
 _STATES = (
     dict.fromkeys(("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED"), JobState.PENDING)
@@ -57,6 +61,11 @@ class Slurm(Launcher):
 
     sees_this_machine = True
     targets = "a Slurm script (.sbatch)"
+    gives = BY_RAY | {"modules"}
+    instead: ClassVar = {
+        "image": "how a job gets into a container differs from site to site: put that into a copy of the definition, "
+        "and leave it out"
+    }
 
     @classmethod
     def takes(cls, target: str) -> bool:
@@ -69,6 +78,8 @@ class Slurm(Launcher):
         script = f"{submission.job_id}.sbatch"
         definition = self._definition(submission)
         refuse_too_small(submission, definition.name, definition.text)
+        environment = submission.environment
+        refuse_unmentioned(environment, definition, _PLACES)
         is_elastic = definition.mentions("STEPLADDER_WORKER")
         asked = slurm_request(submission, is_elastic=is_elastic, definition=definition.text)
         text = definition.fill(
@@ -78,6 +89,8 @@ class Slurm(Launcher):
                 "STEPLADDER_STORAGE": shlex.quote(submission.storage),
                 "STEPLADDER_SWEEP": shlex.quote(submission.sweep_folder),
                 "STEPLADDER_COMMAND": shlex.join(submission.command),
+                "STEPLADDER_MODULES": shlex.join(environment.modules),
+                "STEPLADDER_VARIABLES": shlex.join(f"{name}={value}" for name, value in environment.env.items()),
                 **asked.values,
             }
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +58,27 @@ def _taken(kind: str, said: Any, folder: Path) -> Any:
     return _conda(said, folder) if kind == "conda" else _packages(kind, said, folder)
 
 
-def said_here(environment: Environment, *, is_joined: bool) -> list[str]:
-    """Say what of it applies where a driver runs by itself: on a Ray of its own, or on a cluster that it joined."""
-    lacking = [key for key in environment.given if key != "env" and (key == "modules" or not is_joined)]
-    if not lacking:
+def said_here(environment: Environment, *, is_joined: bool, environ: Mapping[str, str]) -> list[str]:
+    """Say what of it applies not where a driver runs by itself: on a Ray of its own, or on a cluster that it joined.
+
+    `environ` are the process's variables. As a job of Ray's it has what was asked for: whoever sent it gave that, or
+    refused it. Environment modules that are loaded, as a Slurm script does it, are known by LOADEDMODULES.
+    """
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in environ:
         return []
-    what = ", ".join(f"environment.{key}" for key in lacking)
-    why = "load them before Ray starts" if is_joined else "trials run with what this machine has; `submit` gives them"
-    return [f"{what}: not applied here; {why}"]
+    loaded = environ.get("LOADEDMODULES", "").split(":")
+    wanting = [module for module in environment.modules if not _is_loaded(module, loaded)]
+    lacking = [key for key in environment.given if key not in ("env", "modules") or (key == "modules" and wanting)]
+    if not is_joined:
+        what = ", ".join(f"environment.{key}" for key in lacking)
+        why = "trials run with what this machine has; `submit` gives what a cluster can give"
+        return [f"{what}: not applied here; {why}"] if lacking else []
+    why_not = {"image": "start the nodes from it", "modules": "load them before Ray starts"}
+    return [f"environment.{key}: not applied here; {why}" for key, why in why_not.items() if key in lacking]
+
+
+def _is_loaded(module: str, loaded: Collection[str]) -> bool:
+    return any(name == module or name.startswith(f"{module}/") for name in loaded)
 
 
 def files_of(environment: Environment) -> list[str]:

@@ -198,7 +198,7 @@ def make_submission(
     if options.env and not launcher.takes_env:
         raise UsageError("--env: this kind of cluster takes its environment from its definition; write it there")
     environment = whole(spec.environment, folder)
-    refuse_ungiven(environment, launcher.gives, f"the launcher {type(launcher).__name__}")
+    refuse_ungiven(environment, launcher.gives, f"the launcher {type(launcher).__name__}", launcher.instead)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
     name = re.sub(r"[^A-Za-z0-9-]", "-", spec.name)
     return Submission(

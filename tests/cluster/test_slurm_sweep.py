@@ -23,6 +23,7 @@ from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.slurm import Slurm as SlurmLauncher
 from orchestrator.storage.location import Location
+from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.launching import SlurmSettings
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Outcome, Trial
@@ -37,12 +38,15 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     place = tmp_path_factory.mktemp("slurm")
     programs = place / "bin"
     programs.mkdir()
+    (place / "modulefiles" / "lab").mkdir(parents=True)
+    (place / "modulefiles" / "lab" / "1").write_text("#%Module\nsetenv LAB_MODULE loaded\n")
     (programs / "stepladder").write_text(STEPLADDER)
     (programs / "stepladder").chmod(0o755)
     with Slurm(place / "slurm") as started, pytest.MonkeyPatch.context() as patch:
         path = [started.clients, programs, Path(sys.executable).parent, os.environ["PATH"]]
         patch.setenv("PATH", os.pathsep.join(map(str, path)))
         patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("MODULEPATH", str(place / "modulefiles"))
         patch.setenv("RAY_TMPDIR", "/tmp/ray")  # these hosts share all else of /tmp
         patch.delenv("RAY_AUTH_MODE", raising=False)  # the definition sets it
         yield started
@@ -138,9 +142,16 @@ def test_a_sweep_goes_on_after_the_time_limit(slurm: Slurm, digits: Submission, 
 def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
     slurm: Slurm, digits: Submission, tmp_path: Path
 ):
-    """An elastic sweep: from no worker to two, through a time limit, to none. The driver's job fills the first node."""
-    asked = SlurmSettings(mode="elastic", workers="0..2", time=3600.0, idle=20.0)
-    digits = dataclasses.replace(digits, job_id="digits-20261122-0312-e1a5", slurm=asked)
+    """An elastic sweep: from no worker to two, through a time limit, to none. The driver's job fills the first node.
+
+    Workers stay idle for less than a Ray, or a trial's process, takes to start on a busy machine.
+    """
+    asked = SlurmSettings(mode="elastic", workers="0..2", time=3600.0, idle=10.0)
+    needed = Environment(modules=("lab",), env={"LAB_LEVEL": "3; 4"})
+    digits = dataclasses.replace(digits, job_id="digits-20261122-0312-e1a5", slurm=asked, environment=needed)
+    seen = "dict(sorted(item for item in os.environ.items() if item[0].startswith('LAB_')))"
+    with (digits.folder / "train.py").open("a") as train:
+        train.write(f"\nimport os\nPath({str(tmp_path / 'seen')!r}).write_text(str({seen}))\n")
     launcher = SlurmLauncher("")
     launch = launcher.render(digits)
     assert launch.notes[0] == "0 to 2 workers come and go, with 1 CPU and 1 GPU each"
@@ -151,7 +162,7 @@ def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
         named = f"--name={digits.job_id}-worker"
         return len(slurm.run("squeue", "--noheader", "--array", named, "--format=%i", cwd=tmp_path).split())
 
-    slurm.wait_until(lambda: reports(digits) > 3 and workers() == 2, "two workers and reports", 300)
+    slurm.wait_until(lambda: reports(digits) > 3 and workers() == 2, "two workers and reports", 480)
     slurm.run("scancel", "--batch", "--signal=USR1", job, cwd=tmp_path)
     slurm.wait_until(lambda: "BeginTime" in launcher.status(job).text, "being queued again", 120)
     slurm.wait_until(lambda: workers() == 0, "the workers' leaving", 60)
@@ -161,6 +172,7 @@ def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
     told = "".join(launcher.logs(job, follow=True))
     assert launcher.status(job).state is JobState.SUCCEEDED, told
     assert "workers asked for, as job " in told
+    assert (tmp_path / "seen").read_text() == "{'LAB_LEVEL': '3; 4', 'LAB_MODULE': 'loaded'}", "in a trial"
     lost = [attempt for trial in trials(digits) for attempt in trial.attempts if attempt.outcome is Outcome.LOST]
     assert lost == [], "no worker left under a trial"
     assert "the driver left with exit code 75 (time limit)" in told

@@ -6,6 +6,7 @@ tests/cluster/test_kuberay_definitions.py checks the manifests against KubeRay's
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from pathlib import Path
@@ -17,6 +18,7 @@ from orchestrator.demos import write_demo
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.kuberay import KubeRay, job_status, resource_name
+from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.launching import KubernetesSettings
 from orchestrator.sweep.resources import Resources
 
@@ -85,6 +87,31 @@ def test_a_definition_without_the_files_has_them_in_its_image(digits, tmp_path):
     (text,) = launch.files.values()
     assert list(yaml.safe_load(text)) == ["kind", "entrypoint"]
     assert launch.notes[0] == "the image has /sweep"
+
+
+def test_the_environment_is_one_for_the_job_and_its_image_that_of_the_pods(digits):
+    asked = Environment(uv=("einops==0.8",), env={"OMP_NUM_THREADS": "4"})
+    (text,) = KubeRay("").render(dataclasses.replace(digits, environment=asked)).files.values()
+    spec = yaml.safe_load(text.partition("---\n")[2])["spec"]
+    assert yaml.safe_load(spec["runtimeEnvYAML"]) == {
+        "env_vars": {"OMP_NUM_THREADS": "4", "RAY_JOB_STOP_WAIT_TIME_S": "60"}, "uv": {"packages": ["einops==0.8"]},
+    }  # fmt: skip
+    unnamed = dataclasses.replace(digits, environment=Environment(image="lab/t:3"), kubernetes=KubernetesSettings())
+    (text,) = KubeRay("").render(unnamed).files.values()
+    images = [line.strip() for line in text.splitlines() if line.strip().startswith("image:")]
+    assert images == ['image: "lab/t:3"'] * 3
+
+
+def test_a_copy_without_a_place_for_what_is_asked_for_is_refused(digits, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("kind: RayJob\nentrypoint: ${STEPLADDER_COMMAND}\n")
+    asked = dataclasses.replace(digits, environment=Environment(pip=("einops",)))
+    with pytest.raises(UsageError) as refused:
+        KubeRay(str(mine)).render(asked)
+    assert str(refused.value) == (
+        f"environment.pip: {mine} has no place for it; put ${{STEPLADDER_RUNTIME_ENV}} where the definition in "
+        "cluster/ has it, or write that into the file and leave it out here"
+    )
 
 
 def test_a_relative_storage_is_refused(tmp_path):

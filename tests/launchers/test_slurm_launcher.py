@@ -5,6 +5,7 @@ tests/cluster/test_slurm_sweep.py runs it on a real one.
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.slurm import Slurm, read_record, state_of
+from orchestrator.sweep.environment import Environment
+from orchestrator.sweep.launching import SlurmSettings
 from orchestrator.sweep.resources import Resources
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,6 +51,28 @@ def test_what_a_person_named_is_words_for_the_shell_and_nothing_else():
     assert told.stdout.splitlines() == [
         "/shared/$(touch x)/it's", "stepladder", "resume", "--auto", "sweep.yaml", "a=`id`;$HOME",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["one", "elastic"])
+def test_its_modules_are_loaded_and_its_variables_set_before_ray_starts(mode, tmp_path):
+    """Those lines of the script, with a `module` that knows two modules, as sites have one."""
+    asked = Environment(modules=("cuda/12.4", "gcc"), env={"LEVEL": "3; touch x", "A_B": "it's"})
+    sent = dataclasses.replace(DIGITS, environment=asked, slurm=SlurmSettings.model_validate({"mode": mode}))
+    (script,) = Slurm("").render(sent).files.values()
+    said = "\n".join(line for line in script.splitlines() if line.startswith(("MODULES=", "VARIABLES=", "say() ")))
+    lines = script[script.index("set +u") : script.index("RESTARTS=")]
+    assert script.index("set +u") < script.index("ray start")
+    known = 'module() { echo "$*"; [[ $2 == cuda/12.4 || $2 == "$KNOWN" ]]; }; SLURM_JOB_ID=7\n'
+
+    def run(has: str) -> subprocess.CompletedProcess[str]:
+        code = f"set -uo pipefail\nKNOWN={has}\n{known}{said}\n{lines}\nprintenv LEVEL A_B\n"
+        return subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert run("gcc").stdout.splitlines() == ["load cuda/12.4", "load gcc", "3; touch x", "it's"]
+    refused = run("icc")
+    assert refused.returncode == 1
+    assert refused.stdout.splitlines()[-1].endswith("job 7: module gcc cannot be loaded here (environment.modules)")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_relative_storage_is_refused():

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import SpecError, UsageError
-from orchestrator.launchers._environment import refuse_ungiven, runtime_env, shell_lines
+from orchestrator.launchers._environment import refuse_ungiven, runtime_env
+from orchestrator.launchers.kuberay import KubeRay
+from orchestrator.launchers.local import Local
+from orchestrator.launchers.ray_job import RayJob
+from orchestrator.launchers.slurm import Slurm
 from orchestrator.project.environment import environment_hash, said_here, whole
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.sweep.environment import NOTHING, Environment
@@ -37,11 +41,7 @@ def test_files_are_replaced_by_what_they_hold_and_become_one_environment_of_the_
     conda = whole(Environment(conda="environment.yml"), folder)
     assert runtime_env(conda) == {"conda": {"dependencies": ["python=3.11", {"pip": ["einops"]}]}}
     assert runtime_env(whole(Environment(conda="base"), folder)) == {"conda": "base"}
-    assert runtime_env(Environment(image="lab/train:3")) == {"image_uri": "lab/train:3"}
     assert runtime_env(NOTHING) == {}
-    assert shell_lines(Environment(modules=("cuda/12.4",), env={"A": "b c"})) == [
-        "module load cuda/12.4", "export A='b c'",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,44 @@ def test_it_is_recorded_among_the_versions_and_is_no_part_of_what_the_sweep_is(f
 
 def test_what_does_not_apply_here_is_said():
     asked = Environment(pip=("einops",), env={"A": "1"}, modules=("cuda/12.4",))
-    assert said_here(asked, is_joined=False) == [
+    assert said_here(asked, is_joined=False, environ={}) == [
         "environment.pip, environment.modules: not applied here; trials run with what this machine has; `submit` gives "
-        "them"
+        "what a cluster can give"
     ]
-    assert said_here(asked, is_joined=True) == ["environment.modules: not applied here; load them before Ray starts"]
-    assert said_here(Environment(env={"A": "1"}), is_joined=False) == []
+    unloaded = ["environment.modules: not applied here; load them before Ray starts"]
+    assert said_here(asked, is_joined=True, environ={}) == unloaded
+    assert said_here(asked, is_joined=True, environ={"LOADEDMODULES": "gcc/13:cuda/12"}) == unloaded
+    assert said_here(asked, is_joined=True, environ={"LOADEDMODULES": "gcc/13:cuda/12.4"}) == []
+    short = Environment(modules=("cuda",))
+    assert said_here(short, is_joined=True, environ={"LOADEDMODULES": "cuda/12.4"}) == []
+    assert said_here(Environment(env={"A": "1"}), is_joined=False, environ={}) == []
+    image = Environment(image="lab/train:3")
+    assert said_here(image, is_joined=True, environ={}) == [
+        "environment.image: not applied here; start the nodes from it"
+    ]
+    assert said_here(image, is_joined=True, environ={"RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}) == [], "a job has it"
+
+
+@pytest.mark.parametrize(
+    ("launcher", "asked", "said"),
+    [
+        (RayJob, {"image": "lab/train:3"},
+         "the launcher RayJob cannot give that; Ray starts containers without the sweep's code: start the cluster's "
+         "nodes from that image, or send the sweep to Kubernetes (--cluster kuberay)"),
+        (RayJob, {"modules": ("cuda",)}, "load them on its nodes before Ray starts there, and leave them out"),
+        (Slurm, {"image": "lab/train:3"},
+         "how a job gets into a container differs from site to site: put that into a copy of the definition, and leave "
+         "it out"),
+        (KubeRay, {"modules": ("cuda",)}, "put what they bring into the image, and leave them out"),
+        (Local, {"uv": ("einops",)}, "trials run with what this machine has: install it here, and leave it out"),
+    ],
+)  # fmt: skip
+def test_what_a_kind_of_cluster_cannot_give_is_refused_with_what_to_do(launcher, asked, said):
+    environment = Environment(**asked)
+    with pytest.raises(UsageError) as refused:
+        refuse_ungiven(environment, launcher.gives, f"the launcher {launcher.__name__}", launcher.instead)
+    assert str(refused.value).startswith(f"environment.{next(iter(asked))}: ")
+    assert str(refused.value).endswith(said)
 
 
 def test_a_cluster_that_cannot_give_it_refuses_it_by_name():

@@ -23,7 +23,9 @@ from hosts import Host, Network
 
 CLIENTS = ("sbatch", "squeue", "scontrol", "scancel", "sacct")
 PROGRAMS = ("munged", "sbatch", "slurmctld", "slurmd")
-PACKAGES = ("munge", "slurm-client", "slurmctld", "slurmd")
+PACKAGES = ("munge", "slurm-client", "slurmctld", "slurmd", "environment-modules")
+MODULES = Path("/etc/profile.d/modules.sh")
+"""What defines `module` where Debian's package is."""
 _CONFIGURATION = """
 ClusterName=test
 SlurmctldHost=control({control})
@@ -170,7 +172,7 @@ class Slurm:
 def install() -> None:
     """Have Slurm's programs, from Debian where they are missing; fails the test, saying what to do, where it cannot."""
     os.environ["PATH"] += os.pathsep + "/usr/sbin" if "/usr/sbin" not in os.environ["PATH"].split(os.pathsep) else ""
-    if all(shutil.which(program) for program in PROGRAMS):
+    if _is_installed():
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         pytest.fail(f"Slurm is needed, and this test installs it as root on Debian only: install {' '.join(PACKAGES)}")
@@ -181,5 +183,9 @@ def install() -> None:
             ["apt-get", "-qq", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=240
         )
         told.append(done.stderr.strip())
-    if not all(shutil.which(program) for program in PROGRAMS):
+    if not _is_installed():
         pytest.fail(f"Slurm could not be installed: {' '.join(told)[-500:]}")
+
+
+def _is_installed() -> bool:
+    return all(shutil.which(program) for program in PROGRAMS) and MODULES.is_file()

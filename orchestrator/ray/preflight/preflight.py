@@ -9,6 +9,7 @@ trained for two reports. A probe folder, `.preflight/`, lies in the sweep's fold
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -135,7 +136,7 @@ def _environment(environment: Environment, options: HostOptions, looks: Replies[
     if not looks.answers:
         return Finding.cannot_tell("environment", f"{what}: no node answered", why="no answer")
     if options.address is None:
-        lacking = said_here(environment, is_joined=False)
+        lacking = said_here(environment, is_joined=False, environ=os.environ)
         return Finding.holds("environment", "; ".join([f"{what}: as far as it applies here", *lacking]))
     return Finding.holds("environment", f"{what}: set up here and on {_counted(len(looks.answers))}")
 
