@@ -38,7 +38,7 @@ search_space: {x: {low: 0.0, high: 1.0, default: 0.5}}
 budget: {trials: 2}
 confirm: none
 code: {root: .., path: [src]}
-environment: {pip: ../requirements.txt, env: {LAB_LEVEL: 3}}
+environment: {KIND: ../requirements.txt, env: {LAB_LEVEL: 3}}
 """
 
 
@@ -54,12 +54,12 @@ def wheel(place: Path) -> Path:
     return path
 
 
-def repository(place: Path) -> Path:
+def repository(place: Path, kind: str) -> Path:
     files = {
         "src/lab/__init__.py": "",
         "src/lab/model.py": "def scored(x, size):\n    return x * size\n",
         "exp/train.py": TRAIN,
-        "exp/sweep.yaml": SWEEP,
+        "exp/sweep.yaml": SWEEP.replace("KIND", kind),
         "requirements.txt": f"tiny-package @ file://{wheel(place)}\n",
         ".gitignore": "runs/\n",
         **{name: f"SECRET={planted}\n" for name, planted in SECRETS.items()},
@@ -92,8 +92,10 @@ def found(planted: str, *places: Path) -> list[str]:
     return told.stdout.split()
 
 
-def test_a_repository_is_sent_from_a_subfolder_with_packages_and_data_and_no_secret(tmp_path):
-    shared, root = tmp_path / "shared", repository(tmp_path)
+@pytest.mark.parametrize("kind", ["pip", "uv"])
+def test_a_repository_is_sent_from_a_subfolder_with_packages_and_data_and_no_secret(tmp_path, kind):
+    """For uv Ray installs uv itself into the environment, by pip."""
+    shared, root = tmp_path / "shared", repository(tmp_path, kind)
     shared.mkdir()
     with ray_head(tmp_path) as head:
         at = ("--address", head.address, f"storage={shared}", "--patience", "300")
@@ -101,7 +103,7 @@ def test_a_repository_is_sent_from_a_subfolder_with_packages_and_data_and_no_sec
         assert sent.returncode == 0, sent.stdout + sent.stderr
         assert f"300.0 MiB to {shared}/.packages, once for this content" in sent.stderr
         assert "left out, for it holds a secret: .env, exp/.netrc, id_rsa" in sent.stderr
-        assert "environment pip and env: set up here and on 1 node" in " ".join(sent.stderr.split())
+        assert f"environment {kind} and env: set up here and on 1 node" in " ".join(sent.stderr.split())
         followed = typed(head, root / "exp", "logs", "-f", "sweep.yaml")
         assert followed.returncode == 0, followed.stderr
         state = read_sweep(Location.parse(shared / "sent"))

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import ENVIRONMENT
 
 from orchestrator.control.session import read_events, read_sweep
-from orchestrator.errors import ClusterError
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
@@ -62,6 +62,15 @@ if mkdir broken 2>/dev/null; then
     exit 3
 fi
 mkdir -p staged && echo once >> "staged/$STEPLADDER_NODE"
+"""
+SWEEP = """
+name: test
+trainable: train.py:train
+objective: {metric: score, goal: maximize}
+fidelity: none
+search_space: {x: {low: 0.0, high: 1.0, default: 0.5}}
+budget: {trials: 2}
+setup: ["true", "echo half; test -d /no/such"]
 """
 TRAIN = """
 import time
@@ -124,14 +133,19 @@ def test_each_node_is_set_up_before_its_first_trial_and_one_where_it_fails_takes
     assert any(wait.why.startswith("setup runs on 2 nodes before the first trial there: ") for wait in waits)
 
 
-def test_where_it_fails_everywhere_the_sweep_ends_with_the_sentence(host):
-    found = host.run("def train(config): ...", setup=["true", "echo half; test -d /no/such"])
-    assert isinstance(found.error, ClusterError)
-    (log,) = (host.folder / "runs" / "test" / "logs" / "setup").iterdir()
+def test_where_it_fails_everywhere_the_sweep_ends_with_the_sentence_and_exit_code_1(tmp_path: Path):
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    (tmp_path / "train.py").write_text("def train(config): ...\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "from orchestrator.cli.app import main; main()", "run", "sweep.yaml"],
+        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr[-3000:]
+    (log,) = (tmp_path / "runs" / "test" / "logs" / "setup").iterdir()
     node = log.name.rpartition("-")[0]
-    assert str(found.error) == (
-        f"setup failed on node {node}: `echo half; test -d /no/such` left with exit code 1: half; its log: {log} (no "
-        "other node). Mend `setup`, or the nodes; nothing acknowledged is lost"
+    assert " ".join(done.stderr.split()).endswith(
+        f"error: setup failed on node {node}: `echo half; test -d /no/such` left with exit code 1: half; its log: "
+        f"{log} (no other node). Mend `setup`, or the nodes; nothing acknowledged is lost"
     )
     assert (log / "stdout.txt").read_text() == "$ true\n$ echo half; test -d /no/such\nhalf\n"
-    assert not found.state.trials
+    assert not read_sweep(Location.parse(tmp_path / "runs" / "test")).trials
