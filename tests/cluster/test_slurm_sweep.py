@@ -144,9 +144,9 @@ def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
 ):
     """An elastic sweep: from no worker to two, through a time limit, to none. The driver's job fills the first node.
 
-    Workers stay idle for less than a Ray, or a trial's process, takes to start on a busy machine.
+    Workers stay idle for less than a Ray takes to join on a busy machine: joining is no idling.
     """
-    asked = SlurmSettings(mode="elastic", workers="0..2", time=3600.0, idle=10.0)
+    asked = SlurmSettings(mode="elastic", workers="0..2", time=3600.0, idle=20.0)
     needed = Environment(modules=("lab",), env={"LAB_LEVEL": "3; 4"})
     digits = dataclasses.replace(digits, job_id="digits-20261122-0312-e1a5", slurm=asked, environment=needed)
     seen = "dict(sorted(item for item in os.environ.items() if item[0].startswith('LAB_')))"
