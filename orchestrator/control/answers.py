@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
@@ -90,6 +90,17 @@ class HeldPlace(NamedTuple):
     attempt: int | None = None
 
 
+class AttemptTold(NamedTuple):
+    """What a host knows of an attempt beside its reports and its end; what its record says of that."""
+
+    unread: tuple[str, ...] | None = None
+    """Hyperparameters that it never read; None where that is not known."""
+    gpu_memory_bytes: int | None = None
+    """The most memory in use on one of its GPUs; None where that is not known."""
+    gpu_busy_percent: float | None = None
+    """Part of the time in which its GPUs computed, in the mean; None where that is not known."""
+
+
 @dataclass(slots=True)
 class HostView:
     """What a host sees beside reports and ends."""
@@ -100,10 +111,14 @@ class HostView:
     """Names of the nodes that it keeps away from."""
     awaited: AwaitedPlaces = NOTHING_AWAITED
     """Places that it has asked for and that are not there yet; recorded whenever it changes."""
-    unread: dict[int, tuple[str, ...] | None] = field(default_factory=dict)
-    """Hyperparameters that the attempt of a trial never read which is about to end; None where that is not known."""
+    told: dict[int, AttemptTold] = field(default_factory=dict)
+    """What is known of the attempt of a trial which is about to end."""
     held: list[HeldPlace] = field(default_factory=list)
     """What became free since the last turn; recorded with it."""
+
+    def take_told(self, trial: int) -> dict[str, Any]:
+        """Return, once, what is known of the attempt of a trial which ends, by the fields of its record."""
+        return self.told.pop(trial, AttemptTold())._asdict()
 
     def take_news(self, awaited: AwaitedPlaces, t: float, m: float | None) -> list[ev.Event]:
         """Return, once, what is to be recorded of places, where `awaited` is recorded as what is waited for.

@@ -169,8 +169,8 @@ class Controller:
             judges = state.begun_format > 1  # an older writer took every death for a machine's
             rule = ruling(state.trial(trial), outcome, error, state.plan.spec.retry, judges_deaths=judges)
             ended = (self._clock(), trial, attempt, outcome, "\n".join(filter(None, (error, rule.why))) or None)
-            repeats, unread = rule.repeats, self.host.unread.pop(trial, None)
-            self._write(ev.AttemptEnded(*ended, cause=cause, repeats=repeats, unread=unread, m=self._monotonic()))
+            told = self.host.take_told(trial)
+            self._write(ev.AttemptEnded(*ended, cause=cause, repeats=rule.repeats, **told, m=self._monotonic()))
             self._brake.on_end(state.trial(trial))
             self.commit()
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from orchestrator.errors import ClusterError
 from orchestrator.sweep.environment import NOTHING, Environment
@@ -184,7 +184,7 @@ class Launcher(ABC):
     """Whether it hands `Submission.env` to the driver and its trials; else its definition says what they get."""
     gives: frozenset[str] = frozenset()
     """Which keys of the sweep file's `environment` it gives to driver and trials; who asks for more is refused."""
-    instead: Mapping[str, str] = {}
+    instead: ClassVar[Mapping[str, str]] = {}
     """What to do where one of the others is wanted, by key, for the end of a sentence."""
     targets = ""
     """What it sends to, for a message that says what is allowed: `a Slurm script (.sbatch)`; empty: it is not said."""

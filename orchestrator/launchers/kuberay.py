@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,7 +43,7 @@ class KubeRay(Launcher):
 
     targets = "a KubeRay RayJob (.yaml)"
     gives = BY_RAY | {"image"}
-    instead: ClassVar = {"modules": "put what they bring into the image, and leave them out"}
+    instead: ClassVar[Mapping[str, str]] = {"modules": "put what they bring into the image, and leave them out"}
 
     @classmethod
     def takes(cls, target: str) -> bool:

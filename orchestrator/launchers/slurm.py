@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -62,7 +62,7 @@ class Slurm(Launcher):
     sees_this_machine = True
     targets = "a Slurm script (.sbatch)"
     gives = BY_RAY | {"modules"}
-    instead: ClassVar = {
+    instead: ClassVar[Mapping[str, str]] = {
         "image": "how a job gets into a container differs from site to site: put that into a copy of the definition, "
         "and leave it out"
     }

@@ -42,6 +42,8 @@ ATTEMPT_COLUMNS = {
     "session": pa.int64(),
     "code_hash": pa.string(),
     "outside_hash": pa.string(),
+    "gpu_memory_bytes": pa.int64(),
+    "gpu_busy_percent": pa.float64(),
 }
 """Moments are in UTC. `decided` is when the decision to start it was on disk, `reserved` when its GPUs were set aside,
 `started` when a worker took it, `ended` when its end was written down: by the next driver where the driver died, and
@@ -51,7 +53,9 @@ signal, a driver's death. It went on from `from_fidelity`, 0 from the start, and
 before its first report. `spent_s` are the seconds charged to the budget, known once it ended. `session` is the number
 of the driver that started it, `code_hash` the training code it ran: of a program, as the attempt found it.
 `outside_hash` is of what a function imported from outside its pinned code and the installed packages; null where that
-is nothing.
+is nothing. `gpu_memory_bytes` is the most memory that was in use on one of its GPUs, `gpu_busy_percent` the mean part
+of the time in which they computed, both sampled up to its last report (of several processes those of rank 0's), known
+once it ended, where NVIDIA's driver is.
 
 Logs of format 1 hold neither `reserved` nor `cause`.
 """
@@ -71,6 +75,8 @@ class _Open:
     """What was in force when it was started."""
     first_report_t: float | None = None
     """When it first reported, seconds since the epoch; None before."""
+    gpu_use: tuple[int | None, float | None] = (None, None)
+    """Bytes and per cent, as its end says."""
 
 
 class AttemptTable:
@@ -99,6 +105,7 @@ class AttemptTable:
             self._open[key].first_report_t = event.t
         self._touched.add(key)
         if isinstance(event, ev.AttemptEnded):
+            self._open[key].gpu_use = event.gpu_memory_bytes, event.gpu_busy_percent
             # Written by the driver that had it, its resources are free; a dead driver's were free at some time before.
             self._put(key, state, released_t=event.t if event.charged_until is None else None)
             self._touched.discard(key)
@@ -152,6 +159,7 @@ class AttemptTable:
             known.period.epoch,
             attempt.code_hash or known.period.code_hash,
             attempt.outside_hash,
+            *known.gpu_use,
         )
 
 

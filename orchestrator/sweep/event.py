@@ -179,8 +179,11 @@ class AttemptEnded(DatedRecord, frozen=True, tag="attempt_ended"):
     up to the newest record it left. None: from its reservation to this record, or in format 1 from
     placement to `charged_until`."""
     unread: tuple[str, ...] | None = None
-    """Hyperparameters that the training, begun anew and ended well, never read, and its code never names. None where
-    that is not known, and in format 1."""
+    """Hyperparameters that a training begun anew and ended well never read, nor names. None: not known, or format 1."""
+    gpu_memory_bytes: int | None = None
+    """The most memory in use on one of its GPUs, as sampled up to its last report; None where that is not known."""
+    gpu_busy_percent: float | None = None
+    """Mean part of the time in which a kernel ran on its GPUs, sampled likewise; None where that is not known."""
 
 
 class Heartbeat(DatedRecord, frozen=True, tag="heartbeat"):

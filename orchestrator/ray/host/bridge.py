@@ -218,7 +218,7 @@ class Bridge:
             self._avoidance.end(node_id, name, live.trial, outcome, error)
         self.hold(live.end(self._clock()))
         with self._guarded():
-            self._controller.host.unread[live.trial] = live.unread
+            self._controller.host.told[live.trial] = live.told
             self._controller.on_attempt_end(live.trial, live.attempt, outcome, error)
 
     def turn(self, on_step: Callable[[], None]) -> None:

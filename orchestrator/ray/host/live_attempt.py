@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.control.answers import HeldPlace, ResumeTrial, StartTrial
+from orchestrator.control.answers import AttemptTold, HeldPlace, ResumeTrial, StartTrial
 from orchestrator.ray.worker.ending import WorkerProcess
+from orchestrator.ray.worker.gpu_use import GpuUse
 from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import Outcome
@@ -40,12 +42,20 @@ class LiveAttempt:
     """Whether its worker was ended because it was overdue."""
     fault: tuple[Outcome, str] | None = None
     """What it is ended for, and its text; None while it is not."""
-    unread: tuple[str, ...] | None = None
-    """Hyperparameters that a training which returned never read; None where that is not known."""
+    told: AttemptTold = field(default_factory=AttemptTold)
+    """What is known of it beside its reports and its end."""
     ended_at: float | None = None
     """When its end was recorded, monotonic seconds; None before."""
     freed_at: float | None = None
     """When its place was given back, monotonic seconds; None before, and where its worker is used again."""
+
+    def take_unread(self, names: Iterable[str]) -> None:
+        """Keep what a training that returned says that it never read."""
+        self.told = self.told._replace(unread=tuple(names))
+
+    def take_gpu_use(self, use: GpuUse) -> None:
+        """Keep what its GPUs were used for so far, as its newest report says."""
+        self.told = self.told._replace(gpu_memory_bytes=use.memory_bytes, gpu_busy_percent=use.busy_percent)
 
     def end(self, now: float) -> list[HeldPlace]:
         """Take note of its end; returns what its place is to be paid for beside what it is charged, once known."""

@@ -258,7 +258,7 @@ class SweepRun(TuneController):
     def _take_unread(self, trial: TuneTrial, unread: Sequence[str] | None) -> None:
         """Keep what a training says that it never read, until its attempt ends."""
         if unread is not None and trial.trial_id in self._bridge.live:
-            self._bridge.live[trial.trial_id].unread = tuple(unread)
+            self._bridge.live[trial.trial_id].take_unread(unread)
 
     def _on_stuck(self, trial: TuneTrial, error: Exception) -> None:
         self._bridge.finished(trial.trial_id)

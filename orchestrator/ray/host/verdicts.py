@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY
+from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.sweep.trial import Outcome
 
 
@@ -38,7 +39,10 @@ class SweepScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
         self._bridge.imported(trial.trial_id, dict(result.get(OUTSIDE_KEY, ())))
-        stop = self._bridge.must_stop(trial.trial_id, result[REPORT_KEY])
+        report: WorkerReport = result[REPORT_KEY]
+        if report.gpu_use is not None and (live := self._bridge.live.get(trial.trial_id)) is not None:
+            live.take_gpu_use(report.gpu_use)
+        stop = self._bridge.must_stop(trial.trial_id, report)
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     @override

@@ -26,6 +26,7 @@ from ray.tune.result import RESULT_DUPLICATE
 from orchestrator.ray.worker.assignment import OUTSIDE_KEY, REPORT_KEY, Assignment, Gang
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.function import run_function
+from orchestrator.ray.worker.gpu_use import GpuWatch
 from orchestrator.ray.worker.last_words import keep_last_words
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.reports import WorkerReport
@@ -79,6 +80,7 @@ class Rank:
         self._door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._signs: Signs | None = None
         self._unread: tuple[str, ...] | None = None
+        self._gpus: GpuWatch | None = None
 
     def arrive(self, folder: str) -> Arrival:
         """Say where this rank is, and keep a port; `folder` is the attempt's own on each node.
@@ -94,6 +96,7 @@ class Rank:
         offer_stacks(Path(folder), f"-{self._rank}")
         keep_last_words(Path(folder), f"-{self._rank}")
         self._signs = Signs(Path(folder))
+        self._gpus = GpuWatch(gpu_ids if self._rank == 0 else ())
         mine = WorkerProcess.current(folder, f"-{self._rank}")
         return Arrival(platform.node(), address, self._door.getsockname()[1], gpu_ids, _interface(address), mine)
 
@@ -139,6 +142,8 @@ class Rank:
         report: WorkerReport | None = result.metrics.get(REPORT_KEY)
         if report is not None and result.checkpoint is not None:
             report = replace(report, checkpoint=result.checkpoint.path)
+        if report is not None and self._gpus is not None:
+            report = replace(report, gpu_use=self._gpus.seen())
         return Turn(report, outside=result.metrics.get(OUTSIDE_KEY, ()))
 
     def stop(self, patience_s: float) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.ray.worker.gpu_use import GpuUse
 from orchestrator.sweep import recordable
 from orchestrator.sweep.recordable import COUNTED
 
@@ -42,6 +43,8 @@ class WorkerReport:
     """What is neither number nor text, by name: its type."""
     is_withheld: bool = False
     """Whether the training has said something of the test set by now, which is kept in the worker."""
+    gpu_use: GpuUse | None = None
+    """What its GPUs were used for so far; None where that is not known."""
     writes_seen_ns: int = 0
     """Up to when it is known what of the project a program may have changed; 0 where nothing new is said."""
     writes: tuple[tuple[str, int, int], ...] = ()

@@ -32,6 +32,7 @@ from orchestrator.ray.worker.assignment import REPORT_KEY, UNREAD_KEY, Assignmen
 from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import run_function
+from orchestrator.ray.worker.gpu_use import GpuWatch
 from orchestrator.ray.worker.last_words import keep_last_words
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.ranks import Ranks, describe_places
@@ -68,6 +69,7 @@ class TrialWorker(FunctionTrainable):
     _stuck = False
     _ranks: Ranks | None = None
     _signs: Signs | None = None
+    _gpus: GpuWatch | None = None
     _has_entered = False
     _unread: tuple[str, ...] | None = None
 
@@ -95,6 +97,7 @@ class TrialWorker(FunctionTrainable):
             others = tuple(arrival.process for arrival in arrivals)
             return Placement(*describe_places(self.assignment.gang, arrivals), (mine, *others))
         gpus = ray.get_gpu_ids()
+        self._gpus = GpuWatch(gpus)
         program = self.assignment.trainable
         code_hash = program.code_hash() if isinstance(program, Command) else None
         return Placement(platform.node(), ",".join(map(str, gpus)) if gpus else None, (mine,), code_hash)
@@ -120,6 +123,8 @@ class TrialWorker(FunctionTrainable):
         persisted = self._last_training_result.checkpoint
         report: WorkerReport | None = result.get(REPORT_KEY)
         path = persisted.path if persisted is not None else report and report.checkpoint
+        if report is not None and self._gpus is not None:
+            report = result[REPORT_KEY] = replace(report, gpu_use=self._gpus.seen())
         if report is not None and path:
             root, folder = get_session().storage.storage_fs_path, self.config[TRIAL_KEY]["sweep_folder"]
             result[REPORT_KEY] = replace(report, checkpoint=recorded_checkpoint(path, root, folder))
@@ -165,7 +170,10 @@ class TrialWorker(FunctionTrainable):
             )
 
     def _dismiss(self) -> None:
-        """End what is left of the attempt's other processes."""
+        """End what is left of the attempt's other processes, and of what looked after it."""
+        if self._gpus is not None:
+            self._gpus.close()
+            self._gpus = None
         if self._ranks is not None:
             self._ranks.kill()
             self._ranks = None
