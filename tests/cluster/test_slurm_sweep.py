@@ -28,7 +28,7 @@ from orchestrator.sweep.launching import SlurmSettings
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Outcome, Trial
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(2400)]
 TRIALS = 8
 STEPLADDER = f"#!{sys.executable}\nfrom orchestrator.cli.app import main\nmain()\n"
 
@@ -121,7 +121,7 @@ def test_a_sweep_goes_on_after_the_time_limit(slurm: Slurm, digits: Submission, 
     assert launcher.status(job).state is JobState.PENDING
     assert not token.exists()
     slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", cwd=tmp_path)
-    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 480)
+    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 900)
 
     told = "".join(launcher.logs(job, follow=True))
     assert launcher.status(job).state is JobState.SUCCEEDED, told
@@ -168,7 +168,7 @@ def test_workers_join_and_leave_and_the_sweep_goes_on_after_the_time_limit(
     slurm.wait_until(lambda: workers() == 0, "the workers' leaving", 60)
     assert not (state / "ray_token").exists()
     slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", cwd=tmp_path)
-    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 480)
+    slurm.wait_until(lambda: not launcher.status(job).state.is_live, "the end of the sweep", 900)
     told = "".join(launcher.logs(job, follow=True))
     assert launcher.status(job).state is JobState.SUCCEEDED, told
     assert "workers asked for, as job " in told
