@@ -43,6 +43,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/sweep-file.md": sweep_file(),
         "reference/python.md": python(),
     }
+    for schema in sorted((ROOT / "orchestrator" / "schemas").glob("*.json")):
+        made[f"reference/schemas/{schema.name}"] = schema.read_text()
     for place, text in made.items():
         files.append(File.generated(config, place, content=text))
     return files
@@ -54,8 +56,15 @@ def commands() -> str:
     for panel, verbs in PANELS.items():
         parts.append(f"## {panel}\n")
         for name in verbs:
-            parts += [f"### stepladder {name}\n", *_command(command(name), f"stepladder {name}")]
+            parts += [f"### stepladder {name}\n", *_command(command(name), f"stepladder {name}"), *_schemas(name)]
     return "\n".join(parts)
+
+
+def _schemas(verb: str) -> list[str]:
+    """Return where the schemas of a verb's `--json` are; a verb that has verbs has one of each."""
+    found = sorted((ROOT / "orchestrator" / "schemas").glob(f"{verb}*.json"))
+    names = [file.name for file in found if file.stem == verb or file.stem.startswith(f"{verb}-")]
+    return [f"Answer with `--json`: [{name}](schemas/{name})\n" for name in names]
 
 
 def _command(told: Any, name: str) -> list[str]:

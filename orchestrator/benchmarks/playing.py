@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from orchestrator.benchmarks import Benchmark
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
@@ -15,7 +15,8 @@ METRIC = "objective"
 """What a benchmark's objective is called in a sweep on it."""
 
 
-class PlayedSweep(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PlayedSweep:
     """What came of one sweep."""
 
     regret: float

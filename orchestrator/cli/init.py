@@ -69,8 +69,18 @@ def _init_from(source: str, to: Path | None) -> None:
     say(f"next: look at what is marked `invented` in {output}, then stepladder check {output}")
 
 
-def schema() -> None:
-    """Print the JSON Schema of the sweep file, for editors."""
-    from orchestrator.sweepfile.schema import json_schema
+def schema(
+    verb: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="VERB", help="Instead, of what this verb answers with --json.", show_default=False),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the sweep file, for editors; with a verb, of what that answers with --json."""
+    if not verb:
+        from orchestrator.sweepfile.schema import json_schema
 
-    answer_json(json_schema())
+        answer_json(json_schema())
+        return
+    from orchestrator.views.schema_files import answer_schema
+
+    answer_json(answer_schema(" ".join(verb)))

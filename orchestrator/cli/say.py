@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,16 @@ def answer_piece(text: str) -> None:
 
 
 def answer_json(document: Any) -> None:
-    """Answer with data for another program."""
-    typer.echo(json.dumps(document, indent=2))
+    """Answer with data for another program; JSON has no word for a number that is not finite, which is null."""
+    typer.echo(json.dumps(_finite(document), indent=2, allow_nan=False))
+
+
+def _finite(document: Any) -> Any:
+    if isinstance(document, float):
+        return document if math.isfinite(document) else None
+    if isinstance(document, dict):
+        return {key: _finite(value) for key, value in document.items()}
+    return [_finite(value) for value in document] if isinstance(document, list | tuple) else document
 
 
 def answer(renderable: ConsoleRenderable) -> None:

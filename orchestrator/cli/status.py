@@ -79,10 +79,12 @@ def _document(found: SweepStatus) -> dict[str, Any]:
         document = status_document(
             log.state, log.folder, log.holder, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis
         )
-    if (job := found.job) is not None:
-        state, text = job.status.state.value, job.status.text
-        document |= {"job": {"job": job.job, "target": job.target, "state": state, "text": text}}
-    return document
+    return document | {"job": None if found.job is None else _job_document(found.job)}
+
+
+def _job_document(job: SentJob) -> dict[str, str]:
+    state, text = job.status.state.value, job.status.text
+    return {"job": job.job, "target": job.target, "state": state, "text": text}
 
 
 def _show(found: SweepStatus) -> None:

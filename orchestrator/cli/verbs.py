@@ -125,7 +125,10 @@ PANELS: dict[str, dict[str, Verb]] = {
             "Show what lies in a sweep's folder and nobody can need any more, and how large it is; with --yes, remove "
             "it.",
         ),
-        "schema": Verb("init:schema", "Print the JSON Schema of the sweep file, for editors."),
+        "schema": Verb(
+            "init:schema",
+            "Print the JSON Schema of the sweep file, for editors; with a verb, of what that answers with --json.",
+        ),
     },
 }
 """The verbs in the order of their use, as `stepladder --help` shows them."""

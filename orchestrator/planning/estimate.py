@@ -30,6 +30,7 @@ class StageEstimate:
     """One stage."""
 
     name: str
+    """As in the plan."""
     tune: tuple[str, ...]
     """The block."""
     first: int
@@ -79,7 +80,9 @@ class Estimate:
     workers: int
     """Trials at once."""
     stages: tuple[StageEstimate, ...]
+    """In order."""
     brackets: tuple[BracketEstimate, ...]
+    """The shortest first rung first."""
     configurations: int | None
     """How many different configurations the stages can make, conditions ignored; None: without end."""
     most_fidelity: float

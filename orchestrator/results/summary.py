@@ -7,8 +7,8 @@ goes on.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.control.confirming import confirming, search_trials
 from orchestrator.control.never_read import NeverRead
@@ -173,6 +173,11 @@ class Summary:
         if self.best is None or self.baseline is None:
             return None
         return gain(self.goal, self.best.value, self.baseline.value)
+
+
+def summary_document(summary: Summary) -> dict[str, Any]:
+    """Return a summary as plain data, with what follows from its fields."""
+    return asdict(summary) | {"stage": summary.stage, "improvement": summary.improvement}
 
 
 def summarise(state: SweepState, now: float) -> Summary:

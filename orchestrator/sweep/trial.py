@@ -30,8 +30,7 @@ class TrialState(StrEnum):
     COMPLETED = "completed"
     """Trained to the full fidelity, or returned by itself."""
     PRUNED = "pruned"
-    """Stopped below the full training: by the scheduler for being weak, where a coarse round ends, or for taking
-    longer than `limits.trial`."""
+    """Stopped below the full training: for being weak, where a coarse round ends, or for exceeding `limits.trial`."""
     DIVERGED = "diverged"
     """Reported a value that is not finite."""
     FAILED = "failed"
@@ -234,7 +233,8 @@ class Trial:
     """Number of the earlier trial nearest to it; None likewise."""
     bounded: dict[str, float] = field(default_factory=dict)
     """Newest value of each metric that `constraints` bounds, finite or not."""
-    breaks: tuple[str, ...] = ()  # those of them whose value lies beyond their bound
+    breaks: tuple[str, ...] = ()
+    """Those of them whose value lies beyond their bound."""
     unsaid: tuple[str, ...] = ()
     """Metrics that `constraints` bounds and that it has not reported."""
     judgement: Judgement | None = None

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from orchestrator import wording
 from orchestrator.results.export import ordered
-from orchestrator.results.summary import Summary, summarise
+from orchestrator.results.summary import Summary, summarise, summary_document
+from orchestrator.sweep.domains import Config
 from orchestrator.sweep.standing import gain
 from orchestrator.sweep.values import is_same
 from orchestrator.views.condition import condition_of
@@ -20,7 +21,6 @@ from orchestrator.views.spaces import scale_text, values_text
 
 if TYPE_CHECKING:
     from orchestrator.control.fold import SweepState
-    from orchestrator.sweep.domains import Config
 
 NOT_THERE = "-"
 
@@ -69,7 +69,11 @@ def compared(state: SweepState, folder: str, holder: str | None, now: float) -> 
 
 def comparison_document(sweeps: Sequence[ComparedSweep]) -> list[dict[str, Any]]:
     """Return the sweeps as plain data for `--json`."""
-    return [asdict(sweep) | {"space": dict(sweep.space), "settings": dict(sweep.settings)} for sweep in sweeps]
+    return [
+        asdict(sweep)
+        | {"summary": summary_document(sweep.summary), "space": dict(sweep.space), "settings": dict(sweep.settings)}
+        for sweep in sweeps
+    ]
 
 
 def comparison_answer(sweeps: Sequence[ComparedSweep]) -> Group:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Group
@@ -33,8 +33,8 @@ def rehearsal_document(found: Sequence[Rehearsal]) -> list[dict[str, Any]]:
     return [
         {
             "benchmark": each.benchmark, "workers": each.workers, "default_regret": each.asked[0].of_default,
-            "sweeps": [played._asdict() for played in each.asked],
-            "random": [played._asdict() for played in each.random],
+            "sweeps": [asdict(played) for played in each.asked],
+            "random": [asdict(played) for played in each.random],
         }
         for each in found
     ]  # fmt: skip

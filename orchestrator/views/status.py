@@ -17,7 +17,7 @@ from orchestrator.control.brake import REASON as BRAKED
 from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
-from orchestrator.results.summary import Mark, Summary, summarise
+from orchestrator.results.summary import Mark, Summary, summarise, summary_document
 from orchestrator.results.time_use import SweepTime, time_use
 from orchestrator.results.whereabouts import Whereabouts, whereabouts
 from orchestrator.sweep.awaited import NOTHING_AWAITED
@@ -152,9 +152,7 @@ def status_document(
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
     at = time() if now is None else now
     found = status(state, folder, holder, at, requested=requested, waiting=waiting, diagnosis=diagnosis)
-    content = asdict(found)
-    content["summary"]["improvement"] = found.summary.improvement
-    content["summary"]["stage"] = found.summary.stage
+    content = asdict(found) | {"summary": summary_document(found.summary)}
     content["time"]["idle_s"] = found.time.idle_s
     return content
 

@@ -50,6 +50,12 @@ def contents(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def test_the_schemas_come_along(wheel: Path):
+    schemas = shipped("orchestrator/schemas")
+    assert "orchestrator/schemas/status.json" in schemas
+    assert {name: contents(wheel).get(name) for name in schemas} == schemas
+
+
 def shipped(folder: str) -> dict[str, bytes]:
     paths = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     return {str(path.relative_to(ROOT)): path.read_bytes() for path in paths}
