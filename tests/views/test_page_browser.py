@@ -47,6 +47,7 @@ ALL_DRAWN = (
     "document.documentElement?.dataset.ready && [...document.querySelectorAll('.plot')].every(p => p.dataset.drawn)"
 )
 FILLING = "[...document.querySelectorAll('.plot')].every(plot => plot._fullLayout.width === plot.clientWidth)"
+STACKS = "[...document.querySelectorAll('.stack')]"
 WIDEST = "Math.max(...[...document.querySelectorAll('.plot .main-svg')].map(svg => svg.getBoundingClientRect().right))"
 
 
@@ -63,11 +64,15 @@ def test_a_telephone_and_paper_cut_nothing_off(told, tmp_path: Path):
             for part, side in ((".xtitle", "bottom"), ("g.legend", "top"))
         )
         assert bottom <= top, "the legend lies over the name of the axis"
+        assert tab.value("[...document.querySelectorAll('.stack')].length") == 2
+        assert tab.value(f"{STACKS}.every(table => table.scrollWidth <= table.parentElement.clientWidth)")
+        assert tab.value(f"{STACKS}.every(table => getComputedStyle(table).display === 'block')")
         tab.resize(1280, 900)
         tab.until(f"{WIDEST} > 900 && {FILLING}")
         tab.value("dispatchEvent(new Event('beforeprint'))")
         tab.until(f"{WIDEST} < 1000")
         assert tab.value("document.querySelector('main').getBoundingClientRect().width") == 700
+        assert tab.value(f"{STACKS}.every(table => getComputedStyle(table).display === 'table')")
         assert tab.value("[...document.querySelectorAll('.plot')].every(plot => plot._fullLayout.width <= 700)")
         tab.value("dispatchEvent(new Event('afterprint'))")
         tab.until(f"{WIDEST} > 900 && {FILLING}")
