@@ -24,7 +24,8 @@ from orchestrator.sweep.recordable import as_number
 
 REMEMBERED = 1_000
 """So many of the newest values are known again in a text."""
-_NUMBER = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:[,_]\d{3})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?!\d)")
+"""A number as texts have it, its thousands apart or not; not the end of a name."""
 TELLING_DIGITS = 3
 """So many digits, zeros in front aside, tell a number from others; one of two may be anything."""
 _PLACE = re.compile(r"^\S+:\d+ in \S+: ")
@@ -94,11 +95,9 @@ class Firewall:
             return text
         lines = []
         for line in text.split("\n"):
-            if self._metric in line:
-                place = _PLACE.match(line)
-                lines.append(f"{place[0] if place else ''}{_LEFT_OUT}")
-            else:
-                lines.append(_NUMBER.sub(self._dotted, line))
+            place = _PLACE.match(line)
+            where, said = (place[0], line[place.end() :]) if place else ("", line)
+            lines.append(where + (_LEFT_OUT if self._metric in said else _NUMBER.sub(self._dotted, said)))
         return "\n".join(lines)
 
     def _without(self, said: Mapping[Any, Any], metric: str, prefix: str) -> Mapping[Any, Any]:
@@ -127,13 +126,16 @@ class Firewall:
     def _dotted(self, found: re.Match[str]) -> str:
         """Return dots in place of a number that is a value of the metric, in full, rounded or as a percentage."""
         text = found[0]
-        if len(text.lower().partition("e")[0].replace(".", "").lstrip("0")) < TELLING_DIGITS:
+        plain = text.replace(",", "").replace("_", "")
+        if len(plain.lower().partition("e")[0].replace(".", "").lstrip("0")) < TELLING_DIGITS:
             return text
-        if "e" in text.lower():
-            return "..." if any(math.isclose(float(text), value, rel_tol=1e-3) for value in self._values) else text
-        decimals = len(text.partition(".")[2])
-        known = (abs(value) * scale for value in self._values for scale in (1, 100))
-        return "..." if any(round(value, decimals) == float(text) for value in known) else text
+        if "e" in plain.lower():
+            said = float(plain)
+            return "..." if any(math.isclose(said, abs(value), rel_tol=1e-3) for value in self._values) else text
+        decimals = len(plain.partition(".")[2])
+        scales = (1, 100) if decimals else (1,)  # three digits of a percentage are more than all
+        known = (abs(value) * scale for value in self._values for scale in scales)
+        return "..." if any(round(value, decimals) == float(plain) for value in known) else text
 
 
 def _value_at(said: Mapping[Any, Any], metric: str, prefix: str) -> Any:

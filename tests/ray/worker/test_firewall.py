@@ -124,6 +124,33 @@ def test_what_is_said_of_a_failure_does_not_tell_it(run, raised, text):
     assert str(SECRET)[:6] not in told
 
 
+@pytest.mark.parametrize(
+    ("value", "raised", "text"),
+    [
+        (9137, "f'{value} of them were right'", "ValueError: ... of them were right"),
+        (9137.0, "f'{value:.0f} right, {value} in all'", "ValueError: ... right, ... in all"),
+        (-913.57, "f'between {value:.0f} and {value:.1f}'", "ValueError: between -... and -..."),
+        (9137, "f'{value:,}', '9137'", "ValueError: ('...', '...')"),
+        (9137, "'layer9137 of 91370, 1.9137'", "ValueError: layer9137 of 91370, 1.9137"),
+        (1.3e-7, "f'{value} off'", "ValueError: 1.3e-07 off"),
+        (1.357e-7, "f'{value} off'", "ValueError: ... off"),
+        (-1.357e-7, "f'{value} off'", "ValueError: -... off"),
+    ],
+)
+def test_whole_numbers_and_small_ones_are_values_too(run, value, raised, text):
+    code = f"""
+        def train(config):
+            value = {value}
+            tune.report({{"score": 0.5, "epoch": 1, "test_accuracy": value}})
+            raise ValueError({raised})
+        """
+    with pytest.raises(AttemptFailed) as caught:
+        run(code)
+    place, *_, told = caught.value.text.splitlines()
+    assert told == text
+    assert place.startswith("train.py:6 in train: ")
+
+
 def test_a_line_of_code_that_names_it_is_left_out_and_its_place_stays(run):
     with pytest.raises(AttemptFailed) as caught:
         run("def train(config):\n    tune.report({'test_accuracy': 0.25 / 0})")
