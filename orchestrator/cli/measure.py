@@ -7,11 +7,13 @@ import shlex
 import signal
 import sys
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import SWEEP, AddressOption, CpusOption, GpusOption, IdOption, JsonOption, SweepArgument
+from orchestrator.cli.run import leave_at_once
 from orchestrator.cli.say import answer_json, answer_text, say
 from orchestrator.project.address import to_join
 
@@ -52,7 +54,8 @@ def measure(
     from orchestrator.driver import run_session
     from orchestrator.ray.host.options import HostOptions, job_address
 
-    ending = run_session(session, folder, HostOptions(joined or job_address(os.environ), cpus, gpus))
+    options = HostOptions(joined or job_address(os.environ), cpus, gpus)
+    ending = run_session(session, folder, options, partial(leave_at_once, None))
     for problem in ending.problems:
         say(f"warning: {problem}")
     raise typer.Exit(ending.exit_code if _answer(session, as_json=as_json) else ending.exit_code or 1)

@@ -108,7 +108,7 @@ def drive_and_answer(
 
     kept = DriverLog(session.folder, session.lease.epoch)
     options = HostOptions(address or job_address(os.environ), cpus, gpus)
-    ending = run_session(session, code, options, partial(_leave_at_once, kept))
+    ending = run_session(session, code, options, partial(leave_at_once, kept))
     if ending.is_removed:
         _show_failed_start(ending)
     else:
@@ -117,12 +117,15 @@ def drive_and_answer(
     raise typer.Exit(ending.exit_code)
 
 
-def _leave_at_once(kept: DriverLog, error: StepladderError) -> None:
-    """End this process, whose main thread is stuck, in a Ray that is gone or in its storage: it would never end."""
+def leave_at_once(kept: DriverLog | None, error: StepladderError) -> None:
+    """End this process, whose main thread is stuck, in a Ray that is gone or in its storage: it would never end.
+
+    What it said is `kept` with the sweep, unless that is what it is stuck in.
+    """
     say(f"error: {error}")
     sys.stdout.flush()
     sys.stderr.flush()
-    if not isinstance(error, StorageAwayError):
+    if kept is not None and not isinstance(error, StorageAwayError):
         kept.copy()
     os._exit(error.exit_code)
 
