@@ -84,15 +84,37 @@ def test_a_part_of_ray_that_is_killed_or_hangs_ends_the_driver_in_seconds(
     reports = duckdb.sql(f"select count(*) from read_parquet('{driver.sweep}/reports/*.parquet')").fetchall()
     assert reports == [(sum(trial.report_count for trial in state.trials),)], "the tables are up to date"
     assert "left because Ray was gone; it can go on" in stepladder("status", driver.sweep, cwd=driver.folder).stdout
-    deadline = time.monotonic() + 240
-    while alive := [pid for pid in known if Path(f"/proc/{pid}/cmdline").exists() and is_alive(pid)]:
-        assert time.monotonic() < deadline, alive
-        time.sleep(0.5)
+    wait_until_gone(known)
     again = stepladder("resume", "--auto", "sweep.yaml", "--cpus", 2, cwd=driver.folder)
     assert again.returncode == 0, again.stderr
     after = read_sweep(driver.sweep)
     assert [trial.state for trial in after.trials] == [TrialState.COMPLETED] * 6
     assert read_events(driver.sweep)[: len(events)] == events
+
+
+@pytest.mark.nightly
+def test_nothing_of_ray_outlives_a_driver_that_is_killed_not_even_what_hangs(driver: Driver):
+    known = family(driver.process.pid)
+    agents = [pid for pid in known if "agent" in (said := command_line(pid)) and "raylet/raylet" not in said]
+    assert agents, [command_line(pid) for pid in known]
+    for pid in agents:
+        os.kill(pid, signal.SIGSTOP)  # by themselves they would end within a minute
+    driver.process.kill()
+    driver.process.wait(timeout=240)
+    wait_until_gone(known)
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    deadline = time.monotonic() + 240
+    while alive := [pid for pid in pids if is_alive(pid)]:
+        assert time.monotonic() < deadline, [command_line(pid) for pid in alive]
+        time.sleep(0.5)
+
+
+def command_line(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))
+    return ""
 
 
 def is_alive(pid: int) -> bool:
