@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -59,7 +60,7 @@ def working_copy(sweep: Location, key: str, root: Path, *, is_shared: bool) -> P
             )
     for path in code.executable:
         if not os.access(place / path, os.X_OK):
-            (place / path).chmod(0o755)
+            _make_executable(place / path)
     link_beside(place, root, code, sweep)
     return place
 
@@ -114,6 +115,12 @@ def _link(link: Path, target: Path) -> None:
         link.symlink_to(target)
 
 
+def _make_executable(path: Path) -> None:
+    """Let whoever may read a file run it, and nobody else."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.chmod(mode | (mode & 0o444) >> 2)
+
+
 def _is_whole(place: Path, code: PinnedCode) -> bool:
     try:
         return all(hashed((place / path).read_bytes()) == expected for path, expected in code.files.items())
@@ -137,7 +144,7 @@ def _fetch(sweep: Location, key: str, code: PinnedCode, place: Path) -> None:
         (making / path).parent.mkdir(parents=True, exist_ok=True)
         (making / path).write_bytes(content)
     for path in code.executable:
-        (making / path).chmod(0o755)
+        _make_executable(making / path)
     try:
         making.rename(place)
     except OSError:  # another process of this node was first, or an old one is not whole

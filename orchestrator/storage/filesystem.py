@@ -207,7 +207,7 @@ class LocalFileSystem:
             self._make(path.parent)
             if not path.exists():
                 self._new.add(name)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)  # less the umask, as every file here
         size = os.fstat(descriptor).st_size
         if synced is not None and size < synced:
             os.close(descriptor)

@@ -160,7 +160,7 @@ def _led(targets: Mapping[int, Path]) -> Iterator[None]:
     saved = {number: os.dup(number) for number in targets}
     try:
         for number, path in targets.items():
-            opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
             os.dup2(opened, number)
             os.close(opened)
         yield
