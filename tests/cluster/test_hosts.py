@@ -15,7 +15,7 @@ from hosts import Host, Network
 from racks import FAULT_TRIALS, TRIALS, Rack, Sweep
 from ray_hosts import STEPLADDER, wait_for
 
-from orchestrator.control.fold import SweepState
+from orchestrator.control.fold import SweepState, replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Attempt, Outcome
 
@@ -121,6 +121,43 @@ def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
     nodes = {attempt.node for number in interrupted for attempt in state.trials[number].attempts[1:]}
     assert nodes <= {worker.name for worker in cluster.workers.values()}
     say(f"whole cluster gone: a new one is up after {up_s:.1f} s, {sweep.times(t, interrupted)}")
+
+
+def test_the_head_of_a_cluster_that_was_joined_is_powered_off(rack: Rack, say: Say):
+    """Its driver sits on a worker, and nobody answers any more, not even with a refusal."""
+    cluster = rack.cluster()
+    place, (first, *_) = rack.storage / "headless", cluster.workers.values()
+    arguments = ("name=headless", *rack.small(), "--address", cluster.gcs)
+    driver = first.start(*STEPLADDER, "run", "sweep.yaml", *arguments, cwd=rack.code, env=cluster.env, log="said.txt")
+    sweep, log = Sweep(place, rack.laptop("of-headless"), cluster), first.folder / "said.txt"
+    workers = list(cluster.workers.values())
+    wait_for(lambda: any(map(sweep.training_on, workers)), "a trial that trains")
+    acknowledged, begun = sweep.events(), time.monotonic()
+    cluster.head.power_off()
+    wait_for(lambda: "Ray is gone" in log.read_text(), "word of the head's end")
+    told_s = time.monotonic() - begun
+    code = driver.wait(timeout=240)
+    left_s, said = time.monotonic() - begun, log.read_text()
+    assert (code, "Traceback" in said) == (75, False), said
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert line == (
+        f"error: Ray is gone: its control store (GCS) at {cluster.gcs} does not answer any more. Nothing acknowledged "
+        "is lost: resume it, on a cluster that was joined once that is there again"
+    )
+    events = sweep.events()
+    assert events[: len(acknowledged)] == acknowledged
+    assert (type(events[-1]), replay(events).open) == (ev.DriverStopped, {})
+    reports = sum(isinstance(event, ev.Reported) for event in events)
+    assert sweep.ask("select count(*) from {reports}") == [(reports,)], "the tables are up to date"
+    rack.power_off()
+    cluster = rack.cluster()
+    again = cluster.workers["w1"].run(
+        *STEPLADDER, "resume", "--auto", "sweep.yaml", *arguments[:-1], cluster.gcs, cwd=rack.code, env=cluster.env,
+        timeout_s=600,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    sweep.check()
+    say(f"head powered off:   told after {told_s:.1f} s, left (75) after {left_s:.1f} s, on another cluster: 0")
 
 
 def test_a_worker_is_powered_off(rack: Rack, say: Say):
