@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from orchestrator.control.drivers import pinned_by_last
 from orchestrator.control.fold import SweepState
 from orchestrator.control.keeping import is_over, removal, unneeded
-from orchestrator.control.machine import THIS_MACHINE
+from orchestrator.control.machine import THIS_MACHINE, Machine
 from orchestrator.control.session import Session, read_log, reopen
 from orchestrator.errors import StorageError
 from orchestrator.results.follower import Follower
@@ -77,17 +77,18 @@ def clear(
     *,
     work: bool = False,
     on_wait: Callable[[str], None] = lambda _: None,
+    machine: Machine = THIS_MACHINE,
 ) -> Cleared:
     """Remove what nobody can need any more, and return it; with `work` also what trainings wrote in their folders.
 
     Raises LeaseHeldError where somebody drives the sweep, SweepNotFoundError, StorageError.
     """
     state, events = read_log(folder)
-    session, _ = reopen(folder, _as_it_was(state), on_wait, code=pinned_by_last(state), clears=True)
+    session, _ = reopen(folder, _as_it_was(state), on_wait, code=pinned_by_last(state), clears=True, machine=machine)
     try:
         found = _found(folder, session.state, events, keep or session.state.plan.spec.keep_checkpoints)
         going = [clutter for clutter in found.clutter if work or not clutter.is_own]
-        _write_down(session, {name for clutter in going for name in clutter.names})
+        _write_down(session, machine, {name for clutter in going for name in clutter.names})
         _remove(folder, [name for clutter in going for name in clutter.names])
     except BaseException:
         session.release()
@@ -182,14 +183,14 @@ def _sizes(entries: Iterable[StoredEntry]) -> dict[str, int]:
     return sizes
 
 
-def _write_down(session: Session, names: set[str]) -> None:
+def _write_down(session: Session, machine: Machine, names: set[str]) -> None:
     """Record which trials lose their newest checkpoint, before it goes."""
     lose = [
         trial
         for trial in session.state.everyone()
         if is_over(trial) and trial.checkpoint and not names.isdisjoint(_names([trial.checkpoint]))
     ]
-    session.controller.write_down(*(removal(trial, *THIS_MACHINE.now) for trial in lose))
+    session.controller.write_down(*(removal(trial, *machine.now) for trial in lose))
 
 
 def _remove(folder: Location, names: Iterable[str]) -> None:

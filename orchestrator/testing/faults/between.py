@@ -9,8 +9,10 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from orchestrator.control.asking import wish_to_try
 from orchestrator.errors import StepladderError, StorageError, UsageError
 from orchestrator.storage.requests import DriverRequest, put_request
+from orchestrator.storage.wishes import Wish, put_wish
 from orchestrator.testing.faults.disk import ProcessKilledError
 from orchestrator.testing.faults.kinds import FaultKind
 
@@ -41,6 +43,7 @@ class Between:
             FaultKind.STOPPED: lambda driver: driver.clocks.sleep(random.uniform(10, 120)),
             FaultKind.SIGNAL: lambda driver: driver.bridge.leave(random.choice(("SIGTERM", "SIGINT"))),
             FaultKind.REQUEST: self._request,
+            FaultKind.WISH: self._wish,
             FaultKind.NODE_VANISHES: self._lose_node,
             FaultKind.RAY_GONE: lambda driver: driver.lose_ray(),
             FaultKind.SECOND_DRIVER: self._second,
@@ -141,6 +144,20 @@ class Between:
             put_request(self._story.ground.calm().files(), kind, 0.0)
         except (UsageError, StorageError):
             pass  # its driver's lease is seen dead, or the folder is away
+
+    def _wish(self, driver: PretendDriver) -> None:
+        state, place = driver.session.state, self._story.ground.calm()
+        numbers = [trial.number for trial in state.trials]
+        name = self._random.choice(sorted(state.plan.spec.search_space))
+        try:
+            match self._random.choice(("try", "stop", "retry")):
+                case "try":
+                    wish = wish_to_try(state, {name: state.plan.spec.search_space[name].default})
+                case kind:
+                    wish = Wish(kind, self._random.choice([*numbers, len(numbers)]))
+            put_wish(place.files(), wish, self._story.true.now)
+        except (ValueError, StorageError):
+            pass  # nothing could come of it, or the folder is away
 
     def _lose_node(self, driver: PretendDriver) -> None:
         node = self._random.choice(self._story.nodes.nodes)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import VirtualClock
+from orchestrator.errors import StorageAwayError
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.worker.ending import WorkerProcess
@@ -28,6 +29,7 @@ from orchestrator.testing.faults.places import PretendNodes
 
 LOOK_S = 1.0
 """How often the host looks for what is overdue, silent or unbegun."""
+SLOWEST_STOP_S = 60.0
 READY_S = 3.0
 """How long a worker's process takes to be ready, at most."""
 ENDINGS = {
@@ -38,6 +40,7 @@ ENDINGS = {
     FaultKind.PREEMPTED: (Outcome.PREEMPTED, "the node was preempted: RayActorError"),
     FaultKind.ERROR: (Outcome.ERROR, "RuntimeError: shape '[8, 3]' is invalid for input of size 7"),
     FaultKind.TRANSIENT: (Outcome.ERROR, "OSError: [Errno 116] Stale file handle"),
+    FaultKind.CRASH: (Outcome.LOST, "the worker was lost: it died of SIGSEGV at net.py:17 in forward"),
     FaultKind.OUT_OF_MEMORY: (Outcome.OUT_OF_MEMORY, "OutOfMemoryError: CUDA out of memory"),
 }
 """How the faults of a worker end its attempt."""
@@ -181,8 +184,9 @@ class PretendCluster:
         return True
 
     def _may_hang(self, training: _Training) -> bool:
-        """Say whether somebody would notice: nobody is silent before a first report, or with a single score."""
-        return training.reports > 0 and not self._sweep.plan.spec.fidelity.once
+        """Say whether somebody would end it: for silence never before a first report, or with a single score."""
+        spec = self._sweep.plan.spec
+        return spec.limits.trial is not None or (training.reports > 0 and not spec.fidelity.once)
 
     def _config(self, training: _Training) -> dict[str, object]:
         return {name: value for name, value in training.live.config.items() if name != TRIAL_KEY}
@@ -195,6 +199,10 @@ class PretendCluster:
             checkpoint = self._checkpoints.put(f"{session}/{live.key}", round(training.fidelity / spec.fidelity.every))
             if checkpoint is None:
                 self._wait_for_storage(training)
+                return
+            if self._fates.strikes(FaultKind.STORAGE_AWAY, 0.02):
+                self._bridge.fail(StorageAwayError(f"storage stayed away: {training.node} could not put a checkpoint"))
+                self._end(training, Outcome.INTERRUPTED, "could not put a checkpoint")
                 return
         training.reports += 1
         seed = live.config[TRIAL_KEY]["seed"]
@@ -209,6 +217,8 @@ class PretendCluster:
         if self._fates.strikes(FaultKind.REPORT_TWICE, 0.03):
             stop = self._told(live, report) or stop
         training.at = self._true.now + (self._random.uniform(0.0, 3.0) if stop else training.pace_s)
+        if stop and self._fates.strikes(FaultKind.SLOW_STOP, 0.2):
+            training.at += self._random.uniform(5.0, SLOWEST_STOP_S)
         training.winds_down = stop or training.fidelity >= live.config[TRIAL_KEY]["max_fidelity"]
         training.fidelity += spec.fidelity.every
 

@@ -13,6 +13,7 @@ from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.storage.checkpoints import found_checkpoint
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.testing.faults.cluster import SLOWEST_STOP_S
 from orchestrator.testing.faults.kinds import FaultKind
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def _same_state(story: Story, _: Sequence[ev.Event], state: SweepState) -> Itera
 def _caps(story: Story, events: Sequence[ev.Event], state: SweepState) -> Iterator[str]:
     """No cap is passed by more than what passes until the next report, or the next turn of the loop."""
     spec = state.plan.spec
-    more_s = story.between.most_s(1.2 * story.sweep.pace_s * spec.fidelity.every + ENDING_S)
+    ending_s = ENDING_S + (SLOWEST_STOP_S if FaultKind.SLOW_STOP in story.fates.kinds else 0.0)
+    more_s = story.between.most_s(1.2 * story.sweep.pace_s * spec.fidelity.every + ending_s)
     more_h = more_s * story.sweep.places / 3600
     spent = {
         "gpu_hours": (state.spend.gpu_hours, more_h * spec.resources.gpus),

@@ -16,6 +16,8 @@ class FaultKind(StrEnum):
     """What was written does not reach the disk; or it does, and the answer says not."""
     DISK_AWAY = "disk away"
     """A server is away: stale handles, input/output errors, for longer than one operation."""
+    DISK_BLOCKED = "disk blocked"
+    """An operation does not return for seconds or minutes; for longer than is waited, its driver is ended."""
     DISK_READ_ONLY = "disk read-only"
     """It takes no writes until somebody mends it."""
     FOLDER_MOVED = "disk folder moved"
@@ -62,6 +64,12 @@ class FaultKind(StrEnum):
     """The training raises."""
     TRANSIENT = "worker transient error"
     """It raises what may be gone at a second try."""
+    CRASH = "worker crash"
+    """Its process dies of a signal of its own doing, each time alike."""
+    STORAGE_AWAY = "worker storage away"
+    """A checkpoint cannot be put from its node, for longer than is waited."""
+    SLOW_STOP = "worker slow to stop"
+    """It takes up to a minute to end once it was told to stop."""
     OUT_OF_MEMORY = "worker out of memory"
     """It runs out of memory."""
     HANG = "worker hang"
@@ -78,6 +86,10 @@ class FaultKind(StrEnum):
     """It gets SIGTERM or SIGINT."""
     REQUEST = "driver request"
     """Somebody asks it to stop or to cancel."""
+    WISH = "driver wish"
+    """Somebody asks for a configuration, for the end of one trial, or for another run of one."""
+    CLEARED = "driver gc"
+    """Somebody clears the sweep's folder between two drivers."""
     SECOND_DRIVER = "driver second"
     """Another driver tries to take the sweep while it lives."""
     TAKEN_OVER = "driver taken over"
@@ -101,6 +113,7 @@ ON_LOG = frozenset(kind for kind in FaultKind if kind.startswith("log"))
 NEUTRAL = (ON_DISK | ON_STORE) - {FaultKind.FOLDER_DELETED} | {
     FaultKind.CLOCK_STEP, FaultKind.SUSPEND, FaultKind.STOPPED, FaultKind.PREEMPTED, FaultKind.REPORT_LATE,
     FaultKind.END_TWICE, FaultKind.RAY_GONE, FaultKind.KILL, FaultKind.SIGNAL, FaultKind.REQUEST,
-    FaultKind.SECOND_DRIVER, FaultKind.TAKEN_OVER, FaultKind.CHECKPOINT_GONE,
+    FaultKind.SECOND_DRIVER, FaultKind.TAKEN_OVER, FaultKind.CHECKPOINT_GONE, FaultKind.STORAGE_AWAY,
+    FaultKind.SLOW_STOP, FaultKind.CLEARED,
 }  # fmt: skip
 """Change no decision: with one place a sweep under these comes to what it comes to without."""

@@ -15,6 +15,9 @@ from orchestrator.testing.faults.store import BUSY, DENIED, SILENT, Refusal
 WRITES = frozenset({"append", "sync", "replace", "create", "PutObject", "DeleteObjects"})
 SILENCE_S = 15.0
 """How long a request to a silent store takes to fail."""
+BLOCKED_S = (5.0, 20.0, 50.0, 700.0)
+LONGEST_BLOCKED_S = 600.0
+"""How long an operation may not return until its driver is ended from beside it; see `control.blocked_storage`."""
 _CODES = {
     FaultKind.DISK_FULL: (errno.ENOSPC, errno.EDQUOT),
     FaultKind.DISK_SHORT: (errno.ENOSPC, errno.EIO),
@@ -59,6 +62,11 @@ class Storm:
         if self._fates.strikes(FaultKind.POWER_CUT, 0.003):
             self.on_power_cut()
             return Fault(KILLED, "before")
+        if self._fates.strikes(FaultKind.DISK_BLOCKED, 0.01):
+            blocked_s = self._random.choice(BLOCKED_S)
+            self._true.now += blocked_s
+            if blocked_s >= LONGEST_BLOCKED_S:
+                return Fault(KILLED, self._when())
         if operation in WRITES and self._is_locked(FaultKind.DISK_READ_ONLY):
             return Fault(errno.EROFS, "before")
         for kind in (*_PASSING, FaultKind.DISK_AWAY):

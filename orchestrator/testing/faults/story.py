@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -13,7 +14,8 @@ from orchestrator.control.machine import Machine
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen, sweep_exists
 from orchestrator.control.simulator import VirtualClock
 from orchestrator.control.snapshot_keeper import USUAL_PACE, SnapshotPace
-from orchestrator.errors import FolderLostError, SpecError, StepladderError
+from orchestrator.errors import FolderLostError, LeaseHeldError, SpecError, StepladderError, SweepNotFoundError
+from orchestrator.project.clearing import clear
 from orchestrator.storage.lease import Holder
 from orchestrator.storage.retention import clear_earlier, remove_checkpoint
 from orchestrator.storage.snapshot_file import NAME as SNAPSHOT
@@ -177,6 +179,18 @@ class Story:
         self.between.undo(left.reason == FolderLostError.__name__)
         if self.fates.strikes(FaultKind.CHECKPOINT_GONE, 0.5):
             self._lose_checkpoint()
+        if self.successor is None and self.fates.strikes(FaultKind.CLEARED, 0.5):
+            self._clear()
+
+    def _clear(self) -> None:
+        """Remove what nobody can need any more, as `stepladder gc` does."""
+        clocks = Clocks(self.true, self._random.uniform(0.0, 1e6))
+        machine = Machine(clocks.wall, clocks.steady, clocks.sleep, self._holder)
+        self.storm.is_calm = True
+        # Its first driver did not come to its first record, or one that was killed is taken to have the lease.
+        with contextlib.suppress(SweepNotFoundError, LeaseHeldError):
+            clear(self.ground.seen_by(lambda: False, clocks.sleep), machine=machine)
+        self.storm.is_calm = False
 
     def _lose_checkpoint(self) -> None:
         known = [event.checkpoint for event in self._read if isinstance(event, ev.Reported) and event.checkpoint]
