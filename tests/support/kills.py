@@ -218,7 +218,7 @@ def go_on(scene: Scene) -> None:
         if ended.returncode == 0:
             return
         if "Traceback" in ended.stderr:
-            scene.problems.append("a traceback of resume")
+            scene.problems.append(f"a traceback of resume: {scene.plain(ended.stderr[-1500:])}")
     scene.problems.append(f"it does not come back: {scene.plain(ended.stderr.strip().splitlines()[-1])}")
 
 
@@ -236,7 +236,8 @@ def judge(scene: Scene) -> None:
         scene.problems.append(f"trials ended as {[str(trial.state) for trial in state.trials]}")
     audit = stepladder("audit", scene.place, cwd=scene.folder, timeout_s=WAIT_S)
     if audit.returncode:
-        scene.problems.append(f"audit {audit.returncode}: {scene.plain(audit.stdout.strip())}")
+        told = scene.plain((audit.stdout + audit.stderr).strip())
+        scene.problems.append(f"audit {audit.returncode}: {told}")
     best = json.loads(scene.place.files().read("best.json"))
     if best["winner"]["trial"] != _winner(state):
         scene.problems.append("best.json names another winner")
