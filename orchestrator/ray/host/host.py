@@ -70,7 +70,7 @@ def run_on_ray(
     bridge = Bridge(controller, sweep_folder.absolute(), time.monotonic)
     handlers = current_handlers()
     try:
-        with Vigil(bridge.lose, leave) as vigil, cluster.connected(options):
+        with Vigil(bridge.lose, leave) as vigil, cluster.connected(options, on_deaf=leave):
             spec = controller.state.plan.spec
             resources = spec.resources
             for kind in kinds_of(controller.state.plan).values():

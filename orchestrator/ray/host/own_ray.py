@@ -38,6 +38,10 @@ AGENTS = {
 }
 """How `agents` stands before each of a raylet's agents, by the option that a raylet takes its command from."""
 
+REGISTER_S = 600
+"""How long a worker may take to import Ray and to tell its raylet: a raylet gives up one that takes longer, 60 s by
+itself, and `ray.init` waits for the first ones without end, also for those that were given up."""
+
 MINDER_GRACE_S = 3.0
 """How long the processes of a Ray have to end by themselves once their driver is gone."""
 
@@ -60,6 +64,7 @@ def start(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts: boo
                 "preload_python_modules": list(preloaded),
                 "prestart_worker_first_driver": prestarts,
                 "enable_metrics_collection": False,
+                "worker_register_timeout_seconds": REGISTER_S,
                 "num_workers_soft_limit": processes,  # it would end those that wait for the baseline's first report
             },
             log_to_driver=False,
