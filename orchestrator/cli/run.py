@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ from orchestrator.cli.options import (
     set_owner,
 )
 from orchestrator.cli.say import answer, answer_json, say
-from orchestrator.errors import StorageAwayError, UsageError
+from orchestrator.errors import StorageAwayError, StorageError, UsageError
 from orchestrator.project.address import to_join
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.errors import StepladderError
     from orchestrator.storage.driver_log import DriverLog
     from orchestrator.storage.location import Location
+    from orchestrator.sweep.plan import Plan
 
 
 def run(
@@ -67,6 +69,7 @@ def run(
     folder = sweep_folder(compiled, sweep_file.parent)
     if fresh:
         _throw_away(folder, sweep_file, is_agreed=yes)
+    _refuse_anothers(compiled, folder)
     refuse_existing(folder)
     compiled, left_out = warmed(compiled, sweep_file.parent)
     for told in left_out:
@@ -76,6 +79,16 @@ def run(
     for line in begun.said:
         say(line)
     drive_and_answer(session, sweep_file.parent, joined, cpus, gpus, as_json=as_json)
+
+
+def _refuse_anothers(plan: Plan, folder: Location) -> None:
+    """Raise UsageError where another sweep lies in `folder`, or another's; whose it is may be unreadable."""
+    from orchestrator.control.session import read_sweep, sweep_exists
+    from orchestrator.project.ownership import SweepThere, refuse_name_in_use
+
+    with contextlib.suppress(StorageError):
+        if sweep_exists(folder):
+            refuse_name_in_use(plan, SweepThere.of(read_sweep(folder)), folder, "nothing was begun")
 
 
 def _throw_away(folder: Location, sweep_file: Path, *, is_agreed: bool) -> None:

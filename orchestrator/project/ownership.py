@@ -84,13 +84,13 @@ def refuse_other(meant: Meant, there: SweepThere, folder: object, file: Path | N
         )
 
 
-def refuse_name_in_use(plan: Plan, there: SweepThere, folder: object) -> None:
-    """Raise UsageError where the folder that a sweep would be sent to holds another sweep, or another's.
+def refuse_name_in_use(plan: Plan, there: SweepThere, folder: object, undone: str = "nothing was sent") -> None:
+    """Raise UsageError where the folder that a sweep would lie in holds another sweep, or another's.
 
-    The same sweep of the same person goes on.
+    The same sweep of the same person goes on. `undone` says what was not done.
     """
     person, age = owner_here(os.environ), f"planned {duration(time.time() - there.planned_t)} ago"
-    remedy = "nothing was sent: give the sweep another name (name=...) or another storage"
+    remedy = f"{undone}: give the sweep another name (name=...) or another storage"
     if there.owner not in (None, person):
         raise UsageError(f"{folder} is in use by {there.owner}'s sweep {there.sweep_id}, {age}; {remedy}")
     if there.sweep_id != plan.sweep_id and there.source not in (None, plan.provenance.source):

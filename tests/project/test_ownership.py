@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from orchestrator import Sweep
 from orchestrator.cli.app import app
 from orchestrator.control.session import create, read_sweep
-from orchestrator.errors import StepladderError, UsageError
+from orchestrator.errors import UsageError
 from orchestrator.project.provenance import owner_here
 from orchestrator.project.workspace import linted_plan, sweep_folder
 from orchestrator.storage.requests import requested
@@ -51,7 +51,7 @@ def typed(*arguments: object) -> str:
 
 VERBS = [
     ["stop"], ["cancel"], ["resume", "--cpus", "1"], ["resume", "--auto", "--owner", "bob", "--cpus", "1"], ["confirm"],
-    ["submit"], ["test"], ["try"], ["retry", "--trial", "0"], ["stop", "--trial", "0"],
+    ["submit"], ["test"], ["try"], ["retry", "--trial", "0"], ["stop", "--trial", "0"], ["set"], ["gc", "--yes"],
 ]  # fmt: skip
 """Everything that acts on a sweep. The first sentence says whose it is, the last how to go on all the same."""
 
@@ -62,9 +62,10 @@ def test_no_verb_of_one_touches_the_sweep_of_the_other(people, monkeypatch, verb
     root, session = people
     monkeypatch.setenv("STEPLADDER_OWNER", "bob")
     before = (session.folder.path / "journal").stat().st_mtime_ns, len(session.state.sessions)
+    more = {"try": ["a=0.1"], "set": ["max_concurrent=2"]}
     what = root / "bob" / "sweep.yaml" if place == "file" or verb == ["submit"] else session.folder
     with pytest.raises(UsageError, match=rf"{session.state.plan.sweep_id}, .*") as refused:
-        typed(*verb[:1], what, *verb[1:], *(["a=0.1"] if verb == ["try"] else []))
+        typed(*verb[:1], what, *verb[1:], *more.get(verb[0], []))
     assert "ada's" in str(refused.value)
     assert "nothing was " in str(refused.value)
     assert requested(session.folder.files()) is None
@@ -120,7 +121,10 @@ def test_one_s_own_sweep_that_is_driven_is_not_sent_again(people):
 def test_a_name_that_another_uses_begins_nothing(people, monkeypatch, verb: str):
     root, session = people
     monkeypatch.setenv("STEPLADDER_OWNER", "ada")  # put back afterwards: --owner goes before it
-    with pytest.raises(StepladderError, match=r"this sweep exists|is in use by ada's sweep"):
+    begun = "nothing was begun" if verb == "run" else "nothing was sent"
+    with pytest.raises(
+        UsageError, match=rf"is in use by ada's sweep gamma-\w+, planned .* ago; {begun}: give the sweep"
+    ):
         typed(verb, root / "bob" / "sweep.yaml", "--owner", "bob")
     assert os.environ["STEPLADDER_OWNER"] == "bob"
     assert len(read_sweep(session.folder).sessions) == len(session.state.sessions)
