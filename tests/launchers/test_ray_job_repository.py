@@ -14,7 +14,7 @@ from heads import Head, ray_head
 from orchestrator.control.session import read_sweep
 from orchestrator.storage.location import Location
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1500)]
 
 DATA_BYTES = 300 * 2**20
 SECRETS = {".env": "planted-in-env", "id_rsa": "planted-in-key", "exp/.netrc": "planted-in-netrc"}
