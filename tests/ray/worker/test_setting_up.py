@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ray.worker.setting_up import NodeSetup, set_up
+from orchestrator.storage.location import Location
 
 DAEMON = "import os, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); time.sleep(900)"
 
@@ -64,3 +65,11 @@ def test_a_line_that_fails_is_told_and_none_comes_after_it(tmp_path: Path, line:
     end = set_up(asked(tmp_path, "true", line, "touch after"))
     assert end.failed == f"`{line}` {how}"
     assert not (tmp_path / "after").exists()
+
+
+@pytest.mark.thorough
+def test_on_an_object_store_its_prints_lie_there(bucket, tmp_path: Path):
+    sweep = Location.parse(f"{bucket}/sweep")
+    end = set_up(NodeSetup(("echo staged",), None, str(tmp_path), str(sweep), "n1"))
+    assert (end.failed, end.log) == (None, f"{sweep}/logs/setup/n1")
+    assert sweep.files().read("logs/setup/n1/stdout.txt") == b"$ echo staged\nstaged\n"
