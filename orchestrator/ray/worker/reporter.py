@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any, cast
 
 from ray.tune import Checkpoint
@@ -145,7 +145,7 @@ class Reporter:
 
 def _refuse_path(checkpoint: object) -> None:
     """Raise ReportError for what Ray Tune took for a checkpoint once, or never did."""
-    if isinstance(checkpoint, str | os.PathLike | Mapping):
+    if isinstance(checkpoint, str | PurePath | Mapping):  # Ray's own is an os.PathLike too
         kind = type(checkpoint).__name__
         raise ReportError(f"a checkpoint is a ray.tune.Checkpoint.from_directory(folder), and this is of type {kind}")
 

@@ -119,6 +119,15 @@ def test_a_function_that_reported_has_said_its_results(run, returned):
     assert session.reports == [(1.0, {"score": 0.5, "epoch": 1.0, "training_iteration": 1.0})]
 
 
+def test_a_checkpoint_is_rays(run):
+    session = run("""
+        from ray import tune
+        def train(config):
+            tune.report({"score": 0.5, "epoch": 1}, checkpoint=tune.Checkpoint("/somewhere"))
+        """)
+    assert len(session.reports) == 1
+
+
 def test_a_checkpoint_is_no_path(run):
     with pytest.raises(AttemptFailed) as caught:
         run("""
