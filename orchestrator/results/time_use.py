@@ -73,7 +73,7 @@ def time_use(state: SweepState) -> SweepTime:
     """Say where the time of a sweep went up to its newest record, confirming and tests included."""
     trials = [*state.everyone(), *(test.run for test in state.tests)]
     attempts = [attempt for trial in trials for attempt in trial.attempts]
-    used = sum((attempt_time(attempt, state.last_clock_s) for attempt in attempts), AttemptsTime())
+    used = _summed(attempts, state.last_clock_s)
     since_s = state.sessions[-1].clock_s if state.sessions else state.last_clock_s
     drivers_s = state.past_drivers_s + max(0.0, state.last_clock_s - since_s)
     return SweepTime(used, _most_at_once(attempts, state.last_t), drivers_s)
@@ -81,26 +81,38 @@ def time_use(state: SweepState) -> SweepTime:
 
 def trial_time(trial: Trial, now_s: float) -> AttemptsTime:
     """Say where the time of a trial went; `now_s` is by the clock that measures (`Event.clock_s`)."""
-    return sum((attempt_time(attempt, now_s) for attempt in trial.attempts), AttemptsTime())
+    return _summed(trial.attempts, now_s)
 
 
 def attempt_time(attempt: Attempt, now_s: float) -> AttemptsTime:
     """Say where the time of an attempt went, of one that is open until `now_s` by the clock that measures."""
+    return AttemptsTime(*_seconds(attempt, now_s))
+
+
+def _summed(attempts: Iterable[Attempt], now_s: float) -> AttemptsTime:
+    waiting_s = starting_s = training_s = ending_s = 0.0
+    for attempt in attempts:
+        seconds = _seconds(attempt, now_s)
+        waiting_s += seconds[0]
+        starting_s += seconds[1]
+        training_s += seconds[2]
+        ending_s += seconds[3]
+    return AttemptsTime(waiting_s, starting_s, training_s, ending_s)
+
+
+def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float]:
+    """Return the fields of its `AttemptsTime`, in order."""
     if attempt.placed_t is None or attempt.placed_s is None:
         ended_t = attempt.started_t if attempt.ended_t is None else attempt.ended_t
-        return AttemptsTime(waiting_s=max(0.0, ended_t - attempt.started_t))
+        return max(0.0, ended_t - attempt.started_t), 0.0, 0.0, 0.0
     reserved_t = attempt.placed_t if attempt.reserved_t is None else attempt.reserved_t
     ahead_s = max(0.0, attempt.placed_t - reserved_t)
     charged_s = max(0.0, now_s - attempt.placed_s) if attempt.ended_t is None else attempt.charged_s
     entered_s = min(charged_s, max(ahead_s, (attempt.entered_s or attempt.placed_s) - attempt.placed_s))
     reported_s = charged_s if attempt.reported_s is None else attempt.reported_s - attempt.placed_s
     last_s = charged_s if attempt.ended_t is None else min(charged_s, max(entered_s, reported_s))
-    return AttemptsTime(
-        max(0.0, min(reserved_t, attempt.placed_t) - attempt.started_t),
-        entered_s,
-        last_s - entered_s,
-        charged_s - last_s,
-    )
+    waiting_s = max(0.0, min(reserved_t, attempt.placed_t) - attempt.started_t)
+    return waiting_s, entered_s, last_s - entered_s, charged_s - last_s
 
 
 def _most_at_once(attempts: Iterable[Attempt], now_t: float) -> int:

@@ -119,6 +119,8 @@ class Float(Described):
     def to_unit(self, value: Value) -> float:
         """Map a value to [0, 1]; the inverse of `from_unit` up to the grid, for one of `also` to its middle."""
         number = float(value)
+        if not self.also:
+            return min(0.0 + self._inside(number), 1.0)  # as below, where nothing lies beside
         beside = self._beside.unit_of(number)
         return self._beside.outer(self._inside(number)) if beside is None else beside
 
@@ -147,10 +149,16 @@ class Float(Described):
         if self._grid is not None:
             return self._grid.unit_of(number)
         if self.scale == "log":
-            return ratio(math.log(number) - math.log(self.low), math.log(self.high) - math.log(self.low))
+            first, whole = self._logs
+            return ratio(math.log(number) - first, whole)
         if not math.isfinite(self.high - self.low):
             return (number / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return ratio(number - self.low, self.high - self.low)
+
+    @cached_property
+    def _logs(self) -> tuple[float, float]:
+        """The logarithm of `low`, and how far that of `high` lies above it."""
+        return math.log(self.low), math.log(self.high) - math.log(self.low)
 
     @cached_property
     def _bell(self) -> Bell | None:

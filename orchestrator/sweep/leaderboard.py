@@ -17,6 +17,9 @@ from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.sweep.trial_list import Watch
 
+AT_ONCE = 1_000
+"""So many new trials, as of a sweep that is read, are sorted in one go."""
+
 
 @dataclass(slots=True)
 class _Stretch:
@@ -50,11 +53,16 @@ class Leaderboard:
 
         `trials` holds every trial of the search by number, and is the same list at every call.
         """
-        for trial in trials[len(self._ranks) :]:
+        known = len(self._ranks)
+        for trial in trials[known:]:
             self._begin(trial)
-        looked = self._watch.look(trials)
+        looked, changed = self._watch.look(trials), len(self._ranks)
+        if len(trials) - known >= AT_ONCE:
+            self._take_fresh(trials, known)
+            changed = known
         for number in looked:
-            self._take(trials[number], number)
+            if number < changed:
+                self._take(trials[number], number)
         if len(self._leading) > 2 * len(self._ranks) + 64:
             self._leading = [_first(rank) for rank in self._ranks if rank is not None]
             heapq.heapify(self._leading)
@@ -112,6 +120,25 @@ class Leaderboard:
         self._ranks.append(None)
         self._states.append(None)
         self._has_value.append(0)
+
+    def _take_fresh(self, trials: Sequence[Trial], first: int) -> None:
+        """Take note of all trials from `first` on, which are new, sorting once: as `_take` does one by one."""
+        for place in range(bisect_right(self._firsts, first) - 1, len(self._stretches)):
+            stretch, begin = self._stretches[place], max(first, self._firsts[place])
+            end = self._firsts[place + 1] if place + 1 < len(self._firsts) else len(trials)
+            for number in range(begin, end):
+                trial = trials[number]
+                rank, state = ranked_value(self._goal, trial), trial.state
+                self._ranks[number], self._states[number] = rank, state
+                self._has_value[number] = bool(trial.values)
+                stretch.states[state] += 1
+                if rank is not None:
+                    self._leading.append(_first(rank))
+                    if state is TrialState.COMPLETED:
+                        stretch.completed.append(rank)
+            stretch.completed.sort()
+        heapq.heapify(self._leading)
+        self.reported += self._has_value.count(1, first)
 
     def _take(self, trial: Trial, number: int) -> None:
         before, was = self._ranks[number], self._states[number]

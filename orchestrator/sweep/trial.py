@@ -39,7 +39,7 @@ class TrialState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Say whether nothing follows."""
-        return self not in {TrialState.RUNNING, TrialState.INTERRUPTED}
+        return self is not TrialState.RUNNING and self is not TrialState.INTERRUPTED
 
 
 class StopReason(StrEnum):

@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 DEEPEST = 20
 """Levels of lists and mappings that one value may have."""
 
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+
 Value: TypeAlias = Any
 """A value that was checked: null, a truth value, a number, text, a list of values, a mapping of values by text."""
 
@@ -56,7 +58,10 @@ def exact(value: Value) -> Hashable:
     if isinstance(value, list | tuple):
         return list, tuple(map(exact, value))
     if isinstance(value, Mapping):
-        return dict, frozenset((key, exact(inner)) for key, inner in value.items())
+        plain = _PLAIN  # most are, and a long sweep asks for all of its configurations at once
+        return dict, frozenset(
+            (key, (type(inner), inner) if type(inner) in plain else exact(inner)) for key, inner in value.items()
+        )
     return type(value), value
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from orchestrator.sweep import leaderboard
 from orchestrator.sweep.leaderboard import Leaderboard
 from orchestrator.sweep.standing import leader, ranked, winner
 from orchestrator.sweep.trial import Trial, TrialState
@@ -65,9 +66,12 @@ def check(board, goal, trials):
     )
 
 
+@pytest.mark.parametrize("at_once", [1_000, 1, 5])
 @pytest.mark.parametrize("goal", ["maximize", "minimize"])
-def test_it_says_what_a_plain_look_says(goal):
-    for seed in range(12):
+def test_it_says_what_a_plain_look_says(goal, at_once, monkeypatch):
+    """New trials are taken one by one, or sorted in one go, as those of a sweep that is read."""
+    monkeypatch.setattr(leaderboard, "AT_ONCE", at_once)
+    for seed in range(12 if at_once == 1_000 else 5):
         dice, trials, board = random.Random(seed), TrialList(), Leaderboard(goal)
         for _ in range(200):
             step(trials, dice)
