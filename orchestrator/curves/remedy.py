@@ -100,13 +100,18 @@ def _moved(name: str, domain: Hyperparameter, wanted: float, *, rises: bool) -> 
             "default": domain.default if domain.default in kept else (min if rises else max)(kept),
         }
     elif rises:
-        high = domain.high if domain.high > wanted else 10 * wanted
+        high = domain.high if domain.high > wanted else _shifted(wanted, 10)
         fields = {"low": wanted, "high": high, "default": max(domain.default, wanted)}
     else:
-        low = domain.low if domain.low < wanted else wanted / 10
+        low = domain.low if domain.low < wanted else _shifted(wanted, 0.1)
         fields = {"low": low, "high": wanted, "default": min(domain.default, wanted)}
     changed = {key: value for key, value in fields.items() if getattr(domain, key) != value}
     return [_set(name, changed)] if changed else []
+
+
+def _shifted(value: float, factor: float) -> float:
+    """Return a product as a person would write it: 4.69, not 4.6899999999999995."""
+    return float(f"{factor * value:.12g}")
 
 
 def _scheduled(domain: Hyperparameter, config: Config) -> list[Remedy]:

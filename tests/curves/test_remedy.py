@@ -61,6 +61,7 @@ RATE = SPACE["learning_rate"]  # 1e-4 to 1, log, 0.01
         # the whole range would
         (CurveVerdict.DIVERGING, RATE, 1e-4, "={low: 5e-06, high: 5e-05, default: 5e-05}"),
         (CurveVerdict.TOO_LOW, RATE, 0.5, "={low: 5.0, high: 50.0, default: 5.0}"),
+        (CurveVerdict.TOO_LOW, RATE, 0.469, "={low: 4.69, high: 46.9, default: 4.69}"),
         (CurveVerdict.OSCILLATING, RATE, 3e-4, "={low: 1e-05, high: 0.0001, default: 0.0001}"),
         # no range
         (CurveVerdict.DIVERGING, {"type": "constant", "value": 0.3}, 0.3, "={value: 0.15}"),

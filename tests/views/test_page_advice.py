@@ -111,7 +111,7 @@ def test_an_unconfirmed_winner_is_to_be_confirmed_and_a_confirmed_one_taken():
 def test_what_can_go_on_is_told_first_and_what_runs_is_left_alone(story):
     state = replay(story)
     dead = advised(state)[0]
-    assert dead.text == "Nobody works on it, and it can go on, with 1 trial left to train."
+    assert dead.text == "Nobody works on it, and it can go on, with 1 trial interrupted."
     assert dead.command == "stepladder resume runs/test"
     assert not [step for step in advised(state, "somebody") if "resume" in step.command]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from orchestrator import wording
 from orchestrator.control.brake import REASON as BRAKED
-from orchestrator.control.confirming import confirming, is_search_over
+from orchestrator.control.confirming import confirming, is_search_over, search_trials
 from orchestrator.control.never_read import NeverRead, describe
 from orchestrator.results.failing_region import FailingRegion
 from orchestrator.sweep.confirmation import WinnerVerdict, pooled_spread
@@ -61,8 +61,10 @@ def _stopped(scene: Scene, where: str, *, is_running: bool) -> Iterator[NextStep
         said = why(state.stopped)
         yield NextStep(f"{said[0].upper()}{said[1:]}. Twice as much:", f"stepladder resume {where} {more}")
     elif not is_finished(state):
-        left = f", with {wording.counted(len(waiting), 'trial')} left to train" if waiting else ""
-        text = f"Nobody works on it, and it can go on{left}."
+        to_come = max(0, search_trials(state) - len(state.trials))
+        left = [f"{wording.counted(len(waiting), 'trial')} interrupted"] if waiting else []
+        left += [f"{to_come} yet to begin"] if to_come else []
+        text = f"Nobody works on it, and it can go on{', with ' if left else ''}{' and '.join(left)}."
         yield NextStep(text, f"stepladder resume {where}")
 
 
