@@ -38,7 +38,7 @@ def are_there(files: FileSystem, places: JournalPlaces) -> bool:
     """
     marks = read_marks(files, ())
     return _is_settled(files, places) and all(
-        _begins_so(memoryview(files.read(f"{FOLDER}/{name}")), place, marks.get(name))
+        _begins_so(memoryview(files.read(f"{FOLDER}/{name}")), place, marks.get(name), is_sealed=name in places.sealed)
         for name, place in places.files.items()
     )
 
@@ -54,7 +54,9 @@ def _is_settled(files: FileSystem, places: JournalPlaces) -> bool:
     )
 
 
-def _begins_so(content: memoryview, place: FilePlace, mark: DurableMark | None) -> bool:
+def _begins_so(content: memoryview, place: FilePlace, mark: DurableMark | None, *, is_sealed: bool) -> bool:
+    if is_sealed and mark is not None and mark.bytes > place.offset:
+        return False  # nobody reads on there, and so nobody would say that the mark promises more
     promised = mark.bytes if mark is not None and mark.crc is not None else 0
     crc = 0
     if promised <= place.offset:

@@ -27,6 +27,7 @@ FOUND = {
     241: "the same, of a trial that was started eight times",
     330: "exit code 0 of a sweep whose wall time was used up before anything was reported",
     516: "the same",
+    7034: "a mark that promises more than a newer driver sealed, unseen behind a snapshot",
 }
 """Seeds that found something when they were played first, and what."""
 
