@@ -11,7 +11,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.driver import Ending
     from orchestrator.errors import (
         ClusterError,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.rules import Rule, Subject, rule
     from orchestrator.schedulers import Scheduler
     from orchestrator.searchers import Guidance, ProposalRequest, Searcher
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep.domains import Choice, Constant, Float, Int
     from orchestrator.sweep.judgement import Judgement
     from orchestrator.sweep.plan import Bracket, Plan, StagePlan
@@ -98,7 +98,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "control.fold": ("SweepState",),
+    "state.fold": ("SweepState",),
     "driver": ("Ending",),
     "errors": (
         "ClusterError", "ClusterLostError", "FolderLostError", "JournalDamagedError", "LeaseHeldError",

@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.control.blocked_storage import BlockedStorage
 from orchestrator.control.drivers import pinned_by_last
-from orchestrator.control.ending import exit_code_of, leaves_work
-from orchestrator.control.fold import SweepState
-from orchestrator.control.keeping import named
 from orchestrator.control.session import Session
 from orchestrator.errors import ClusterLostError, StepladderError, StorageError
+from orchestrator.policies.ending import exit_code_of, leaves_work
+from orchestrator.policies.keeping import named
 from orchestrator.project.environment import said_here, whole
 from orchestrator.project.throwing_away import leave_nothing
 from orchestrator.results.background import BackgroundFollower
@@ -35,6 +34,7 @@ from orchestrator.results.follower import Follower, Observer
 from orchestrator.results.notifier import Notifier
 from orchestrator.results.sink_keeping import sink_keepers
 from orchestrator.results.tables import Tables
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState

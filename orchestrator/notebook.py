@@ -49,13 +49,13 @@ from orchestrator.sweepfile.parse import parse_text
 from orchestrator.views.notebook_sweep import SweepViews
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.control.session import Session
     from orchestrator.driver import Ending
     from orchestrator.ladders import Ladder
     from orchestrator.ray.host.options import HostKeywords, HostOptions
     from orchestrator.schedulers import Scheduler
     from orchestrator.searchers import Searcher
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep.plan import Plan
 
 

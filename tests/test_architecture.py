@@ -48,16 +48,18 @@ def test_imports_point_down(module: str):
         ("cli.resume", "import ray", "may import ray"),
         ("rules.loss", "import optuna", "may import optuna"),
         ("members", "import pyarrow", "may import pyarrow"),
-        ("sweep.plan", "from orchestrator.control import fold", "control does not lie below sweep"),
-        ("control.fold", "from orchestrator.results.tables import Tables", "results does not lie below control"),
+        ("sweep.plan", "from orchestrator.state import fold", "state does not lie below sweep"),
+        ("state.fold", "from orchestrator.results.tables import Tables", "results does not lie below state"),
         ("ray.worker.worker", "import orchestrator.ray.host.loop", "ray.host does not lie below ray.worker"),
         (
             "storage.lease",
             "from orchestrator import driver",
             "only cli, notebook, __init__ may import orchestrator.driver",
         ),
+        ("state.fold", "from orchestrator.policies import brake", "policies does not lie below state"),
+        ("policies.brake", "import orchestrator.control.session", "control does not lie below policies"),
         ("searchers.tpe", "from orchestrator.schedulers import Scheduler", "schedulers does not lie below searchers"),
-        ("control.fold", "from orchestrator.training import keys", "only demos may import orchestrator.training"),
+        ("state.fold", "from orchestrator.training import keys", "only demos may import orchestrator.training"),
     ],
 )
 def test_a_planted_import_is_found(module: str, planted: str, rule: str):

@@ -10,7 +10,6 @@ from forgetful import ForgetfulFileSystem, PowerCutError
 from sweeps import cliff, make_plan, smooth
 
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.recovery import ended_by_crash
 from orchestrator.control.simulator import (
     MemoryJournal,
@@ -20,6 +19,7 @@ from orchestrator.control.simulator import (
     simulate,
     simulate_plan,
 )
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from processes import ROOT, family, kill_family, start, stepladder, wait_until
 
-from orchestrator.control.fold import replay
+from orchestrator.state.fold import replay
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader
 from orchestrator.sweep import event as ev

@@ -30,8 +30,8 @@ def confirm(
 
     Without --address, on a Ray that is started on this machine.
     """
-    from orchestrator.control.confirming import refuse_to_confirm
     from orchestrator.control.session import read_sweep
+    from orchestrator.policies.confirming import refuse_to_confirm
     from orchestrator.project.ownership import Meant, SweepThere, refuse_other
     from orchestrator.project.places import locate
 

@@ -145,7 +145,7 @@ def leave_at_once(kept: DriverLog | None, error: StepladderError) -> None:
 
 def _show_failed_start(ending: Ending) -> None:
     """Say why the first run failed: the trial's own words stand above, on the way."""
-    from orchestrator.control.first_run import failure_of
+    from orchestrator.policies.first_run import failure_of
 
     for problem in ending.problems:
         say(f"warning: {problem}")
@@ -154,7 +154,7 @@ def _show_failed_start(ending: Ending) -> None:
 
 
 def _show_ending(session: Session, ending: Ending, *, as_json: bool) -> None:
-    from orchestrator.control.brake import REASON as BRAKED
+    from orchestrator.policies.brake import REASON as BRAKED
     from orchestrator.results.best import best_document
     from orchestrator.results.diagnoses import diagnosed_winner
     from orchestrator.views.status import winner_answer

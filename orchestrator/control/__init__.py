@@ -1,1 +1,1 @@
-"""The engine: the fold of the log, the controller that answers, a driver's session, the simulator."""
+"""The engine: the controller that answers, a driver's session with its lease and journal, the simulator."""

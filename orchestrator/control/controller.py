@@ -13,25 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.control import brake
-from orchestrator.control.ahead import WorkAhead
 from orchestrator.control.answers import Done, HostView, Report, ResumeTrial, StartTrial, Step, Verdict, Wait
 from orchestrator.control.border import Border
-from orchestrator.control.caps import TRIAL_LIMIT, Caps, is_overtime
-from orchestrator.control.confirming import NextReplicate
-from orchestrator.control.fold import SweepState
-from orchestrator.control.keeping import Keeping
 from orchestrator.control.measuring import MeasuringAhead, measured_by, measured_metric
-from orchestrator.control.overdue import WITHDRAWN, overdue
-from orchestrator.control.placing import PlacesDue, places_due
-from orchestrator.control.promoting import Promotion, reopenings
 from orchestrator.control.record_writer import RecordWriter
 from orchestrator.control.recovery import HEARTBEAT_S, heartbeat
 from orchestrator.control.remarks import ReportRemarks
-from orchestrator.control.retries import ruling
 from orchestrator.control.starting import begun, start_of
 from orchestrator.control.stopping import reason_to_stop
 from orchestrator.ladders import Proposal
+from orchestrator.policies import brake
+from orchestrator.policies.ahead import WorkAhead
+from orchestrator.policies.caps import TRIAL_LIMIT, Caps, is_overtime
+from orchestrator.policies.confirming import NextReplicate
+from orchestrator.policies.keeping import Keeping
+from orchestrator.policies.overdue import WITHDRAWN, overdue
+from orchestrator.policies.placing import PlacesDue, places_due
+from orchestrator.policies.promoting import Promotion, reopenings
+from orchestrator.state.fold import SweepState
+from orchestrator.state.retries import ruling
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.recordable import cleaned
 from orchestrator.sweep.spelling import spelled
@@ -218,7 +218,7 @@ class Controller:
         self.drain_requested = self.drain_requested or reason
 
     def overdue(self) -> list[tuple[int, int]]:
-        """Return (trial, attempt) of what must be ended now although it does not report (`control.overdue`)."""
+        """Return (trial, attempt) of what must be ended now although it does not report (`policies.overdue`)."""
         found = overdue(self.state, self.drain_requested, self._caps, self.clock_s())
         for trial, cause in found:
             self._causes.setdefault(trial.number, cause)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.control.changes import deciding_versions
-from orchestrator.control.fold import SweepState
+from orchestrator.policies.changes import deciding_versions
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.lease import Lease
 from orchestrator.storage.marks import journal_name
 from orchestrator.sweep import event as ev

@@ -11,8 +11,8 @@ import shlex
 import threading
 from collections.abc import Iterator
 
-from orchestrator.control.fold import SweepState
 from orchestrator.errors import FolderLostError, StorageError
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.lease import Lease

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from itertools import repeat
 
 from orchestrator.control.answers import Report
-from orchestrator.control.first_run import FirstRun
-from orchestrator.control.fold import SweepState
-from orchestrator.control.placing import resources_of_confirming
 from orchestrator.errors import UsageError
+from orchestrator.policies.first_run import FirstRun
+from orchestrator.policies.placing import resources_of_confirming
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.spelling import spelled

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.control.controller import Controller
-from orchestrator.control.first_run import failed_at_once
-from orchestrator.control.never_read import describe
+from orchestrator.policies.first_run import failed_at_once
+from orchestrator.state.never_read import describe
 from orchestrator.storage.attempt_logs import FOLDER
 from orchestrator.sweep.recordable import cleaned
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.control.answers import HostView
-from orchestrator.control.fold import SweepState
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep.event import AttemptEnded, Heartbeat, TrialReopened
 from orchestrator.sweep.trial import Attempt, Outcome, TrialState
 

@@ -10,17 +10,13 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from orchestrator.control.asking import asked_by_file
-from orchestrator.control.changes import changed_ground, gone_checkpoints, refuse_changed_search
 from orchestrator.control.controller import Controller
 from orchestrator.control.drivers import driver_started
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.folder_hold import FolderHold
 from orchestrator.control.lease_keeper import LeaseKeeper
 from orchestrator.control.machine import THIS_MACHINE, Machine
 from orchestrator.control.notices import Notices
 from orchestrator.control.outage import Outages, PatientWriter
-from orchestrator.control.reading import PLAN, LogReading, following, has_begun, named, no_sweep
 from orchestrator.control.recovery import ended_by_crash, reopened
 from orchestrator.control.snapshot_keeper import LogBefore, SnapshotKeeper
 from orchestrator.control.wishes import Wishes
@@ -28,6 +24,10 @@ from orchestrator.errors import (
     SweepExistsError,
 )
 from orchestrator.planning.compile import differences
+from orchestrator.policies.asking import asked_by_file
+from orchestrator.policies.changes import changed_ground, gone_checkpoints, refuse_changed_search
+from orchestrator.state.fold import SweepState, replay
+from orchestrator.state.reading import PLAN, LogReading, following, has_begun, named, no_sweep
 from orchestrator.storage.away_note import AwayNote
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.filesystem import FileSystem

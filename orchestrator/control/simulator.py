@@ -13,10 +13,10 @@ from random import Random
 from typing import TypeAlias
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
-from orchestrator.control.asking import asked_by_file
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.recovery import ended_by_crash, reopened
+from orchestrator.policies.asking import asked_by_file
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan

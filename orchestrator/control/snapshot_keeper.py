@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from orchestrator.control.fold import SweepState
-from orchestrator.control.snapshot import keep
 from orchestrator.errors import StorageError
+from orchestrator.state.fold import SweepState
+from orchestrator.state.snapshot import keep
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.journal_places import JournalPlaces

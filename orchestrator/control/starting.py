@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from orchestrator.control.answers import ResumeTrial, StartTrial
-from orchestrator.control.carry import stage_entries
-from orchestrator.control.confirming import STAGE, NextReplicate
-from orchestrator.control.fold import SweepState
 from orchestrator.ladders import Proposal
+from orchestrator.policies.carry import stage_entries
+from orchestrator.policies.confirming import STAGE, NextReplicate
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, training_seed
 

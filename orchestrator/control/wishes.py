@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from orchestrator import wording
-from orchestrator.control.asking import answer_to, told_of
-from orchestrator.control.changes import with_settings
 from orchestrator.control.controller import Controller
 from orchestrator.errors import UsageError
+from orchestrator.policies.asking import answer_to, told_of
+from orchestrator.policies.changes import with_settings
 from orchestrator.storage.requests import DriverRequest
 from orchestrator.storage.wishes import Wish
 

@@ -1,7 +1,7 @@
 """What lies in a sweep's folder and nobody can need any more: found, and removed once that is agreed to.
 
 The log, the tables and whatever a training wrote of its own are no clutter. A trial's newest checkpoint is removed by a
-record, as a driver does it (`orchestrator.control.keeping`); everything else here no record names.
+record, as a driver does it (`orchestrator.policies.keeping`); everything else here no record names.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from orchestrator.control.drivers import pinned_by_last
-from orchestrator.control.fold import SweepState
-from orchestrator.control.keeping import is_over, removal, unneeded
 from orchestrator.control.machine import THIS_MACHINE, Machine
 from orchestrator.control.session import Session, read_log, reopen
 from orchestrator.errors import StorageError
+from orchestrator.policies.keeping import is_over, removal, unneeded
 from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.checkpoints import FOLDER as CHECKPOINTS
 from orchestrator.storage.checkpoints import names_below, stored_checkpoints
 from orchestrator.storage.lease import describe_holder

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.control.drivers import pinned_by_last
-from orchestrator.control.fold import SweepState
 from orchestrator.errors import UsageError
 from orchestrator.project.pinning import difference, is_pinnable, take_code
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.location import Location
 from orchestrator.storage.pinned_code import PinnedCode, TakenCode, read_code
 from orchestrator.sweep.formats import as_begun

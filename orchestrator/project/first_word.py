@@ -23,7 +23,7 @@ from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.launchers import JobState, JobStatus, Launcher
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 PATIENCE_S = 60.0
 """How long a driver's first word is waited for."""

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from orchestrator.control.asking import waiting
-from orchestrator.control.changes import with_settings
-from orchestrator.control.fold import SweepState
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
+from orchestrator.policies.asking import waiting
+from orchestrator.policies.changes import with_settings
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.places import Target, heading_of, started_from
 from orchestrator.project.printed import kept_of_drivers, printed
 from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request, put_settings, requested

@@ -20,7 +20,7 @@ from orchestrator.wording import duration
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep.plan import Plan
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import members
-from orchestrator.control.placing import kinds_of
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import StorageError, UsageError
 from orchestrator.launchers import Launcher, Submission
@@ -19,6 +18,7 @@ from orchestrator.launchers._definitions import find_definition
 from orchestrator.launchers._environment import refuse_ungiven
 from orchestrator.launchers._profiles import find_profile
 from orchestrator.members.outside import is_outside, look_beside
+from orchestrator.policies.placing import kinds_of
 from orchestrator.project.contents import contents
 from orchestrator.project.environment import files_of, whole
 from orchestrator.project.first_word import PATIENCE_S

@@ -6,11 +6,11 @@ import os
 import time
 from pathlib import Path
 
-from orchestrator.control.first_run import failed_at_once
-from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session, read_sweep, sweep_exists
 from orchestrator.errors import JournalDamagedError, UsageError
+from orchestrator.policies.first_run import failed_at_once
 from orchestrator.project.provenance import owner_here
+from orchestrator.state.fold import SweepState
 from orchestrator.storage import lease
 from orchestrator.storage.location import Location
 from orchestrator.storage.removal import remove_sweep

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from orchestrator.control.asking import SAID, problem_of, wish_to_try
-from orchestrator.control.confirming import search_trials
-from orchestrator.control.fold import SweepState
 from orchestrator.errors import UsageError
+from orchestrator.policies.asking import SAID, problem_of, wish_to_try
+from orchestrator.policies.confirming import search_trials
+from orchestrator.state.fold import SweepState
 from orchestrator.storage import lease
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import POLL_S, REMOTE_POLL_S

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.control.drivers import pinned_by_last
-from orchestrator.control.fold import SweepState
 from orchestrator.control.session import read_sweep, sweep_exists
-from orchestrator.control.spend import seconds_per_fidelity
 from orchestrator.errors import StepladderError, UsageError
 from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
@@ -17,6 +15,8 @@ from orchestrator.project.places import Target, folder_of, source_of
 from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import load_parsed
 from orchestrator.rules import ModelFacts
+from orchestrator.state.fold import SweepState
+from orchestrator.state.spend import seconds_per_fidelity
 from orchestrator.storage.code_copy import working_copy
 from orchestrator.storage.location import Location
 from orchestrator.storage.pinned_code import folder_of_code, read_code

@@ -16,7 +16,7 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Attempt
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.filesystem import FileSystem
 
 FOLDER = "attempts"

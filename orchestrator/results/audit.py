@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from orchestrator.control.changes import named_numbers
-from orchestrator.control.reading import PLAN
 from orchestrator.control.session import plan_text, read_log
 from orchestrator.errors import JournalDamagedError, StorageError, UsageError
+from orchestrator.policies.changes import named_numbers
 from orchestrator.results.best import NAME as BEST
 from orchestrator.results.parquet_file import read_table, replace_table
 from orchestrator.results.rebuilt import Rebuilt, are_equal, rebuilt
+from orchestrator.state.reading import PLAN
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
@@ -30,7 +30,7 @@ from orchestrator.sweep.plan import Plan
 from orchestrator.wording import counted
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.filesystem import FileSystem
 
 SPEC = "sweep.yaml"

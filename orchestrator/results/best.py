@@ -19,8 +19,8 @@ from orchestrator.sweep.standing import best
 from orchestrator.sweep.trial import Trial, training_seed
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.curves.diagnosis import Diagnosis
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.filesystem import FileSystem
     from orchestrator.storage.location import Location
     from orchestrator.sweep.confirmation import FreshScore

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 @dataclass(frozen=True, slots=True)

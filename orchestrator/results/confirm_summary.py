@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.control.confirming import confirming
-from orchestrator.control.spend import seconds_per_fidelity
+from orchestrator.policies.confirming import confirming
+from orchestrator.state.spend import seconds_per_fidelity
 from orchestrator.sweep.confirmation import Confirmation, Difference, FreshScore, WinnerVerdict
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 CHEAPER = 0.9
 """A configuration trains faster that takes less than this part of the other's time for a unit of fidelity."""

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.control.reading import reports_of
 from orchestrator.curves.diagnosis import CurvePoint, Diagnosis, diagnose
 from orchestrator.curves.remedy import keep_valid_advice, learning_rate
 from orchestrator.curves.roles import Roles
+from orchestrator.state.reading import reports_of
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
 
 

@@ -33,7 +33,7 @@ from orchestrator.sweepfile.arguments import hydra_value, plain, written, yaml_k
 from orchestrator.sweepfile.placeholders import carried, carrying, names_config_file
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 SPELT_OUT = Arguments(booleans="value")
 """How arguments are written of which no command says how."""

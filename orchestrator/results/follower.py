@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from orchestrator.control.fold import SweepState
 from orchestrator.errors import JournalDamagedError, StepladderError, StorageError
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import FOLDER, JournalReader
 from orchestrator.sweep import event as ev

@@ -23,7 +23,7 @@ from orchestrator.sweep.trial import Trial
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 LEAST_TRIALS = 20
 """Ended trials below which nothing is said."""

@@ -38,7 +38,7 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep.notify import Notify
 

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator import exitcodes, wording
-from orchestrator.control.brake import REASON as BRAKED
-from orchestrator.control.ending import exit_code_of, leaves_work
+from orchestrator.policies.brake import REASON as BRAKED
+from orchestrator.policies.ending import exit_code_of, leaves_work
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.notify import OccasionName
 from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep.trial import Trial
 
 STALLED_S = 600.0

@@ -18,7 +18,7 @@ from orchestrator.members import outside
 from orchestrator.sweep import event as ev
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep.spec import Member
 

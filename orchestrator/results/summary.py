@@ -10,19 +10,19 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.control.confirming import confirming, search_trials
-from orchestrator.control.never_read import NeverRead
 from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.policies.confirming import confirming, search_trials
 from orchestrator.results.bounds import ConstraintSummary, constraint_summary
 from orchestrator.results.confirm_summary import ConfirmSummary, confirm_summary
 from orchestrator.results.tested import WinnerOnTestSet, winner_on_test_set
+from orchestrator.state.never_read import NeverRead
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import gain, numbers_of
 from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ NaN or infinite and one that was not reported is null; in trials, the objective'
 
 from __future__ import annotations
 
-from orchestrator.control.fold import SweepState
 from orchestrator.results import report_parts
 from orchestrator.results.attempts import AttemptTable
 from orchestrator.results.best import write_best
@@ -22,6 +21,7 @@ from orchestrator.results.diagnoses import Curves
 from orchestrator.results.report_parts import ReportParts
 from orchestrator.results.row_parts import ROWS_PER_PART
 from orchestrator.results.trial_table import TrialTable
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

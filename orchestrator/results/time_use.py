@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from orchestrator.sweep.trial import Attempt, Trial
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 @dataclass(frozen=True, slots=True)

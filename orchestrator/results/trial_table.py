@@ -18,8 +18,8 @@ from orchestrator.results.row_parts import ROWS_PER_PART, RowParts
 from orchestrator.sweep import event as ev
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.curves.diagnosis import Diagnosis
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.filesystem import FileSystem
     from orchestrator.sweep.plan import Plan
     from orchestrator.sweep.trial import Trial

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.control.confirming import search_trials
+from orchestrator.policies.confirming import search_trials
 from orchestrator.sweep.trial import Attempt, Outcome
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 LEAST_ENDED = 3
 """Trials that the present driver must have brought to an end before the rest is estimated."""

@@ -1,7 +1,8 @@
 """Removes checkpoints that nobody can need any more, beside the loop.
 
 Ray Tune's own retention would look at its own unacknowledged state; a checkpoint that the journal still names must
-never go. Which ones go is decided elsewhere (`orchestrator.control.keeping`), and is on disk before they are handed on.
+never go. Which ones go is decided elsewhere (`orchestrator.policies.keeping`), and is on disk before they are handed
+on.
 """
 
 from __future__ import annotations

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 KeepCheckpoints: TypeAlias = Literal["needed", "last", "all"]
-"""`needed`, `last` or `all`: `orchestrator.control.keeping` says what each of them keeps."""
+"""`needed`, `last` or `all`: `orchestrator.policies.keeping` says what each of them keeps."""

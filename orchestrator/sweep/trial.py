@@ -1,6 +1,6 @@
 """A trial and its attempts, and the one table that says which state follows which.
 
-Trial and attempt are the fold's own records: they change only in `orchestrator.control.fold`.
+Trial and attempt are the fold's own records: they change only in `orchestrator.state.fold`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from orchestrator.control.fold import SweepState
+from orchestrator.state.fold import SweepState
 
 WORKED_OUT = frozenset({"_board", "_contenders", "_changed", "changed", "_made", "_seen", "_plan"})
 """What is made again when it is asked for, and who is told of changes."""

@@ -11,7 +11,7 @@ from orchestrator.views.condition import condition_of, more_of
 from orchestrator.views.page.parts import NextStep, Section
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep.trial import Trial
 

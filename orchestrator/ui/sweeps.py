@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
-from orchestrator.control.reading import LogReading
 from orchestrator.control.session import sweep_exists
 from orchestrator.errors import StorageError
 from orchestrator.project.places import sweeps_in
+from orchestrator.state.reading import LogReading
 from orchestrator.storage.journal import FOLDER
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.requests import requested
@@ -26,7 +26,7 @@ from orchestrator.views.condition import WORDLESS_S
 from orchestrator.views.jobs import ListedSweep, listed
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.filesystem import FileSystem
     from orchestrator.storage.location import Location
 

@@ -15,7 +15,7 @@ from orchestrator.views.page.html import template
 from orchestrator.views.trials import cell_text, heading, numeric_columns, preferred_columns
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.ui.sweeps import SweepReading
 
 ON_ONE_PAGE = 100

@@ -20,7 +20,7 @@ from orchestrator.views.render import listing
 from orchestrator.views.spaces import scale_text, values_text
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 NOT_THERE = "-"
 

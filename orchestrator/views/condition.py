@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator import wording
-from orchestrator.control.caps import is_used_up
 from orchestrator.control.recovery import HEARTBEAT_S
+from orchestrator.policies.caps import is_used_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 Condition = Literal["running", "finished", "stopped", "interrupted"]
 

@@ -11,7 +11,7 @@ from orchestrator.results.summary import note
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 def reading_lines(reading: CurveReading) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator import wording
-from orchestrator.control.confirming import search_trials
+from orchestrator.policies.confirming import search_trials
 from orchestrator.results.summary import valued_at
 from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.standing import RankedValue, ranked_value
@@ -15,7 +15,7 @@ from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 from orchestrator.views.failures import last_error_line
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 BURST = 20
 """Lines about single trials that may be written at once."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator import wording
-from orchestrator.control.gist import gist
 from orchestrator.results.failing_region import FailingRegion
+from orchestrator.state.gist import gist
 from orchestrator.storage.attempt_logs import FOLDER
 from orchestrator.sweep.trial import Trial, TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
 
 

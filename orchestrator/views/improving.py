@@ -10,7 +10,7 @@ from orchestrator.sweep.standing import better
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 @dataclass(frozen=True, slots=True)

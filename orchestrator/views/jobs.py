@@ -15,7 +15,7 @@ from orchestrator.views.condition import condition_of
 from orchestrator.views.render import listing
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from orchestrator.views.page.tiles import tiles
 if TYPE_CHECKING:
     import pandas as pd
 
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep.plan import Plan
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import wording
-from orchestrator.control.placing import kinds_of
 from orchestrator.planning.estimate import Estimate, Hours, estimate
+from orchestrator.policies.placing import kinds_of
 from orchestrator.searchers import make_searcher
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter
 from orchestrator.sweep.plan import Plan

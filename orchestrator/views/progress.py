@@ -27,7 +27,7 @@ from orchestrator.views.status import reached, spent
 from orchestrator.views.trouble import silences
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep.plan import Plan
 
 PERIOD_S = 0.25

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import wording
-from orchestrator.control.brake import REASON as BRAKED
 from orchestrator.curves.reading import CurveReading, curve_reading
+from orchestrator.policies.brake import REASON as BRAKED
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise, summary_document
@@ -36,8 +36,8 @@ from orchestrator.views.trouble import trouble_rows
 from orchestrator.views.whereabouts import whereabouts_rows
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.curves.diagnosis import Diagnosis
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
 
 MOST_WAITING = 3

@@ -11,8 +11,8 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator import wording
-from orchestrator.control.caps import TRIAL_LIMIT
 from orchestrator.errors import UsageError
+from orchestrator.policies.caps import TRIAL_LIMIT
 from orchestrator.results.export import arguments_of, ordered
 from orchestrator.results.summary import note, valued_at
 from orchestrator.results.time_use import trial_time
@@ -23,7 +23,7 @@ from orchestrator.views.render import commands, pairs
 from orchestrator.views.time_use import trial_time_line
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep.domains import Value
     from orchestrator.sweep.trial import Attempt, Trial

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator import wording
-from orchestrator.control.never_read import describe
 from orchestrator.results.summary import Summary
+from orchestrator.state.never_read import describe
 
 SHOWN_SILENT = 3
 """How many silent trials are named; the others are counted."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench_costs.sweeps import ONE, driven, plan_of
 from orchestrator.control.answers import Report
-from orchestrator.control.fold import replay
+from orchestrator.state.fold import replay
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.sweep import event as ev

@@ -9,8 +9,8 @@ import time
 
 from bench_costs.sweeps import EIGHT, NoJournal, plan_of
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 
 EPOCHS = 10

@@ -7,8 +7,8 @@ from typing import Any
 
 from orchestrator.control.answers import Report, StartTrial
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState
 from orchestrator.planning.compile import compile_plan
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan, Provenance
 from orchestrator.sweep.spec import SweepSpec

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench_costs.sweeps import EIGHT, plan_of
-from orchestrator.control.fold import SweepState
 from orchestrator.results.tables import Tables
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

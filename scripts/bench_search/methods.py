@@ -15,8 +15,8 @@ import optuna
 from bench_search import winners
 from orchestrator.benchmarks import Benchmark
 from orchestrator.benchmarks.playing import plan_for
-from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import MemoryJournal, SimulatedCluster, simulate_plan
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Choice, Config, Int
 from orchestrator.sweep.plan import Plan

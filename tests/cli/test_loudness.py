@@ -88,7 +88,7 @@ def test_the_names_of_the_loggers_are_those_of_the_progress():
 
 
 def test_every_event_reaches_the_logger_and_quiet_shows_none_of_them(told, caplog):
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.views.progress import EVENTS, Progress
     from orchestrator.views.render import make_console
 

@@ -15,7 +15,7 @@ from hosts import Host, Network
 from racks import FAULT_TRIALS, TRIALS, Rack, Sweep
 from ray_hosts import STEPLADDER, wait_for
 
-from orchestrator.control.fold import SweepState, replay
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Attempt, Outcome
 

@@ -12,9 +12,9 @@ from sweeps import make_plan
 from orchestrator.control.answers import Report, StartTrial, Verdict
 from orchestrator.control.border import MOST_NAMES
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import MemoryJournal, VirtualClock
 from orchestrator.errors import StorageError
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.sweep import event as ev

@@ -8,7 +8,6 @@ import pytest
 from sweeps import make_plan, smooth
 
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import replay
 from orchestrator.control.notices import Notices
 from orchestrator.control.simulator import (
     MemoryJournal,
@@ -19,6 +18,7 @@ from orchestrator.control.simulator import (
 )
 from orchestrator.results.best import best_document
 from orchestrator.results.summary import note, summarise
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep.confirmation import WinnerVerdict
 from orchestrator.sweep.standing import has_ended_badly, holds_bounds, leader

@@ -12,14 +12,14 @@ import pytest
 from sweeps import cliff, make_plan
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
-from orchestrator.control.caps import TRIAL_LIMIT, is_used_up
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.machine import Machine
 from orchestrator.control.recovery import DRIVER_DIED, ended_by_crash
 from orchestrator.control.session import create
 from orchestrator.control.simulator import MemoryJournal, SimulatedCluster, VirtualClock, simulate
+from orchestrator.policies.caps import TRIAL_LIMIT, is_used_up
 from orchestrator.results.summary import summarise
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import POLL_S, DriverRequest, put_request
 from orchestrator.sweep import event as ev

@@ -7,9 +7,9 @@ from sweeps import cliff, make_plan, smooth
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict, Wait
 from orchestrator.control.controller import COMMIT_S, Controller
-from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import MemoryJournal, SimulatedCluster, VirtualClock, simulate, simulate_plan
 from orchestrator.errors import LeaseLostError
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
 

@@ -12,7 +12,6 @@ from sweeps import make_plan, smooth
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, Verdict, Wait
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import replay
 from orchestrator.control.measuring import begun_test, refuse_to_test
 from orchestrator.control.recovery import ended_by_crash
 from orchestrator.control.simulator import (
@@ -24,6 +23,7 @@ from orchestrator.control.simulator import (
 )
 from orchestrator.errors import UsageError
 from orchestrator.results.tested import winner_on_test_set
+from orchestrator.state.fold import replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import FIRST_TEST, Outcome, TrialState, training_seed
 from orchestrator.views.tested import rows_of_test

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from sweeps import make_plan
 
-from orchestrator.control.fold import replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.results.columns import DriverPeriod, Paid, TrialColumns
 from orchestrator.results.export import export
+from orchestrator.state.fold import replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.values import exact
 

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 from sweeps import make_plan, smooth
 
-from orchestrator.control.fold import replay
 from orchestrator.control.recovery import reopened
 from orchestrator.control.session import create, read_sweep, reopen
 from orchestrator.control.simulator import SimulatedCluster, resume_simulation, simulate_plan
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState

@@ -16,11 +16,11 @@ from sweeps import make_plan, smooth
 
 from orchestrator.control import session
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdict
-from orchestrator.control.fold import SweepState
 from orchestrator.control.machine import Machine
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate, simulate_plan
 from orchestrator.errors import FolderLostError, LeaseLostError, StorageAwayError, StorageError
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.away_note import AwayNote
 from orchestrator.storage.lease import Holder, describe_holder
 from orchestrator.storage.location import Location

@@ -18,9 +18,9 @@ from sweeps import cliff
 
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.recovery import ended_by_crash
 from orchestrator.control.simulator import MemoryJournal, VirtualClock
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.journal import JournalReader
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

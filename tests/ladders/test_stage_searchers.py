@@ -7,7 +7,6 @@ from sweeps import make_plan, smooth
 
 from orchestrator.control.answers import Report, Verdict
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import (
     MemoryJournal,
     SimulatedCluster,
@@ -17,6 +16,7 @@ from orchestrator.control.simulator import (
 )
 from orchestrator.ladders.soft_stages import SoftStages
 from orchestrator.planning.making import make_ladder
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, StopReason, TrialState
 from orchestrator.testing import played_ladders

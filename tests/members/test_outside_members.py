@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator import members
-from orchestrator.control.fold import replay
 from orchestrator.control.session import create, read_sweep, reopen
 from orchestrator.errors import SpecChangedError, SpecError
 from orchestrator.members import outside
@@ -17,6 +16,7 @@ from orchestrator.planning.making import make_ladder, make_scheduler
 from orchestrator.project.code_in_force import code_to_begin
 from orchestrator.project.places import locate
 from orchestrator.project.workspace import linted_plan, plan_from_file, plan_to_resume
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 

@@ -15,11 +15,11 @@ from typer.main import get_command
 from orchestrator.cli.app import app
 from orchestrator.cli.verbs import PANELS
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import MemoryJournal, VirtualClock
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.worker.trainable import TRIAL_KEY
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 
 ROOT = Path(__file__).parents[2]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sweeps import make_plan
 
-from orchestrator.control.fold import SweepState
 from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.launchers import JobState, JobStatus, Launch, Launcher, Submission
 from orchestrator.project import first_word
 from orchestrator.project.first_word import FirstWord, WordState, hear, read, written
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.awaited import AwaitedPlaces
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sweeps import make_plan, smooth
 
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.session import create
 from orchestrator.control.simulator import SimulatedCluster, resume_simulation, simulate_plan
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.project.going_on import write_next
 from orchestrator.project.warming import look_before_sending, warmed
 from orchestrator.project.workspace import plan_from_file
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep.plan import Plan

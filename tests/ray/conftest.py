@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sweeps import make_plan
 
-from orchestrator.control.fold import SweepState
 from orchestrator.control.session import Session, create
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.worker.trainable import Trainable, TrainableFile
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.location import Location
 
 LOCAL = HostOptions(num_cpus=4, num_gpus=1, object_store_bytes=100 * 2**20, teardown_s=20.0)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.control.fold import SweepState
 from orchestrator.control.session import create
 from orchestrator.project.workspace import plan_from_file
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.location import Location
 
 LOCAL = HostOptions(num_cpus=4, num_gpus=0, object_store_bytes=100 * 2**20, teardown_s=20.0)

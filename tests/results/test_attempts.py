@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.control.fold import replay
 from orchestrator.control.recovery import ended_by_crash
 from orchestrator.results.columns import moment
 from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
+from orchestrator.state.fold import replay
 from orchestrator.storage.journal import JournalReader
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
-from orchestrator.control.fold import replay
 from orchestrator.results.best import best_document, best_text, write_best
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import training_seed

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweeps import make_plan, smooth
 
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.curves.diagnosis import MIN_REPORTS, CurvePoint, CurveVerdict, diagnose
 from orchestrator.results.diagnoses import Curves, Roles, winner_diagnosis
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.spec import Objective
 from orchestrator.sweep.trial import Outcome, StopReason, TrialState

@@ -11,9 +11,9 @@ import pytest
 from ruamel.yaml import YAML
 from sweeps import SPACE, make_plan
 
-from orchestrator.control.fold import replay
 from orchestrator.errors import UsageError
 from orchestrator.results.export import FORMATS, export, is_split_by_shells
+from orchestrator.state.fold import replay
 from orchestrator.sweep import event as ev
 
 HOSTILE = [

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orchestrator.control.fold import replay
 from orchestrator.control.recovery import ended_by_crash
 from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.results.follower import Follower
+from orchestrator.state.fold import replay
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

@@ -16,17 +16,17 @@ import pytest
 from orchestrator import Sweep
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.controller import Controller
-from orchestrator.control.ending import exit_code_of
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.recovery import ended_by_crash
 from orchestrator.control.simulator import MemoryJournal, VirtualClock
 from orchestrator.errors import UsageError
+from orchestrator.policies.ending import exit_code_of
 from orchestrator.results.best import best_document
 from orchestrator.results.columns import DriverPeriod, Paid, TrialColumns
 from orchestrator.results.diagnoses import winner_diagnosis
 from orchestrator.results.export import export
 from orchestrator.results.follower import Follower
 from orchestrator.results.tables import Tables
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

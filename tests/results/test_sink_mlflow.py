@@ -145,7 +145,7 @@ def test_where_runs_go():
 
 
 def test_every_fate_of_forty_trials(sweep, told, database):
-    from orchestrator.control.fold import replay
+    from orchestrator.state.fold import replay
 
     sweep.write(told)
     filled(sweep, database)

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 from viewers import ask, program, viewer
 
-from orchestrator.control.fold import replay
 from orchestrator.results.sink_export import fill, sink_at
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import TrialState
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from sweeps import make_plan, smooth
 
-from orchestrator.control.fold import replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.state.fold import replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, StopReason, TrialState
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.control.fold import replay
 from orchestrator.results.time_use import AttemptsTime, SweepTime, attempt_time, time_use, trial_time
+from orchestrator.state.fold import replay
 from orchestrator.sweep.trial import Attempt
 from orchestrator.views.time_use import time_line, trial_time_line
 

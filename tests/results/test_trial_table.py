@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.control.fold import replay
 from orchestrator.results.parquet_file import replace_table
 from orchestrator.results.rebuilt import rebuilt_table
 from orchestrator.results.trial_table import WHOLE
+from orchestrator.state.fold import replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import FIRST_REPLICATE, FIRST_TEST, Outcome
 

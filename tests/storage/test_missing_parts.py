@@ -20,9 +20,9 @@ from pyarrow.fs import FileSelector
 from pyarrow.fs import LocalFileSystem as ArrowFileSystem
 from sweeps import cliff, make_plan
 
-from orchestrator.control.fold import replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.errors import JournalDamagedError
+from orchestrator.state.fold import replay
 from orchestrator.storage.filesystem import FileSystem, LocalFileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.lease import Holder, acquire, describe_holder

@@ -23,6 +23,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("project", "benchmarks"),
     ("launchers", "results"),
     ("control",),
+    ("policies",),
+    ("state",),
     ("curves", "imports"),
     ("sweepfile",),
     ("planning",),

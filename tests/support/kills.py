@@ -27,9 +27,9 @@ from processes import ENVIRONMENT, family, kill_family, start, stepladder
 from s3_server import S3Server
 from slow_training import write_slow_sweep
 
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.session import read_events
 from orchestrator.errors import SweepNotFoundError
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import TrialState

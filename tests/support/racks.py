@@ -12,8 +12,8 @@ import duckdb
 from hosts import Host, Network
 from ray_hosts import STEPLADDER, RayHosts, wait_for
 
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.demos import write_demo
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader
 from orchestrator.sweep import event as ev

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from sweeps import make_plan
 
-from orchestrator.control.fold import SweepState
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import AFTER_ATTEMPT, AFTER_STOP, Outcome, StopReason, TrialState, training_seed, trial_id
 

@@ -154,10 +154,10 @@ def test_a_report_without_any_fault_is_the_same_sweep(tmp_path: Path):
 
 def test_a_checkpoint_that_is_removed_too_early_is_found(monkeypatch: pytest.MonkeyPatch):
     """The rule that keeps what may be needed, broken on purpose: no contender keeps its own."""
-    monkeypatch.setattr("orchestrator.control.keeping.ranked", lambda _goal, _trials: [])
+    monkeypatch.setattr("orchestrator.policies.keeping.ranked", lambda _goal, _trials: [])
     assert any(problem.startswith("the winner, trial ") for problem in broken([5])[5])
 
 
 def test_a_checkpoint_that_a_trial_goes_on_from_is_missed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("orchestrator.control.keeping.is_over", lambda trial: trial.attempts and not trial.is_open)
+    monkeypatch.setattr("orchestrator.policies.keeping.is_over", lambda trial: trial.attempts and not trial.is_open)
     assert any(" began at 0.0, not at " in problem for problem in broken([0])[0])

@@ -11,7 +11,6 @@ from curves import STORED, points, reports
 from processes import stepladder
 from sweeps import make_plan, smooth
 
-from orchestrator.control.fold import replay
 from orchestrator.control.session import read_log
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.curves.diagnosis import CurvePoint, CurveVerdict, Diagnosis, diagnose
@@ -20,6 +19,7 @@ from orchestrator.demos import write_demo
 from orchestrator.project.workspace import linted_plan
 from orchestrator.results.best import best_document
 from orchestrator.results.diagnoses import winner_diagnosis
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.diagnosis import reading_lines, wrapped

@@ -8,8 +8,8 @@ import pytest
 from sweeps import make_plan
 
 from orchestrator import Float, Sweep, SweepNotFoundError
-from orchestrator.control.fold import replay
 from orchestrator.driver import Ending
+from orchestrator.state.fold import replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.notebook_sweep import SweepViews, plan_html, state_html

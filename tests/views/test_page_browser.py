@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from browser import BROWSER, browser, needs_browser
 
-from orchestrator.control.fold import replay
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.html import html

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from sweeps import SPACE, make_plan, smooth
 
-from orchestrator.control.fold import replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Choice, Float, Int

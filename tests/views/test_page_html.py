@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.control.fold import replay
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 from sweeps import make_plan
 
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.results.summary import summarise
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.awaited import AwaitedPlaces

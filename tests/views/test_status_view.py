@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from sweeps import SPACE, make_plan
 
-from orchestrator.control.fold import replay
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome

@@ -11,9 +11,9 @@ from sweeps import cliff, make_plan
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.errors import UsageError
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.render import show

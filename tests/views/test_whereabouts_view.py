@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sweeps import make_plan
 
-from orchestrator.control.fold import SweepState
 from orchestrator.results.whereabouts import NodeUse, Whereabouts, whereabouts
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome

@@ -13,18 +13,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 
 from orchestrator.control.answers import Done, Report, ResumeTrial, StartTrial, Verdict
-from orchestrator.control.avoidance import Avoidance
 from orchestrator.control.controller import Controller
-from orchestrator.control.placing import PlacesDue
-from orchestrator.control.shared_files import SharedFiles
-from orchestrator.control.silence import SilenceWatch
-from orchestrator.control.spend import taken_s
-from orchestrator.control.unpinned import UnpinnedCode, outside_hash
 from orchestrator.errors import ClusterLostError
+from orchestrator.policies.avoidance import Avoidance
+from orchestrator.policies.placing import PlacesDue
+from orchestrator.policies.shared_files import SharedFiles
+from orchestrator.policies.silence import SilenceWatch
+from orchestrator.policies.unpinned import UnpinnedCode, outside_hash
 from orchestrator.ray.host.left_out import LeftOut
 from orchestrator.ray.host.live_attempt import LiveAttempt, sent
 from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.reports import WorkerReport
+from orchestrator.state.spend import taken_s
 from orchestrator.storage.location import Location
 from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.trial import Outcome

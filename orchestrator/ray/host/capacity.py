@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator import wording
-from orchestrator.control.fair_shares import PlaceClaim
+from orchestrator.policies.fair_shares import PlaceClaim
 from orchestrator.ray.host import autoscaler, cluster
 from orchestrator.ray.host.machines import has_conditions, infeasible, places, qualify, qualifying
 from orchestrator.ray.host.setups import Setups

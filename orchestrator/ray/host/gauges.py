@@ -17,7 +17,7 @@ from orchestrator.results.time_use import time_use
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep import event as ev
 
 PERIOD_S = 10.0

@@ -19,8 +19,8 @@ from functools import partial
 import ray
 
 from orchestrator.control.controller import Controller
-from orchestrator.control.placing import kinds_of
 from orchestrator.errors import ClusterError, ClusterLostError
+from orchestrator.policies.placing import kinds_of
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.capacity import Capacity, PlaceWatch

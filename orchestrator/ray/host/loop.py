@@ -24,8 +24,8 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from typing_extensions import override
 
-from orchestrator.control.placing import PlacesDue
 from orchestrator.errors import ClusterError
+from orchestrator.policies.placing import PlacesDue
 from orchestrator.ray.host.actors import ActorClasses, ActorManager, NoAdvice
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.ray.host.holders import Holders

@@ -19,7 +19,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator import wording
-from orchestrator.control.placing import PlacesDue
+from orchestrator.policies.placing import PlacesDue
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.machines import Nodes, places, qualify
 from orchestrator.ray.worker.setting_up import NodeSetup, SetupEnd, set_up

@@ -1,4 +1,4 @@
-"""The watch of `control.silence` in a driver: asks silent workers for signs of life, and ends those that are given up.
+"""The watch of `policies.silence` in a driver: asks silent workers for signs of life, and ends those that are given up.
 
 Whoever is ended is asked first where it stands: by a task on its own node, since it may be deaf itself. What the stacks
 say is kept in the sweep's `logs/`, and named in the attempt's error. Then its processes are killed, likewise.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.control.fair_shares import PlaceClaim, fair_share
+from orchestrator.policies.fair_shares import PlaceClaim, fair_share
 
 NAME, NAMESPACE = "stepladder-turns", "stepladder"
 ASK_S = 1.0

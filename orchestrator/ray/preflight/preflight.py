@@ -18,8 +18,8 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestrator import wording
-from orchestrator.control.placing import kinds_of, resources_in
 from orchestrator.errors import ClusterError, StorageError
+from orchestrator.policies.placing import kinds_of, resources_in
 from orchestrator.project.environment import said_here
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.machines import has_conditions, places, qualifying

@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from orchestrator.control.answers import Report, Verdict
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import MemoryJournal
 from orchestrator.errors import ClusterError
 from orchestrator.ray.host.host import run_on_ray
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.preflight.findings import Finding
 from orchestrator.ray.worker.trainable import Trainable
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.patience import Retry

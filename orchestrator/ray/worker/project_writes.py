@@ -2,8 +2,8 @@
 
 Nothing tells who wrote a file. But a program that wrote less between two looks, by the system's count of its bytes,
 than the file grew by, or than it holds where it is written anew, did not change it; the driver lays the words of all
-together (`control.shared_files`). What a person edits, source files and the like, is not looked at, nor what is changed
-in its middle, as databases are, nor the folder that holds the sweeps. Needs Linux.
+together (`policies.shared_files`). What a person edits, source files and the like, is not looked at, nor what is
+changed in its middle, as databases are, nor the folder that holds the sweeps. Needs Linux.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from orchestrator.sweep.domains import Record
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep import event as ev
 

@@ -13,7 +13,7 @@ from orchestrator.results.sinks._shown import plain, shown_metrics, step_of
 from orchestrator.sweep.trial import Trial, TrialState, training_seed
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep import event as ev
 
 STATUS = {

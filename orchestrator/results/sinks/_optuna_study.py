@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.control.fold import SweepState
 from orchestrator.results.sinks._shown import plain, step_of
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep.domains import Choice, Constant, Hyperparameter, Int
 from orchestrator.sweep.trial import Trial, TrialState, training_seed
 from orchestrator.sweep.values import is_number

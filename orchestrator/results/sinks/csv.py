@@ -10,9 +10,9 @@ from orchestrator.results.sinks import Sink
 from orchestrator.results.sinks._kept_file import beside
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.results.rebuilt import Rebuilt
     from orchestrator.results.tables import Tables
+    from orchestrator.state.fold import SweepState
     from orchestrator.sweep import event as ev
 
 

@@ -21,8 +21,8 @@ from orchestrator.secrecy import has_credentials
 from orchestrator.sweep import event as ev
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.results.sinks._mlflow_runs import MlflowRuns
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep.domains import Record
 

@@ -21,7 +21,7 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import FIRST_REPLICATE
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 class OptunaJournal(Sink):

@@ -28,7 +28,7 @@ from orchestrator.results.sinks._shown import is_shown, plain, shown_metrics, st
 from orchestrator.sweep import event as ev
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 _ODD = re.compile(r"[^A-Za-z0-9_.-]|^\.+")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from orchestrator.control.asking import wish_to_try
 from orchestrator.errors import StepladderError, StorageError, UsageError
+from orchestrator.policies.asking import wish_to_try
 from orchestrator.storage.requests import DriverRequest, put_request
 from orchestrator.storage.wishes import Wish, put_wish
 from orchestrator.testing.faults.disk import ProcessKilledError

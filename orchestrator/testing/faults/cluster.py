@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from orchestrator.control.fold import SweepState
 from orchestrator.control.simulator import VirtualClock
 from orchestrator.errors import StorageAwayError
 from orchestrator.ray.host.bridge import Bridge
@@ -19,6 +18,7 @@ from orchestrator.ray.host.live_attempt import LiveAttempt
 from orchestrator.ray.worker.ending import WorkerProcess
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY
+from orchestrator.state.fold import SweepState
 from orchestrator.sweep.trial import Outcome, TrialState
 from orchestrator.testing.faults.drawing import DrawnSweep
 from orchestrator.testing.faults.fates import Fates

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from orchestrator.control.ending import exit_code_of
 from orchestrator.errors import ClusterLostError, StepladderError
+from orchestrator.policies.ending import exit_code_of
 from orchestrator.ray.host.bridge import Bridge
 from orchestrator.testing.faults.cluster import PretendCluster
 from orchestrator.testing.faults.disk import ProcessKilledError

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator import exitcodes
-from orchestrator.control.confirming import search_trials
-from orchestrator.control.fold import SweepState, replay
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.policies.confirming import search_trials
+from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.checkpoints import found_checkpoint
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Trial, TrialState

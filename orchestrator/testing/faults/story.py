@@ -8,14 +8,14 @@ from pathlib import Path
 from random import Random
 
 from orchestrator import exitcodes
-from orchestrator.control.fold import replay
-from orchestrator.control.keeping import named
 from orchestrator.control.machine import Machine
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen, sweep_exists
 from orchestrator.control.simulator import VirtualClock
 from orchestrator.control.snapshot_keeper import USUAL_PACE, SnapshotPace
 from orchestrator.errors import FolderLostError, LeaseHeldError, SpecError, StepladderError, SweepNotFoundError
+from orchestrator.policies.keeping import named
 from orchestrator.project.clearing import clear
+from orchestrator.state.fold import replay
 from orchestrator.storage.lease import Holder
 from orchestrator.storage.retention import clear_earlier, remove_checkpoint
 from orchestrator.storage.snapshot_file import NAME as SNAPSHOT

@@ -12,10 +12,10 @@ import statistics
 from collections.abc import Iterator
 
 from orchestrator import wording
-from orchestrator.control.brake import REASON as BRAKED
-from orchestrator.control.confirming import confirming, is_search_over, search_trials
-from orchestrator.control.never_read import NeverRead, describe
+from orchestrator.policies.brake import REASON as BRAKED
+from orchestrator.policies.confirming import confirming, is_search_over, search_trials
 from orchestrator.results.failing_region import FailingRegion
+from orchestrator.state.never_read import NeverRead, describe
 from orchestrator.sweep.confirmation import WinnerVerdict, pooled_spread
 from orchestrator.sweep.domains import Float, Hyperparameter, Int
 from orchestrator.sweep.trial import Trial, TrialState

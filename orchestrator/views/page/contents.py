@@ -27,8 +27,8 @@ from orchestrator.views.page.tiles import tiles
 from orchestrator.views.status import Status, status
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
     from orchestrator.curves.diagnosis import Diagnosis
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
 
 

@@ -16,7 +16,7 @@ from orchestrator.errors import StorageError
 from orchestrator.sweep import event as ev
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
 
 PATIENCE_S = 60.0

@@ -15,7 +15,7 @@ from orchestrator.views.page.html import html
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
     from orchestrator.sweep import event as ev
 

@@ -20,7 +20,7 @@ from orchestrator.views.time_use import trial_time_line
 from orchestrator.views.trial import find_trial, origin, reached, why_stopped
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 
 def trial_page(state: SweepState, number: int, printed: Sequence[str], now_t: float) -> Page:

@@ -20,7 +20,7 @@ from orchestrator.sweep.trial import Attempt, Trial, TrialState
 from orchestrator.views.page.scale import label_width, plain, round_ticks, thinned
 
 if TYPE_CHECKING:
-    from orchestrator.control.fold import SweepState
+    from orchestrator.state.fold import SweepState
 
 Figure: TypeAlias = dict[str, Any]
 """A picture as plain data, `{"data": [traces], "layout": {...}}`, in the words of plotly.js. Text that begins with

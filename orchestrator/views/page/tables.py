@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from orchestrator import wording
-from orchestrator.control.gist import gist, message_of
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import failing_region
 from orchestrator.secrecy import mask
+from orchestrator.state.gist import gist, message_of
 from orchestrator.sweep.standing import gain, has_ended_badly
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.views.failures import last_error_line

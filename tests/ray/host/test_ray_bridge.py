@@ -8,11 +8,11 @@ import pytest
 from sweeps import make_plan
 
 from orchestrator.control.controller import Controller
-from orchestrator.control.fold import SweepState
 from orchestrator.errors import ClusterLostError, StorageError
 from orchestrator.ray.host.bridge import ASK_AGAIN_S, Bridge
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.results.summary import summarise
+from orchestrator.state.fold import SweepState
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.control.fold import replay
 from orchestrator.members import definitions
 from orchestrator.ray.host.gauges import GAUGES, TAGS, SweepGauges, readings
+from orchestrator.state.fold import replay
 
 pytestmark = pytest.mark.ray
 DASHBOARD = json.loads((definitions("cluster") / "grafana.json").read_text())

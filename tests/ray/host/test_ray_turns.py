@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import ray
 
-from orchestrator.control.fair_shares import PlaceClaim
 from orchestrator.control.session import read_events, read_sweep
 from orchestrator.errors import SweepNotFoundError
+from orchestrator.policies.fair_shares import PlaceClaim
 from orchestrator.ray.host.turns import ANSWER_S, NAME, NAMESPACE, Turns
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from orchestrator.control.asking import wish_to_try
+from orchestrator.policies.asking import wish_to_try
 from orchestrator.storage.wishes import Wish, put_wish
 from orchestrator.sweep.trial import Outcome, TrialState
 

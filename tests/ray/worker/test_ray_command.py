@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from processes import marked
 
-from orchestrator.control import shared_files
+from orchestrator.policies import shared_files
 from orchestrator.ray.worker.trainable import Command
 from orchestrator.sweep.program import Metrics
 
