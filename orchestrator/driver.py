@@ -162,11 +162,8 @@ def drive(
     the tables refreshed: whoever owns the process ends it, or Ray's library does within the minute. Where storage does
     not answer at all it is called with a StorageAwayError, and nothing closed.
     """
-    from orchestrator.ray.host.early import begun_early  # importing ray takes seconds
-
     closing = _closing(session, trainable, options)
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
-
     abandon = partial(_abandon, on_stuck)
 
     def step() -> None:
@@ -178,22 +175,32 @@ def drive(
         closing.close(LOST)
         abandon(error)
 
-    def run() -> str:
-        resources = session.state.plan.spec.resources
-        with session.kept(), _leaving_in_order() as left, begun_early(trainable, resources, options, leave) as spares:
-            from orchestrator.ray.host.host import run_on_ray  # Ray Tune, seconds again: workers get ready meanwhile
-
-            left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave, spares))
-        return left[-1]
-
     with BlockedStorage(str(session.folder), session.outages, _log.warning, abandon):
         try:
-            reason = run()
+            reason = _hosted(session, trainable, options, step, leave)
         except BaseException as error:
             closing.close(LOST if isinstance(error, ClusterLostError) else None)
             raise
         problems = closing.close(reason)
     return Ending(reason, session.state, [*problems, *missed_rungs(session.state)])
+
+
+def _hosted(
+    session: Session, trainable: Trainable, options: HostOptions, step: Callable[[], None],
+    leave: Callable[[ClusterLostError], None],
+) -> str:  # fmt: skip
+    """Run the sweep on Ray; returns why it ended. Ray, then Ray Tune are imported beside what begins meanwhile."""
+    from orchestrator.ray.host.forking import forked_workers
+
+    resources = session.state.plan.spec.resources
+    with session.kept(), _leaving_in_order() as left, forked_workers(trainable, resources, options) as forks:
+        from orchestrator.ray.host.early import begun_early  # seconds
+
+        with begun_early(trainable, resources, options, leave, forks) as spares:
+            from orchestrator.ray.host.host import run_on_ray  # seconds again
+
+            left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave, spares))
+    return left[-1]
 
 
 class _Closing:

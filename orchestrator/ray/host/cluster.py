@@ -19,8 +19,9 @@ from ray._private.state import state as cluster_state
 from orchestrator.errors import ClusterError, ClusterLostError
 from orchestrator.launchers._environment import runtime_env
 from orchestrator.ray.host import autoscaler, own_ray
+from orchestrator.ray.host.forking import Forks
 from orchestrator.ray.host.machines import PRECISION, Nodes, infeasible, places
-from orchestrator.ray.host.options import HostOptions
+from orchestrator.ray.host.options import HostOptions, own_environment
 from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.resources import Resources
 
@@ -36,15 +37,15 @@ GOODBYE_S = 30.0
 @contextlib.contextmanager
 def connected(
     options: HostOptions, preloaded: Sequence[str] = (), on_deaf: Callable[[ClusterLostError], None] = lambda _: None,
-    *, prestarts: bool = True,
+    *, prestarts: bool = True, forks: Forks | None = None,
 ) -> Iterator[None]:  # fmt: skip
     """Be connected to Ray inside the block. A connection found is left as it was, a cluster joined goes on.
 
-    Of a Ray started here the workers import the modules `preloaded` ahead, and `own_ray` says what `prestarts` is. What
-    is printed goes to stderr: Ray prints there and then what it hears of dead workers. A Ray started here that does not
-    let go at the end is ended without asking; of one that was joined, and of one that does not come up, `on_deaf` is
-    told, from another thread: this one waits for Ray without end. Raises ClusterLostError where no Ray answers at
-    the address, ClusterError for an address that can be none.
+    Of a Ray started here the workers import the modules `preloaded` ahead, and `own_ray` says what `prestarts` and
+    `forks` are. What is printed goes to stderr: Ray prints there and then what it hears of dead workers. A Ray started
+    here that does not let go at the end is ended without asking; of one that was joined, and of one that does not come
+    up, `on_deaf` is told, from another thread: this one waits for Ray without end. Raises ClusterLostError where no Ray
+    answers at the address, ClusterError for an address that can be none.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
@@ -53,7 +54,7 @@ def connected(
             tell = stack.enter_context(own_ray.minded()) if options.address is None else lambda: None
             before = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
             try:
-                _connect(options, preloaded, on_deaf, prestarts=prestarts)
+                _connect(options, preloaded, on_deaf, forks, prestarts=prestarts)
             except BaseException:
                 if ray_worker._global_node is not before:  # noqa: SLF001 - a signal, say, when half of it is there
                     end_own()
@@ -220,8 +221,9 @@ def _not_started() -> ClusterLostError:
 
 
 def _connect(
-    options: HostOptions, preloaded: Sequence[str], on_deaf: Callable[[ClusterLostError], None], *, prestarts: bool
-) -> None:
+    options: HostOptions, preloaded: Sequence[str], on_deaf: Callable[[ClusterLostError], None], forks: Forks | None,
+    *, prestarts: bool,
+) -> None:  # fmt: skip
     try:
         if options.address is not None:
             _refuse_unreachable(options.address)
@@ -230,7 +232,7 @@ def _connect(
             ray.init(address=options.address, runtime_env=asked or None, **quiet)
             return
         with _called_after(START_S, lambda: on_deaf(_not_started())):
-            own_ray.start(options, preloaded, prestarts=prestarts)
+            own_ray.start(options, preloaded, forks, prestarts=prestarts)
     except ClusterError:
         raise
     except Exception as error:  # Ray raises a bare one where its own start takes too long
@@ -260,22 +262,18 @@ def _runtime_env(environment: Environment) -> dict[str, Any]:
 def _environment(options: HostOptions) -> Iterator[None]:
     """Set what Ray reads from the environment, unless the user set it, and put everything back afterwards.
 
-    RAY_USAGE_STATS_ENABLED=0: nothing is sent to anybody.
-    RAY_AUTH_MODE=disabled, for a Ray of our own: unset, Ray 2.60 writes a token into the home directory, after which a
-    `ray start` or a `ray.init(address)` elsewhere fails or not depending on that file. Ours listens on the loopback
-    interface only; on a machine shared with people you do not trust, set RAY_AUTH_MODE=token.
-    What `environment.env` of the sweep file says, for a Ray of our own: its workers have what it is started with.
+    On a cluster that is joined that is RAY_USAGE_STATS_ENABLED=0 alone; for a Ray of our own see `own_environment`.
     """
-    local = options.address is None
-    asked = dict(options.environment.env) if local else {}
-    before = {name: os.environ.get(name) for name in asked}
-    wanted = {"RAY_USAGE_STATS_ENABLED": "0"} | ({"RAY_AUTH_MODE": "disabled"} if local else {})
-    added = [name for name in (*wanted, "PYTHONBREAKPOINT") if name not in os.environ]  # Ray sets the last one itself
-    os.environ.update({name: wanted[name] for name in added if name in wanted} | asked)
+    asked = options if options.address is None else HostOptions()
+    own = own_environment(asked, os.environ)
+    wanted = own if asked is options else {name: value for name, value in own.items() if name != "RAY_AUTH_MODE"}
+    before = {name: os.environ.get(name) for name in (*wanted, "PYTHONBREAKPOINT")}  # Ray sets the last one itself
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        os.environ.update({name: value for name, value in before.items() if value is not None})
-        added += [name for name, value in before.items() if value is None]
-        for name in added:
-            os.environ.pop(name, None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

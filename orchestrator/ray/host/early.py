@@ -14,6 +14,7 @@ import ray
 
 from orchestrator.errors import ClusterLostError
 from orchestrator.ray.host import cluster, own_ray
+from orchestrator.ray.host.forking import Forks
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.host.signals import current_handlers, restore
 from orchestrator.ray.worker import ahead
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def begun_early(
-    trainable: Trainable, resources: Resources, options: HostOptions, on_deaf: Callable[[ClusterLostError], None]
-) -> Iterator[Spares | None]:
+    trainable: Trainable, resources: Resources, options: HostOptions, on_deaf: Callable[[ClusterLostError], None],
+    forks: Forks | None = None,
+) -> Iterator[Spares | None]:  # fmt: skip
     """Be connected inside the block, as `cluster.connected` has it; signal handlers are put back at its end.
 
     Yields the processes that get ready meanwhile; None where Ray starts them as it does: without GPUs, when nothing is
@@ -39,7 +41,7 @@ def begun_early(
         was_there = ray.is_initialized()
         modules, has_gpus = imported_ahead(trainable, resources), bool(resources.gpus)
         preloaded = PRELOADED if has_gpus else (*PRELOADED[:1], *modules)
-        with cluster.connected(options, preloaded, on_deaf, prestarts=not has_gpus):
+        with cluster.connected(options, preloaded, on_deaf, prestarts=not has_gpus, forks=forks):
             if was_there or not has_gpus or not own_ray.is_own():
                 yield None
                 return

@@ -47,6 +47,19 @@ class HostKeywords(TypedDict, total=False):
     capacity_s: float
 
 
+def own_environment(options: HostOptions, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a Ray of our own is started with, beside those that are set.
+
+    RAY_USAGE_STATS_ENABLED=0: nothing is sent to anybody.
+    RAY_AUTH_MODE=disabled: unset, Ray 2.60 writes a token into the home directory, after which a `ray start` or a
+    `ray.init(address)` elsewhere fails or not depending on that file. Ours listens on the loopback interface only; on a
+    machine shared with people you do not trust, set RAY_AUTH_MODE=token.
+    What `environment.env` of the sweep file says: its workers have what it is started with.
+    """
+    wanted = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+    return {name: value for name, value in wanted.items() if name not in environ} | dict(options.environment.env)
+
+
 def job_address(environ: Mapping[str, str]) -> str | None:
     """Return the address of the cluster whose job this process is, None where it is nobody's.
 

@@ -27,6 +27,7 @@ from ray._private.node import Node
 from ray._private.parameter import RayParams
 
 from orchestrator.ray.host import agents, minder
+from orchestrator.ray.host.forking import Forks, servers
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.worker.reaper import descendants
 
@@ -46,14 +47,17 @@ MINDER_GRACE_S = 3.0
 """How long the processes of a Ray have to end by themselves once their driver is gone."""
 
 
-def start(options: HostOptions, preloaded: Sequence[str] = (), *, prestarts: bool = True) -> None:
+def start(
+    options: HostOptions, preloaded: Sequence[str] = (), forks: Forks | None = None, *, prestarts: bool = True
+) -> None:
     """Start a Ray that this machine alone reaches, and connect to it. Raises what `ray.init` raises.
 
-    Its worker processes import the modules `preloaded` before they take anything. `prestarts` says whether Ray starts
-    one for each CPU by itself, at once; where it does not, `spares` says how many.
+    Its worker processes import the modules `preloaded` before they take anything, and are forked by `forks` if there
+    is such a server. `prestarts` says whether Ray starts one for each CPU by itself, at once; where it does not,
+    `spares` says how many.
     """
     processes = options.num_cpus or os.cpu_count() or 1
-    with _loopback(), _left_out(), _deaf_to_terminal():
+    with _loopback(), _left_out(forks), _deaf_to_terminal():
         ray.init(
             address="local",  # RAY_ADDRESS in the environment would else be joined
             num_cpus=options.num_cpus,
@@ -106,7 +110,7 @@ def processes() -> list[int]:
     node = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
     if node is None or not is_own():
         return []
-    started = [info.process.pid for infos in node.all_processes.values() for info in infos]
+    started = [*(info.process.pid for infos in node.all_processes.values() for info in infos), *servers()]
     return [*started, *(child for pid in started for child in descendants(pid))]
 
 
@@ -143,10 +147,10 @@ def _deaf_to_terminal() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _left_out() -> Iterator[None]:
+def _left_out(forks: Forks | None) -> Iterator[None]:
     """Let a node start as `NEEDED` says, as far as this Ray has such parameters, without the dashboard's server.
 
-    Its raylet waits for no agent.
+    Its raylet waits for no agent, and has its workers forked.
     """
 
     def with_needed(**given: Any) -> RayParams:
@@ -157,7 +161,8 @@ def _left_out() -> Iterator[None]:
         """Start nothing."""
 
     def start_process(command: list[str], *given: Any, **options: Any) -> Any:
-        return started([with_agents_apart(said) for said in command], *given, **options)
+        apart = [with_agents_apart(said) for said in command]
+        return started(apart if forks is None else [forks.before(said) for said in apart], *given, **options)
 
     before, started = Node.start_api_server, services.start_ray_process
     parameter.RayParams, Node.start_api_server, services.start_ray_process = with_needed, no_server, start_process

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
-from processes import stepladder
+from processes import ENVIRONMENT, stepladder
 
 from orchestrator.control.session import read_events
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked there alone")
 
 TRAIN = """
 import sys
@@ -28,14 +31,15 @@ def line(process):
 def train(config):
     from ray import tune
 
-    driver = psutil.Process().parent().parent()
+    above = psutil.Process().parent()  # the raylet, or what forked this process
+    driver = above.parent()
     lines = [line(process) for process in driver.children(recursive=True)]
     needless = [text for text in lines for name in ("dashboard", "monitor", "log_monitor") if f"/{name}.py" in text]
     needless += [text for text in lines if text.startswith("ray::DashboardAgent")]
     order = list(sys.modules)
     is_warm = order.index("wave") < order.index(__name__)
     tune.report({"loss": config["x"], "raylets": sum("/raylet/raylet " in text for text in lines),
-                 "needless": len(needless), "warm": float(is_warm)})
+                 "needless": len(needless), "warm": float(is_warm), "forked": "/fork_server.py" in line(above)})
 """
 
 SWEEP = """
@@ -50,7 +54,9 @@ confirm: none
 
 
 @pytest.mark.ray
-def test_a_run_on_this_machine(tmp_path: Path):
+@pytest.mark.parametrize("fork", ["0", pytest.param("1", marks=ON_LINUX)])
+def test_a_run_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork: str):
+    monkeypatch.setitem(ENVIRONMENT, "STEPLADDER_FORK", fork)
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     ran = stepladder("run", "--cpus", "1", cwd=tmp_path)
@@ -62,4 +68,6 @@ def test_a_run_on_this_machine(tmp_path: Path):
     assert first.reserved_t < first.t
     assert first.reserved_t < second.reserved_t <= second.t
     told = [event.metrics for event in events if isinstance(event, ev.Reported)]
-    assert [(metrics["raylets"], metrics["needless"], metrics["warm"]) for metrics in told] == [(1, 0, 1)] * 2
+    seen = [(metrics["raylets"], metrics["needless"], metrics["warm"], metrics["forked"]) for metrics in told]
+    assert seen == [(1, 0, 1, int(fork))] * 2
+    assert "takes longer" not in ran.stderr
