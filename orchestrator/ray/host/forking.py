@@ -4,8 +4,9 @@ A worker takes seconds to start: Python, Ray, Ray Tune, torch; and each attempt 
 GPUs. Forked, it takes tenths of a second, and what was imported is in memory once. The server starts before this
 process itself imports Ray, so that both import side by side.
 
-Linux alone, and where STEPLADDER_FORK=1 in the environment asks for it. Else, as on a cluster that is joined, Ray
-starts its workers. It also does whenever a fork would not be what it asked for, and once the server is gone.
+Linux alone, where trials have no GPUs or STEPLADDER_FORK=1 in the environment asks for it, and never with
+STEPLADDER_FORK=0. Else, as on a cluster that is joined, Ray starts its workers. It also does whenever a fork would not
+be what it asked for, and once the server is gone.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from orchestrator.ray.worker.warming import PRELOADED, imported_ahead
 from orchestrator.sweep.resources import Resources
 
 SWITCH = "STEPLADDER_FORK"
-"""Variable that turns forking on, where it is 1."""
+"""Variable that turns forking on for trials with GPUs too, where it is 1, and off for all, where it is 0."""
 COMMAND = "--python_worker_command"
 """The option that a raylet takes the command of its workers from."""
 WORKER = "_private/workers/default_worker.py"
@@ -74,7 +75,7 @@ def servers() -> list[int]:
 def forked_workers(trainable: Trainable, resources: Resources, options: HostOptions) -> Iterator[Forks | None]:
     """Have workers forked for the Ray that is started inside the block; None where Ray is to start them itself."""
     worker = _worker()
-    if worker is None or options.address is not None or not _can_fork():
+    if worker is None or options.address is not None or not _is_wanted(resources) or not _can_fork():
         yield None
         return
     with contextlib.ExitStack() as stack:
@@ -86,10 +87,14 @@ def forked_workers(trainable: Trainable, resources: Resources, options: HostOpti
         yield forks
 
 
+def _is_wanted(resources: Resources) -> bool:
+    return {"0": False, "1": True}.get(os.environ.get(SWITCH, ""), not resources.gpus)
+
+
 def _can_fork() -> bool:
-    is_wanted = os.environ.get(SWITCH) == "1" and sys.platform == "linux" and hasattr(os, "pidfd_open")
     ray = sys.modules.get("ray")
-    if not is_wanted or (ray is not None and ray.is_initialized()):
+    is_able = sys.platform == "linux" and hasattr(os, "pidfd_open")
+    if not is_able or (ray is not None and ray.is_initialized()):
         return False
     try:
         os.close(os.pidfd_open(os.getpid()))

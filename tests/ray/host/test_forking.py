@@ -17,6 +17,7 @@ import pytest
 from orchestrator.ray.host import forking
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.worker import fork_request
+from orchestrator.sweep.resources import Resources
 
 pytestmark = [
     pytest.mark.thorough,
@@ -230,7 +231,10 @@ def test_only_the_command_of_workers_is_changed(tmp_path):
         assert forks.before(untouched) == untouched
 
 
-def test_it_is_asked_for_by_a_variable(monkeypatch):
-    monkeypatch.delenv(forking.SWITCH, raising=False)
-    assert not forking._can_fork()
+@pytest.mark.parametrize(
+    ("said", "gpus", "is_wanted"), [("", 0, True), ("", 1, False), ("0", 0, False), ("1", 1, True), ("1", 0, True)]
+)
+def test_it_is_done_without_gpus_or_where_a_variable_asks_for_it(monkeypatch, said, gpus, is_wanted):
+    monkeypatch.setenv(forking.SWITCH, said)
+    assert forking._is_wanted(Resources(gpus=gpus)) is is_wanted
     assert forking._worker().is_file()
