@@ -36,7 +36,7 @@ from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.tested import WinnerTest
 from orchestrator.sweep.trial import Trial
 
-_ROOMS = ("control", "sweep")
+_ROOMS = ("planning", "state", "sweep")
 """Folders of the package in which lies what makes a state of records."""
 
 

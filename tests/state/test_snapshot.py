@@ -13,12 +13,14 @@ import msgspec
 import pytest
 from sweeps import cliff, make_plan, smooth
 
+from orchestrator.control import snapshot_keeper
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.control.snapshot_keeper import SnapshotPace
 from orchestrator.errors import JournalDamagedError, StorageError
-from orchestrator.state import snapshot, snapshot_keeper
+from orchestrator.planning.making import make_scheduler
+from orchestrator.state import snapshot
 from orchestrator.state.fold import SweepState, replay
 from orchestrator.state.reading import LogReading, reports_of
 from orchestrator.state.snapshot import decoded, encoded
@@ -27,6 +29,7 @@ from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.storage.snapshot_file import NAME
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.plan import Plan
 from orchestrator.testing.faults.drawing import draw
 from orchestrator.testing.same_state import differences
 
@@ -109,6 +112,11 @@ def test_logs_of_format_1_go_on_from_one_too(journal: Path):
     whole = replay(events)
     for at in (1, len(events) // 3, len(events) // 2, len(events)):
         assert differences(gone_on(events, at), whole) == [], at
+
+
+def test_the_modules_that_make_a_state_are_of_the_rooms_that_name_its_form():
+    rooms = {made.__module__.split(".")[1] for made in (SweepState, make_scheduler, Plan, ev.StageEntered)}
+    assert rooms == set(snapshot._ROOMS)
 
 
 def test_everything_that_a_state_consists_of_is_kept():
