@@ -45,10 +45,15 @@ def signals_to(leave: Callable[[str], None]) -> Iterator[None]:
             _print_nowhere()
         leave(signal.Signals(number).name)
 
-    answered = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    answered = [number for number in _SIGNALS if not _is_for_others(number)]
     for number in answered:
         signal.signal(number, handle)
     yield
+
+
+def _is_for_others(number: signal.Signals) -> bool:
+    """Say whether it is an ignored SIGHUP. A SIGINT is meant, also where a shell has a background job ignore it."""
+    return number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _print_nowhere() -> None:

@@ -56,6 +56,15 @@ def test_the_first_signal_is_answered_and_the_second_does_what_it_would(sent: si
     assert exitcodes.OF_LEAVING[sent.name] in exitcodes.WORK_LEFT
 
 
+@pytest.mark.usefixtures("handlers")
+def test_a_job_in_the_background_is_ended_by_the_signal_that_its_shell_has_it_ignore():
+    said: list[str] = []
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with signals_to(said.append):
+        signal.raise_signal(signal.SIGINT)
+    assert said == ["SIGINT"]
+
+
 def test_what_nohup_ignores_stays_ignored(tmp_path: Path):
     command = [sys.executable, "-c", LEAVING, "nohup"]
     done = subprocess.run(
