@@ -296,7 +296,7 @@ def test_a_sweep_that_was_sent_off_is_found_by_its_record(folder: Folder, sweep,
 
 def test_a_sweep_here_of_the_files_name_is_meant_before_one_that_was_sent_under_another(folder: Folder, sweep):
     sent(folder, "other")
-    assert "job" not in json.loads(call("status", "sweep.yaml", "--json").stdout)
+    assert json.loads(call("status", "sweep.yaml", "--json").stdout)["job"] is None
     assert call("stop", "sweep.yaml").exit_code == 0
     assert requested(sweep.files) is DriverRequest.STOP
 
