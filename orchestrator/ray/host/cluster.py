@@ -28,8 +28,6 @@ from orchestrator.sweep.resources import Resources
 UNBOUNDED = 10_000
 """Nodes that a group without an upper bound is taken to have."""
 CONNECT_S = 10.0
-START_S = own_ray.REGISTER_S + 60.0
-"""How long a Ray of our own may take to start: where its first workers die as they begin, it would never be there."""
 GOODBYE_S = 30.0
 """How long Ray may take to let this process go: a raylet that hangs would be waited for without end."""
 
@@ -43,9 +41,8 @@ def connected(
 
     Of a Ray started here the workers import the modules `preloaded` ahead, and `own_ray` says what `prestarts` and
     `forks` are. What is printed goes to stderr: Ray prints there and then what it hears of dead workers. A Ray started
-    here that does not let go at the end is ended without asking; of one that was joined, and of one that does not come
-    up, `on_deaf` is told, from another thread: this one waits for Ray without end. Raises ClusterLostError where no Ray
-    answers at the address, ClusterError for an address that can be none.
+    here that does not let go at the end is ended without asking; of one that was joined `on_deaf` is told, from another
+    thread. Raises ClusterLostError where no Ray answers at the address, ClusterError for an address that can be none.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
@@ -54,7 +51,7 @@ def connected(
             tell = stack.enter_context(own_ray.minded()) if options.address is None else lambda: None
             before = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
             try:
-                _connect(options, preloaded, on_deaf, forks, prestarts=prestarts)
+                _connect(options, preloaded, forks, prestarts=prestarts)
             except BaseException:
                 if ray_worker._global_node is not before:  # noqa: SLF001 - a signal, say, when half of it is there
                     end_own()
@@ -183,18 +180,11 @@ def _part(on_deaf: Callable[[ClusterLostError], None]) -> None:
                 )
             )
 
-    with _called_after(GOODBYE_S, insist):
-        ray.shutdown()
-
-
-@contextlib.contextmanager
-def _called_after(seconds: float, what: Callable[[], None]) -> Iterator[None]:
-    """Call something from another thread, should the block last for longer: Ray waits in its C++."""
-    waits = threading.Timer(seconds, what)
+    waits = threading.Timer(GOODBYE_S, insist)
     waits.daemon = True
     waits.start()
     try:
-        yield
+        ray.shutdown()
     finally:
         waits.cancel()
 
@@ -211,19 +201,7 @@ def _names(node: Mapping[str, Any], *, is_unique: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, host, node["NodeName"], node["NodeManagerAddress"], node_id)))
 
 
-def _not_started() -> ClusterLostError:
-    node = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
-    said = "" if node is None else f" Ray's own logs lie in {node.get_logs_dir_path()}."
-    return ClusterLostError(
-        f"Ray has not started on this machine within {START_S / 60:.0f} min: its first processes did not come up; is "
-        f"the machine too busy, or the disk too slow that Python is on?{said} Nothing acknowledged is lost: resume it"
-    )
-
-
-def _connect(
-    options: HostOptions, preloaded: Sequence[str], on_deaf: Callable[[ClusterLostError], None], forks: Forks | None,
-    *, prestarts: bool,
-) -> None:  # fmt: skip
+def _connect(options: HostOptions, preloaded: Sequence[str], forks: Forks | None, *, prestarts: bool) -> None:
     try:
         if options.address is not None:
             _refuse_unreachable(options.address)
@@ -231,8 +209,7 @@ def _connect(
             quiet = {"log_to_driver": False, "logging_level": options.log_level}
             ray.init(address=options.address, runtime_env=asked or None, **quiet)
             return
-        with _called_after(START_S, lambda: on_deaf(_not_started())):
-            own_ray.start(options, preloaded, forks, prestarts=prestarts)
+        own_ray.start(options, preloaded, forks, prestarts=prestarts)
     except ClusterError:
         raise
     except Exception as error:  # Ray raises a bare one where its own start takes too long

@@ -41,7 +41,8 @@ AGENTS = {
 
 REGISTER_S = 600
 """How long a worker may take to import Ray and to tell its raylet: a raylet gives up one that takes longer, 60 s by
-itself, and `ray.init` waits for the first ones without end, also for those that were given up."""
+itself, and `ray.init` waits for the first ones without end, also for those that were given up. It waits in C++ and
+lets no other thread run meanwhile, so no clock of ours could end it."""
 
 MINDER_GRACE_S = 3.0
 """How long the processes of a Ray have to end by themselves once their driver is gone."""

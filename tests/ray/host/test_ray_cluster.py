@@ -126,40 +126,24 @@ def test_a_ray_of_our_own_is_closed_to_the_network_and_leaves_nothing_behind(tmp
 
 
 SLOW = """
-import os, sys
+import sys
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.options import HostOptions
 
-def leave(error):
-    cluster.end_own()
-    print(f"told: {error}", file=sys.__stdout__, flush=True)
-    os._exit(error.exit_code)
-
-cluster.START_S = float(sys.argv[1])
-with cluster.connected(HostOptions(num_cpus=1, object_store_bytes=100 * 2**20), on_deaf=leave):
+with cluster.connected(HostOptions(num_cpus=1, object_store_bytes=100 * 2**20)):
     print("there", file=sys.__stdout__, flush=True)
 """
 
 
-def _with_slow_workers(folder: Path, takes_s: float, start_s: float) -> subprocess.CompletedProcess[str]:
+def _with_slow_workers(folder: Path, takes_s: float) -> subprocess.CompletedProcess[str]:
     """Start a Ray whose workers take so long until they import Ray, as from a slow disk."""
     (folder / "sitecustomize.py").write_text(
         "import sys, time\nif any('default_worker' in said for said in getattr(sys, 'orig_argv', [])): "
         f"time.sleep({takes_s})\n"
     )
     environment = os.environ | {"PYTHONPATH": f"{folder}:{Path.cwd()}"}
-    command = [sys.executable, "-c", SLOW, str(start_s)]
+    command = [sys.executable, "-c", SLOW]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800, check=False)
-
-
-@pytest.mark.ray
-@pytest.mark.thorough
-def test_a_ray_whose_first_workers_never_come_up_is_told_and_left(tmp_path):
-    done = _with_slow_workers(tmp_path, takes_s=10_000, start_s=12)
-    assert done.returncode == 75, done.stderr
-    told = "told: Ray has not started on this machine within 0 min: its first processes did not come up; "
-    assert done.stdout.startswith(told)
-    assert done.stdout.endswith(" Nothing acknowledged is lost: resume it\n")
 
 
 @pytest.mark.ray
@@ -167,7 +151,7 @@ def test_a_ray_whose_first_workers_never_come_up_is_told_and_left(tmp_path):
 @pytest.mark.timeout(900)
 def test_workers_that_take_longer_than_a_minute_are_waited_for(tmp_path):
     """A raylet gives them up after a minute by itself, and the driver would wait for them without end."""
-    done = _with_slow_workers(tmp_path, takes_s=75, start_s=600)
+    done = _with_slow_workers(tmp_path, takes_s=75)
     assert (done.returncode, done.stdout) == (0, "there\n"), done.stderr
 
 
