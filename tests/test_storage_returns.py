@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disks import full, small_disk
 from processes import ENVIRONMENT, kill_family, start, stepladder, wait_until
 from s3_server import S3Server
 from slow_training import write_slow_sweep
@@ -23,39 +22,6 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of 20 MB of its own."""
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip(f"may not mount here: {made.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@contextlib.contextmanager
-def full(disk: Path) -> Iterator[None]:
-    """Fill a disk to its last byte inside the block, again and again: what is removed there meanwhile is no room."""
-    fill = disk / "fill"
-    fill.touch()
-
-    def grow() -> None:
-        with contextlib.suppress(OSError), fill.open("ab", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
-
-    try:
-        for _ in range(20):
-            grow()
-            time.sleep(0.5)
-        yield
-    finally:
-        fill.unlink()
 
 
 def state_of(place: Location) -> SweepState | None:
