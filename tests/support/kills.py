@@ -17,6 +17,7 @@ import re
 import signal
 import subprocess
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from slow_training import write_slow_sweep
 
 from orchestrator.control.session import read_events
 from orchestrator.errors import SweepNotFoundError
-from orchestrator.state.fold import SweepState, replay
+from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import TrialState
@@ -40,6 +41,8 @@ TRIES = 5
 """How often a sweep is gone on with, before it counts as lost."""
 WAIT_S = 900.0
 """How long anything may take: the machine may be at work for others."""
+TAIL = 1500
+"""How many characters of what a program said stand beside a problem."""
 UNUSUAL = re.compile(r"^storage is|trial \d+ .*(lost|died|again|attempt)|^warning|^the driver", re.IGNORECASE)
 """Lines of a driver that ended well, which tell what happened to it on the way."""
 
@@ -128,7 +131,11 @@ class Scene:
 
     def said(self) -> str:
         """Return the last line that its user saw, without what differs from machine to machine."""
-        lines = [line for line in self.log.read_text().splitlines() if line.strip()] if self.log.exists() else []
+        lines = (
+            [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+            if self.log.exists()
+            else []
+        )
         errors = [line for line in lines if line.startswith("error: ")]
         if not errors and self.code == 0:
             return "; ".join(self.plain(line) for line in lines if UNUSUAL.search(line)) or "nothing"
@@ -140,6 +147,15 @@ class Scene:
         text = re.sub(r"s3://sweeps/\w+", "s3://bucket", text)
         return re.sub(r"process \d+ on \S+", "process N on HOST", text)
 
+    def words(self, text: str) -> str:
+        """Return the end of what a program said, on one line and without this machine's paths."""
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return self.plain(" / ".join(lines))[-TAIL:] or "nothing"
+
+    def tail(self) -> str:
+        """Return the end of what the drivers of this sweep said, its stdout and its stderr."""
+        return self.words(self.log.read_text(errors="replace") if self.log.exists() else "")
+
     def ended(self) -> None:
         """Wait for the end of the driver; its exit code and last line are what the user saw."""
         assert self.driver is not None
@@ -149,7 +165,7 @@ class Scene:
             self.problems.append("the driver did not end")
             self.kill_all()
         self.saw = "Killed" if self.code == -signal.SIGKILL else self.said()
-        if "Traceback" in self.log.read_text():
+        if "Traceback" in self.log.read_text(errors="replace"):
             self.problems.append("a traceback")
 
     def kill_all(self) -> None:
@@ -197,14 +213,30 @@ def suffer(blow: Blow, dice: Random, folder: Path, s3: S3Server | None = None) -
     folder.mkdir(parents=True)
     scene = Scene(folder, dice, Location.parse(folder / "runs" / "slow"), s3)
     try:
-        blow(scene)
-        go_on(scene)
-        judge(scene)
-    except (AssertionError, TimeoutError, IndexError, OSError, subprocess.TimeoutExpired) as error:
-        scene.problems.append(f"{type(error).__name__}: {error}")
+        with _as_problem(scene):
+            blow(scene)
+            go_on(scene)
+            judge(scene)
     finally:
-        scene.leave()
+        with _as_problem(scene):
+            scene.leave()
+    if scene.problems:
+        scene.problems.append(f"its driver said last: {scene.tail()}")
     return scene
+
+
+@contextlib.contextmanager
+def _as_problem(scene: Scene) -> Iterator[None]:
+    """Make whatever goes wrong meanwhile a problem of this blow, so that the others go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - of any kind, or one row ends the table
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        said = b"".join(getattr(error, name, None) or b"" for name in ("stdout", "stderr")).decode(errors="replace")
+        scene.problems.append(
+            f"{type(error).__name__} in {where.name}, line {where.lineno}: {scene.words(str(error))}"
+            + (f", which had said: {scene.words(said)}" if said else "")
+        )
 
 
 def go_on(scene: Scene) -> None:
@@ -215,20 +247,25 @@ def go_on(scene: Scene) -> None:
     for _ in range(TRIES):
         ended = stepladder("resume", *by, cwd=scene.folder, timeout_s=WAIT_S)
         scene.again.append(ended.returncode)
+        with scene.log.open("a") as log:
+            log.write(f"\nthen resume, {ended.returncode}: {ended.stdout}{ended.stderr}")
         if ended.returncode == 0:
             return
         if "Traceback" in ended.stderr:
-            scene.problems.append(f"a traceback of resume: {scene.plain(ended.stderr[-1500:])}")
-    scene.problems.append(f"it does not come back: {scene.plain(ended.stderr.strip().splitlines()[-1])}")
+            scene.problems.append(f"a traceback of resume: {scene.words(ended.stderr)}")
+    scene.problems.append(f"it does not come back: {scene.words(ended.stdout + ended.stderr)}")
 
 
 def judge(scene: Scene) -> None:
     """Look whether what was acknowledged stands, each trial ended well, and nothing is twice or damaged."""
     events = scene.events()
-    state = replay(events)
     scene.lost = lost(scene.acknowledged, events)
     if scene.lost:
         scene.problems.append(f"{scene.lost} acknowledged records lost")
+    if not events:
+        scene.problems.append("no sweep lies there")
+        return
+    state = replay(events)
     reports = Counter((e.trial, e.attempt, e.fidelity) for e in events if isinstance(e, ev.Reported))
     if set(reports.values()) != {1}:
         scene.problems.append("a report twice")
@@ -236,11 +273,11 @@ def judge(scene: Scene) -> None:
         scene.problems.append(f"trials ended as {[str(trial.state) for trial in state.trials]}")
     audit = stepladder("audit", scene.place, cwd=scene.folder, timeout_s=WAIT_S)
     if audit.returncode:
-        told = scene.plain((audit.stdout + audit.stderr).strip())
-        scene.problems.append(f"audit {audit.returncode}: {told}")
+        scene.problems.append(f"audit {audit.returncode}: {scene.words(audit.stdout + audit.stderr)}")
     best = json.loads(scene.place.files().read("best.json"))
-    if best["winner"]["trial"] != _winner(state):
-        scene.problems.append("best.json names another winner")
+    named, winner = best.get("winner"), state.winner()
+    if winner is None or named is None or named["trial"] != winner.number:
+        scene.problems.append(f"best.json names {named}, the log {winner and winner.number}")
 
 
 def lost(acknowledged: list[ev.Event], events: list[ev.Event]) -> int:
@@ -251,9 +288,9 @@ def lost(acknowledged: list[ev.Event], events: list[ev.Event]) -> int:
 
 
 def trained_again(scene: Scene) -> int:
-    """Return how many epochs were begun beyond those of an undisturbed sweep."""
+    """Return how many epochs were begun beyond those of an undisturbed sweep; less than none where it ended short."""
     trace = scene.folder.parent / f"{scene.folder.name}.trace"
-    return len(trace.read_text().split()) - REPORTS
+    return len(trace.read_text().split()) - REPORTS if trace.exists() else -REPORTS
 
 
 def on_store(scene: Scene) -> None:
@@ -262,9 +299,3 @@ def on_store(scene: Scene) -> None:
     ENVIRONMENT.update(scene.s3.environment)
     os.environ.update(scene.s3.environment)
     scene.place = Location.parse(f"s3://sweeps/{scene.folder.name}/slow")
-
-
-def _winner(state: SweepState) -> int:
-    winner = state.winner()
-    assert winner is not None
-    return winner.number
