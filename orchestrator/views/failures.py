@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ from orchestrator.sweep.trial import Trial, TrialState
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
+
+
+MOST_SHOWN, LAST_SHOWN = 400, 100
+"""Characters of an error's last line, and how many of these come from its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,15 @@ def failures(state: SweepState) -> tuple[Failure, ...]:
     )
 
 
+def failure_lines(found: tuple[Failure, ...], failed: int, folder: str) -> list[str]:
+    """Write the errors one a line, and how many of all the `failed` trials of the sweep there ended with others."""
+    lines = [f"{wording.counted(failure.trials, 'trial')}, first {failure.first}: {failure.error}" for failure in found]
+    if (others := failed - sum(failure.trials for failure in found)) > 0:
+        where = shlex.quote(folder)
+        lines.append(f"{wording.counted(others, 'trial')} with other errors: stepladder trials {where} --state failed")
+    return lines
+
+
 def _kind(trial: Trial) -> str:
     if trial.state is TrialState.DIVERGED:
         return "diverged"
@@ -63,7 +77,14 @@ def last_error_line(trial: Trial) -> str:
     if trial.state is TrialState.DIVERGED:
         return "reported a value that is not finite"
     error = (trial.attempts[-1].error or "").strip() if trial.attempts else ""
-    return error.splitlines()[-1] if error else "no error text"
+    return shortened(error.splitlines()[-1]) if error else "no error text"
+
+
+def shortened(line: str) -> str:
+    """Return a line that a person is to read at a glance; `stepladder show RUN TRIAL` has the whole."""
+    if len(line) <= MOST_SHOWN:
+        return line
+    return f"{line[: MOST_SHOWN - LAST_SHOWN]} ... {line[-LAST_SHOWN:]}"
 
 
 def region_line(region: FailingRegion) -> str:

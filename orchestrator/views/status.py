@@ -27,7 +27,7 @@ from orchestrator.views.bounds import constraint_rows
 from orchestrator.views.condition import Condition, condition_of, date, more_of, storage_away, why
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
-from orchestrator.views.failures import Failure, failures, prints_of_failed, region_line
+from orchestrator.views.failures import Failure, failure_lines, failures, prints_of_failed, region_line
 from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
 from orchestrator.views.render import commands, listing, pairs
 from orchestrator.views.tested import rows_of_test
@@ -195,7 +195,7 @@ def _details(found: Status, now: float) -> Group:
     rows = [("stage", f"{entered[-1].name} opened {', '.join(entered[-1].block)}")] if entered else []
     rows += _result(found)
     rows += [("improved", improvement_line(found.improved))] if found.improved else []
-    rows += [("failed", f"{wording.counted(f.trials, 'trial')}, first {f.first}: {f.error}") for f in found.failures]
+    rows += [("failed", text) for text in failure_lines(found.failures, summary.tally.failed, found.folder)]
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows += [("storage", found.storage_away)] if found.storage_away else []
     rows += whereabouts_rows(found.where, now) + trouble_rows(summary)

@@ -14,6 +14,7 @@ from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
+from orchestrator.views.failures import Failure, failure_lines, shortened
 from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
 from orchestrator.views.render import make_console, show
 from orchestrator.views.status import status_answer, status_document, winner_answer
@@ -138,9 +139,24 @@ def test_the_most_frequent_errors_come_first_and_three_at_most(story):
             ev.AttemptStarted(story[-1].t, number, 0),
             ev.AttemptEnded(story[-1].t, number, 0, Outcome.ERROR, error),
         ]
-    failures = status_document(replay(events), FOLDER, None, now=2e9)["failures"]
+    document = status_document(replay(events), FOLDER, None, now=2e9)
+    failures = document["failures"]
     assert [failure["trials"] for failure in failures] == [3, 3, 2]
     assert failures[0] == {"error": "CError: at 6", "trials": 3, "first": 6}
+    listed = tuple(Failure(**failure) for failure in failures)
+    others = document["summary"]["tally"]["failed"] - 8
+    assert failure_lines(listed, 8 + others, "runs/a b")[-1] == (
+        f"{others} trials with other errors: stepladder trials 'runs/a b' --state failed"
+    )
+    assert failure_lines(listed, 8, "runs/a")[-1].startswith("2 trials, first ")
+
+
+def test_of_a_long_error_a_line_shows_the_beginning_and_the_end():
+    line = shortened(f"ValueError: {'x' * 5_000} at the end")
+    assert len(line) < 450
+    assert line.startswith("ValueError: xxx")
+    assert line.endswith("xxx at the end")
+    assert shortened("ValueError: short") == "ValueError: short"
 
 
 def test_nothing_is_wider_than_100_columns_or_coloured():

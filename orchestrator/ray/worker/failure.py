@@ -82,9 +82,9 @@ def shortened(error: BaseException, folder: Path | None = None) -> str:
     lines = [f"{_relative(f.filename, folder)}:{f.lineno} in {f.name}: {f.line}" for f in shown]
     message = "".join(traceback.format_exception_only(error)).strip()
     if error.__cause__ is not None:
-        message += f" (caused by {type(error.__cause__).__name__}: {error.__cause__})"
+        message += f" (caused by {type(error.__cause__).__name__}: {words_of(error.__cause__)})"
     if isinstance(error, TypeError | AttributeError):
-        message += next((f". {today}" for before, today in _OLD_WAYS if before.search(str(error))), "")
+        message += next((f". {today}" for before, today in _OLD_WAYS if before.search(words_of(error))), "")
     return cut("\n".join([*lines, message]))
 
 
@@ -92,7 +92,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Say whether GPU or host memory ran out in this process."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True  # torch.OutOfMemoryError, without importing torch to ask
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(words in words_of(error) for words in _OUT_OF_MEMORY)
+
+
+def words_of(error: BaseException) -> str:
+    """Return an exception's own words, where its class can say them: `__str__` may be the user's, and fail, too."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the failure to tell is the first one
+        return "<exception str() failed>"  # as Python's own traceback has it
 
 
 def speaks_of_memory(text: str) -> bool:

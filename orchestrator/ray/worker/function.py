@@ -17,7 +17,7 @@ from typing import Any
 from orchestrator.errors import StorageError
 from orchestrator.project.calling import read_calling, signature_of
 from orchestrator.ray.worker.assignment import Assignment
-from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed, describe
+from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed, describe, words_of
 from orchestrator.ray.worker.given import Configuration, TrialInfo, announce
 from orchestrator.ray.worker.never_read import Recording
 from orchestrator.ray.worker.reads import Reads
@@ -87,7 +87,7 @@ def _run(
             raise _failed(exit_, trainable, is_loaded=trained is not None) from None
     except StorageError as error:  # the pinned code's: the store is away, or this node does not see it
         raise AttemptFailed(LOST, str(error)) from None
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
+    except BaseException as error:  # noqa: BLE001 - whatever a training function raises ends its attempt
         raise _failed(error, trainable, is_loaded=trained is not None) from None
     on_read(recording.unread())
     reporter.close(fresh=trial.checkpoint is None)
@@ -149,7 +149,7 @@ def _failed(error: BaseException, trainable: Trainable, *, is_loaded: bool) -> A
         who = name_of(trainable) if is_loaded else f"importing {name_of(trainable)}"
         return AttemptFailed(ERROR, _located(error, trainable, f"{who} called sys.exit({error.code!r})"))
     if isinstance(error, ReportError | TrainableNotFoundError):
-        return AttemptFailed(ERROR, _located(error, trainable, str(error)))
+        return AttemptFailed(ERROR, _located(error, trainable, words_of(error)))
     return _described(error, trainable)
 
 

@@ -145,6 +145,7 @@ class TrialWorker(FunctionTrainable):
         """
         self._end_training()
         self._dismiss()
+        _stand_somewhere()
         return bool(super().reset(new_config, storage))
 
     def cleanup(self) -> None:
@@ -198,6 +199,14 @@ class TrialWorker(FunctionTrainable):
 
     def _said_unread(self) -> tuple[str, ...] | None:
         return self._unread if self._ranks is None else self._ranks.unread
+
+
+def _stand_somewhere() -> None:
+    """Leave a working directory that the training before has removed: from there nothing goes on, Ray Tune neither."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        os.chdir(os.sep)
 
 
 def _opened(checkpoint: str) -> Checkpoint:

@@ -129,6 +129,15 @@ def test_a_cause_is_named_and_a_long_text_is_cut():
     assert text.endswith("(caused by OSError: disk)")
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, TypeError, ValueError])
+def test_an_exception_that_cannot_say_its_words_is_told_all_the_same(kind):
+    mute = type("Mute", (kind,), {"__str__": lambda _: [][0]})
+    error = ValueError("shape")
+    error.__cause__ = mute()
+    assert describe(mute()).text.endswith("Mute: <exception str() failed>")
+    assert describe(error).text == "ValueError: shape (caused by Mute: <exception str() failed>)"
+
+
 def test_an_attempt_that_failed_travels():
     failed = AttemptFailed("error", "train.py:1: no")
     for twin in (pickle.loads(pickle.dumps(failed)), copy.copy(failed)):

@@ -93,6 +93,16 @@ def failure(worker):
             "sys.exit(0)",
             "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it",
         ),
+        (
+            "raise type('Own', (BaseException,), {})('over')",
+            "train.py:5 in train: raise type('Own', (BaseException,), {})('over')\ntrain.Own: over",
+        ),
+        ("raise GeneratorExit('g')", "train.py:5 in train: raise GeneratorExit('g')\nGeneratorExit: g"),
+        (
+            "raise type('Mute', (RuntimeError,), {'__str__': lambda self: 1 / 0})",
+            "train.py:5 in train: raise type('Mute', (RuntimeError,), {'__str__': lambda self: 1 / 0})\n"
+            "train.Mute: <exception str() failed>",
+        ),
         ("int('x')", "train.py:5 in train: int('x')\nValueError: invalid literal for int() with base 10: 'x'"),
     ],
 )
@@ -250,3 +260,21 @@ def test_the_teardown_ends_in_its_own_folder_before_the_next_attempt(make_worker
     assert worker.reset(config_of(number=1), storage) is True
     assert Path.cwd().name == "trial-next"
     assert (tmp_path / "ends").read_text() == "trial-0 "
+
+
+def test_a_working_directory_that_a_training_removed_is_no_fault_of_the_next_one(make_worker, tmp_path):
+    worker = make_worker(
+        """
+        import shutil
+        from pathlib import Path
+        from ray import tune
+
+        def train(config):
+            shutil.rmtree(Path.cwd())
+            tune.report({"epoch": 1, "score": 0.5})
+        """
+    )
+    worker.train()
+    storage = worker._storage.__class__(str(tmp_path), "session", trial_dir_name="trial-next")
+    assert worker.reset(config_of(number=1), storage) is True
+    assert worker.train()["_report"].fidelity == 1.0
