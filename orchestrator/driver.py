@@ -42,6 +42,7 @@ from orchestrator.views.notebook_sweep import state_html
 from orchestrator.views.page.keeping import PageKeeper
 from orchestrator.views.progress import PROGRESS, Progress
 from orchestrator.views.render import make_console
+from orchestrator.views.resting_status import told_of
 from orchestrator.wording import first_of
 
 if TYPE_CHECKING:
@@ -243,6 +244,7 @@ class _Closing:
 def _closing(session: Session, trainable: Trainable, options: HostOptions) -> _Closing:
     """Begin what follows the log and removes checkpoints beside a run, and return what closes it all."""
     following = BackgroundFollower(_follower(session, trainable, is_joined=options.address is not None))
+    session.snapshots.tell_resting = partial(told_of, session.folder)
     closing = _Closing(session, Retention(session.folder), following)
     if session.state.plan.spec.keep_checkpoints != "all":
         closing.retention.clear(named(session.state), session.lease.epoch)

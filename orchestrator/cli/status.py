@@ -17,7 +17,8 @@ from orchestrator.project.address import to_send
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from orchestrator.project.handle import Handle, SentJob, SweepLog, SweepStatus
+    from orchestrator.project.handle import Handle, SentJob, SweepAtRest, SweepLog, SweepStatus
+    from orchestrator.views.status import Status as StatusTold
 
 
 WATCH_S = 2.0
@@ -46,11 +47,12 @@ def _watched(sweep: str, dashboard: str | None, found: SweepStatus) -> SweepStat
     from rich.live import Live
 
     from orchestrator.project.finding import find
+    from orchestrator.project.handle import SweepLog
     from orchestrator.views.render import make_console
 
     look_s = 0.0
     with contextlib.suppress(KeyboardInterrupt), Live(console=make_console(sys.stdout), screen=True) as live:
-        while found.log is not None and found.log.holder is not None:
+        while isinstance(found.log, SweepLog) and found.log.holder is not None:
             live.update(_shown(found.log), refresh=True)
             time.sleep(max(WATCH_S, 20 * look_s))
             begun = time.perf_counter()
@@ -70,15 +72,9 @@ def open_sweep(sweep: str, dashboard: str | None) -> Handle:
 
 
 def _document(found: SweepStatus) -> dict[str, Any]:
-    from orchestrator.results.diagnoses import diagnosed_winner
-    from orchestrator.views.status import status_document
+    from orchestrator.views.status import document_of
 
-    document: dict[str, Any] = json.loads(found.told or "{}")
-    if (log := found.log) is not None:
-        diagnosis = diagnosed_winner(log.folder, log.state)
-        document = status_document(
-            log.state, log.folder, log.holder, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis
-        )
+    document: dict[str, Any] = json.loads(found.told or "{}") if found.log is None else document_of(_status(found.log))
     return document | {"job": None if found.job is None else _job_document(found.job)}
 
 
@@ -97,14 +93,25 @@ def _show(found: SweepStatus) -> None:
         answer(Text(_job_line(found.job)))
 
 
-def _shown(log: SweepLog) -> Group:
-    from orchestrator.results.diagnoses import diagnosed_winner
-    from orchestrator.views.status import status_answer
+def _shown(log: SweepLog | SweepAtRest) -> Group:
+    from orchestrator.views.status import answer_of
 
+    return answer_of(_status(log), time.time())
+
+
+def _status(log: SweepLog | SweepAtRest) -> StatusTold:
+    from orchestrator.project.handle import SweepAtRest
+    from orchestrator.results.diagnoses import diagnosed_winner
+    from orchestrator.views.resting_status import status_told
+    from orchestrator.views.status import status
+
+    if isinstance(log, SweepAtRest):
+        return status_told(log.told, log.folder)
     diagnosis = diagnosed_winner(log.folder, log.state)
-    return status_answer(
-        log.state, log.folder, log.holder, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis
-    )
+    return status(
+        log.state, log.folder, log.holder, time.time(),
+        requested=log.requested, waiting=log.waiting, diagnosis=diagnosis,
+    )  # fmt: skip
 
 
 def _job_line(job: SentJob) -> str:

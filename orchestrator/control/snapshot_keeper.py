@@ -1,7 +1,8 @@
 """When a driver writes its sweep's snapshot: as it leaves, and now and then while it works, for the next after a kill.
 
-A short sweep has none: its log is folded before anybody would notice. A snapshot that cannot be written stops nothing:
-that is told, and tried again when the next one is due.
+As it leaves it also writes what `status` will tell (`orchestrator.state.resting`), where somebody says that. A short
+sweep has neither: its log is folded before anybody would notice. What cannot be written stops nothing: that is told,
+and tried again when the next one is due.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from orchestrator.errors import StorageError
 from orchestrator.state.fold import SweepState
+from orchestrator.state.resting import keep_resting
 from orchestrator.state.snapshot import keep
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal import JournalWriter
@@ -59,6 +61,8 @@ class SnapshotKeeper:
         self._kept = before.kept
         self.pace = USUAL_PACE
         """When one is due."""
+        self.tell_resting: Callable[[SweepState], bytes] | None = None
+        """Says what is shown of the sweep once its driver has left; None: nobody does."""
 
     def look(self) -> None:
         """Write a snapshot where the log has grown enough. Raises what `commit` does."""
@@ -70,6 +74,8 @@ class SnapshotKeeper:
         """Write the last one, where there is something to write, after the last commit."""
         if self._behind >= self.pace.on_leaving:
             self._keep()
+        if self.tell_resting is not None and self._records >= self.pace.on_leaving:
+            self._keep_resting(self.tell_resting)
 
     @property
     def _records(self) -> int:
@@ -82,9 +88,19 @@ class SnapshotKeeper:
 
     def _keep(self) -> None:
         self._kept = self._records  # also where it fails: the next try is made when the next one is due
-        own = self._journal.name.rpartition("/")[2]
-        files, sealed = self._before.places.files | {own: self._journal.place}, self._before.places.sealed
         try:
-            keep(self._files, self._state, self._records, JournalPlaces(files, sealed))
+            keep(self._files, self._state, self._records, self._places)
         except StorageError as error:
             self._tell(f"the snapshot fell behind the log, and whoever opens this sweep reads more of that: {error}")
+
+    def _keep_resting(self, tell: Callable[[SweepState], bytes]) -> None:
+        try:
+            keep_resting(self._files, self._state, self._records, self._places, tell(self._state))
+        except StorageError as error:
+            self._tell(f"`status` of this sweep will read its log, since what it tells could not be kept: {error}")
+
+    @property
+    def _places(self) -> JournalPlaces:
+        """How far the journal has come."""
+        own = self._journal.name.rpartition("/")[2]
+        return JournalPlaces(self._before.places.files | {own: self._journal.place}, self._before.places.sealed)

@@ -25,6 +25,7 @@ from orchestrator.project.printed import kept_of_drivers, printed
 from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
 from orchestrator.state.fold import SweepState
+from orchestrator.state.resting import resting
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request, put_settings, requested
@@ -68,6 +69,27 @@ class SweepLog:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepAtRest:
+    """What a sweep's folder tells of a sweep that nobody drives and of which nothing is asked, without its state."""
+
+    folder: Location
+    """Where it lies."""
+    told: bytes
+    """What was told of it as its last driver left (`orchestrator.views.resting_status`)."""
+    overrides: tuple[str, ...]
+    """Overrides of its sweep file that are in force."""
+
+    @classmethod
+    def read(cls, folder: Location) -> SweepAtRest | None:
+        """Read it; None where the log must be read. Raises StorageError."""
+        files = folder.files()
+        kept = None if describe_holder(files) is not None else resting(files)
+        if kept is None or next(new_wishes(files, kept.known), None) is not None:
+            return None
+        return cls(folder, kept.told, tuple(kept.overrides))
+
+
+@dataclass(frozen=True, slots=True)
 class SentJob:
     """The job of a sweep that was sent off, as its cluster sees it."""
 
@@ -85,7 +107,7 @@ class SentJob:
 class SweepStatus:
     """How a sweep stands, as far as can be told."""
 
-    log: SweepLog | None
+    log: SweepLog | SweepAtRest | None
     """From its storage; None where that is not seen from here."""
     told: str = ""
     """What the cluster printed instead, text or JSON as it was asked; empty where nothing."""
@@ -193,6 +215,10 @@ class SweepHere(Handle):
         except SweepNotFoundError as error:
             raise SweepNotFoundError("\n".join([str(error), *self._hints()])) from error
 
+    @cached_property
+    def _at_rest(self) -> SweepAtRest | None:
+        return SweepAtRest.read(self.folder)
+
     def _hints(self) -> Iterator[str]:
         """Yield what may be meant by a file whose sweep is not there."""
         file = self.target.file
@@ -207,11 +233,13 @@ class SweepHere(Handle):
         """Judge its file under the overrides that it was started with."""
         if self.target.file is None or not sweep_exists(self.folder):
             return None
-        return trouble_now(self.target.file, self._log.state.plan.provenance.overrides)
+        at_rest = self._at_rest
+        overrides = self._log.state.plan.provenance.overrides if at_rest is None else at_rest.overrides
+        return trouble_now(self.target.file, overrides)
 
     def status(self, *, as_json: bool) -> SweepStatus:  # noqa: ARG002 - the log is shown either way
         """Read its folder."""
-        return SweepStatus(self._log)
+        return SweepStatus(self._at_rest or self._log)
 
     def results(self) -> SweepLog:
         """Read its folder."""

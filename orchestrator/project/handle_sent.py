@@ -13,7 +13,7 @@ from orchestrator.control.session import sweep_exists
 from orchestrator.errors import ClusterError, StorageError, UsageError
 from orchestrator.launchers import JobState, Launcher
 from orchestrator.project import sending
-from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepLog, SweepStatus, Tell, set_in
+from orchestrator.project.handle import WHAT_HAPPENS, Handle, SentJob, SweepAtRest, SweepLog, SweepStatus, Tell, set_in
 from orchestrator.project.ownership import Meant, SweepThere, refuse_other
 from orchestrator.project.printed import kept_of_drivers, printed
 from orchestrator.project.records import SubmissionRecord
@@ -67,7 +67,7 @@ class SweepSent(Handle):
             return SweepStatus(None, self._told(launcher, found.state, as_json=as_json), job)
         if found.state in (JobState.UNKNOWN, JobState.GONE):
             self.say("the cluster is gone or out of reach; what you see is what the sweep's storage holds")
-        return SweepStatus(SweepLog.read(here), job=job)
+        return SweepStatus(SweepAtRest.read(here) or SweepLog.read(here), job=job)
 
     def _told(self, launcher: Launcher, state: JobState, *, as_json: bool) -> str:
         unseen = f"{self.record.folder} is not seen from here"

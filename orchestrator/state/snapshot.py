@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,9 +97,14 @@ _decoder = msgspec.msgpack.Decoder(_Whole)
 @functools.cache
 def form() -> str:
     """Name the code whose snapshots this process reads and writes."""
-    room = Path(__file__).parent.parent
+    return form_of(_ROOMS)
+
+
+def form_of(rooms: Sequence[str]) -> str:
+    """Name the code of these folders of the package: by its version, and a checksum of the modules in them."""
+    package = Path(__file__).parent.parent
     crc = zlib.crc32(sys.byteorder.encode())
-    for module in sorted(path for name in _ROOMS for path in (room / name).rglob("*.py")):
+    for module in sorted(path for name in rooms for path in (package / name).rglob("*.py")):
         crc = zlib.crc32(module.read_bytes(), crc)
     return f"{__version__}-{crc:08x}"
 

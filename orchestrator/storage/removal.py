@@ -10,7 +10,7 @@ from orchestrator.storage.marks import lease_epochs, lease_name
 
 PARTS = (
     "sweep.yaml", "best.json", "report.html", "trials", "reports", "attempts", "logs", "checkpoints", "work", "code",
-    "requests", "snapshot.bin", "plan.json",
+    "requests", "snapshot.bin", "resting.bin", "plan.json",
 )  # fmt: skip
 """What a sweep's folder holds, but for its journal, in the order in which it is removed."""
 

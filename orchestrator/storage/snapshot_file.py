@@ -1,11 +1,11 @@
-r"""The file beside the log that holds what the log has come to: `snapshot.bin`.
+r"""The files beside the log that hold what it has come to: `snapshot.bin`, and `resting.bin` for who only looks.
 
     stepladder snapshot 5b2f00aa\n       CRC-32 of all that follows
     {"form":"0.1.0-91c2...","records":1399650,"places":{...},"bytes":40213}\n
     the content
 
-It can be thrown away at any time. Whoever reads it takes it for nothing where a byte is not what it was, where another
-version wrote it, or where the journal is not what it was made from (`places`).
+They can be thrown away at any time. Whoever reads one takes it for nothing where a byte is not what it was, where
+another version wrote it, or where the journal is not what it was made from (`places`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal_places import JournalPlaces
 
 NAME = "snapshot.bin"
-"""In the sweep's folder."""
+"""The state that a log came to; in the sweep's folder."""
+RESTING = "resting.bin"
+"""What is told of a sweep that nobody drives; beside it."""
 _MAGIC = b"stepladder snapshot "
 
 
@@ -35,11 +37,13 @@ class SnapshotHead(msgspec.Struct, frozen=True):
     """Length of the content."""
 
 
-def write_snapshot(files: FileSystem, form: str, records: int, places: JournalPlaces, content: bytes) -> None:
+def write_snapshot(
+    files: FileSystem, form: str, records: int, places: JournalPlaces, content: bytes, name: str = NAME
+) -> None:
     """Put a snapshot in place of the one before. Raises StorageError."""
     head = msgspec.json.encode(SnapshotHead(form, records, places, len(content))) + b"\n"
     crc = zlib.crc32(content, zlib.crc32(head))
-    files.replace(NAME, b"".join((_MAGIC, b"%08x\n" % crc, head, content)))
+    files.replace(name, b"".join((_MAGIC, b"%08x\n" % crc, head, content)))
 
 
 def opened(data: bytes) -> tuple[SnapshotHead, memoryview] | None:

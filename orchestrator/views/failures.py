@@ -66,9 +66,13 @@ def _kind(trial: Trial) -> str:
     return gist(trial.attempts[-1].error if trial.attempts else None)
 
 
-def prints_of_failed(state: SweepState, folder: Location) -> dict[str, str]:
-    """Return where all that lies which the first failed trial printed; nothing without one."""
-    failed = next((trial.number for trial in state.trials if trial.state is TrialState.FAILED), None)
+def first_failed(state: SweepState) -> int | None:
+    """Return the number of the first trial that failed; None without one."""
+    return next((trial.number for trial in state.trials if trial.state is TrialState.FAILED), None)
+
+
+def prints_of(failed: int | None, folder: Location) -> dict[str, str]:
+    """Return where all that lies which a failed trial printed; nothing without one."""
     return {} if failed is None else {"prints_of_failed": str(folder / FOLDER / str(failed))}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ from rich.text import Text
 
 from orchestrator import wording
 from orchestrator.curves.reading import CurveReading, curve_reading
-from orchestrator.policies.brake import REASON as BRAKED
 from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import FailingRegion, failing_region
 from orchestrator.results.summary import Mark, Summary, summarise, summary_document
@@ -24,10 +22,11 @@ from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.bounds import constraint_rows
-from orchestrator.views.condition import Condition, condition_of, date, more_of, storage_away, why
+from orchestrator.views.condition import Condition, condition_of, date, storage_away, why
 from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
-from orchestrator.views.failures import Failure, failure_lines, failures, prints_of_failed, region_line
+from orchestrator.views.failures import Failure, failure_lines, failures, region_line
+from orchestrator.views.here import InFolder
 from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
 from orchestrator.views.render import commands, listing, pairs
 from orchestrator.views.tested import rows_of_test
@@ -109,9 +108,8 @@ def status(
     if condition == "running" and requested is not None:
         detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
     winner, summary = state.winner(), summarise(state, now if condition == "running" else state.last_t)
-    where = shlex.quote(str(folder))
-    return Status(
-        folder=str(folder),
+    found = Status(
+        folder="",
         owner=state.plan.provenance.owner,
         condition=condition,
         detail=detail,
@@ -129,14 +127,15 @@ def status(
         where=whereabouts(state, now) if condition == "running" else Whereabouts(),
         started_t=state.started_t,
         last_t=state.last_t,
-        files={**_results(folder), **prints_of_failed(state, folder)},
-        next=tuple(_next(state, condition, where, has_winner=winner is not None)),
+        files={},
+        next=(),
     )
+    return in_folder(found, folder, InFolder.of(state, condition))
 
 
-def _results(folder: Location) -> dict[str, str]:
-    tables = {name: str(folder / name / "*.parquet") for name in ("trials", "reports", "attempts")}
-    return {"best": str(folder / "best.json"), **tables}
+def in_folder(found: Status, folder: Location, told: InFolder) -> Status:
+    """Return a status that names its folder, the files in it and commands for it."""
+    return replace(found, folder=str(folder), files=told.files(folder), next=tuple(told.commands(folder)))
 
 
 def status_document(
@@ -151,7 +150,11 @@ def status_document(
 ) -> dict[str, Any]:
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
     at = time() if now is None else now
-    found = status(state, folder, holder, at, requested=requested, waiting=waiting, diagnosis=diagnosis)
+    return document_of(status(state, folder, holder, at, requested=requested, waiting=waiting, diagnosis=diagnosis))
+
+
+def document_of(found: Status) -> dict[str, Any]:
+    """Return a status as plain data."""
     content = asdict(found) | {"summary": summary_document(found.summary)}
     content["time"]["idle_s"] = found.time.idle_s
     return content
@@ -175,6 +178,11 @@ def status_answer(
     """
     now = time() if now is None else now
     found = status(state, folder, holder, now, requested=requested, waiting=waiting, diagnosis=diagnosis)
+    return answer_of(found, now)
+
+
+def answer_of(found: Status, now: float) -> Group:
+    """Return a status for a person; `now` is in seconds since the epoch."""
     age, span = wording.duration(now - found.last_t), wording.duration(found.last_t - found.started_t)
     whose = f" by {found.owner}" if found.owner else ""
     times = f"planned {date(found.started_t)}{whose}, last record {span} later, {age} ago"
@@ -275,14 +283,3 @@ def _stages(summary: Summary) -> Table:
 
 def _best(found: Mark | None) -> str:
     return "none" if found is None else f"{wording.number(found.value, 4)} (#{found.trial})"
-
-
-def _next(state: SweepState, condition: Condition, where: str, *, has_winner: bool) -> Iterator[str]:
-    use = [f"stepladder export {where} --format args"] if has_winner else []
-    if condition == "running":
-        yield f"stepladder status {where}"
-    elif condition != "finished":
-        yield f"stepladder resume {where}{' --retry-failed' if state.stopped == BRAKED else ''}"
-    yield from use
-    if condition == "finished" and (more := more_of(state)) is not None:
-        yield f"stepladder resume {where} {more}"
