@@ -180,7 +180,7 @@ def drive(
         try:
             reason = _hosted(session, trainable, options, step, leave)
         except BaseException as error:
-            closing.close(LOST if isinstance(error, ClusterLostError) else None)
+            closing.close(LOST if isinstance(error, ClusterLostError) else error)
             raise
         problems = closing.close(reason)
     return Ending(reason, session.state, [*problems, *missed_rungs(session.state)])
@@ -214,8 +214,8 @@ class _Closing:
         self._problems: list[str] | None = None
         self._alone = threading.Lock()
 
-    def close(self, reason: str | None) -> list[str]:
-        """Close the session, with why the driver leaves or (None) without a word; returns what else went wrong.
+    def close(self, reason: str | BaseException) -> list[str]:
+        """Close the session, with why the driver leaves or the error that ends it; returns what else went wrong.
 
         Raises what closing raises (StorageError); all is ended then, too.
         """
@@ -230,15 +230,15 @@ class _Closing:
                     self._problems = self._following.stop()
             return self._problems
 
-    def _end_session(self, reason: str | None) -> None:
+    def _end_session(self, reason: str | BaseException) -> None:
+        if isinstance(reason, BaseException):
+            self._session.fail(reason)
+            return
         try:
-            if reason is not None:
-                self._session.close(reason)
-                return
-        except BaseException:
-            self._session.release()
+            self._session.close(reason)
+        except BaseException as error:
+            self._session.fail(error)
             raise
-        self._session.release()
 
 
 def _closing(session: Session, trainable: Trainable, options: HostOptions) -> _Closing:

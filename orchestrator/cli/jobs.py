@@ -62,6 +62,7 @@ def _sent_from(place: str) -> list[ListedSweep]:
 
 def _lying_in(place: str) -> list[ListedSweep]:
     """Return the sweeps whose folders lie there; one that cannot be read is listed with what is wrong with it."""
+    from orchestrator.control.recovery import left_without_record
     from orchestrator.control.session import read_sweep, sweep_exists
     from orchestrator.project.places import sweeps_in
     from orchestrator.storage.lease import describe_holder
@@ -72,7 +73,9 @@ def _lying_in(place: str) -> list[ListedSweep]:
     for folder in sweeps_in(Location.parse(place)):
         try:
             if sweep_exists(folder):
-                rows.append(listed(read_sweep(folder), str(folder), describe_holder(folder.files()), time.time()))
+                state, files = read_sweep(folder), folder.files()
+                left = left_without_record(state, holder := describe_holder(files), files)
+                rows.append(listed(state, str(folder), holder, time.time(), left))
         except StorageError as error:
             rows.append(ListedSweep(str(folder).rpartition("/")[2], "damaged", str(error), folder=str(folder)))
     return sorted(rows, key=lambda row: -(row.began_t or 0.0))

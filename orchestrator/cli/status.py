@@ -110,7 +110,7 @@ def _status(log: SweepLog | SweepAtRest) -> StatusTold:
     diagnosis = diagnosed_winner(log.folder, log.state)
     return status(
         log.state, log.folder, log.holder, time.time(),
-        requested=log.requested, waiting=log.waiting, diagnosis=diagnosis,
+        left=log.left, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis,
     )  # fmt: skip
 
 

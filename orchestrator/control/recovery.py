@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from orchestrator.control.answers import HostView
 from orchestrator.state.fold import SweepState
+from orchestrator.storage.filesystem import FileSystem
+from orchestrator.storage.lease import describe_leaving
 from orchestrator.sweep.event import AttemptEnded, Heartbeat, TrialReopened
 from orchestrator.sweep.trial import Attempt, Outcome, TrialState
 
@@ -20,6 +22,14 @@ def heartbeat(state: SweepState, host: HostView, t: float, m: float | None) -> H
     running = [(trial.number, trial.attempt.number) for trial in placed]
     silent = [(trial, seconds) for trial, seconds in host.silent.items() if trial in state.open]
     return Heartbeat(t, running, silent, host.avoided, m=m)
+
+
+def left_without_record(state: SweepState, holder: str | None, files: FileSystem) -> str | None:
+    """Say when and by what the last driver left where the log does not tell; None where it does, or nobody knows.
+
+    `holder` says who drives the sweep, None where nobody does. Raises StorageError.
+    """
+    return describe_leaving(files) if holder is None and state.sessions and state.stopped is None else None
 
 
 def ended_by_crash(state: SweepState, t: float, m: float | None = None) -> list[AttemptEnded]:

@@ -162,8 +162,13 @@ class Session:
         self.snapshots.close()
         self.release()
 
+    def fail(self, error: BaseException) -> None:
+        """Let the next driver in where `error` ends this one, which leaves a note of it, and no record."""
+        self.outages.called(lambda: self._away_note.leave(self._machine.wall(), error))
+        self.release()
+
     def release(self) -> None:
-        """Let the next driver in without a word in the journal: what a failing driver does."""
+        """Let the next driver in without a word in the journal."""
         self._keeper.stop()  # else it would take a lease that was given back for one that somebody else wrote
         self.outages.called(self._hold.release)
         self.files.close()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from orchestrator.control.recovery import left_without_record
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
@@ -56,6 +57,8 @@ class SweepLog:
     """What that driver was asked."""
     waiting: tuple[str, ...] = ()
     """What was asked about single trials and has not happened yet, one line each."""
+    left: str | None = None
+    """How its last driver left, where its log does not tell (`recovery.left_without_record`)."""
 
     @classmethod
     def read(cls, folder: Location) -> SweepLog:
@@ -65,7 +68,7 @@ class SweepLog:
         holder = describe_holder(files)
         wishes = [wish for _, wish in new_wishes(files, state.wished.known)]
         waits = tuple(waiting(state, wishes, is_driven=holder is not None))
-        return cls(folder, state, holder, requested(files), waits)
+        return cls(folder, state, holder, requested(files), waits, left_without_record(state, holder, files))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.errors import FolderLostError, LeaseHeldError, LeaseLostError
-from orchestrator.storage.away_note import described_away
+from orchestrator.storage.away_note import described_away, described_left
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.marks import FOLDER, DurableMark, decoded_lease, lease_epochs, lease_name
 
@@ -141,7 +141,7 @@ def acquire(
     """
     epoch = _newest_epoch(files) + 1  # before the look at who holds it: whoever comes in between is not passed over
     newest = current(files)
-    if newest is not None and not newest.released and not newest.holder.is_seen_dead():
+    if newest is not None and not _has_left(files, newest):
         _outwait(files, newest, sleep, on_wait)
     record = _Record(epoch, holder, now)
     if not files.create(lease_name(record.epoch), msgspec.json.encode(record)):
@@ -164,13 +164,24 @@ def current(files: FileSystem) -> _Record | None:
 def describe_holder(files: FileSystem) -> str | None:
     """Say who drives the sweep now and since when, and whether its storage is away; None where nobody seems to."""
     newest = current(files)
-    if newest is None or newest.released or newest.holder.is_seen_dead():
+    if newest is None or _has_left(files, newest):
         return None
     away = described_away(files, newest.epoch)
     return _described(newest) + (f"; {away}" if away else "")
 
 
+def describe_leaving(files: FileSystem) -> str | None:
+    """Say when the newest driver left and by what, where its log cannot tell it; None where it left no note of that."""
+    newest = current(files)
+    return None if newest is None else described_left(files, newest.epoch)
+
+
 _REMEDY = "Watch it with `stepladder status`; if that driver is gone, try again in 30 s"
+
+
+def _has_left(files: FileSystem, record: _Record) -> bool:
+    """Say whether a holder is known to be gone: it gave its lease back, or could not and left a note, or is dead."""
+    return record.released or record.holder.is_seen_dead() or described_left(files, record.epoch) is not None
 
 
 def _outwait(files: FileSystem, seen: _Record, sleep: Callable[[float], None], on_wait: Callable[[str], None]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
+from orchestrator.control.recovery import left_without_record
 from orchestrator.control.session import sweep_exists
 from orchestrator.errors import StorageError
 from orchestrator.project.places import sweeps_in
@@ -107,7 +108,8 @@ class SweepReading:
         version = self.version()
         if self._line is None or self._line[0] != version:
             is_kept, holder = self.holds_state, describe_holder(self.files)
-            self._line = version, listed(self.state(), str(self.folder), holder, time.time())
+            left = left_without_record(state := self.state(), holder, self.files)
+            self._line = version, listed(state, str(self.folder), holder, time.time(), left)
             if not is_kept:
                 self.forget()
         return self._line[1]

@@ -20,6 +20,8 @@ CAPS = frozenset({"gpu_hours", "cpu_hours", "wall"})
 """The reasons to leave that are a cap of the budget."""
 WORDLESS_S = 5 * HEARTBEAT_S
 """How long nothing of a driver in the log is usual: Ray's start, or a refresh of large tables, may take a minute."""
+CUT_OFF = "its storage is away from it, or it is stopped, or gone"
+"""What may have become of a driver that writes nothing."""
 _ENDS = {
     "finished": "all trials of the budget are done",
     "exhausted": "every configuration of the search space was tried",
@@ -38,20 +40,19 @@ _STOPS = {
 }
 
 
-def condition_of(state: SweepState, holder: str | None, now: float) -> tuple[Condition, str]:
+def condition_of(state: SweepState, holder: str | None, now: float, left: str | None = None) -> tuple[Condition, str]:
     """Return how the sweep stands at `now`, seconds since the epoch, and a sentence on that.
 
-    `holder` says who drives it, None where nobody does.
+    `holder` says who drives it, None where nobody does; `left` says how its last driver left where the log does not
+    (`recovery.left_without_record`).
     """
     if state.stopped is None:
         if holder is not None:
             return "running", "; ".join([holder, *_wordless(state, now)])
         if not state.sessions:
             return "interrupted", "planned, and no driver has begun it"
-        return (
-            "interrupted",
-            f"its driver {state.sessions[-1].holder} is gone without a word; nothing acknowledged is lost",
-        )
+        became = left or "is gone without a word: killed, or cut off from its storage"
+        return "interrupted", f"its driver {state.sessions[-1].holder} {became}; nothing acknowledged is lost"
     if is_finished(state):
         return "finished", why(state.stopped)
     if state.stopped_note is not None:
@@ -66,10 +67,7 @@ def _wordless(state: SweepState, now: float) -> Iterator[str]:
     """
     for_s = now - state.last_t
     if for_s > WORDLESS_S:
-        yield (
-            f"it has written nothing for {wording.duration(for_s)}, and would every {HEARTBEAT_S:g} s: its storage is "
-            "away from it, or it is stopped, or gone"
-        )
+        yield (f"it has written nothing for {wording.duration(for_s)}, and would every {HEARTBEAT_S:g} s: {CUT_OFF}")
 
 
 def is_finished(state: SweepState) -> bool:

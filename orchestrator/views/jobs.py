@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
 from orchestrator import wording
 from orchestrator.results.summary import summarise
-from orchestrator.views.condition import condition_of
+from orchestrator.views.condition import CUT_OFF, condition_of
 from orchestrator.views.render import listing
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class ListedSweep:
     """Objective of its best trial; None likewise, and while none leads."""
 
 
-def listed(state: SweepState, folder: str, holder: str | None, now: float) -> ListedSweep:
-    """Take a sweep from its log at `now`, seconds since the epoch; `holder` says who drives it, None where nobody."""
-    condition, text = condition_of(state, holder, now)
+def listed(state: SweepState, folder: str, holder: str | None, now: float, left: str | None = None) -> ListedSweep:
+    """Take a sweep from its log at `now`, seconds since the epoch; `holder` and `left` as `condition_of` has them."""
+    condition, text = condition_of(state, holder, now, left)
     summary = summarise(state, now if condition == "running" else state.last_t)
     return ListedSweep(
         sweep=summary.sweep_id,
@@ -71,8 +71,8 @@ def listed_document(rows: Sequence[ListedSweep]) -> list[dict[str, Any]]:
     return [asdict(row) for row in rows]
 
 
-def listed_answer(rows: Sequence[ListedSweep], now: float) -> Table:
-    """Return the rows for a person; `now` is in seconds since the epoch."""
+def listed_answer(rows: Sequence[ListedSweep], now: float) -> Group:
+    """Return the rows for a person, and below them what is wrong with which; `now` is in seconds since the epoch."""
     table = listing("sweep", "owner", "state", "trials", "best", "age", "where")
     for row in rows:
         trials = "" if row.trials is None else f"{row.trials}/{row.planned}"
@@ -81,4 +81,12 @@ def listed_answer(rows: Sequence[ListedSweep], now: float) -> Table:
         where = f"{row.job} on {row.where}" if row.job else row.folder
         cells = (row.sweep, row.owner or "", row.state, trials, best, age, where)
         table.add_row(*(Text(text) for text in cells))
-    return table
+    return Group(table, *(Text(f"{row.sweep}: {row.text}") for row in rows if _is_in_trouble(row)))
+
+
+def _is_in_trouble(row: ListedSweep) -> bool:
+    """Say whether what its row has no room for is worth a line: it cannot be read, or its driver is gone or cut off."""
+    is_cut_off = (
+        row.job is None and row.state == "running" and ("; its storage is away" in row.text or CUT_OFF in row.text)
+    )
+    return bool(row.text) and (row.state in ("damaged", "interrupted") or is_cut_off)

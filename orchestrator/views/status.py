@@ -95,16 +95,18 @@ def status(
     holder: str | None,
     now: float,
     *,
+    left: str | None = None,
     requested: str | None = None,
     waiting: Sequence[str] = (),
     diagnosis: Diagnosis | None = None,
 ) -> Status:
     """Say where the sweep in `folder` stands at `now`, seconds since the epoch.
 
-    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `requested` and
-    `waiting` are what was asked (`handle.SweepLog`); `diagnosis` is the winner's (`curves.winner_diagnosis`).
+    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `left` as
+    `condition_of` has it; `requested` and `waiting` are what was asked (`handle.SweepLog`); `diagnosis` is the winner's
+    (`curves.winner_diagnosis`).
     """
-    condition, detail = condition_of(state, holder, now)
+    condition, detail = condition_of(state, holder, now, left)
     if condition == "running" and requested is not None:
         detail = f"{requested} requested, {wording.counted(len(state.open), 'trial')} still running; {detail}"
     winner, summary = state.winner(), summarise(state, now if condition == "running" else state.last_t)
@@ -144,13 +146,15 @@ def status_document(
     holder: str | None,
     now: float | None = None,
     *,
+    left: str | None = None,
     requested: str | None = None,
     waiting: Sequence[str] = (),
     diagnosis: Diagnosis | None = None,
 ) -> dict[str, Any]:
     """Return a sweep's status as plain data for `--json`; unknown numbers are None. Arguments as `status_answer`."""
     at = time() if now is None else now
-    return document_of(status(state, folder, holder, at, requested=requested, waiting=waiting, diagnosis=diagnosis))
+    found = status(state, folder, holder, at, left=left, requested=requested, waiting=waiting, diagnosis=diagnosis)
+    return document_of(found)
 
 
 def document_of(found: Status) -> dict[str, Any]:
@@ -166,18 +170,17 @@ def status_answer(
     holder: str | None,
     now: float | None = None,
     *,
+    left: str | None = None,
     requested: str | None = None,
     waiting: Sequence[str] = (),
     diagnosis: Diagnosis | None = None,
 ) -> Group:
     """Return a sweep's status for a person.
 
-    `holder` is a sentence on whoever drives it (`lease.describe_holder`), None where nobody does; `now` is in seconds
-    since the epoch, None for the present; `requested` is what the driver was asked (`requests.requested`); `diagnosis`
-    is the winner's (`curves.winner_diagnosis`).
+    Arguments as `status`; `now` is in seconds since the epoch, None for the present.
     """
     now = time() if now is None else now
-    found = status(state, folder, holder, now, requested=requested, waiting=waiting, diagnosis=diagnosis)
+    found = status(state, folder, holder, now, left=left, requested=requested, waiting=waiting, diagnosis=diagnosis)
     return answer_of(found, now)
 
 

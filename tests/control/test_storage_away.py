@@ -17,16 +17,18 @@ from sweeps import make_plan, smooth
 from orchestrator.control import session
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.machine import Machine
+from orchestrator.control.recovery import left_without_record
 from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate, simulate_plan
 from orchestrator.errors import FolderLostError, LeaseLostError, StorageAwayError, StorageError
 from orchestrator.state.fold import SweepState
-from orchestrator.storage.away_note import AwayNote
+from orchestrator.storage.away_note import AwayNote, described_away
 from orchestrator.storage.lease import Holder, describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState
 from orchestrator.testing.faults.disk import FailingDisk, Fault, Weather
+from orchestrator.views.condition import condition_of
 
 PASSING = [errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.ECONNRESET]
 PLAN = make_plan(budget={"trials": 9}, fidelity={"metric": "epoch", "min": 3, "max": 9, "reduction_factor": 3})
@@ -183,6 +185,80 @@ def test_others_see_an_outage_while_it_lasts(takes: tuple[str, ...], told: bool,
     away_since = rf"; its storage is away since {since}: {re.escape(full)}; decisions wait \(limits\.storage\)"
     assert re.fullmatch(re.escape(alone) + (away_since if told else ""), said)
     assert describe_holder(place.folder.files()) == alone, "it is back"
+
+
+@pytest.mark.parametrize(
+    ("takes", "left"),
+    [
+        pytest.param(
+            ("overwrite", "read", "names", "exists"), True, id="a full disk lets bytes be written over others"
+        ),
+        pytest.param(("read", "names", "exists"), False, id="a server that takes nothing"),
+    ],
+)
+@pytest.mark.parametrize("seen_from", ["its machine", "elsewhere"])
+def test_why_a_driver_left_is_told_where_its_log_cannot(takes, left: bool, seen_from: str, place: Place):
+    plan = make_plan(budget={"trials": 3}, limits={"storage": 20}, fidelity={"metric": "epoch", "max": 9})
+    made = place.begin(plan)
+    step = started(made)
+    place.strike = away(but=takes)
+    with pytest.raises(StorageAwayError) as gone:
+        made.controller.on_report(Report(step.trial, step.attempt, 9.0, {"score": 0.5}))
+    made.fail(gone.value)
+    files = place.folder.files()
+    holder = describe_holder(files)
+    if seen_from == "its machine":  # where its process is seen to be gone
+        holder = None
+    elif left:
+        assert holder is None, "from elsewhere only the note tells that it left"
+    state = read_sweep(place.folder)
+    told = left_without_record(state, holder, files)
+    condition, text = condition_of(state, holder, state.last_t, told)
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    full = re.escape(f"{place.folder}/journal/000001.jsonl: the disk is full; free some space")
+    if left:
+        assert condition == "interrupted"
+        because = rf"left at {moment} because its storage was away since {moment}: {full}"
+        assert re.fullmatch(rf"its driver \S+ {because}; nothing acknowledged is lost", text)
+    elif holder is None:
+        assert "is gone without a word: killed, or cut off from its storage; nothing" in text
+    place.strike = lambda _: None
+    if not left:  # its process, which is this one, would have ended
+        made.release()
+    again = place.go_on(plan)
+    assert left_without_record(read_sweep(place.folder), None, files) is None, "a new driver's note is its own"
+    again.release()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            StorageError("runs/a: permission is missing. Nothing acknowledged is lost: ..."),
+            "runs/a: permission is missing",
+        ),
+        (KeyError("odd"), "KeyError: 'odd'"),
+        (
+            StorageAwayError("storage stayed away: node-3 could not put a checkpoint"),
+            "storage stayed away: node-3 could not",
+        ),
+        (StorageError("no s3://key:hunter2@bucket/a\nmore"), "no s3://...@bucket/a"),
+    ],
+)
+def test_a_driver_that_an_error_ended_says_which(error: Exception, said: str, place: Place):
+    made = place.begin()
+    made.fail(error)
+    told = left_without_record(made.state, None, place.folder.files())
+    assert told is not None
+    assert re.match(r"left at \d{4}-\S+ \S+ UTC with an error: " + re.escape(said), told)
+    assert "more" not in told
+
+
+def test_a_driver_that_was_replaced_leaves_the_note_of_who_replaced_it_alone(place: Place):
+    made = place.begin()
+    AwayNote(place.folder.files(), 7).tell(0.0, "the disk is full")
+    made.fail(LeaseLostError("this driver was replaced"))
+    assert "away since 1970" in str(described_away(place.folder.files(), 7))
 
 
 def test_a_note_that_is_damaged_or_another_drivers_says_nothing(place: Place):

@@ -16,6 +16,8 @@ from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.failures import Failure, failure_lines, shortened
 from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
+from orchestrator.views.jobs import listed, listed_answer
+from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.render import make_console, show
 from orchestrator.views.status import status_answer, status_document, winner_answer
 
@@ -73,7 +75,7 @@ def test_the_winner_is_golden(story):
         ("SIGTERM", "stopped", "stopped by a signal (SIGTERM); it can go on", "stepladder resume runs/test"),
         ("stop", "stopped", "stopped on request; it can go on", "stepladder resume"),
         ("cancel", "stopped", "cancelled on request; it can go on", "stepladder resume runs/test"),
-        (None, "interrupted", "its driver host:17 is gone without a word; nothing acknowledged", "stepladder resume "),
+        (None, "interrupted", "its driver host:17 is gone without a word: killed, or cut off", "stepladder resume "),
     ],
 )
 def test_every_end_has_its_words_and_its_next_command(story, reason, condition, detail, first_command):
@@ -82,6 +84,19 @@ def test_every_end_has_its_words_and_its_next_command(story, reason, condition, 
     assert found["condition"] == condition
     assert found["detail"].startswith(detail)
     assert found["next"][0].startswith(first_command)
+
+
+def test_what_a_driver_left_beside_its_log_stands_in_every_view_of_a_sweep_that_it_left(story):
+    state, left = replay(story), "left at 2026-01-02 03:04:05 UTC because its storage was away since 02:54: full"
+    said = f"its driver host:17 {left}; nothing acknowledged is lost"
+    found = status_document(state, FOLDER, None, now=2e9, left=left)
+    assert (found["condition"], found["detail"]) == ("interrupted", said)
+    assert found["next"][0].startswith("stepladder resume runs/test")
+    assert said in printed(status_answer(state, FOLDER, None, now=2e9, left=left)).replace("\n", " ")
+    row = listed(state, "runs/test", None, 2e9, left)
+    assert f"{row.sweep}: {said}" in printed(listed_answer([row], 2e9)).replace("\n", " ")
+    page = page_of(Source(state, FOLDER, None, "", 2e9, left=left))
+    assert said in page.subtitle
 
 
 def test_a_holder_drives_a_sweep_that_has_not_stopped(story):

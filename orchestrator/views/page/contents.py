@@ -48,11 +48,15 @@ class Source:
     """The present, seconds since the epoch."""
     diagnosis: Diagnosis | None = None
     """What the winner's learning curve shows (`results.diagnoses`); None while it is trained, and without any."""
+    left: str | None = None
+    """How its last driver left, where its log does not tell (`recovery.left_without_record`)."""
 
 
 def page_of(source: Source, *, is_shared: bool = False, reload_s: int | None = None) -> Page:
     """Return the page of a sweep; `is_shared` leaves hosts, paths and commands out."""
-    found = status(source.state, source.folder, source.holder, source.now_t, diagnosis=source.diagnosis)
+    found = status(
+        source.state, source.folder, source.holder, source.now_t, left=source.left, diagnosis=source.diagnosis
+    )
     is_running = found.condition == "running"
     scene = Scene(source.state, source.now_t if is_running else source.state.last_t, is_shared)
     stays = places.stays(scene)

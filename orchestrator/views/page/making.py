@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from orchestrator.control.recovery import left_without_record
 from orchestrator.control.session import read_log
 from orchestrator.errors import StorageError
 from orchestrator.results.diagnoses import winner_diagnosis
@@ -37,7 +38,8 @@ def source_from(folder: Location, state: SweepState, events: Iterable[ev.Event])
         text = files.read("sweep.yaml").decode(errors="replace") if files.exists("sweep.yaml") else ""
     except StorageError:  # a page without the file's text is better than none
         text = ""
-    return Source(state, folder, describe_holder(files), text, time.time(), winner_diagnosis(state, events))
+    left = left_without_record(state, holder := describe_holder(files), files)
+    return Source(state, folder, holder, text, time.time(), winner_diagnosis(state, events), left)
 
 
 def keep_page(folder: Location) -> None:
