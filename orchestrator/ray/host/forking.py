@@ -116,7 +116,8 @@ def _served(stack: contextlib.ExitStack, worker: Path, ahead: tuple[str, ...], o
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(forks.path))
         listener.listen(128)  # who comes while it imports waits
-        given = [str(listener.fileno()), str(worker), ",".join(NEEDED), ",".join(ahead)]
+        first = ",".join(name for name in ahead if name.partition(".")[0] != fork_server.RAY)  # which follows anyhow
+        given = [str(listener.fileno()), str(worker), ",".join(NEEDED), first]
         process = subprocess.Popen(  # noqa: S603 - our own file
             [sys.executable, fork_server.__file__, *given],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

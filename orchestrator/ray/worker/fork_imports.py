@@ -91,14 +91,19 @@ def _children() -> set[str]:
         return set()
 
 
-def import_all(names: Sequence[str]) -> tuple[int, str] | None:
-    """Import modules; returns the number of the first that must not be, and what it does."""
+def import_all(names: Sequence[str], *, but_for: str | None = None) -> tuple[int, str] | None:
+    """Import modules; returns the number of the first that must not be, and what it does.
+
+    One that imports the package `but_for` must not be, either.
+    """
     for number, name in enumerate(names):
         before = open_descriptors(), _children()
         with contextlib.suppress(Exception, SystemExit):  # it fails again with the trial, at the file's own line
             importlib.import_module(name)
         if left := left_behind(*before):
             return number, left
+        if but_for in sys.modules:
+            return number, f"imports {but_for}"
     return None
 
 

@@ -42,6 +42,8 @@ from orchestrator.ray.worker.fork_imports import (
 from orchestrator.ray.worker.fork_request import ENDED, REFUSED, STARTED
 from orchestrator.ray.worker.forked import KNOWN, new_main, take_on
 
+RAY = "ray"
+"""The package that is imported once a worker is asked for."""
 REQUEST_BYTES = 1 << 20
 """The longest request: a command line and an environment."""
 MOST_DESCRIPTORS = 253
@@ -177,10 +179,13 @@ def tell(says: int, line: str) -> None:
 
 
 def import_ahead(listener: int, worker: str, needed: Sequence[str], ahead: Sequence[str], says: int) -> None:
-    """Import what trainings begin with. Starts over without what no fork may inherit."""
+    """Import what trainings begin with, but for Ray. Starts over without what no fork may inherit.
+
+    Ray's library reads when it is loaded whose worker it is in (SETTINGS), which the first request tells.
+    """
     before = dict(os.environ)
     with without_threads():
-        found = import_all(ahead)
+        found = import_all(ahead, but_for=RAY)
     if not found:
         return
     number, left = found
@@ -194,9 +199,9 @@ def import_ahead(listener: int, worker: str, needed: Sequence[str], ahead: Seque
 def import_needed(needed: Sequence[str], settings: Mapping[str, str]) -> tuple[str, str] | None:
     """Import what workers are made of; returns what must not be forked, and what it does."""
     os.environ.update(settings)
-    with without_threads(), without_draws() if "ray" in needed else contextlib.nullcontext():
+    with without_threads(), without_draws() if RAY in needed else contextlib.nullcontext():
         found = import_all(needed)
-    if not found and "ray" in needed and draws_alike():
+    if not found and RAY in needed and draws_alike():
         found = len(needed) - 1, "draws ids"
     return None if found is None else (needed[found[0]], found[1])
 

@@ -194,6 +194,7 @@ def test_a_worker_with_another_environment_is_started_by_ray_and_told_once(tmp_p
         ),
         ("kept = open('/dev/null')", "holds a file or a device open"),
         ("import subprocess\nsubprocess.Popen(['sleep', '60'])", "starts a process"),
+        ("import ray", "imports ray"),
     ],
 )
 def test_what_a_fork_may_not_inherit_is_not_imported_ahead(tmp_path, stack, caplog, monkeypatch, source, does):

@@ -18,6 +18,7 @@ TRAIN = """
 import sys
 import wave
 
+from ray import tune
 import psutil
 
 
@@ -29,8 +30,6 @@ def line(process):
 
 
 def train(config):
-    from ray import tune
-
     above = psutil.Process().parent()  # the raylet, or what forked this process
     driver = above.parent()
     lines = [line(process) for process in driver.children(recursive=True)]
