@@ -165,8 +165,8 @@ class Scene:
             self.problems.append("the driver did not end")
             self.kill_all()
         self.saw = "Killed" if self.code == -signal.SIGKILL else self.said()
-        if "Traceback" in self.log.read_text(errors="replace"):
-            self.problems.append("a traceback")
+        printed = self.log.read_text(errors="replace")
+        self.problems += [f"a {name}" for name in ("Traceback", "[state-dump]") if name in printed]
 
     def kill_all(self) -> None:
         """Kill -9 the driver and its whole Ray at once, as a power cut does."""

@@ -22,6 +22,7 @@ from orchestrator.ray.host import autoscaler, own_ray
 from orchestrator.ray.host.forking import Forks
 from orchestrator.ray.host.machines import PRECISION, Nodes, infeasible, places
 from orchestrator.ray.host.options import HostOptions, own_environment
+from orchestrator.ray.host.remarks import without_dumps
 from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.resources import Resources
 
@@ -48,6 +49,7 @@ def connected(
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         if not ray.is_initialized():
             stack.enter_context(_environment(options))
+            stack.enter_context(without_dumps())
             tell = stack.enter_context(own_ray.minded()) if options.address is None else lambda: None
             before = ray_worker._global_node  # noqa: SLF001 - Ray tells nobody else
             try:
