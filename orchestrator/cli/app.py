@@ -5,6 +5,7 @@ Answers go to stdout, progress and messages to stderr; exit codes are those of `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import signal
@@ -67,6 +68,8 @@ def stepladder(
 
 def main() -> None:
     """Run the command; a person's mistakes end in a sentence, never in a traceback."""
+    with contextlib.suppress(OSError):  # it is closed
+        SAYS.began_at_byte = os.fstat(2).st_size
     try:
         app(prog_name="stepladder")
     except SystemExit as leaving:

@@ -87,6 +87,8 @@ class _Says:
 
     is_quiet = False
     is_verbose = False
+    began_at_byte: int | None = None
+    """Where stderr ended when the command began, if it is a file: what stands before is not its own."""
 
 
 SAYS = _Says()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from orchestrator.cli.check import warn
+from orchestrator.cli.loudness import SAYS
 from orchestrator.cli.options import (
     SWEEP_FILE,
     AddressOption,
@@ -119,7 +120,7 @@ def drive_and_answer(
     from orchestrator.ray.host.options import HostOptions, job_address
     from orchestrator.storage.driver_log import DriverLog
 
-    kept = DriverLog(session.folder, session.lease.epoch)
+    kept = DriverLog(session.folder, session.lease.epoch, began_at_byte=SAYS.began_at_byte)
     options = HostOptions(address or job_address(os.environ), cpus, gpus)
     ending = run_session(session, code, options, partial(leave_at_once, kept))
     if ending.is_removed:

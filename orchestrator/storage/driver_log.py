@@ -32,16 +32,23 @@ _STDERR = 2
 
 
 class DriverLog:
-    """Copies the file that stderr is into a sweep's folder, from now on, until the process ends."""
+    """Copies the file that stderr is into a sweep's folder, until the process ends."""
 
-    def __init__(self, folder: Location, epoch: int, descriptor: int = _STDERR) -> None:
-        """Copy what comes to the file `descriptor`; nothing where that is none, as a terminal."""
+    def __init__(
+        self, folder: Location, epoch: int, descriptor: int = _STDERR, *, began_at_byte: int | None = None
+    ) -> None:
+        """Copy what comes to the file `descriptor`; nothing where that is none, as a terminal.
+
+        What the driver said before it had its sweep, from `began_at_byte` of the file on, is copied too.
+        """
         self._folder = folder
         self._name = f"{DRIVERS}/{epoch:06d}.txt"
         self._source = f"/proc/self/fd/{descriptor}"
-        self._begin = self._copied = _size(descriptor)
+        size = _size(descriptor)
+        self._begin = self._copied = size if began_at_byte is None or size is None else min(size, began_at_byte)
         self._alone = threading.Lock()
         self._stop = threading.Event()
+        self.copy()
         if self._begin is not None:
             threading.Thread(target=self._run, name="stepladder-driver-log", daemon=True).start()
             atexit.register(self.copy)

@@ -39,11 +39,14 @@ def test_what_is_said_from_now_on_is_kept_also_by_the_next_driver(folder, stderr
     os.write(stderr.fileno(), b"error: no more\n")
     log.stop()
     log.copy()
-    second = DriverLog(folder, 2, stderr.fileno())
+    began = os.fstat(stderr.fileno()).st_size
+    os.write(stderr.fileno(), b"warning: said before it had its sweep\n")
+    second = DriverLog(folder, 2, stderr.fileno(), began_at_byte=began)
     os.write(stderr.fileno(), b"[1s] trial 0 goes on\n")
     second.stop()
     assert kept(folder) == (
-        "==> driver 1 <==\n[1s] trial 0 started\nerror: no more\n\n==> driver 2 <==\n[1s] trial 0 goes on\n"
+        "==> driver 1 <==\n[1s] trial 0 started\nerror: no more\n\n"
+        "==> driver 2 <==\nwarning: said before it had its sweep\n[1s] trial 0 goes on\n"
     )
 
 
