@@ -43,8 +43,8 @@ class Head:
 
 
 @contextlib.contextmanager
-def ray_head(folder: Path) -> Iterator[Head]:
-    """Start a head whose nodes have the command `stepladder`; everything it started ends with the block."""
+def ray_head(folder: Path, gpus: int = 0) -> Iterator[Head]:
+    """Start a head with (fake) GPUs, whose nodes have the command `stepladder`; all it started ends with the block."""
     program = folder / "bin" / "stepladder"
     program.parent.mkdir()
     program.write_text(f"#!{sys.executable}\nfrom orchestrator.cli.app import main\nmain()\n")
@@ -58,7 +58,7 @@ def ray_head(folder: Path) -> Iterator[Head]:
         with tempfile.TemporaryDirectory(prefix="ray-") as temporary:  # its path goes into socket names: short
             head.temporary = Path(temporary)
             log = folder / f"head-{attempt}.log"
-            process = _started(head, ports, temporary, log, program.parent)
+            process = _started(head, ports, [f"--temp-dir={temporary}", f"--num-gpus={gpus}"], log, program.parent)
             try:
                 if _answers(head.address, log, process):
                     yield head
@@ -68,7 +68,7 @@ def ray_head(folder: Path) -> Iterator[Head]:
     raise AssertionError("no head came up: " + (folder / f"head-{ATTEMPTS - 1}.log").read_text()[-2000:])
 
 
-def _started(head: Head, ports: list[int], temporary: str, log: Path, programs: Path) -> subprocess.Popen[bytes]:
+def _started(head: Head, ports: list[int], options: list[str], log: Path, programs: Path) -> subprocess.Popen[bytes]:
     environment = head.environment | {
         "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
@@ -76,7 +76,7 @@ def _started(head: Head, ports: list[int], temporary: str, log: Path, programs: 
     with log.open("wb") as output:
         return subprocess.Popen(
             [Path(sys.executable).parent / "ray", "start", "--head", "--block", "--dashboard-host=127.0.0.1",
-             "--num-cpus=2", "--object-store-memory=100000000", f"--temp-dir={temporary}",
+             "--num-cpus=2", "--object-store-memory=100000000", *options,
              *(f"{option}={port}" for option, port in zip(PORTS, ports, strict=True))],
             stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
         )  # fmt: skip

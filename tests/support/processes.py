@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -21,12 +21,12 @@ ENVIRONMENT = os.environ | {
 
 
 def stepladder(
-    *arguments: object, cwd: Path, timeout_s: float = 280, **changes: object
+    *arguments: object, cwd: Path, timeout_s: float = 280, env: Mapping[str, str] = ENVIRONMENT, **changes: object
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
         [sys.executable, "-c", "from orchestrator.cli.app import main; main()", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=timeout_s, **changes,
+        cwd=cwd, capture_output=True, text=True, check=False, env=env, timeout=timeout_s, **changes,
     )  # fmt: skip
 
 

@@ -61,6 +61,10 @@ class ActorManager(RayActorManager):
         """Return since when an actor that was started holds its room, monotonic seconds."""
         return self._groups.since[self._live_actors_to_ray_actors_resources[actor][1].placement_group]
 
+    def node_of(self, actor: TrackedActor) -> str:
+        """Return Ray's id of the node on which the room of an actor that was started begins."""
+        return self._groups.nodes[self._live_actors_to_ray_actors_resources[actor][1].placement_group]
+
     @override
     def _cleanup_actor(self, tracked_actor: TrackedActor) -> None:
         since = self.room_since(tracked_actor)

@@ -8,7 +8,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -23,6 +25,7 @@ from orchestrator.ray.host.forking import Forks
 from orchestrator.ray.host.machines import PRECISION, Nodes, infeasible, places
 from orchestrator.ray.host.options import HostOptions, own_environment
 from orchestrator.ray.host.remarks import without_dumps
+from orchestrator.ray.worker import ahead
 from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.resources import Resources
 
@@ -89,6 +92,23 @@ def named_in(avoid: Collection[str]) -> frozenset[str]:
     if not avoid:
         return frozenset()
     return frozenset(node.node_id for node in alive_nodes() if not set(avoid).isdisjoint(node.names))
+
+
+@dataclass(slots=True)
+class Rooms:
+    """How many trials more each node could hold, by Ray's id. Where others hold all no process of ours waits."""
+
+    every_s: float = 2.0
+    """How often Ray is asked."""
+    _free: list[Nodes] = field(default_factory=list)
+    _read_at: float = float("-inf")
+
+    def __call__(self, resources: Resources) -> dict[str, int]:
+        """Return how many trials of `resources` are free on each node that holds one."""
+        if time.monotonic() - self._read_at >= self.every_s:
+            self._read_at, self._free = time.monotonic(), free_nodes()
+        rooms = {node.node_id: places([node], resources) for node in self._free}
+        return {node: room for node, room in rooms.items() if room}
 
 
 def taken_on_nodes() -> dict[str, str]:
@@ -208,6 +228,9 @@ def _connect(options: HostOptions, preloaded: Sequence[str], forks: Forks | None
         if options.address is not None:
             _refuse_unreachable(options.address)
             asked = {} if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ else _runtime_env(options.environment)
+            if ahead.DRIVER in os.environ:
+                asked["worker_process_setup_hook"] = ahead.HOOK
+                asked["env_vars"] = {**asked.get("env_vars", {}), ahead.DRIVER: os.environ[ahead.DRIVER]}
             quiet = {"log_to_driver": False, "logging_level": options.log_level}
             ray.init(address=options.address, runtime_env=asked or None, **quiet)
             return

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -77,9 +77,9 @@ class SweepRun(TuneController):
         self._maker = maker
         self.places = places
         self._spares = spares
-        groups, self._holders = PlaceGroups(), Holders(bridge.hold)
-        self._actor_manager = ActorManager(groups)
-        groups.on_unused, self._actor_manager.on_freed = self._holders.unused, self._holders.free
+        self._groups, self._holders = PlaceGroups(), Holders(bridge.hold)
+        self._actor_manager = ActorManager(self._groups)
+        self._groups.on_unused, self._actor_manager.on_freed = self._holders.unused, self._holders.free
         self._insufficient_resources_manager = NoAdvice()
         self._buffer_length = 1  # Tune's buffering swaps its own two arguments
         self._print_trial_errors = False  # the journal keeps them
@@ -162,8 +162,9 @@ class SweepRun(TuneController):
                 number = self._spares.within_reach(number, self.tickets, now)
             self.tickets.ask(number, self._maker.request(due.resources, self._avoided(due)), now)
         if self._spares is not None:
-            counts = alive + room, due.startable, alive, held - alive, self.tickets.began
-            self._spares.keep(WorkersNow(*counts, reused=self._reuse_actors))
+            counts = alive + room, due.startable, alive, held - alive
+            workers = WorkersNow(*counts, self.tickets.began, Counter(self._groups.nodes.values()), self._reuse_actors)
+            self._spares.keep(workers, due.resources)
         if not self.tickets and not self._live_trials and not self._bridge.is_over:
             time.sleep(EMPTY_TURN_S)
 

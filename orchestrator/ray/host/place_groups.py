@@ -30,6 +30,8 @@ class PlaceGroups(PlacementGroupResourceManager):
         super().__init__(update_interval_s)
         self.since: dict[PlacementGroup, float] = {}
         """Since when groups have had their room, as far as it was seen that they have, monotonic seconds."""
+        self.nodes: dict[PlacementGroup, str] = {}
+        """On which node, by Ray's id, the first part of such a group lies."""
         self._asked_at: dict[PlacementGroup, float] = {}
         self.on_unused: Callable[[float], None] = lambda _: None
         """Takes for how many seconds a group held room in which nothing was started."""
@@ -53,6 +55,7 @@ class PlaceGroups(PlacementGroupResourceManager):
                 self._request_to_ready_pgs[request].add(group)
                 took_s = table.get("stats", {}).get("end_to_end_creation_latency_ms", math.inf) / 1000
                 self.since[group] = min(time.monotonic(), self._asked_at.pop(group) + took_s)
+                self.nodes[group] = next(iter(table.get("bundles_to_node_id", {}).values()), "")
         self.update_interval_s = max(LOOK_S, LOOK_EACH_S * len(waiting))
         self._last_update = time.monotonic()
 
@@ -63,6 +66,7 @@ class PlaceGroups(PlacementGroupResourceManager):
         self._pg_to_request.pop(group)
         remove_placement_group(group)
         self._asked_at.pop(group, None)
+        self.nodes.pop(group, None)
         if (since := self.since.pop(group, None)) is not None:
             self.on_unused(time.monotonic() - since)
 
@@ -70,4 +74,5 @@ class PlaceGroups(PlacementGroupResourceManager):
     def free_resources(self, acquired_resource: AcquiredResources) -> None:
         """Give back a group in which something was started."""
         self.since.pop(acquired_resource.placement_group, None)
+        self.nodes.pop(acquired_resource.placement_group, None)
         super().free_resources(acquired_resource)

@@ -22,6 +22,7 @@ from orchestrator import wording
 from orchestrator.policies.placing import PlacesDue
 from orchestrator.ray.host import cluster
 from orchestrator.ray.host.machines import Nodes, places, qualify
+from orchestrator.ray.worker import ahead
 from orchestrator.ray.worker.setting_up import NodeSetup, SetupEnd, set_up
 from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
 from orchestrator.storage.location import Location
@@ -129,7 +130,7 @@ class Setups:
 
 def task_on(node: Nodes, asked: NodeSetup) -> Any:
     """Begin on one node; returns what Ray will answer with."""
-    task = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(set_up)
+    task = ray.remote(num_cpus=0, max_retries=0, max_calls=1, **ahead.apart())(set_up)
     where = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
     return task.options(scheduling_strategy=where, name="stepladder-setup").remote(replace(asked, node=file_name(node)))
 

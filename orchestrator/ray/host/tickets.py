@@ -13,6 +13,7 @@ worker that became free to a trial that waits, and kills the one that is startin
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -82,8 +83,8 @@ class Tickets:
         self._hooks = hooks
         self._start_s = start_s
         self._tickets: list[Ticket] = []
-        self.began = 0
-        """How many places began to start a worker so far."""
+        self.began: Counter[str] = Counter()
+        """How many places began to start a worker so far, by Ray's id of their node."""
         self._number = 0
         self._failures = 0
         self._again_at = 0.0
@@ -111,7 +112,7 @@ class Tickets:
         for ticket in self.waiting:
             if self._manager.is_actor_started(ticket.actor):
                 ticket.has_place_at = self._manager.room_since(ticket.actor)
-                self.began += 1
+                self.began[self._manager.node_of(ticket.actor)] += 1
         for ticket in self.starting if self._start_s else ():
             assert ticket.has_place_at is not None
             if now - ticket.has_place_at >= self._start_s:

@@ -17,6 +17,7 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.policies.fair_shares import PlaceClaim, fair_share
+from orchestrator.ray.worker import ahead
 
 NAME, NAMESPACE = "stepladder-turns", "stepladder"
 ASK_S = 1.0
@@ -116,6 +117,6 @@ class Turns:
     def _ask(self, claim: PlaceClaim, now: float) -> None:
         self._asked_at = now
         if self._keeper is None:
-            options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "num_cpus": 0}
+            options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "num_cpus": 0, **ahead.apart()}
             self._keeper = ray.remote(TurnKeeper).options(**options).remote()
         self._asked = self._keeper.turn.remote(asdict(claim))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import ray
+from heads import ray_head
 from processes import stepladder
 
 from orchestrator.control.session import read_events
 from orchestrator.ray.host.place_groups import LOOK_EACH_S, LOOK_S, PlaceGroups
-from orchestrator.ray.host.spares import WorkersNow, next_workers
+from orchestrator.ray.host.spares import WorkersNow, dealt, next_workers
 from orchestrator.ray.host.tickets import TicketHooks, Tickets
 from orchestrator.ray.worker.ahead import UNUSABLE
 from orchestrator.storage.location import Location
@@ -19,7 +21,7 @@ from orchestrator.sweep import event as ev
 
 
 def now(places, left, working, there=0, *, reused=False):
-    return WorkersNow(places, left, working, there, 1, reused)
+    return WorkersNow(places, left, working, there, {"a": 1}, {}, reused)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,22 @@ def now(places, left, working, there=0, *, reused=False):
 )
 def test_as_many_wait_as_will_be_started_next(workers, is_first_run, expected):
     assert next_workers(workers, is_first_run=is_first_run) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "rooms", "held", "reused", "expected"),
+    [
+        (3, {"a": 9}, {}, False, {"a": 3}),
+        (3, {"a": 2, "b": 2}, {"a": 1, "b": 1}, False, {"a": 2, "b": 1}),  # one for each place that is held first
+        (2, {"a": 8, "b": 2}, {"b": 2}, False, {"b": 2}),
+        (2, {"a": 8, "b": 8}, {}, False, {"a": 1, "b": 1}),
+        (9, {"a": 1, "b": 2}, {"a": 1}, False, {"a": 1, "b": 2}),  # none more than there is room for
+        (9, {"a": 2, "b": 2}, {"a": 2, "b": 1}, True, {"b": 1}),  # those without a worker
+        (2, {}, {}, False, {}),
+    ],
+)
+def test_they_wait_where_the_next_trials_will_be(number, rooms, held, reused, expected):
+    assert dealt(number, rooms, held, reused=reused) == expected
 
 
 @pytest.mark.ray
@@ -150,7 +168,28 @@ def test_each_attempt_has_a_warm_process_of_its_own_which_sees_its_gpus_before_t
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     ran = stepladder("run", "--cpus", "2", "--gpus", "2", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    events = read_events(Location.parse(str(tmp_path / "runs/small")))
+    check_told(tmp_path)
+
+
+@pytest.mark.ray
+@pytest.mark.nightly
+def test_so_it_is_on_a_cluster_that_asks_for_a_token(tmp_path: Path):
+    """Ray starts them for the job, of whose environment they are, and the raylet wants the token for that."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/cuda.py").write_text(HELPER)
+    (tmp_path / "code/train.py").write_text(TRAIN)
+    (tmp_path / "code/sweep.yaml").write_text(f"{SWEEP}environment: {{env: {{LAB_LEVEL: 3}}}}\n")
+    with ray_head(tmp_path, gpus=2) as head:
+        typed = partial(stepladder, cwd=tmp_path / "code", env=head.environment | {"HOME": str(tmp_path)})
+        sent = typed("submit", "--address", head.address, "--no-check", "--detach", f"storage={tmp_path}/runs")
+        assert sent.returncode == 0, sent.stderr
+        followed = typed("logs", "-f")
+        assert followed.returncode == 0, followed.stderr
+        check_told(tmp_path)
+
+
+def check_told(folder):
+    events = read_events(Location.parse(str(folder / "runs/small")))
     told = [event.metrics | event.texts for event in events if isinstance(event, ev.Reported)]
     assert len({metrics["pid"] for metrics in told}) == len(told) == 4
     assert [(m["available"], m["seen"], m["warm"]) for m in told] == [(True, m["gpus"], True) for m in told]
