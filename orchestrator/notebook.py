@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 import shlex
 import sys
 import time
@@ -41,6 +42,7 @@ from orchestrator.project.throwing_away import refuse_throwing_away, throw_away,
 from orchestrator.project.warming import warmed
 from orchestrator.project.workspace import sweep_folder
 from orchestrator.storage.location import Location
+from orchestrator.storage.under_way import StorageWatch
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Constant, Float, Int, Value
 from orchestrator.sweep.kept import KeepCheckpoints
@@ -51,6 +53,7 @@ from orchestrator.views.notebook_sweep import SweepViews
 if TYPE_CHECKING:
     from orchestrator.control.session import Session
     from orchestrator.driver import Ending
+    from orchestrator.errors import StepladderError
     from orchestrator.ladders import Ladder
     from orchestrator.ray.host.options import HostKeywords, HostOptions
     from orchestrator.schedulers import Scheduler
@@ -58,6 +61,8 @@ if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
     from orchestrator.sweep.plan import Plan
 
+
+_log = logging.getLogger("stepladder")
 
 Domain: TypeAlias = Float | Int | Choice | Constant
 """A hyperparameter's domain as an object."""
@@ -163,15 +168,16 @@ class Sweep(SweepViews):
         """
         options = _options(ray)
         self._warn()
-        folder = self.sweep_folder
-        if fresh and what_is_thrown_away(folder) is not None:
-            refuse_throwing_away(folder, self.folder / "sweep.yaml")
-            throw_away(folder)
-        refuse_existing(folder)
-        plan, left_out = warmed(self.plan(), self.folder)
-        sys.stderr.writelines(f"warm_start: {told}\n" for told in left_out)
-        begun = code_to_begin(plan, self.folder, time.time(), is_in_file=self._function is None)
-        session = create(folder, begun.plan, self._text, begun.taken)
+        with _watched():
+            folder = self.sweep_folder
+            if fresh and what_is_thrown_away(folder) is not None:
+                refuse_throwing_away(folder, self.folder / "sweep.yaml")
+                throw_away(folder)
+            refuse_existing(folder)
+            plan, left_out = warmed(self.plan(), self.folder)
+            sys.stderr.writelines(f"warm_start: {told}\n" for told in left_out)
+            begun = code_to_begin(plan, self.folder, time.time(), is_in_file=self._function is None)
+            session = create(folder, begun.plan, self._text, begun.taken)
         return self._drive(session, options, begun.said)
 
     def _own_state(self, verb: str) -> SweepState:
@@ -189,9 +195,10 @@ class Sweep(SweepViews):
         `trainable` in a file as it is now, not as it was pinned.
         """
         options = _options(ray)
-        plan, folder = self.plan(), self.sweep_folder
-        force = code_to_go_on(self._own_state("resume"), folder, plan, self.folder, time.time(), here=code == "here")
-        session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
+        with _watched():
+            plan, folder, state = self.plan(), self.sweep_folder, self._own_state("resume")
+            force = code_to_go_on(state, folder, plan, self.folder, time.time(), here=code == "here")
+            session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
         return self._drive(session, options, force.said)
 
     def test(self, *, again: bool = False, reason: str | None = None, **ray: Unpack[HostKeywords]) -> Ending:
@@ -200,11 +207,12 @@ class Sweep(SweepViews):
         `again`, with a `reason` that is recorded, does so another time. The other keywords are those of `run`.
         """
         options = _options(ray)
-        folder, state = self.sweep_folder, self._own_state("test")
-        refuse_to_test(state, str(folder), again=again, reason=reason)
-        ground = state.plan.model_copy(update={"provenance": self.plan().provenance})
-        force = code_to_go_on(state, folder, ground, self.folder, time.time(), here=False)
-        session = reopened_to_test(folder, force, str(folder), again=again, reason=reason)
+        with _watched():
+            folder, state = self.sweep_folder, self._own_state("test")
+            refuse_to_test(state, str(folder), again=again, reason=reason)
+            ground = state.plan.model_copy(update={"provenance": self.plan().provenance})
+            force = code_to_go_on(state, folder, ground, self.folder, time.time(), here=False)
+            session = reopened_to_test(folder, force, str(folder), again=again, reason=reason)
         return self._drive(session, options, force.said)
 
     def exists(self) -> bool:
@@ -234,7 +242,7 @@ class Sweep(SweepViews):
         from orchestrator.driver import run_session
 
         sys.stderr.writelines(f"{line}\n" for line in said)
-        return run_session(session, self._function or self.folder, options)
+        return run_session(session, self._function or self.folder, options, _tell_stuck)
 
 
 def read_sweep(folder: str | Path) -> SweepState:
@@ -243,6 +251,16 @@ def read_sweep(folder: str | Path) -> SweepState:
     Takes no lock. Raises SweepNotFoundError where there is none, JournalDamagedError where its log is damaged.
     """
     return read_state(Location.parse(str(folder)))
+
+
+def _watched() -> StorageWatch:
+    """Say so where storage does not answer, before there is a driver that does."""
+    return StorageWatch(_log.warning, None)
+
+
+def _tell_stuck(error: StepladderError) -> None:
+    """Say what holds the thread that runs a sweep: this process is not ours to end."""
+    _log.error("%s (this run cannot return before: restart the kernel, then Sweep.resume())", error)
 
 
 def _options(ray: HostKeywords) -> HostOptions:

@@ -19,6 +19,7 @@ import typer
 from orchestrator import __version__, exitcodes
 from orchestrator.cli.loudness import LOG_FILE_VARIABLE, SAYS, set_loudness
 from orchestrator.cli.say import answer_text, say
+from orchestrator.cli.storage_waits import WATCH
 from orchestrator.cli.verbs import VerbGroup
 from orchestrator.errors import StepladderError
 
@@ -71,7 +72,8 @@ def main() -> None:
     with contextlib.suppress(OSError):  # it is closed
         SAYS.began_at_byte = os.fstat(2).st_size
     try:
-        app(prog_name="stepladder")
+        with WATCH:
+            app(prog_name="stepladder")
     except SystemExit as leaving:
         code = exitcodes.RESUMABLE if leaving.code == signal.SIGTERM else leaving.code
         if isinstance(code, int) and code in exitcodes.WORK_LEFT and "ray" in sys.modules:

@@ -67,17 +67,21 @@ def _lying_in(place: str) -> list[ListedSweep]:
     from orchestrator.project.places import sweeps_in
     from orchestrator.storage.lease import describe_holder
     from orchestrator.storage.location import Location
-    from orchestrator.views.jobs import ListedSweep, listed
+    from orchestrator.views.jobs import UNREACHABLE, ListedSweep, listed, unreadable
 
     rows = []
-    for folder in sweeps_in(Location.parse(place)):
+
+    def unread(where: Location, error: StorageError) -> None:
+        rows.append(ListedSweep("", UNREACHABLE, str(error), folder=str(where)))
+
+    for folder in sweeps_in(Location.parse(place), unread):
         try:
             if sweep_exists(folder):
                 state, files = read_sweep(folder), folder.files()
                 left = left_without_record(state, holder := describe_holder(files), files)
                 rows.append(listed(state, str(folder), holder, time.time(), left))
         except StorageError as error:
-            rows.append(ListedSweep(str(folder).rpartition("/")[2], "damaged", str(error), folder=str(folder)))
+            rows.append(unreadable(str(folder), error))
     return sorted(rows, key=lambda row: -(row.began_t or 0.0))
 
 

@@ -15,6 +15,7 @@ import typer
 from orchestrator.cli.options import SWEEP, AddressOption, CpusOption, GpusOption, IdOption, JsonOption, SweepArgument
 from orchestrator.cli.run import leave_at_once
 from orchestrator.cli.say import answer_json, answer_text, say
+from orchestrator.cli.storage_waits import WATCH
 from orchestrator.project.address import to_join
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def measure(
     from orchestrator.ray.host.options import HostOptions, job_address
 
     options = HostOptions(joined or job_address(os.environ), cpus, gpus)
-    ending = run_session(session, folder, options, partial(leave_at_once, None))
+    with WATCH.paused():
+        ending = run_session(session, folder, options, partial(leave_at_once, None))
     for problem in ending.problems:
         say(f"warning: {problem}")
     raise typer.Exit(ending.exit_code if _answer(session, as_json=as_json) else ending.exit_code or 1)

@@ -33,6 +33,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.run import drive_and_answer, run
 from orchestrator.cli.say import say
+from orchestrator.cli.storage_waits import WATCH
 from orchestrator.cli.submit import options_of_sending, send
 from orchestrator.errors import UsageError
 from orchestrator.project.address import to_join, to_send
@@ -130,6 +131,7 @@ def taken_over(
     from orchestrator.project.workspace import plan_to_resume
 
     state = read_sweep(target.folder)
+    WATCH.limit_s = state.plan.spec.limits.storage
     if named is not None:
         refuse_other(named, SweepThere.of(state), target.folder)
     plan, folder = plan_to_resume(target, trials, state, takes_code=takes_code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -30,6 +29,7 @@ from orchestrator.cli.options import (
     set_owner,
 )
 from orchestrator.cli.say import answer, answer_json, say
+from orchestrator.cli.storage_waits import WATCH, end_now
 from orchestrator.errors import StorageAwayError, StorageError, UsageError
 from orchestrator.project.address import to_join
 
@@ -68,6 +68,7 @@ def run(
     compiled, remarks = linted_plan(sweep_file, overrides)
     warn(remarks, sweep_file)
     folder = sweep_folder(compiled, sweep_file.parent)
+    WATCH.limit_s = compiled.spec.limits.storage
     if fresh:
         _throw_away(folder, sweep_file, is_agreed=yes)
     _refuse_anothers(compiled, folder)
@@ -87,9 +88,13 @@ def _refuse_anothers(plan: Plan, folder: Location) -> None:
     from orchestrator.control.session import read_sweep, sweep_exists
     from orchestrator.project.ownership import SweepThere, refuse_name_in_use
 
-    with contextlib.suppress(StorageError):
+    try:
         if sweep_exists(folder):
             refuse_name_in_use(plan, SweepThere.of(read_sweep(folder)), folder, "nothing was begun")
+    except StorageAwayError:  # asked again it would be as long in answering
+        raise
+    except StorageError:  # what can be told of it is told by whoever reads it next
+        return
 
 
 def _throw_away(folder: Location, sweep_file: Path, *, is_agreed: bool) -> None:
@@ -122,7 +127,8 @@ def drive_and_answer(
 
     kept = DriverLog(session.folder, session.lease.epoch, began_at_byte=SAYS.began_at_byte)
     options = HostOptions(address or job_address(os.environ), cpus, gpus)
-    ending = run_session(session, code, options, partial(leave_at_once, kept))
+    with WATCH.paused():
+        ending = run_session(session, code, options, partial(leave_at_once, kept))
     if ending.is_removed:
         _show_failed_start(ending)
     else:
@@ -136,12 +142,10 @@ def leave_at_once(kept: DriverLog | None, error: StepladderError) -> None:
 
     What it said is `kept` with the sweep, unless that is what it is stuck in.
     """
-    say(f"error: {error}")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if kept is not None and not isinstance(error, StorageAwayError):
-        kept.copy()
-    os._exit(error.exit_code)
+    if kept is None or isinstance(error, StorageAwayError):
+        end_now(error)
+    else:
+        end_now(error, kept.copy)
 
 
 def _show_failed_start(ending: Ending) -> None:

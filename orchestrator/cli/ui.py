@@ -12,6 +12,7 @@ import typer
 
 from orchestrator.cli.options import OpenOption
 from orchestrator.cli.say import answer_text, say
+from orchestrator.cli.storage_waits import WATCH
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def ui(
     if browse:
         webbrowser.open(address)
     try:
-        serve(shown, listening, key, reached)
+        with WATCH.paused():  # its pages say so themselves
+            serve(shown, listening, key, reached)
     except KeyboardInterrupt:
         say("")
     finally:

@@ -2,7 +2,8 @@
 
 The driver's thread is in the kernel then, and can neither try again nor leave. So another one looks how long the call
 has taken already, says so, and after `limits.storage` has the process left with the code to repeat (75). Nothing is
-written for that, since it would hang as well: what is open ends as after a driver that was killed.
+written for that, since it would hang as well: what is open ends as after a driver that was killed. Where the process is
+not ours to end, as a notebook's, the driver leaves by the same error once the call returns.
 """
 
 from __future__ import annotations
@@ -63,12 +64,12 @@ class BlockedStorage:
             )
         if not self._has_left and (for_s >= until_s or (self._outages.is_leaving() and for_s >= TOLD_S + LEAVING_S)):
             self._has_left = True
-            self._leave(
-                StorageAwayError(
-                    f"storage does not answer: a call at {self._place} has not returned for {wording.duration(for_s)}. "
-                    f"Nothing acknowledged is lost: run `stepladder resume {self._place}` once it answers."
-                )
+            error = StorageAwayError(
+                f"storage does not answer: a call at {self._place} has not returned for {wording.duration(for_s)}. "
+                f"Nothing acknowledged is lost: run `stepladder resume {self._place}` once it answers."
             )
+            self._outages.give_up(error)
+            self._leave(error)
 
     def _run(self) -> None:
         while not self._over.wait(LOOK_S):

@@ -71,6 +71,8 @@ class Outages:
         self._sleep = sleep
         self._note = note
         self._called_s: float | None = None
+        self._given_up: StorageAwayError | None = None
+        self._has_given_up = False
         self._ended: list[Outage] = []
         self._ended_s: float | None = None
 
@@ -82,7 +84,7 @@ class Outages:
         try:
             return self.called(operation)
         except StorageAwayError as error:
-            if self.limit_s() <= 0:
+            if self.limit_s() <= 0 or self._has_given_up:
                 raise
             since_s, problem = self._clock(), _sentence(error)
             self._tell(
@@ -98,12 +100,25 @@ class Outages:
             return answer
 
     def called(self, operation: Callable[[], _Answer]) -> _Answer:
-        """Return what `operation` does, done once; while it is under way, `pending_s` says for how long."""
+        """Return what `operation` does, done once; while it is under way, `pending_s` says for how long.
+
+        Raises, once, the error by which it was given up meanwhile.
+        """
         self._called_s = self._clock()
         try:
             return operation()
         finally:
             self._called_s = None
+            given_up, self._given_up = self._given_up, None
+            if given_up is not None:
+                raise given_up
+
+    def give_up(self, error: StorageAwayError) -> None:
+        """Have the driver leave by `error` once the call that is under way returns, whatever it says. From any thread.
+
+        A process that is not ours to end, as a notebook's, lives on and may see it return.
+        """
+        self._has_given_up, self._given_up = True, error
 
     def pending_s(self) -> float | None:
         """Return how long the call that is under way has taken; None where none is. From any thread."""
@@ -133,6 +148,8 @@ class Outages:
                 self.called(self._renew)
                 return self.called(operation)
             except StorageAwayError as error:
+                if self._has_given_up:
+                    raise
                 now_s = self._clock()
                 if now_s >= wait.until_s:
                     away = wording.duration(now_s - since_s)

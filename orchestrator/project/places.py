@@ -7,7 +7,7 @@ judged; where even these cannot be read, the sweeps that were started from the f
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from orchestrator.control.session import sweep_exists
 from orchestrator.errors import StorageError, SweepNotFoundError, UsageError
 from orchestrator.project.spec_files import read_file
 from orchestrator.storage.location import Location
+from orchestrator.storage.under_way import under_way
 from orchestrator.storage.url import is_url
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spec import SweepSpec
@@ -50,7 +51,8 @@ def folder_of(storage: str, name: str, beside: Path) -> Location:
 
 def is_folder(place: str) -> bool:
     """Say whether what a person typed means a sweep's folder rather than a sweep file."""
-    return is_url(place) or Path(place).is_dir()
+    with under_way(place):
+        return is_url(place) or Path(place).is_dir()
 
 
 def locate(place: str, overrides: Sequence[str] = ()) -> Target:
@@ -81,7 +83,8 @@ def heading_of(file: Path, overrides: Sequence[str] = ()) -> Heading:
     """Read which sweep a file speaks of, as far as it can be read; one that is not there speaks of none."""
     content, trouble = b"", ""
     try:
-        content = read_file(file)
+        with under_way(str(file)):
+            content = read_file(file)
     except FileNotFoundError:
         trouble = f"{file}: there is no such file"
     except OSError as error:
@@ -105,10 +108,11 @@ def started_from(file: Path, storage: str | None, name: str | None = None) -> li
     return found
 
 
-def sweeps_in(place: Location) -> list[Location]:
+def sweeps_in(place: Location, unread: Callable[[Location, StorageError], None] | None = None) -> list[Location]:
     """Return the folders of sweeps that `place` may hold: a storage, or a folder of sweep files with their storages.
 
-    They are named by what lies there; that each holds a sweep is not looked at.
+    They are named by what lies there; that each holds a sweep is not looked at. A storage that cannot be read is told
+    to `unread` with why. Raises StorageError without it, and where `place` itself cannot be read.
     """
     storages = [place]
     if not place.is_remote:
@@ -116,7 +120,14 @@ def sweeps_in(place: Location) -> list[Location]:
         written = [str(SweepSpec.model_fields["storage"].default), *(heading_of(file).storage for file in files)]
         known = [text for text in written if text is not None]
         storages += [Location.parse(text if is_url(text) else (place.path / text).absolute()) for text in known]
-    found = [storage / name for storage in dict.fromkeys(storages) for name in _names(storage)]
+    found = []
+    for storage in dict.fromkeys(storages):
+        try:
+            found += [storage / name for name in _names_in(storage)]
+        except StorageError as error:
+            if unread is None or storage == place:
+                raise
+            unread(storage, error)
     return [folder for folder in found if folder.is_remote or folder.path.is_dir()]
 
 
@@ -150,10 +161,18 @@ def unclear(heading: Heading, known: Sequence[str]) -> UsageError:
 
 
 def _names(folder: Location) -> list[str]:
+    try:
+        return _names_in(folder)
+    except StorageError:  # a store out of reach
+        return []
+
+
+def _names_in(folder: Location) -> list[str]:
+    """Return the names in a folder. Raises StorageError where it cannot be read."""
     parent, _, name = str(folder).rpartition("/")
     try:
         return Location.parse(parent).files().names(name) if name else []
-    except (StorageError, UsageError):  # a store out of reach, or a bucket alone, above which there is nothing
+    except UsageError:  # a bucket alone, above which there is nothing
         return []
 
 

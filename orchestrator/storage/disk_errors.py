@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.errors import FolderLostError, StorageAwayError, StorageError
+from orchestrator.storage.under_way import under_way
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -35,7 +36,8 @@ def explained(root: Path, name: str) -> Iterator[None]:
     Raises StorageAwayError for what may pass, FolderLostError where the file's folder is gone.
     """
     try:
-        yield
+        with under_way(f"{root}/{name}"):
+            yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FolderLostError(f"{root / name}: its folder is gone; was the sweep moved or deleted?") from error
     except OSError as error:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from orchestrator.errors import UsageError
 from orchestrator.storage.filesystem import FileSystem, LocalFileSystem
+from orchestrator.storage.under_way import under_way
 from orchestrator.storage.url import is_url, storage_problem
 
 
@@ -87,7 +88,8 @@ class Location:
     def is_folder(self) -> bool:
         """Say whether it is there. Raises StorageError where the store cannot tell."""
         if not self.is_remote:
-            return self.path.is_dir()
+            with under_way(self.text):
+                return self.path.is_dir()
         parent, _, name = self.text.rpartition("/")
         return replace(self, text=parent).files().exists(name)
 

@@ -16,6 +16,7 @@ from pyarrow.fs import FileSystem as ArrowFileSystem
 
 from orchestrator.errors import StorageAwayError, StorageError
 from orchestrator.secrecy import mask
+from orchestrator.storage.under_way import under_way
 
 CONNECT_S = 3.0
 SILENCE_S = 5.0
@@ -92,7 +93,8 @@ def listed(store: ArrowFileSystem, path: str) -> list[tuple[str, int]]:
 def explained(place: str) -> Iterator[None]:
     """Turn what pyarrow raises within into a StorageError about `place`, a StorageAwayError for what may pass."""
     try:
-        yield
+        with under_way(place):
+            yield
     except (OSError, ImportError, NotImplementedError, ValueError) as error:
         remedy, passes = _remedy(error)
         kind = StorageAwayError if passes else StorageError

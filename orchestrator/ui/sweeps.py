@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.control.recovery import left_without_record
 from orchestrator.control.session import sweep_exists
-from orchestrator.errors import StorageError
+from orchestrator.errors import StorageAwayError, StorageError
 from orchestrator.project.places import sweeps_in
 from orchestrator.state.reading import LogReading
 from orchestrator.storage.journal import FOLDER
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.requests import requested
 from orchestrator.views.condition import WORDLESS_S
-from orchestrator.views.jobs import ListedSweep, listed
+from orchestrator.views.jobs import ListedSweep, listed, unreadable
 
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
@@ -100,7 +100,7 @@ class SweepReading:
         try:
             return self._line_now()
         except StorageError as error:
-            return ListedSweep(str(self.folder).rpartition("/")[2], "damaged", str(error), folder=str(self.folder))
+            return unreadable(str(self.folder), error)
         finally:
             self.lock.release()
 
@@ -136,7 +136,7 @@ class SweepShelf:
         """Return every sweep that is there now. Raises StorageError where a store does not answer."""
         found: dict[str, SweepReading] = {}
         for place in self._places:
-            for folder in [place] if _is_sweep(place) else sweeps_in(place):
+            for folder in [place] if _is_sweep(place) else sweeps_in(place, _unread):
                 key = key_of(folder)
                 reading = self._known.get(key) or SweepReading(folder)
                 if key in self._known or _is_sweep(folder):
@@ -163,6 +163,12 @@ def key_of(folder: Location) -> str:
     text = str(folder.absolute())
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", text.rpartition("/")[2])[:60].strip(".-") or "sweep"
     return f"{name}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:6]}"
+
+
+def _unread(_: Location, error: StorageError) -> None:
+    """Let a storage be that may not be read; raise where one is away, so that the list stays as it was."""
+    if isinstance(error, StorageAwayError):
+        raise error
 
 
 def _is_sweep(folder: Location) -> bool:

@@ -10,12 +10,16 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator import wording
+from orchestrator.errors import StorageAwayError, StorageError
 from orchestrator.results.summary import summarise
 from orchestrator.views.condition import CUT_OFF, condition_of
 from orchestrator.views.render import listing
 
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
+
+UNREACHABLE = "unreachable"
+"""State of a sweep whose storage does not answer now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ def listed(state: SweepState, folder: str, holder: str | None, now: float, left:
     )
 
 
+def unreadable(folder: str, error: StorageError) -> ListedSweep:
+    """Return the row of a sweep that cannot be read: damaged, or out of reach for now."""
+    state = UNREACHABLE if isinstance(error, StorageAwayError) else "damaged"
+    return ListedSweep(folder.rpartition("/")[2], state, str(error), folder=folder)
+
+
 def listed_document(rows: Sequence[ListedSweep]) -> list[dict[str, Any]]:
     """Return the rows as plain data for `--json`."""
     return [asdict(row) for row in rows]
@@ -81,7 +91,7 @@ def listed_answer(rows: Sequence[ListedSweep], now: float) -> Group:
         where = f"{row.job} on {row.where}" if row.job else row.folder
         cells = (row.sweep, row.owner or "", row.state, trials, best, age, where)
         table.add_row(*(Text(text) for text in cells))
-    return Group(table, *(Text(f"{row.sweep}: {row.text}") for row in rows if _is_in_trouble(row)))
+    return Group(table, *(Text(f"{row.sweep or row.folder}: {row.text}") for row in rows if _is_in_trouble(row)))
 
 
 def _is_in_trouble(row: ListedSweep) -> bool:
@@ -89,4 +99,4 @@ def _is_in_trouble(row: ListedSweep) -> bool:
     is_cut_off = (
         row.job is None and row.state == "running" and ("; its storage is away" in row.text or CUT_OFF in row.text)
     )
-    return bool(row.text) and (row.state in ("damaged", "interrupted") or is_cut_off)
+    return bool(row.text) and (row.state in ("damaged", "interrupted", UNREACHABLE) or is_cut_off)

@@ -26,10 +26,17 @@ class Blocked:
             lambda: limit_s, lambda: None, lambda: self.is_leaving, self.told.append, lambda: self.now_s, lambda _: None
         )
         self.watch = BlockedStorage(str(folder), self.outages, self.told.append, self.left.append)
-        self.thread = threading.Thread(target=self.outages.through, args=(self._pipe.read_bytes,))
+        self.raised: list[StorageAwayError] = []
+        self.thread = threading.Thread(target=self._call)
         self.thread.start()
         while self.outages.pending_s() is None:
             pass
+
+    def _call(self) -> None:
+        try:
+            self.outages.through(self._pipe.read_bytes)
+        except StorageAwayError as error:
+            self.raised.append(error)
 
     def look_at(self, now_s: float) -> None:
         self.now_s = now_s
@@ -63,6 +70,8 @@ def test_a_call_that_does_not_return_is_told_and_left_after_the_limit(tmp_path: 
         f"run `stepladder resume {tmp_path}` once it answers."
     )
     blocked.answer()
+    assert blocked.raised == [error], "a process that lives on leaves as well, once the call returns"
+    assert blocked.outages.called(lambda: "closed") == "closed", "in order, with storage that is back"
 
 
 def test_a_call_that_returns_is_waited_for_no_more_and_another_is_told_again(tmp_path: Path):
