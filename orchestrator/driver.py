@@ -29,17 +29,15 @@ from orchestrator.policies.ending import exit_code_of, leaves_work
 from orchestrator.policies.keeping import named
 from orchestrator.project.environment import said_here, whole
 from orchestrator.project.throwing_away import leave_nothing
-from orchestrator.results.background import BackgroundFollower
-from orchestrator.results.follower import Follower, Observer
+from orchestrator.results.follower import Observer
 from orchestrator.results.notifier import Notifier
 from orchestrator.results.sink_keeping import sink_keepers
-from orchestrator.results.tables import Tables
 from orchestrator.state.fold import SweepState
 from orchestrator.storage.retention import Retention
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.beside.keeping import KeptBeside
 from orchestrator.views.notebook_sweep import state_html
-from orchestrator.views.page.keeping import PageKeeper
 from orchestrator.views.progress import PROGRESS, Progress
 from orchestrator.views.render import make_console
 from orchestrator.views.resting_status import told_of
@@ -169,6 +167,7 @@ def drive(
 
     def step() -> None:
         session.on_step()
+        closing.kept.look(session.snapshots.records)
         closing.retention.remove(session.controller.keeping.take())
         on_step(session.state, time.monotonic())
 
@@ -207,10 +206,10 @@ def _hosted(
 class _Closing:
     """Closes a run once, whoever comes first: the run itself, or the vigil over Ray where the run is stuck in it."""
 
-    def __init__(self, session: Session, retention: Retention, following: BackgroundFollower) -> None:
+    def __init__(self, session: Session, retention: Retention, kept: KeptBeside) -> None:
         self.retention = retention
+        self.kept = kept
         self._session = session
-        self._following = following
         self._problems: list[str] | None = None
         self._alone = threading.Lock()
 
@@ -227,7 +226,7 @@ class _Closing:
                 finally:
                     self.retention.remove(self._session.controller.keeping.take())
                     self.retention.stop()
-                    self._problems = self._following.stop()
+                    self._problems = self.kept.stop()
             return self._problems
 
     def _end_session(self, reason: str | BaseException) -> None:
@@ -243,9 +242,10 @@ class _Closing:
 
 def _closing(session: Session, trainable: Trainable, options: HostOptions) -> _Closing:
     """Begin what follows the log and removes checkpoints beside a run, and return what closes it all."""
-    following = BackgroundFollower(_follower(session, trainable, is_joined=options.address is not None))
+    others = list(_observers(session, trainable, is_joined=options.address is not None))
+    kept = KeptBeside(session.folder, session.snapshots.records, others)
     session.snapshots.tell_resting = partial(told_of, session.folder)
-    closing = _Closing(session, Retention(session.folder), following)
+    closing = _Closing(session, Retention(session.folder), kept)
     if session.state.plan.spec.keep_checkpoints != "all":
         closing.retention.clear(named(session.state), session.lease.epoch)
     return closing
@@ -259,17 +259,16 @@ def _abandon(on_stuck: Callable[[StepladderError], None], error: StepladderError
     on_stuck(error)
 
 
-def _follower(session: Session, trainable: Trainable, *, is_joined: bool) -> Follower:
-    """Return what follows the sweep's log while it runs; whatever else is to be made from the log joins here."""
-    folder, files, spec = session.folder, session.folder.files(), session.state.plan.spec
-    observers: list[Observer] = [Tables(files, folder), PageKeeper(folder), *sink_keepers(folder, spec.sinks)]
+def _observers(session: Session, trainable: Trainable, *, is_joined: bool) -> Iterator[Observer]:
+    """Yield what else follows the sweep's log while it runs."""
+    folder, spec = session.folder, session.state.plan.spec
+    yield from sink_keepers(folder, spec.sinks)
     if spec.notify is not None:
-        observers.append(Notifier(spec.notify, folder, getattr(trainable, "folder", Path.cwd()), session.lease.epoch))
+        yield Notifier(spec.notify, folder, getattr(trainable, "folder", Path.cwd()), session.lease.epoch)
     if is_joined:
         from orchestrator.ray.host.gauges import SweepGauges  # Ray, which is imported by now
 
-        observers.append(SweepGauges())
-    return Follower(files, observers)
+        yield SweepGauges()
 
 
 @contextlib.contextmanager

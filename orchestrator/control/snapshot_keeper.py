@@ -74,28 +74,29 @@ class SnapshotKeeper:
         """Write the last one, where there is something to write, after the last commit."""
         if self._behind >= self.pace.on_leaving:
             self._keep()
-        if self.tell_resting is not None and self._records >= self.pace.on_leaving:
+        if self.tell_resting is not None and self.records >= self.pace.on_leaving:
             self._keep_resting(self.tell_resting)
 
     @property
-    def _records(self) -> int:
+    def records(self) -> int:
+        """How many records the log has."""
         return self._before.records + self._journal.records
 
     @property
     def _behind(self) -> int:
         """How many records the snapshot does not hold."""
-        return self._records - self._kept
+        return self.records - self._kept
 
     def _keep(self) -> None:
-        self._kept = self._records  # also where it fails: the next try is made when the next one is due
+        self._kept = self.records  # also where it fails: the next try is made when the next one is due
         try:
-            keep(self._files, self._state, self._records, self._places)
+            keep(self._files, self._state, self.records, self._places)
         except StorageError as error:
             self._tell(f"the snapshot fell behind the log, and whoever opens this sweep reads more of that: {error}")
 
     def _keep_resting(self, tell: Callable[[SweepState], bytes]) -> None:
         try:
-            keep_resting(self._files, self._state, self._records, self._places, tell(self._state))
+            keep_resting(self._files, self._state, self.records, self._places, tell(self._state))
         except StorageError as error:
             self._tell(f"`status` of this sweep will read its log, since what it tells could not be kept: {error}")
 

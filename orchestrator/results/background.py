@@ -29,7 +29,7 @@ class BackgroundFollower:
         self.error: BaseException | None = None
         """What ended the following; None while it goes on."""
         self._follower = follower
-        self._warn = warn or _say
+        self._warn = warn or say
         self._period_s = period_s
         self._log_problem: str | None = None
         self._told: set[str] = set()
@@ -45,6 +45,11 @@ class BackgroundFollower:
         self._follower.close()
         problems = list(self._follower.problems.values())
         return problems if self._log_problem is None else [self._log_problem, *problems]
+
+    def leave(self) -> bool:
+        """Advance no more, and say whether that has ended. Closes nothing; waits for nothing."""
+        self._stop.set()
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         pause_s = 0.0
@@ -76,5 +81,6 @@ class BackgroundFollower:
                 self._warn(problem)
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Write a warning to stderr."""
     sys.stderr.write(f"warning: {message}\n")
