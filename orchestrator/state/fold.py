@@ -21,6 +21,7 @@ from orchestrator.state.surroundings import Surroundings
 from orchestrator.state.telling import Telling
 from orchestrator.sweep import event as ev
 from orchestrator.sweep import formats
+from orchestrator.sweep.alike import one_fidelity, share, share_places
 from orchestrator.sweep.constraints import take_bounded
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
@@ -149,7 +150,7 @@ class SweepState(Roster, Surroundings):
         value = as_float(report.metrics[self.plan.spec.objective.metric])
         if not math.isfinite(value):
             return None
-        trial.values[report.fidelity] = value
+        trial.values[one_fidelity(report.fidelity)] = value
         if trial.is_of_search and not trial.breaks:
             self.telling.take_value(report.fidelity, value)
         judged = self.telling.worse if trial.breaks else value  # good beyond a bound stands in nobody's way
@@ -209,6 +210,7 @@ class SweepState(Roster, Surroundings):
         trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
         trial.replicates, trial.learned_from, trial.nearest = event.replicates, event.learned_from, event.nearest
         trial.unsaid = tuple(self.plan.spec.constraints)
+        share(trial)
         siblings.append(trial)
         self.wished.proposed(event)
         self.waiting[event.trial], self._contenders = trial, None
@@ -232,6 +234,7 @@ class SweepState(Roster, Surroundings):
             attempt.entered_s = event.clock_s
         for name in ("reserved_t", "node", "gpu_ids", "code_hash", "outside_hash"):  # what a second record adds
             setattr(attempt, name, getattr(event, name) or getattr(attempt, name))
+        share_places(attempt)
 
     def _reported(self, event: ev.Reported) -> None:
         value = self._take_values(event)

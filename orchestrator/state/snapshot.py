@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal_places import JournalPlaces
 from orchestrator.storage.snapshot_file import NAME, opened, write_snapshot
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.alike import share
 from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.tested import WinnerTest
@@ -78,7 +79,8 @@ class _Whole(msgspec.Struct, kw_only=True):
     dealings: list[dict[str, int]]
     """What it does not say of itself (`Plan.dealings`)."""
     plain: _Plain
-    trials: list[Trial]
+    trials: list[msgspec.Raw]
+    """Piece by piece, `_PIECE` in each: what a piece has alike with others is let go before the next is made."""
     open: list[int]
     """Numbers, in the state's order."""
     waiting: list[int]
@@ -92,6 +94,9 @@ class _Whole(msgspec.Struct, kw_only=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Whole)
+_piece_decoder = msgspec.msgpack.Decoder(list[Trial])
+_PIECE = 500
+"""Trials."""
 
 
 @functools.cache
@@ -125,7 +130,7 @@ def encoded(state: SweepState) -> bytes:
         plan=state.plan.model_dump(mode="json"),
         dealings=[dealing.model_dump() for dealing in state.plan.dealings],
         plain=_Plain(**{name: getattr(state, name) for name in _Plain.__struct_fields__}),
-        trials=list(state.trials),
+        trials=list(_pieces(state.trials)),
         open=list(state.open),
         waiting=list(state.waiting),
         unsaid=None if state.unsaid is None else state.unsaid.number,
@@ -136,6 +141,11 @@ def encoded(state: SweepState) -> bytes:
     return _encoder.encode(kept)
 
 
+def _pieces(trials: Sequence[Trial]) -> Iterator[msgspec.Raw]:
+    for first in range(0, len(trials), _PIECE):
+        yield msgspec.Raw(_encoder.encode(trials[first : first + _PIECE]))
+
+
 def decoded(content: memoryview | bytes) -> SweepState:
     """Return the state that was encoded. Raises ValueError, LookupError, AssertionError where it was none."""
     kept = _decoder.decode(content)
@@ -143,7 +153,11 @@ def decoded(content: memoryview | bytes) -> SweepState:
     state.plan = Plan.model_validate({**kept.plan, "dealings": kept.dealings})
     for name in _Plain.__struct_fields__:
         setattr(state, name, getattr(kept.plain, name))
-    state.trials.extend(kept.trials)
+    for piece in kept.trials:
+        trials = _piece_decoder.decode(piece)
+        for trial in trials:
+            share(trial)
+        state.trials.extend(trials)
     state.open = {number: state.trial(number) for number in kept.open}
     state.waiting = {number: state.trial(number) for number in kept.waiting}
     state.unsaid = None if kept.unsaid is None else state.trial(kept.unsaid)

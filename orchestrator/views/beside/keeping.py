@@ -18,7 +18,6 @@ import msgspec
 from orchestrator.control.snapshot_keeper import USUAL_PACE
 from orchestrator.results.background import BackgroundFollower, say
 from orchestrator.results.follower import Follower, Observer
-from orchestrator.results.tables import Tables
 from orchestrator.views.page.keeping import PageKeeper
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ BEHIND = "the tables and the report page fell behind the journal"
 
 def follower_of(folder: Location) -> Follower:
     """Return what keeps the tables and the page of the sweep in `folder`."""
+    from orchestrator.results.tables import Tables  # Parquet, which only who writes it needs
+
     files = folder.files()
     return Follower(files, [Tables(files, folder), PageKeeper(folder)])
 
@@ -55,10 +56,10 @@ class KeptBeside:
         self._folder = folder
         self._warn = warn
         self._long = long
-        self._tables = follower_of(folder)
+        self._tables = None if records >= long else follower_of(folder)
         self._thread: BackgroundFollower | None = None
         self._process: _Process | None = None
-        if records >= long:
+        if self._tables is None:
             self._process = _Process(folder, warn)
         else:
             self._thread = BackgroundFollower(self._tables, warn)
@@ -79,6 +80,8 @@ class KeptBeside:
         if self._thread is not None:
             return self._thread.stop()
         problems = [] if self._process is None else self._process.stop()
+        if self._tables is None:
+            return problems
         self._tables.close()  # it may have begun a page before it was left
         return [*problems, *self._tables.problems.values()]
 

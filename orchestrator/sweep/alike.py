@@ -1,0 +1,61 @@
+"""One object for values that many trials have alike, so that a hundred thousand of them fit into a driver's memory.
+
+What is decoded from a log or a snapshot comes as an object of its own each time: the names of a block, a stage, a node,
+the fidelities that reports were made at. Of a trial of ten reports that is a third. Only what cannot change is shared,
+and nothing compares by identity, so nobody sees a difference.
+"""
+
+from __future__ import annotations
+
+from sys import intern
+
+from orchestrator.sweep.trial import Attempt, Trial
+
+MOST = 10_000
+"""How many values are kept of a kind: a sweep that has more of them has few alike."""
+
+_fidelities: dict[float, float] = {}
+_blocks: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+def one_fidelity(value: float) -> float:
+    """Return the one object for a fidelity; what is no positive float (its sign, its kind would be lost) as it is."""
+    if type(value) is not float or not value > 0:
+        return value
+    known = _fidelities.get(value)
+    if known is None:
+        known = value
+        if len(_fidelities) < MOST:
+            _fidelities[value] = value
+    return known
+
+
+def one_block(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the one object for the names of a block."""
+    known = _blocks.get(names)
+    if known is None:
+        known = tuple(map(intern, names))
+        if len(_blocks) < MOST:
+            _blocks[known] = known
+    return known
+
+
+def share(trial: Trial) -> None:
+    """Let a trial hold what others hold alike; all its values stay as they are."""
+    trial.stage, trial.move, trial.block = intern(trial.stage), intern(trial.move), one_block(trial.block)
+    trial.values = {one_fidelity(fidelity): value for fidelity, value in trial.values.items()}
+    trial.fidelity = one_fidelity(trial.fidelity)
+    for attempt in trial.attempts:
+        attempt.fidelity = one_fidelity(attempt.fidelity)
+        if attempt.seen_t == attempt.ended_t:
+            attempt.seen_t = attempt.ended_t
+        if attempt.seen_s == attempt.reported_s:
+            attempt.seen_s = attempt.reported_s
+        share_places(attempt)
+
+
+def share_places(attempt: Attempt) -> None:
+    """Likewise the names of where an attempt runs, and the hashes of what."""
+    for name in ("node", "gpu_ids", "code_hash", "outside_hash"):
+        if (value := getattr(attempt, name)) is not None:
+            setattr(attempt, name, intern(value))
