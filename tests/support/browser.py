@@ -87,6 +87,11 @@ class Tab:
         """Prefer `light` or `dark`."""
         self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
+    def on_paper(self) -> None:
+        """Lay the page out as it is printed, and leave it so."""
+        self._ask("Emulation.setEmulatedMedia", media="print")
+        self.value("dispatchEvent(new Event('beforeprint'))")
+
     def open(self, address: str) -> None:
         """Go to an address."""
         self._ask("Page.navigate", url=address)

@@ -77,3 +77,30 @@ def test_a_telephone_and_paper_cut_nothing_off(told, tmp_path: Path):
         tab.value("dispatchEvent(new Event('afterprint'))")
         tab.until(f"{WIDEST} > 900 && {FILLING}")
         assert tab.complaints == []
+
+
+def test_what_a_telephone_prints_covers_nothing_and_breaks_no_name(told, tmp_path: Path):
+    _, file = written(told, tmp_path)
+    with browser(tmp_path, width=390) as tab:
+        tab.open(f"{file.as_uri()}#all")
+        tab.until(ALL_DRAWN)
+        tab.on_paper()
+        tab.until(ALL_DRAWN)
+        for name in ("timeline", "hours"):
+            plot = f"document.getElementById('{name}')"
+            legend = f"{plot}.querySelector('g.legend').getBoundingClientRect().bottom"
+            assert tab.value(f"{legend} <= {plot}.querySelector('.bglayer').getBoundingClientRect().top"), name
+        small = "[...document.querySelectorAll('.small figcaption')].map(found => found.getBoundingClientRect())"
+        assert tab.value(
+            f"{small}.every((one, at, all) => !at || one.top !== all[at - 1].top || one.left > all[at - 1].right)"
+        )
+        assert tab.value("document.querySelectorAll('.turned').length") == 1
+        sizes = "(cell => [cell.getBoundingClientRect().width, cell.getBoundingClientRect().height])"
+        heads = tab.value(f"[...document.querySelectorAll('.turned thead th')].map({sizes})")
+        assert max(height for _, height in heads) > 60, "they lie on their side, whole"
+        rows = tab.value(
+            "[...document.querySelectorAll('.turned tbody tr')].map(row => row.getBoundingClientRect().height)"
+        )
+        assert max(rows) < 30, "each in one line"
+        assert tab.value("document.querySelector('.turned').getBoundingClientRect().width") <= 700
+        assert tab.complaints == []

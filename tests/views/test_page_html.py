@@ -19,6 +19,7 @@ from orchestrator.sweep.trial import Outcome
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.html import html
 from orchestrator.views.page.markdown import markdown
+from orchestrator.views.page.parts import DataTable, Page, Section
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -130,6 +131,19 @@ def test_every_picture_can_be_heard_and_every_table_reached(text):
 def test_a_watched_page_loads_itself_anew(story):
     state = replay(story)
     assert ("html", {"lang": "en", "data-reload": "10"}) in Tags(made(state, reload_s=10)).tags
+
+
+@pytest.mark.parametrize(
+    ("columns", "letters", "on_paper"), [(8, 40, ""), (9, 13, "turned"), (9, 14, "listed"), (30, 5, "listed")]
+)
+def test_a_table_that_no_sheet_is_wide_enough_for_is_listed_row_by_row(columns, letters, on_paper):
+    heads = tuple(f"the_name_of_column_{number}" for number in range(columns))
+    table = DataTable(heads, [("x" * letters,) * columns, ("x",) * columns])
+    assert table.on_paper == on_paper
+    shown = html(Page("test", "", "", (), (), (Section("best", "Best trials", "", grid=table),)))
+    assert ('<table class="listed">' in shown, shown.count('data-head="the')) == (
+        (True, 2 * columns) if on_paper == "listed" else (False, 0)
+    )
 
 
 def test_secrets_are_masked(story):

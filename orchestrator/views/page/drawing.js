@@ -60,18 +60,20 @@ const pictures = (() => {
   const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme:dark)").matches ? "dark" : "light")) === "dark";
   matchMedia("(prefers-color-scheme:dark)").addEventListener("change", again);
   let before;
+  // A width once given stays, and so does the room that a legend of more lines was given: nothing of a picture is kept.
+  const anew = () => plots().filter(plot => plot.data).map(plot => { Plotly.purge(plot); delete plot.dataset.drawn; return plot; });
   // Paper is narrower than most screens, and nothing tells a picture so: what prints has a width of its own (page.css).
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
     root.dataset.printing = "yes";
-    themed("light");
+    root.dataset.theme = "light";
+    anew();
     plots().forEach(draw);
   });
   addEventListener("afterprint", () => {
     delete root.dataset.printing;
     if (before) root.dataset.theme = before; else delete root.dataset.theme;
-    // A width once given stays, so the pictures are made anew.
-    for (const plot of plots().filter(plot => plot.data)) { Plotly.purge(plot); delete plot.dataset.drawn; draw(plot); }
+    anew().forEach(draw);
   });
   document.addEventListener("click", async event => {
     if (event.target.id === "theme") { themed(isDark() ? "light" : "dark"); kept.set("theme", root.dataset.theme); }

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from orchestrator.views.page.scene import Figure
 
+MOST_UPRIGHT = 8
+"""Columns of a table whose heads stand upright beside each other on paper; of one with more they are turned."""
+PAPER_CHARACTERS, GAP_CHARACTERS = 128, 1
+"""How many of its smallest letters a sheet is wide, and how many of them lie between two columns."""
+
 
 @dataclass(frozen=True)
 class DataTable:
@@ -18,6 +23,18 @@ class DataTable:
     """Its cells."""
     numeric: frozenset[int] = frozenset()
     """Positions of the columns of numbers, which are set flush right."""
+
+    @property
+    def on_paper(self) -> str:
+        """How a sheet of paper takes it: as it is (empty), or `turned`, or `listed`.
+
+        `turned`, its heads lie on their side, so that columns are as narrow as their cells; `listed`, where even that
+        is too broad, it stands row by row, each cell with its head.
+        """
+        if len(self.heads) <= MOST_UPRIGHT:
+            return ""
+        widest = (max((len(row[column]) for row in self.rows), default=1) for column in range(len(self.heads)))
+        return "turned" if sum(width + GAP_CHARACTERS for width in widest) <= PAPER_CHARACTERS else "listed"
 
 
 @dataclass(frozen=True)

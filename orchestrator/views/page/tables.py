@@ -9,6 +9,7 @@ from orchestrator.results.export import ordered
 from orchestrator.results.failing_region import failing_region
 from orchestrator.secrecy import mask
 from orchestrator.state.gist import gist, message_of
+from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int
 from orchestrator.sweep.standing import gain, has_ended_badly
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.views.failures import last_error_line
@@ -170,4 +171,12 @@ def best_trials(scene: Scene) -> DataTable:
                 *values,
             )
         )
-    return DataTable(heads, rows, frozenset({0, 3, 4, *range(5, 5 + len(names))}))
+    numbers = {place for place, domain in enumerate(scene.space.values(), 5) if _is_numeric(domain)}
+    return DataTable(heads, rows, frozenset({0, 3, 4} | numbers))
+
+
+def _is_numeric(domain: Hyperparameter) -> bool:
+    """Say whether all of a domain's values are numbers."""
+    if isinstance(domain, Choice):
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in domain.choices)
+    return isinstance(domain, Float | Int)
