@@ -99,6 +99,8 @@ class AttemptTold(NamedTuple):
     """The most memory in use on one of its GPUs; None where that is not known."""
     gpu_busy_percent: float | None = None
     """Part of the time in which its GPUs computed, in the mean; None where that is not known."""
+    checkpoints_s: float | None = None
+    """Seconds that its training waited for checkpoints to be put; None where none was put, or that is not known."""
 
 
 @dataclass(slots=True)

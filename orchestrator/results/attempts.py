@@ -44,6 +44,7 @@ ATTEMPT_COLUMNS = {
     "outside_hash": pa.string(),
     "gpu_memory_bytes": pa.int64(),
     "gpu_busy_percent": pa.float64(),
+    "checkpoints_s": pa.float64(),
 }
 """Moments are in UTC. `decided` is when the decision to start it was on disk, `reserved` when its GPUs were set aside,
 `started` when a worker took it, `ended` when its end was written down: by the next driver where the driver died, and
@@ -55,7 +56,8 @@ of the driver that started it, `code_hash` the training code it ran: of a progra
 `outside_hash` is of what a function imported from outside its pinned code and the installed packages; null where that
 is nothing. `gpu_memory_bytes` is the most memory that was in use on one of its GPUs, `gpu_busy_percent` the mean part
 of the time in which they computed, both sampled up to its last report (of several processes those of rank 0's), known
-once it ended, where NVIDIA's driver is.
+once it ended, where NVIDIA's driver is. `checkpoints_s` is how long its training waited for checkpoints to be put, up
+to its last report; null where none was put, and before its end.
 
 Logs of format 1 hold neither `reserved` nor `cause`.
 """
@@ -160,6 +162,7 @@ class AttemptTable:
             attempt.code_hash or known.period.code_hash,
             attempt.outside_hash,
             *known.gpu_use,
+            attempt.checkpoints_s,
         )
 
 

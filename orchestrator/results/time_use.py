@@ -29,14 +29,16 @@ class AttemptsTime:
     starting_s: float = 0.0
     """From the place to the training function's first line: the process's start, and imports."""
     training_s: float = 0.0
-    """From there to the last report, checkpoints included."""
+    """From there to the last report, but for its checkpoints."""
     ending_s: float = 0.0
     """From the last report until the place was free: the answer, a `finally`, the process's end."""
+    checkpoints_s: float = 0.0
+    """What trainings waited for their checkpoints to be put; of attempts that ended, for only then it is told."""
 
     @property
     def held_s(self) -> float:
         """How long places were held."""
-        return self.starting_s + self.training_s + self.ending_s
+        return self.starting_s + self.training_s + self.ending_s + self.checkpoints_s
 
     def __add__(self, other: AttemptsTime) -> AttemptsTime:
         return AttemptsTime(
@@ -44,6 +46,7 @@ class AttemptsTime:
             self.starting_s + other.starting_s,
             self.training_s + other.training_s,
             self.ending_s + other.ending_s,
+            self.checkpoints_s + other.checkpoints_s,
         )
 
 
@@ -90,21 +93,22 @@ def attempt_time(attempt: Attempt, now_s: float) -> AttemptsTime:
 
 
 def _summed(attempts: Iterable[Attempt], now_s: float) -> AttemptsTime:
-    waiting_s = starting_s = training_s = ending_s = 0.0
+    waiting_s = starting_s = training_s = ending_s = checkpoints_s = 0.0
     for attempt in attempts:
         seconds = _seconds(attempt, now_s)
         waiting_s += seconds[0]
         starting_s += seconds[1]
         training_s += seconds[2]
         ending_s += seconds[3]
-    return AttemptsTime(waiting_s, starting_s, training_s, ending_s)
+        checkpoints_s += seconds[4]
+    return AttemptsTime(waiting_s, starting_s, training_s, ending_s, checkpoints_s)
 
 
-def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float]:
+def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float, float]:
     """Return the fields of its `AttemptsTime`, in order."""
     if attempt.placed_t is None or attempt.placed_s is None:
         ended_t = attempt.started_t if attempt.ended_t is None else attempt.ended_t
-        return max(0.0, ended_t - attempt.started_t), 0.0, 0.0, 0.0
+        return max(0.0, ended_t - attempt.started_t), 0.0, 0.0, 0.0, 0.0
     reserved_t = attempt.placed_t if attempt.reserved_t is None else attempt.reserved_t
     ahead_s = max(0.0, attempt.placed_t - reserved_t)
     charged_s = max(0.0, now_s - attempt.placed_s) if attempt.ended_t is None else attempt.charged_s
@@ -112,7 +116,9 @@ def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float
     reported_s = charged_s if attempt.reported_s is None else attempt.reported_s - attempt.placed_s
     last_s = charged_s if attempt.ended_t is None else min(charged_s, max(entered_s, reported_s))
     waiting_s = max(0.0, min(reserved_t, attempt.placed_t) - attempt.started_t)
-    return waiting_s, entered_s, last_s - entered_s, charged_s - last_s
+    training_s = last_s - entered_s
+    checkpoints_s = min(training_s, attempt.checkpoints_s or 0.0)
+    return waiting_s, entered_s, training_s - checkpoints_s, charged_s - last_s, checkpoints_s
 
 
 def _most_at_once(attempts: Iterable[Attempt], now_t: float) -> int:

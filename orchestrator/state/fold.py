@@ -250,7 +250,7 @@ class SweepState(Roster, Surroundings):
         if attempt.ended_t is None and attempt.placed_s is not None:
             self.open_time.end(attempt.placed_s)
         attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
-        attempt.cause = event.cause
+        attempt.cause, attempt.checkpoints_s = event.cause, event.checkpoints_s
         attempt.charged_s = charged_s(attempt, event)
         self.spend.charge(attempt.charged_s, self.plan.spec.resources)
         self.open.pop(event.trial, None)

@@ -33,7 +33,7 @@ FORMAT = 2
     on every record; judgements, causes, texts, what a proposal rests on, whether an attempt is repeated, what the brake
     acted on; the outcome and the stop of an overtime, who is silent, which nodes are avoided, when a function was
     entered; test_begun, test_measured, checkpoint_removed; that a driver only tests, or clears; what was never read,
-    who was promoted
+    who was promoted; how long checkpoints took
 """
 
 
@@ -176,14 +176,15 @@ class AttemptEnded(DatedRecord, frozen=True, tag="attempt_ended"):
     """Whether the trial is offered again, where that does not follow from the outcome and `retry.lost` alone."""
     charged_s: float | None = None
     """Seconds that it is charged, where another driver wrote this than the one that had it: by the clock of that one,
-    up to the newest record it left. None: from its reservation to this record, or in format 1 from
-    placement to `charged_until`."""
+    up to the newest record it left. None: from its reservation, or in format 1 from placement to `charged_until`."""
     unread: tuple[str, ...] | None = None
     """Hyperparameters that a training begun anew and ended well never read, nor names. None: not known, or format 1."""
     gpu_memory_bytes: int | None = None
     """The most memory in use on one of its GPUs, as sampled up to its last report; None where that is not known."""
     gpu_busy_percent: float | None = None
     """Mean part of the time in which a kernel ran on its GPUs, sampled likewise; None where that is not known."""
+    checkpoints_s: float | None = None
+    """Seconds that its training waited for checkpoints to be put, up to its last report; None where none was put."""
 
 
 class Heartbeat(DatedRecord, frozen=True, tag="heartbeat"):
@@ -212,8 +213,7 @@ class TrialReopened(DatedRecord, frozen=True, tag="reopened"):
     wish: str | None = None
     """Name of the wish that this answers (`orchestrator.storage.wishes`); None where it came with a `resume`."""
     promoted: bool = False
-    """Whether it was stopped for being weak and goes on from its checkpoint (`promote`), its attempts counted on; no:
-    they count from here."""
+    """Whether it was stopped for being weak and goes on from its checkpoint (`promote`): its attempts count on."""
 
 
 class ConfigurationAsked(DatedRecord, frozen=True, tag="asked"):

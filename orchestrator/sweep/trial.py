@@ -103,9 +103,8 @@ AFTER_ATTEMPT: dict[Outcome, TrialState] = {
     Outcome.OVERTIME: TrialState.PRUNED,
     Outcome.INTERRUPTED: TrialState.INTERRUPTED,
 }
-"""State of a trial that was still running when its attempt ended so. A final state is never left; a trial that
-returned, or took too long, without any report failed, one that was lost more often than `retry.lost` says failed, and
-what the record of the end rules itself (`AttemptEnded.repeats`) goes before this table."""
+"""State of a running trial when its attempt ended so; a final state is never left. One that returned or took too long
+without any report failed, as one lost more often than `retry.lost` says; `AttemptEnded.repeats` goes before this."""
 
 
 @dataclass(slots=True)
@@ -150,6 +149,8 @@ class Attempt:
     """Hash of what it imported from outside its pinned code and the installed packages; None where nothing."""
     charged_s: float = 0.0
     """Seconds charged to the budget once ended."""
+    checkpoints_s: float | None = None
+    """How many of them its training waited for checkpoints; None before its end, and where that is not known."""
     resumed_from: float = 0.0
     """Fidelity of the checkpoint it was started from; 0 from the start."""
     fidelity: float = 0.0
@@ -270,8 +271,7 @@ class Trial:
     @property
     def is_learned(self) -> bool:
         """Say whether a model can learn from it: completed, pruned, or ended badly with a value to be told."""
-        has_ended_well = self.state in {TrialState.COMPLETED, TrialState.PRUNED} and not self.is_untold
-        return self.told is not None or has_ended_well
+        return self.told is not None or (self.state in {TrialState.COMPLETED, TrialState.PRUNED} and not self.is_untold)
 
     @property
     def attempt(self) -> Attempt:

@@ -18,9 +18,14 @@ def attempt(**known: object) -> Attempt:
     return whole
 
 
+CHECKPOINTS = {"entered_s": 1014.0, "reported_s": 1040.0, "ended_t": 145.0, "charged_s": 35.0}
+
+
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
+        (CHECKPOINTS | {"checkpoints_s": 6.0}, (10, 4, 20, 5, 6)),
+        (CHECKPOINTS | {"checkpoints_s": 99.0}, (10, 4, 0, 5, 26)),
         ({"placed_t": None, "placed_s": None, "ended_t": 130.0}, (30, 0, 0, 0)),
         ({"placed_t": None, "placed_s": None}, (0, 0, 0, 0)),
         ({}, (10, 0, 50, 0)),
@@ -58,5 +63,8 @@ def test_it_is_said_in_a_line():
     )
     assert (
         trial_time_line(AttemptsTime(0.0, 4.0, 65.0, 1.0)) == "training 1m 05s, process start and imports 4s, ending 1s"
+    )
+    assert trial_time_line(AttemptsTime(0.0, 4.0, 65.0, 1.0, 2.0)).startswith(
+        "training 1m 05s, checkpoints 2s, process start"
     )
     assert SweepTime(AttemptsTime(), 0, 0.0).share(0.0) == 0

@@ -56,7 +56,7 @@ def test_every_picture_has_a_sentence_and_a_table_and_a_name_of_its_own(told):
     state = replay(told)
     names = [drawing.name for section in page(state).sections for drawing in section.drawings]
     assert len(names) == len(set(names))
-    assert {"progress", "curves", "funnel", "timeline", "hours", "h-0"} <= set(names)
+    assert {"progress", "curves", "funnel", "timeline", "hours", "time", "h-0"} <= set(names)
     for drawing in drawings(page(state)).values():
         assert drawing.sentence.endswith(".")
         assert drawing.grid.rows

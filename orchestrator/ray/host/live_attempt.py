@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.control.answers import AttemptTold, HeldPlace, ResumeTrial, StartTrial
 from orchestrator.ray.worker.ending import WorkerProcess
-from orchestrator.ray.worker.gpu_use import GpuUse
+from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.trainable import TRIAL_KEY
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import Outcome
@@ -53,9 +53,12 @@ class LiveAttempt:
         """Keep what a training that returned says that it never read."""
         self.told = self.told._replace(unread=tuple(names))
 
-    def take_gpu_use(self, use: GpuUse) -> None:
-        """Keep what its GPUs were used for so far, as its newest report says."""
-        self.told = self.told._replace(gpu_memory_bytes=use.memory_bytes, gpu_busy_percent=use.busy_percent)
+    def take_use(self, report: WorkerReport) -> None:
+        """Keep what its GPUs were used for so far, and what its checkpoints took, as its newest report says."""
+        if (use := report.gpu_use) is not None:
+            self.told = self.told._replace(gpu_memory_bytes=use.memory_bytes, gpu_busy_percent=use.busy_percent)
+        if report.checkpoints_s is not None:
+            self.told = self.told._replace(checkpoints_s=report.checkpoints_s)
 
     def end(self, now: float) -> list[HeldPlace]:
         """Take note of its end; returns what its place is to be paid for beside what it is charged, once known."""

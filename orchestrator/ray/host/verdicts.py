@@ -40,8 +40,8 @@ class SweepScheduler(FIFOScheduler):
         """Answer a report. The last result, which Tune repeats when a function returns, never comes here."""
         self._bridge.imported(trial.trial_id, dict(result.get(OUTSIDE_KEY, ())))
         report: WorkerReport = result[REPORT_KEY]
-        if report.gpu_use is not None and (live := self._bridge.live.get(trial.trial_id)) is not None:
-            live.take_gpu_use(report.gpu_use)
+        if (live := self._bridge.live.get(trial.trial_id)) is not None:
+            live.take_use(report)
         stop = self._bridge.must_stop(trial.trial_id, report)
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 

@@ -34,6 +34,8 @@ class PatientStorage(StorageContext):
         self._patience_s = patience_s
         self.is_waiting = False
         """Whether a checkpoint waits for its storage just now."""
+        self.put_s = 0.0
+        """Seconds that checkpoints took so far in this process, those included for which storage was away."""
         with self._explained():
             store, path = folder.store() if folder.is_remote else (None, str(folder))
             super().__init__(storage_path=path, storage_filesystem=store, experiment_dir_name=session_name)
@@ -46,10 +48,12 @@ class PatientStorage(StorageContext):
             with self._explained():
                 return super(PatientStorage, self).persist_current_checkpoint(checkpoint)
 
+        begun_s = time.monotonic()
         try:
             return self._put_again(put)
         finally:
             self.is_waiting = False
+            self.put_s += time.monotonic() - begun_s
 
     def _put_again(self, put: Callable[[], Checkpoint]) -> Checkpoint:
         begun_s, pause_s = time.monotonic(), FIRST_PAUSE_S
@@ -74,3 +78,19 @@ class PatientStorage(StorageContext):
             return
         with disk_errors.explained(Path(self._place), ""):
             yield
+
+
+class PutTime:
+    """What checkpoints take of one attempt's time, in a process that may serve several."""
+
+    def __init__(self, storage: StorageContext) -> None:
+        """Count from now on."""
+        self._storage = storage
+        self._before_s = self._spent_s()
+
+    def seen(self) -> float | None:
+        """Return the seconds so far; None where no checkpoint was put."""
+        return round(self._spent_s() - self._before_s, 3) or None
+
+    def _spent_s(self) -> float:
+        return self._storage.put_s if isinstance(self._storage, PatientStorage) else 0.0

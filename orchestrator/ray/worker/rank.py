@@ -28,6 +28,7 @@ from orchestrator.ray.worker.ending import WorkerProcess, offer_stacks
 from orchestrator.ray.worker.function import run_function
 from orchestrator.ray.worker.gpu_use import GpuWatch
 from orchestrator.ray.worker.last_words import keep_last_words
+from orchestrator.ray.worker.patient_storage import PutTime
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.reports import WorkerReport
 from orchestrator.ray.worker.signs import MARK, Signs
@@ -81,6 +82,7 @@ class Rank:
         self._signs: Signs | None = None
         self._unread: tuple[str, ...] | None = None
         self._gpus: GpuWatch | None = None
+        self._put_time: PutTime | None = None
 
     def arrive(self, folder: str) -> Arrival:
         """Say where this rank is, and keep a port; `folder` is the attempt's own on each node.
@@ -108,6 +110,7 @@ class Rank:
         """Get ready to train; `inherited` are the arguments of Tune's session of the trial."""
         chosen = {name: os.environ[name] for name in _USERS_CHOICE if name in os.environ}
         os.environ.update({**environment, **chosen})
+        self._put_time = PutTime(inherited["storage"])
         init_session(
             training_func=lambda: self._train(config),
             synchronous_result_reporting=True,
@@ -142,8 +145,8 @@ class Rank:
         report: WorkerReport | None = result.metrics.get(REPORT_KEY)
         if report is not None and result.checkpoint is not None:
             report = replace(report, checkpoint=result.checkpoint.path)
-        if report is not None and self._gpus is not None:
-            report = replace(report, gpu_use=self._gpus.seen())
+        if report is not None and self._gpus is not None and self._put_time is not None:
+            report = replace(report, gpu_use=self._gpus.seen(), checkpoints_s=self._put_time.seen())
         return Turn(report, outside=result.metrics.get(OUTSIDE_KEY, ()))
 
     def stop(self, patience_s: float) -> tuple[str, ...] | None:

@@ -45,6 +45,8 @@ class WorkerReport:
     """Whether the training has said something of the test set by now, which is kept in the worker."""
     gpu_use: GpuUse | None = None
     """What its GPUs were used for so far; None where that is not known."""
+    checkpoints_s: float | None = None
+    """Seconds that the training waited so far for its checkpoints to be put; None where it has put none."""
     writes_seen_ns: int = 0
     """Up to when it is known what of the project a program may have changed; 0 where nothing new is said."""
     writes: tuple[tuple[str, int, int], ...] = ()

@@ -34,6 +34,7 @@ from orchestrator.ray.worker.failure import ERROR, LOST, AttemptFailed
 from orchestrator.ray.worker.function import run_function
 from orchestrator.ray.worker.gpu_use import GpuWatch
 from orchestrator.ray.worker.last_words import keep_last_words
+from orchestrator.ray.worker.patient_storage import PutTime
 from orchestrator.ray.worker.prints import captured
 from orchestrator.ray.worker.ranks import Ranks, describe_places
 from orchestrator.ray.worker.reports import WorkerReport
@@ -70,6 +71,7 @@ class TrialWorker(FunctionTrainable):
     _ranks: Ranks | None = None
     _signs: Signs | None = None
     _gpus: GpuWatch | None = None
+    _put_time: PutTime | None = None
     _has_entered = False
     _unread: tuple[str, ...] | None = None
 
@@ -87,6 +89,7 @@ class TrialWorker(FunctionTrainable):
         offer_stacks(folder)
         keep_last_words(folder)
         self._signs, self._has_entered, self._unread = Signs(folder), False, None
+        self._put_time = PutTime(get_session().storage)
         mine = WorkerProcess.current(str(folder))
         checkpoint = self.config[TRIAL_KEY]["checkpoint"]
         if checkpoint is not None:
@@ -123,8 +126,10 @@ class TrialWorker(FunctionTrainable):
         persisted = self._last_training_result.checkpoint
         report: WorkerReport | None = result.get(REPORT_KEY)
         path = persisted.path if persisted is not None else report and report.checkpoint
-        if report is not None and self._gpus is not None:
-            report = result[REPORT_KEY] = replace(report, gpu_use=self._gpus.seen())
+        if report is not None and self._ranks is None:  # of several processes rank 0 has said it
+            gpu_use = self._gpus.seen() if self._gpus is not None else None
+            took_s = self._put_time.seen() if self._put_time is not None else None
+            report = result[REPORT_KEY] = replace(report, gpu_use=gpu_use, checkpoints_s=took_s)
         if report is not None and path:
             root, folder = get_session().storage.storage_fs_path, self.config[TRIAL_KEY]["sweep_folder"]
             result[REPORT_KEY] = replace(report, checkpoint=recorded_checkpoint(path, root, folder))

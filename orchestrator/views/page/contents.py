@@ -15,6 +15,7 @@ from orchestrator.views.page import tables
 from orchestrator.views.page.advice import best_at_edge, steps
 from orchestrator.views.page.figures import places
 from orchestrator.views.page.figures.curves import curves, funnel
+from orchestrator.views.page.figures.hours import hours, time_spent
 from orchestrator.views.page.figures.hyperparameter import hyperparameter
 from orchestrator.views.page.figures.influence import influence
 from orchestrator.views.page.figures.pair import pair
@@ -28,6 +29,7 @@ from orchestrator.views.status import Status, status
 
 if TYPE_CHECKING:
     from orchestrator.curves.diagnosis import Diagnosis
+    from orchestrator.results.time_use import SweepTime
     from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
 
@@ -111,7 +113,7 @@ def _sections(source: Source, scene: Scene, found: Status, stays: list[places.St
     told = importances(scene.state)
     made = (
         _progress(scene), _winner(scene), _real(scene), _trail(scene), _hyperparameters(scene), _mattered(scene, told),
-        _curves(scene), _places(stays), _failures(scene), _together(scene, told), _best(scene, found),
+        _curves(scene), _places(stays, found.time), _failures(scene), _together(scene, told), _best(scene, found),
         _fine_print(source, scene),
     )  # fmt: skip
     yield from (section for section in made if section is not None)
@@ -201,9 +203,9 @@ def _curves(scene: Scene) -> Section | None:
     return Section("curves", "Learning curves and early stopping", question, drawings=drawings) if drawings else None
 
 
-def _places(stays: list[places.Stay]) -> Section | None:
-    drawings = _drawn(places.timeline(stays), places.hours(stays))
-    question = "Did places stand idle? Which node was slow, or lost? What became of the hours?"
+def _places(stays: list[places.Stay], time: SweepTime) -> Section | None:
+    drawings = _drawn(places.timeline(stays), hours(stays), time_spent(time))
+    question = "Did places stand idle? Which node was slow, or lost? What became of the hours, and what took them?"
     return Section("places", "Where and when it ran", question, drawings=drawings) if drawings else None
 
 
