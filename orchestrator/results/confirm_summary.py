@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.policies.confirming import confirming
+from orchestrator import wording
+from orchestrator.policies.confirming import Confirming, confirming
 from orchestrator.state.spend import seconds_per_fidelity
 from orchestrator.sweep.confirmation import Confirmation, Difference, FreshScore, WinnerVerdict
+from orchestrator.sweep.standing import holds_bounds
+from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
@@ -45,9 +48,20 @@ def confirm_summary(state: SweepState) -> ConfirmSummary:
     found, so_far = state.confirmation(), confirming(state)
     counts = so_far.planned, so_far.begun, so_far.open, so_far.is_over
     if found is None:
-        return ConfirmSummary(*counts, None, None, None, None, so_far.why_not)
+        return ConfirmSummary(*counts, None, None, None, None, so_far.why_not or _why_nothing_is_said(state, so_far))
     winner, baseline = found.scores.get(found.winner), found.scores.get(0)
     return ConfirmSummary(*counts, winner, baseline, found.difference, found.verdict.value, _verdict_text(state, found))
+
+
+def _why_nothing_is_said(state: SweepState, so_far: Confirming) -> str | None:
+    """Return why fresh seeds that were trained say nothing; None while more are to come."""
+    if not (so_far.begun and so_far.is_over):
+        return None
+    ended = [replicate for replicate in state.replicates if replicate.state.is_final]
+    bad = sum(replicate.state is not TrialState.COMPLETED or not holds_bounds(replicate) for replicate in ended)
+    if bad:
+        return f"{bad} of {wording.counted(len(ended), 'training')} with fresh seeds failed, diverged or broke a bound"
+    return "it was left before enough fresh seeds had reported"
 
 
 def _verdict_text(state: SweepState, found: Confirmation) -> str:

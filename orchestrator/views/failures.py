@@ -11,7 +11,7 @@ from orchestrator import wording
 from orchestrator.results.failing_region import FailingRegion
 from orchestrator.state.gist import gist
 from orchestrator.storage.attempt_logs import FOLDER
-from orchestrator.sweep.trial import Trial, TrialState
+from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
@@ -35,15 +35,15 @@ class Failure:
 
 
 def failures(state: SweepState) -> tuple[Failure, ...]:
-    """Return the errors that trials ended with, the most frequent first, three at most.
+    """Return the errors that trials ended with, fresh seeds included, the most frequent first, three at most.
 
-    Errors that differ in numbers and paths alone are one.
+    Errors that differ in numbers and paths alone are one; what trials and fresh seeds ended with is counted apart.
     """
-    counts: Counter[str] = Counter()
-    first: dict[str, Trial] = {}
-    for trial in state.trials:
+    counts: Counter[tuple[bool, str]] = Counter()
+    first: dict[tuple[bool, str], Trial] = {}
+    for trial in state.everyone():
         if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
-            kind = _kind(trial)
+            kind = trial.is_replicate, _kind(trial)
             counts[kind] += 1
             first.setdefault(kind, trial)
     return tuple(
@@ -52,9 +52,9 @@ def failures(state: SweepState) -> tuple[Failure, ...]:
 
 
 def failure_lines(found: tuple[Failure, ...], failed: int, folder: str) -> list[str]:
-    """Write the errors one a line, and how many of all the `failed` trials of the sweep there ended with others."""
-    lines = [f"{wording.counted(failure.trials, 'trial')}, first {failure.first}: {failure.error}" for failure in found]
-    if (others := failed - sum(failure.trials for failure in found)) > 0:
+    """Write the errors one a line, and how many of all the `failed` trials of the search there ended with others."""
+    lines = [f"{wording.counted(f.trials, _what(f))}, first {f.first}: {f.error}" for f in found]
+    if (others := failed - sum(failure.trials for failure in found if failure.first < FIRST_REPLICATE)) > 0:
         where = shlex.quote(folder)
         lines.append(f"{wording.counted(others, 'trial')} with other errors: stepladder trials {where} --state failed")
     return lines
@@ -68,12 +68,16 @@ def _kind(trial: Trial) -> str:
 
 def first_failed(state: SweepState) -> int | None:
     """Return the number of the first trial that failed; None without one."""
-    return next((trial.number for trial in state.trials if trial.state is TrialState.FAILED), None)
+    return next((trial.number for trial in state.everyone() if trial.state is TrialState.FAILED), None)
 
 
 def prints_of(failed: int | None, folder: Location) -> dict[str, str]:
     """Return where all that lies which a failed trial printed; nothing without one."""
     return {} if failed is None else {"prints_of_failed": str(folder / FOLDER / str(failed))}
+
+
+def _what(found: Failure) -> str:
+    return "fresh seed" if found.first >= FIRST_REPLICATE else "trial"
 
 
 def last_error_line(trial: Trial) -> str:

@@ -13,9 +13,12 @@ from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.domains import Float, Int
-from orchestrator.sweep.trial import Outcome
+from orchestrator.sweep.trial import Outcome, TrialState
+from orchestrator.views.confirmed import confirmed_rows
+from orchestrator.views.failures import failure_lines, first_failed
 from orchestrator.views.page.advice import best_at_edge, is_natural, steps
 from orchestrator.views.page.scene import Scene
+from orchestrator.views.page.tables import failure_grid
 from orchestrator.views.status import status
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-2, "scale": "log", "default": 1e-3, "tier": 1}
@@ -106,6 +109,34 @@ def test_an_unconfirmed_winner_is_to_be_confirmed_and_a_confirmed_one_taken():
     commands = [step.command for step in confirmed]
     assert "stepladder confirm runs/test" not in commands
     assert commands[-1] == "stepladder export runs/test --format args"
+
+
+def test_fresh_seeds_that_all_failed_are_told_wherever_a_failure_is(tmp_path):
+    trained = set()
+
+    def the_second_time(config, _attempt, fidelity):
+        before = fidelity == 1 and config["learning_rate"] in trained
+        trained.add(config["learning_rate"])
+        return "train.py:3 in train: x\nValueError: not again" if before else None
+
+    plan = make_plan(
+        search_space={"learning_rate": RATE}, budget={"trials": 20}, searcher={"name": "random"},
+        search={"name": "joint"}, fidelity={"metric": "epoch", "min": 3, "max": 3}, confirm={"trainings": 12},
+    )  # fmt: skip
+    state = simulate_plan(plan, rising, SimulatedCluster(workers=4, noise=noise, fails=the_second_time))[0]
+    folder = Location.parse("runs/test")
+    found = status(state, folder, None, state.last_t)
+    first, count = state.replicates[0].number, len(state.replicates)
+    assert {replicate.state for replicate in state.replicates} == {TrialState.FAILED}
+    assert [(failure.trials, failure.first) for failure in found.failures] == [(count, first)]
+    lines = failure_lines(found.failures, found.summary.tally.failed, "runs/test")
+    assert lines == [f"{count} fresh seeds, first {first}: ValueError: not again"]
+    assert first_failed(state) == first
+    why_not = f"{count} of {count} trainings with fresh seeds failed, diverged or broke a bound"
+    assert ("verdict", f"not confirmed: {why_not}") in confirmed_rows(found.summary)
+    assert f"Nothing is confirmed: {why_not}. Mend that, then confirm again." in [s.text for s in advised(state)]
+    (row,) = failure_grid(Scene(state, state.last_t)).rows
+    assert (row[0], row[1], row[3:]) == ("ValueError: not again", str(count), (str(first), "with fresh seeds alone"))
 
 
 def test_what_can_go_on_is_told_first_and_what_runs_is_left_alone(story):

@@ -43,7 +43,7 @@ def steps(scene: Scene, status: Status) -> tuple[NextStep, ...]:
     found += _never_read(status.summary.never_read)
     found += _edges(scene, status.folder)
     if not is_running:
-        found += [*_unconfirmed(scene, where), *_more(scene, where)]
+        found += [*_unconfirmed(scene, where, status.summary.confirm.text), *_more(scene, where)]
         found += _curve(status)
     found += _use(scene, where)
     return tuple(NextStep(step.text, "" if scene.is_shared else step.command) for step in found[:MOST])
@@ -136,12 +136,16 @@ def is_natural(domain: Float | Int, side: str) -> bool:
     return domain.scale == "linear" and domain.low >= 0 and 0.9 <= edge <= 1
 
 
-def _unconfirmed(scene: Scene, where: str) -> Iterator[NextStep]:
+def _unconfirmed(scene: Scene, where: str, why_not: str | None) -> Iterator[NextStep]:
     state, winner = scene.state, scene.winner
     said = state.confirmation()
     if winner is None or winner.state is not TrialState.COMPLETED or not is_search_over(state):
         return
-    if said is None and winner.number and confirming(state).is_over:
+    if said is None and state.replicates and confirming(state).is_over:
+        yield NextStep(
+            f"Nothing is confirmed: {why_not}. Mend that, then confirm again.", f"stepladder confirm {where}"
+        )
+    elif said is None and winner.number and confirming(state).is_over:
         yield NextStep(
             "The winner was trained once, and the best of many trainings is partly the luckiest. Train it and the "
             "baseline again with fresh seeds before you rely on the difference.",

@@ -102,7 +102,7 @@ def _changes(scene: Scene, before: Trial, trial: Trial) -> list[str]:
 def failure_grid(scene: Scene) -> DataTable | None:
     """Return what trials failed of, how often, what it cost, and where in the space; None where none failed."""
     classes: dict[str, list[Trial]] = {}
-    for trial in scene.state.trials:
+    for trial in scene.state.everyone():
         if has_ended_badly(trial):
             classes.setdefault(_class_of(trial), []).append(trial)
     if not classes:
@@ -110,7 +110,10 @@ def failure_grid(scene: Scene) -> DataTable | None:
     rows: list[tuple[str, ...]] = []
     for own in sorted(classes.values(), key=len, reverse=True)[:MOST_CLASSES]:
         taken = wording.hours(sum(attempt.charged_s for trial in own for attempt in trial.attempts) / 3600)
-        where = where_they_fail(scene, own) if len(rows) < MOST_PLACED else "-"
+        searched = [trial for trial in own if trial.is_of_search]
+        where = "with fresh seeds alone"
+        if searched:
+            where = where_they_fail(scene, searched) if len(rows) < MOST_PLACED else "-"
         rows.append((_error(scene, own[0]), str(len(own)), taken, str(own[0].number), where))
     return DataTable(("what", "trials", "hours", "first trial", "where"), rows, frozenset({1, 2, 3}))
 
