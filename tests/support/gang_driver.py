@@ -69,7 +69,7 @@ def pinned(folder: Path, function: str) -> TrainableFile:
 def _told(trial: Any) -> dict[str, Any]:
     attempts = [
         {"outcome": a.outcome.value, "error": a.error, "node": a.node, "gpus": a.gpu_ids, "from": a.resumed_from,
-         "outside": a.outside_hash}
+         "outside": a.outside_hash, "checkpoints_s": a.checkpoints_s}
         for a in trial.attempts
     ]  # fmt: skip
     return {"state": trial.state.value, "fidelity": trial.fidelity, "value": trial.value, "attempts": attempts}

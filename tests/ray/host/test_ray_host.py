@@ -64,6 +64,7 @@ def test_a_sweep_runs_to_its_end(host, capfd):
     states = [trial.state.value for trial in run.state.trials]
     assert states == [*["completed"] * 3, *["failed"] * 2, "diverged", *["completed"] * 2]
     assert all(len(trial.attempts) == 1 for trial in run.state.trials)
+    assert all(trial.attempts[0].checkpoints_s is None for trial in run.state.trials)
     errors = [trial.attempt.error for trial in run.state.trials]
     where = "train.py:15 in train: if number == 3 and epoch == 2: raise DataError"
     assert errors[3] == f'{where}("rows.csv", 7)\ntrain.DataError: rows.csv'
@@ -182,6 +183,8 @@ def test_a_killed_worker_is_lost_and_goes_on_from_its_checkpoint(host):
     assert "died" in trial.attempts[0].error
     assert Path(trial.checkpoint, "epoch").read_text() == "5"
     assert Path(trial.checkpoint).parent.name == f"{trial.trial_id}.1"
+    for attempt in trial.attempts:
+        assert 0 < attempt.checkpoints_s < attempt.charged_s, "what its checkpoints took is told, of a lost one too"
 
 
 def test_the_training_function_sees_its_rungs_in_each_attempt(host):

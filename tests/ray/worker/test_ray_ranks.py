@@ -167,6 +167,7 @@ def test_a_killed_rank_loses_the_attempt_and_all_ranks_of_the_next_find_the_chec
     assert [attempt["outcome"] for attempt in trial["attempts"]] == ["lost", "stopped"]
     assert trial["attempts"][0]["error"].startswith("rank 1 of 2: the worker was lost: ")
     assert trial["attempts"][1]["from"] == 2
+    assert all(attempt["checkpoints_s"] > 0 for attempt in trial["attempts"]), "what rank 0 put"
     assert [(folder / f"resumed-{rank}").read_text() for rank in range(2)] == ["2"] * 2
 
 
