@@ -87,13 +87,19 @@ def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter])
     searched = ended[-MOST_TRIALS:]
     singles = list(_conditions(searched, space))
     by_chance = _chance(searched)
-    best_first = sorted(singles, key=lambda condition: by_chance((condition,)))[:PAIRED]
+
+    def weighed(conditions: Sequence[RegionCondition]) -> float:
+        # One on what is there under another's condition alone tells of two, and each beyond the first must be worth it.
+        told = sum(2 if space[condition.name].when else 1 for condition in conditions)
+        return by_chance(tuple(conditions)) * float(len(singles)) ** (told - 1)
+
+    best_first = sorted(singles, key=lambda condition: weighed((condition,)))[:PAIRED]
     pairs = [pair for pair in combinations(best_first, 2) if pair[0].name != pair[1].name]
     tried: list[tuple[RegionCondition, ...]] = [*((condition,) for condition in best_first), *pairs]
     if not tried:
         return None
     count = len(singles) + math.comb(len(singles), 2)
-    found = min(tried, key=lambda conditions: by_chance(conditions) * (1 if len(conditions) == 1 else len(singles)))
+    found = min(tried, key=weighed)
     region = _region(found, ended)
     is_clear = region.failed >= LEAST_SHARE * max(region.trials, len(failed)) and region.failed >= LEAST_FAILED
     return region if is_clear and by_chance(found) * count < LEVEL else None

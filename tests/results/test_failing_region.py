@@ -39,6 +39,21 @@ def test_a_choice_is_found():
     assert [condition.text for condition in region.conditions] == ["optimizer = adam"]
 
 
+def test_what_is_there_under_a_choice_alone_does_not_stand_for_that_choice():
+    """All of adam fails; a threshold on its beta1 that leaves one lucky trial out would tell nobody so."""
+    found = trials(lambda _, __: False, 200)
+    dice = Random(3)
+    adam = [trial for trial in found if trial.config["optimizer"] == "adam"]
+    for trial in adam:
+        trial.config["beta1"] = SPACE["beta1"].from_unit(dice.random())
+        trial.state = TrialState.FAILED
+    min(adam, key=lambda trial: trial.config["beta1"]).state = TrialState.COMPLETED
+    assert [condition.text for condition in failing_region(found, SPACE).conditions] == ["optimizer = adam"]
+    for trial in adam:
+        trial.state = TrialState.FAILED if trial.config["beta1"] > 0.9 else TrialState.COMPLETED
+    assert [condition.name for condition in failing_region(found, SPACE).conditions] == ["beta1"]
+
+
 def test_two_conditions_are_found():
     region = failing_region(trials(lambda c, _: c["optimizer"] == "adam" and c["learning_rate"] > 0.01, 200), SPACE)
     assert {condition.name for condition in region.conditions} == {"optimizer", "learning_rate"}

@@ -48,6 +48,7 @@ class Tab:
         self._left = b""
         self._is_down = False
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+        options += ["--hide-scrollbars"]  # a telephone has none that takes width, and pictures are of the whole page
         options += [f"--user-data-dir={profile}", "--remote-debugging-pipe", "--disable-background-networking"]
         to_read, self._write = os.pipe()
         self._read, to_write = os.pipe()

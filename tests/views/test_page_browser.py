@@ -48,7 +48,14 @@ ALL_DRAWN = (
 )
 FILLING = "[...document.querySelectorAll('.plot')].every(plot => plot._fullLayout.width === plot.clientWidth)"
 STACKS = "[...document.querySelectorAll('.stack')]"
+LEGENDS_BELOW = ("progress", "hours", "time")
 WIDEST = "Math.max(...[...document.querySelectorAll('.plot .main-svg')].map(svg => svg.getBoundingClientRect().right))"
+
+
+def below(name: str) -> str:
+    """An expression that says whether a picture's legend lies below the name of its axis."""
+    part = "document.getElementById('{}').querySelector('{}').getBoundingClientRect()"
+    return f"{part.format(name, '.xtitle')}.bottom <= {part.format(name, 'g.legend')}.top"
 
 
 def test_a_telephone_and_paper_cut_nothing_off(told, tmp_path: Path):
@@ -59,12 +66,8 @@ def test_a_telephone_and_paper_cut_nothing_off(told, tmp_path: Path):
         plot = "document.getElementById('progress')"
         (winner,) = tab.value(f"{plot}.layout.annotations.filter(note => note.showarrow).map(note => note.text)")
         assert winner == "winner"
-        bottom, top = (
-            tab.value(f"{plot}.querySelector('{part}').getBoundingClientRect().{side}")
-            for part, side in ((".xtitle", "bottom"), ("g.legend", "top"))
-        )
-        assert bottom <= top, "the legend lies over the name of the axis"
-        assert tab.value("[...document.querySelectorAll('.stack')].length") == 2
+        assert [name for name in LEGENDS_BELOW if not tab.value(below(name))] == [], "a legend lies over an axis's name"
+        assert tab.value("[...document.querySelectorAll('.stack')].length") == 3
         assert tab.value(f"{STACKS}.every(table => table.scrollWidth <= table.parentElement.clientWidth)")
         assert tab.value(f"{STACKS}.every(table => getComputedStyle(table).display === 'block')")
         tab.resize(1280, 900)
@@ -86,10 +89,10 @@ def test_what_a_telephone_prints_covers_nothing_and_breaks_no_name(told, tmp_pat
         tab.until(ALL_DRAWN)
         tab.on_paper()
         tab.until(ALL_DRAWN)
-        for name in ("timeline", "hours"):
-            plot = f"document.getElementById('{name}')"
-            legend = f"{plot}.querySelector('g.legend').getBoundingClientRect().bottom"
-            assert tab.value(f"{legend} <= {plot}.querySelector('.bglayer').getBoundingClientRect().top"), name
+        assert [name for name in LEGENDS_BELOW if not tab.value(below(name))] == []
+        plot = "document.getElementById('timeline')"
+        legend = f"{plot}.querySelector('g.legend').getBoundingClientRect().bottom"
+        assert tab.value(f"{legend} <= {plot}.querySelector('.bglayer').getBoundingClientRect().top")
         small = "[...document.querySelectorAll('.small figcaption')].map(found => found.getBoundingClientRect())"
         assert tab.value(
             f"{small}.every((one, at, all) => !at || one.top !== all[at - 1].top || one.left > all[at - 1].right)"

@@ -24,6 +24,7 @@ from orchestrator.views.page.figures.progress import improvements, progress
 from orchestrator.views.page.hyper_axis import HyperAxis
 from orchestrator.views.page.scale import round_ticks, rounded, thinned
 from orchestrator.views.page.scene import MOST_DRAWN, Scene
+from orchestrator.views.page.tables import trail
 
 GOLDEN = Path(__file__).parent / "golden" / "page_figures.json"
 
@@ -50,6 +51,16 @@ def test_the_figures_of_a_small_sweep_are_golden(story):
     found = {name: rounded(drawing.figure) for name, drawing in drawings(page(finished(story))).items()}
     written = json.loads(json.dumps(found))
     assert written == json.loads(GOLDEN.read_text()), "where it is meant: write `written` there, and look at the page"
+
+
+def test_the_winners_trail_compares_no_full_training_with_one_that_was_stopped(story):
+    """Trial 2 was changed from trial 1, which was stopped at a rung: no gain, and its value says where it was."""
+    events = [
+        msgspec.structs.replace(event, parent=1) if isinstance(event, ev.TrialProposed) and event.trial == 2 else event
+        for event in story
+    ]
+    rows = trail(Scene(replay(events), story[-1].t)).rows
+    assert [(row[0], *row[4:]) for row in rows] == [("1", "0.25 at epoch 3", "-"), ("2", "0.9", "-")]
 
 
 def test_every_picture_has_a_sentence_and_a_table_and_a_name_of_its_own(told):

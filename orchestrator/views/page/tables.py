@@ -15,7 +15,7 @@ from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.views.failures import last_error_line
 from orchestrator.views.page.hyper_axis import HyperAxis, short
 from orchestrator.views.page.parts import DataTable, RangeRow
-from orchestrator.views.page.scene import Scene
+from orchestrator.views.page.scene import Scene, is_full
 
 MOST_STEPS = 12
 """Trials of the winner's trail that are shown."""
@@ -78,15 +78,18 @@ def _step(scene: Scene, trial: Trial) -> tuple[str, ...]:
     shown = "; ".join(changes[:MOST_CHANGES]) + (
         f"; and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
     )
-    step = "-"
+    step, value = "-", wording.number(trial.value, 4)
     if (
         before is not None
         and trial.value is not None
         and before.value is not None
-        and before.state is TrialState.COMPLETED
+        and is_full(trial)
+        and is_full(before)
     ):
         step = f"{gain(scene.state.plan.goal, trial.value, before.value):+.4g}"
-    return str(trial.number), trial.stage, how, shown or "-", wording.number(trial.value, 4), step
+    if trial.value is not None and not is_full(trial):
+        value += f" at {scene.unit} {trial.fidelity:g}"
+    return str(trial.number), trial.stage, how, shown or "-", value, step
 
 
 def _changes(scene: Scene, before: Trial, trial: Trial) -> list[str]:

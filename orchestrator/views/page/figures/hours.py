@@ -12,6 +12,7 @@ from orchestrator import wording
 from orchestrator.results.time_use import SweepTime
 from orchestrator.views.page.figures.places import KINDS, Stay, whole_s
 from orchestrator.views.page.parts import DataTable, Drawing
+from orchestrator.views.page.scene import LEGEND_BELOW
 from orchestrator.views.time_use import parts_of
 
 NEEDS = {
@@ -24,6 +25,8 @@ NEEDS = {
 """What time goes to, and its colour."""
 MOST_NAMED = 3
 """Parts that the sentence of a bar names, the largest first."""
+LEAST_NAMED = 0.005
+"""How large a part must be to be named: less is 0 %."""
 
 
 def hours(found: list[Stay]) -> Drawing | None:
@@ -64,12 +67,13 @@ def _bar(
         for what, seconds in present.items()
     ]  # fmt: skip
     layout = {
-        "height": 165, "barmode": "stack",
-        "xaxis": {"title": {"text": title}, "range": [0, whole / 3600]},
-        "yaxis": {"visible": False}, "margin": {"t": 62, "r": 14, "l": 14, "b": 40},
-        "legend": {"orientation": "h", "y": 1.05, "yanchor": "bottom", "traceorder": "normal"},
+        "height": 150, "barmode": "stack",
+        "xaxis": {"title": {"text": title, "standoff": 8}, "range": [0, whole / 3600]},
+        "yaxis": {"visible": False}, "margin": {"t": 10, "r": 14, "l": 14, "b": 74},
+        "legend": LEGEND_BELOW | {"traceorder": "normal"},
     }  # fmt: skip
     largest = sorted(present, key=lambda what: -present[what])[:MOST_NAMED]
+    largest = [what for what in largest if present[what] / whole >= LEAST_NAMED]
     sentence = f"Of the {wording.duration(whole)} that all places had: "
     sentence += ", ".join(f"{what} {present[what] / whole:.0%}" for what in largest) + "."
     rows = [(what, wording.hours(seconds / 3600), f"{seconds / whole:.1%}") for what, seconds in present.items()]
