@@ -3,9 +3,10 @@
 Half of the trials take a good configuration and redraw one block of it, mostly the current stage's; the others draw
 everything, around the defaults or by the searcher; a searcher that wants a proposal over everything has it so.
 Nothing waits: with more workers than reports the coins fall to draws over everything. On twelve real tables of neural
-networks (8 workers, 6 seeds, TPE) it is level with joint search that is given the same defaults, also in a wrong order,
-and needs .76 of the evaluations of Optuna's TPE as shipped for the regret that this has after 50 and after 100
-(geometric mean over tables; 1.2 and 1.5 on the worst).
+networks (8 workers, 6 seeds, TPE) it is level with joint search that is given the same defaults, also in a wrong order.
+Against Optuna's TPE as shipped, with 8 seeds, it needs .98 of the evaluations for the regret that this has after 50 on
+eight of the tables, denoised, and 1.02 on the four others (.83 and .96 raw): what saves evaluations is the searcher
+(docs/design.md).
 
 A stage that names a searcher of its own has it draw every block move of its block, never uniformly, from the trials
 that drew all of that block; a list is gone through entry by entry, then the sweep's searcher takes over. Draws over

@@ -27,6 +27,11 @@ OURS = {
     "random": ("random", "random"),
 }
 """By name: ladder and searcher of a sweep of ours."""
+BY_OTHERS = {
+    "joint+gp by Optuna": ("joint", "bench_search.makers:OptunaMaker"),
+    "joint+gp by BoTorch": ("joint", "bench_search.makers:BoTorchMaker"),
+}
+"""By name: the same with a Gaussian process that is not our own."""
 WITH_WINNERS = {
     "auto, winners": "auto",
     "joint+auto, winners": "joint+auto",
@@ -37,10 +42,10 @@ RANDOM_TWICE = "random, twice the budget"
 """What two random trainings in place of each one find."""
 STOCK = "optuna-tpe"
 """What others are compared with: what stock Ray Tune's OptunaSearch asks, where nothing is stopped early."""
-METHODS = (*OURS, *WITH_WINNERS, RANDOM_TWICE, *PEERS)
+METHODS = (*OURS, *BY_OTHERS, *WITH_WINNERS, RANDOM_TWICE, *PEERS)
 USUAL = [*OURS, "optuna-tpe", "optuna-gp"]
 """What is compared unless others are named: without what begins with winners, takes twice, or is not installed."""
-LONGEST = {"optuna-gp": 50, "smac": 50, **dict.fromkeys(WITH_WINNERS, 50)}
+LONGEST = dict.fromkeys(("optuna-gp", "smac", *BY_OTHERS, *WITH_WINNERS), 50)
 """Evaluations of a search that costs too much for more of them, or is read early."""
 
 
@@ -51,8 +56,8 @@ def search(method: str, table: Benchmark, trials: int, seed: int, workers: int) 
     if method in WITH_WINNERS:
         plan = _plan(*OURS[WITH_WINNERS[method]], table, trials, seed)
         return _ours(plan.model_copy(update={"warm": winners.first_trials(table, seed)}), table, workers)
-    if method in OURS:
-        return _ours(_plan(*OURS[method], table, trials, seed), table, workers)
+    if method in OURS or method in BY_OTHERS:
+        return _ours(_plan(*(OURS | BY_OTHERS)[method], table, trials, seed), table, workers)
     return _best_so_far(peer_search(method, table, trials, seed, workers))
 
 

@@ -98,12 +98,13 @@ LIBRARIES: dict[str, dict[str, str]] = {
     "optuna-tpe": {"optuna": "5.0.0"},
     "optuna-gp": {"optuna": "5.0.0", "torch": "2.13.0"},
     "smac": {"smac": "2.4.1", "ConfigSpace": "1.2.2", "scikit-learn": "1.9.1"},
+    "joint+gp by BoTorch": {"botorch": "0.18.1"},
 }
-"""By name: the distributions whose versions say what it is, with those that it was first run by."""
+"""By name: the distributions whose versions say what a method is, with those that it was first run by."""
 
 
 def lacking(method: str) -> list[str]:
-    """Return which distributions a peer lacks here; none for what is no peer."""
+    """Return which distributions a method lacks here."""
     missing = []
     for name in LIBRARIES.get(method, {}):
         try:
