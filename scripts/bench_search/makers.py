@@ -1,7 +1,7 @@
 """Other makers of the Gaussian process, behind our history: Optuna's GPSampler, and BoTorch.
 
 They see what our searchers see, running trials too, and are asked for everything at once (`joint`), so that a
-comparison with `joint+gp` is one of makers alone. What was found, and why our own is kept, says docs/decisions/63.
+comparison with `joint+gp` is one of makers alone. What was found, and why our own is kept, says docs/design.md.
 BoTorch is no part of what the bench needs, and is installed by hand (`pip install botorch==0.18.1`).
 """
 
