@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from orchestrator.control.blocked_storage import BlockedStorage
 from orchestrator.control.drivers import pinned_by_last
 from orchestrator.control.session import Session
-from orchestrator.errors import ClusterLostError, StepladderError, StorageError
+from orchestrator.errors import ClusterLostError, LeaseLostError, StepladderError, StorageError
 from orchestrator.policies.ending import exit_code_of, leaves_work
 from orchestrator.policies.keeping import named
 from orchestrator.project.environment import said_here, whole
@@ -226,7 +226,7 @@ class _Closing:
                 finally:
                     self.retention.remove(self._session.controller.keeping.take())
                     self.retention.stop()
-                    self._problems = self.kept.stop()
+                    self._problems = self.kept.stop(is_ours=not isinstance(reason, LeaseLostError))
             return self._problems
 
     def _end_session(self, reason: str | BaseException) -> None:

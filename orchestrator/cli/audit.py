@@ -35,7 +35,7 @@ def audit(sweep: SweepArgument = SWEEP, repair: RepairOption = False, as_json: J
         say(f"{found.holder}; its tables follow the log by seconds and were not compared")
     if any(finding.can_rebuild for finding in found.findings):
         say(f"next: stepladder audit {shlex.quote(sweep)} --repair")
-    raise typer.Exit(exitcodes.FAILED if found.findings else exitcodes.DONE)
+    raise typer.Exit(exitcodes.DONE if found.is_whole else exitcodes.FAILED)
 
 
 def _audited(folder: Location, *, repair: bool) -> tuple[list[str], Audit]:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from orchestrator.storage.filesystem import FileSystem
 
 SPEC = "sweep.yaml"
+_CUT = "behind the log, whose last driver was cut off; the next one brings it up"
+_KEYS = {"trials": ["trial"], "attempts": ["trial", "attempt"], "reports": ["trial", "attempt", "fidelity"]}
+"""The columns of each table whose values a row keeps from its first state on."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class AuditFinding:
     """What is wrong, and what it means."""
     can_rebuild: bool
     """Whether it follows from the log, so that `repair` makes it again."""
+    is_behind: bool = False
+    """Whether it is no damage: an earlier state of what the log makes, which the next driver brings up."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,11 @@ class Audit:
     holder: str | None = None
     """Who drives the sweep now, whose tables follow the log by seconds and are not compared; None: nobody."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Say whether nothing is damaged or gone."""
+        return all(finding.is_behind for finding in self.findings)
+
 
 @dataclass
 class _Swept:
@@ -71,6 +81,11 @@ class _Swept:
     """The plan that the sweep began with, as its first record holds it."""
     holder: str | None
     """Who drives it now; None: nobody."""
+
+    @property
+    def was_cut(self) -> bool:
+        """Say whether its last driver had no time to bring the tables up to the log."""
+        return self.state.stopped is None
 
     @cached_property
     def planned(self) -> Plan:
@@ -150,7 +165,8 @@ def _tables(swept: _Swept) -> Iterator[AuditFinding]:
     for name in names:
         problem = _difference(swept, name)
         if problem is not None:
-            yield AuditFinding(name, problem, can_rebuild=True)
+            earlier = _earlier(swept, name)
+            yield AuditFinding(name, earlier or problem, can_rebuild=True, is_behind=earlier is not None)
     folders = sorted({name.partition("/")[0] for name in names})
     found_names = {f"{folder}/{name}" for folder in folders for name in swept.files.names(folder)}
     for name in sorted(found for found in found_names - {*names} if found.endswith(".parquet")):
@@ -174,6 +190,26 @@ def _difference(swept: _Swept, name: str) -> str | None:
     return None if are_equal(found, known) else "does not hold what the log makes"
 
 
+def _earlier(swept: _Swept, name: str) -> str | None:
+    """Say how a table is an earlier state of what the log makes, or another version's; None where it is neither."""
+    if not swept.files.exists(name):
+        return f"{_CUT}: not made yet" if swept.was_cut else None
+    found, known = _read(swept, name), _table_of(swept, name)
+    if found is None:
+        return None
+    shared = [column for column in known.column_names if column in found.column_names]
+    added = [column for column in known.column_names if column not in shared]
+    dropped = [column for column in found.column_names if column not in shared]
+    if (added or dropped) and are_equal(found.select(shared), known.select(shared)):
+        of_it = [f"without {', '.join(added)}"] * bool(added) + [f"with {', '.join(dropped)}"] * bool(dropped)
+        return f"was written by another version, {' and '.join(of_it)}; the next driver writes it anew"
+    keys = _KEYS[name.partition("/")[0]]
+    if not swept.was_cut or not set(keys) <= set(shared) or found.num_rows > known.num_rows:
+        return None
+    is_begun = are_equal(found.select(keys), known.slice(0, found.num_rows).select(keys))
+    return f"{_CUT}: {found.num_rows} rows of {known.num_rows}, as they were some seconds before" if is_begun else None
+
+
 def _read(swept: _Swept, name: str) -> pa.Table | None:
     try:
         return read_table(swept.files, name)
@@ -195,11 +231,15 @@ def _best(swept: _Swept) -> Iterator[AuditFinding]:
     try:
         found = json.loads(content)
     except ValueError:
-        yield AuditFinding(BEST, "cannot be read" if content else "is missing", can_rebuild=True)
+        problem = "cannot be read" if content else _CUT if swept.was_cut else "is missing"
+        yield AuditFinding(BEST, problem, can_rebuild=True, is_behind=problem == _CUT)
         return
     known = json.loads(swept.made.read(BEST))
     if found != known:
         wrong = [name for name in known if not isinstance(found, dict) or found.get(name) != known[name]]
+        if swept.was_cut and isinstance(found, dict) and set(found) == set(known):
+            yield AuditFinding(BEST, _CUT, can_rebuild=True, is_behind=True)
+            return
         yield AuditFinding(BEST, f"is not what the log makes: {', '.join(wrong)} differ", can_rebuild=True)
 
 

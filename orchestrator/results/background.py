@@ -37,11 +37,15 @@ class BackgroundFollower:
         self._thread = threading.Thread(target=self._run, name="stepladder-follower", daemon=True)
         self._thread.start()
 
-    def stop(self) -> list[str]:
-        """Advance once more, let the observers go and end. Returns what is wrong now, one sentence each."""
+    def stop(self, *, is_ours: bool = True) -> list[str]:
+        """Advance once more, let the observers go and end. Returns what is wrong now, one sentence each.
+
+        Where the sweep `is_ours` no longer nothing is written any more: another driver keeps what is made from its log.
+        """
         self._stop.set()
         self._thread.join()
-        self._advance()
+        if is_ours:
+            self._advance()
         self._follower.close()
         problems = list(self._follower.problems.values())
         return problems if self._log_problem is None else [self._log_problem, *problems]

@@ -116,6 +116,16 @@ def test_an_observer_that_fails_is_told_beside_tables_that_are_written(sweep, to
     assert sweep.query("select count(*) from {reports}")[0] == (len(reports_of(told)),)
 
 
+def test_what_another_driver_keeps_now_is_left_alone(sweep, told):
+    sweep.write(told[:100])
+    following = BackgroundFollower(sweep.tables(), period_s=1000.0)
+    wait_until((sweep.folder / "best.json").exists, 240)
+    kept = (sweep.folder / "reports/part-00000.parquet").read_bytes()
+    sweep.write(told[100:])
+    assert following.stop(is_ours=False) == []
+    assert (sweep.folder / "reports/part-00000.parquet").read_bytes() == kept
+
+
 class Broken:
     """An observer that cannot take the first report."""
 

@@ -71,15 +71,18 @@ class KeptBeside:
             return
         self._thread, self._process = None, _Process(self._folder, self._warn)
 
-    def stop(self) -> list[str]:
-        """Have everything taken in, and end. Returns what is wrong now, one sentence each."""
-        problems = self._stopped()
-        return problems if self._others is None else [*problems, *self._others.stop()]
+    def stop(self, *, is_ours: bool = True) -> list[str]:
+        """Have everything taken in, and end. Returns what is wrong now, one sentence each.
 
-    def _stopped(self) -> list[str]:
+        Where the sweep `is_ours` no longer nothing is written any more: another driver keeps what is made from its log.
+        """
+        problems = self._stopped(is_ours=is_ours)
+        return problems if self._others is None else [*problems, *self._others.stop(is_ours=is_ours)]
+
+    def _stopped(self, *, is_ours: bool) -> list[str]:
         if self._thread is not None:
-            return self._thread.stop()
-        problems = [] if self._process is None else self._process.stop()
+            return self._thread.stop(is_ours=is_ours)
+        problems = [] if self._process is None else self._process.stop() if is_ours else self._process.drop()
         if self._tables is None:
             return problems
         self._tables.close()  # it may have begun a page before it was left
@@ -118,6 +121,13 @@ class _Process:
         if self._problems is None:
             return [f"{BEHIND}: their process ended by itself, with exit code {code}; the next driver makes them again"]
         return self._problems
+
+    def drop(self) -> list[str]:
+        """End it without what it has not taken in yet."""
+        if self._process is not None:
+            self._process.kill()
+            self._ended()
+        return []
 
     def _ended(self) -> int | None:
         process = self._process
