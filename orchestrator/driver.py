@@ -28,7 +28,7 @@ from orchestrator.errors import ClusterLostError, LeaseLostError, StepladderErro
 from orchestrator.policies.ending import exit_code_of, leaves_work
 from orchestrator.policies.keeping import named
 from orchestrator.project.environment import said_here, whole
-from orchestrator.project.throwing_away import leave_nothing
+from orchestrator.project.throwing_away import gone_if_refused, leave_nothing
 from orchestrator.results.follower import Observer
 from orchestrator.results.notifier import Notifier
 from orchestrator.results.sink_keeping import sink_keepers
@@ -107,7 +107,8 @@ def run_session(
             progress.__exit__(None, None, None)  # a terminal gets its cursor back
             on_stuck(error)
 
-        return _removed_if_failed(session, drive(session, trainable, options, progress.on_step, stuck))
+        with gone_if_refused(session):
+            return _removed_if_failed(session, drive(session, trainable, options, progress.on_step, stuck))
 
 
 def _is_quiet() -> bool:

@@ -13,6 +13,7 @@ StepladderError                 exit 1
 |-- LeaseHeldError              exit 1   another driver holds the sweep; says who, since when
 |   `-- LeaseLostError                   this driver was replaced while it ran
 `-- ClusterError                exit 1   the cluster cannot run what was asked
+    |-- InfeasibleError                  no nodes, as they are or may be added, could ever hold a trial
     `-- ClusterLostError        exit 75  Ray, or the cluster, is away: to be tried again
 """
 
@@ -84,6 +85,10 @@ class LeaseLostError(LeaseHeldError):
 
 class ClusterError(StepladderError):
     """The cluster cannot run what was asked."""
+
+
+class InfeasibleError(ClusterError):
+    """No nodes that a cluster has, or may come to have, could ever hold a trial."""
 
 
 class ClusterLostError(ClusterError):

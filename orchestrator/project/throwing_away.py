@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.control.session import Session, read_sweep, sweep_exists
-from orchestrator.errors import JournalDamagedError, UsageError
+from orchestrator.errors import InfeasibleError, JournalDamagedError, StorageError, UsageError
 from orchestrator.policies.first_run import failed_at_once
 from orchestrator.project.provenance import owner_here
 from orchestrator.state.fold import SweepState
@@ -17,20 +19,34 @@ from orchestrator.storage.removal import remove_sweep
 from orchestrator.wording import counted
 
 
-def leave_nothing(session: Session) -> bool:
+def leave_nothing(session: Session, *, is_refused: bool = False) -> bool:
     """Remove a sweep of which nothing but its baseline began, and that failed; says whether it was one.
 
+    Or of which nothing began at all, where a cluster refused it for good (`is_refused`): what it was asked with, and
+    would be gone on with, is to be corrected.
     The session is closed. A folder that holds a report, or that another driver had or has, stays. Raises StorageError,
     OSError where it cannot be removed.
     """
     state, files = session.state, session.folder.files()
-    if not failed_at_once(state) or len(state.sessions) > 1:
+    is_none = failed_at_once(state) or (is_refused and not state.trials)
+    if not is_none or len(state.sessions) > 1:
         return False
     newest = lease.current(files)
     if newest is None or newest.epoch != session.lease.epoch:
         return False
     remove_sweep(session.folder)
     return True
+
+
+@contextlib.contextmanager
+def gone_if_refused(session: Session) -> Iterator[None]:
+    """Leave nothing of a sweep that its cluster refuses for good inside the block, before anything of it began."""
+    try:
+        yield
+    except InfeasibleError:
+        with contextlib.suppress(StorageError, OSError):  # then it stays, and a resume asks for the same again
+            leave_nothing(session, is_refused=True)
+        raise
 
 
 def what_is_thrown_away(folder: Location) -> str | None:

@@ -10,8 +10,14 @@ from sweeps import make_plan
 
 from orchestrator.control.answers import Report
 from orchestrator.control.session import Session, create, read_sweep, reopen, sweep_exists
-from orchestrator.errors import LeaseHeldError, UsageError
-from orchestrator.project.throwing_away import leave_nothing, refuse_throwing_away, throw_away, what_is_thrown_away
+from orchestrator.errors import InfeasibleError, LeaseHeldError, UsageError
+from orchestrator.project.throwing_away import (
+    gone_if_refused,
+    leave_nothing,
+    refuse_throwing_away,
+    throw_away,
+    what_is_thrown_away,
+)
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import Outcome
 
@@ -41,6 +47,19 @@ def test_a_first_run_that_failed_leaves_nothing(tmp_path):
     assert list((tmp_path / "runs").iterdir()) == []
     assert (tmp_path / "data" / "kept.csv").exists()
     begun(tmp_path / "runs" / "test").release()
+
+
+def test_what_a_cluster_refused_for_good_before_anything_began_leaves_nothing_either(tmp_path):
+    session = create(Location.parse(tmp_path / "test"), make_plan(), b"")
+    session.release()
+    assert not leave_nothing(session), "a driver may leave before its first trial"
+    with pytest.raises(InfeasibleError, match="no node"), gone_if_refused(session):
+        raise InfeasibleError("no node")
+    assert not sweep_exists(Location.parse(tmp_path / "test"))
+    trained = begun(tmp_path / "test")
+    trained.controller.next_step()
+    trained.release()
+    assert not leave_nothing(trained, is_refused=True)
 
 
 def test_what_the_user_put_there_stays(tmp_path):

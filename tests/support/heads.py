@@ -33,6 +33,8 @@ class Head:
     """Of its dashboard."""
     token_file: Path
     """Its token, mode 0600."""
+    gcs: str = ""
+    """Where nodes join it."""
     temporary: Path = Path()
     """Where it keeps its files, and its nodes what was sent."""
 
@@ -43,8 +45,8 @@ class Head:
 
 
 @contextlib.contextmanager
-def ray_head(folder: Path, gpus: int = 0) -> Iterator[Head]:
-    """Start a head with (fake) GPUs, whose nodes have the command `stepladder`; all it started ends with the block."""
+def ray_head(folder: Path, gpus: int = 0, cpus: int = 2) -> Iterator[Head]:
+    """Start a head whose nodes have the command `stepladder`, GPUs are fake; all it started ends with the block."""
     program = folder / "bin" / "stepladder"
     program.parent.mkdir()
     program.write_text(f"#!{sys.executable}\nfrom orchestrator.cli.app import main\nmain()\n")
@@ -54,11 +56,17 @@ def ray_head(folder: Path, gpus: int = 0) -> Iterator[Head]:
     token_file.write_text(secrets.token_hex(32))
     for attempt in range(ATTEMPTS):
         ports = _free_ports(len(PORTS))
-        head = Head(f"http://127.0.0.1:{ports[1]}", token_file)
+        head = Head(f"http://127.0.0.1:{ports[1]}", token_file, f"127.0.0.1:{ports[0]}")
         with tempfile.TemporaryDirectory(prefix="ray-") as temporary:  # its path goes into socket names: short
             head.temporary = Path(temporary)
             log = folder / f"head-{attempt}.log"
-            process = _started(head, ports, [f"--temp-dir={temporary}", f"--num-gpus={gpus}"], log, program.parent)
+            process = _started(
+                head,
+                ports,
+                [f"--temp-dir={temporary}", f"--num-cpus={cpus}", f"--num-gpus={gpus}"],
+                log,
+                program.parent,
+            )
             try:
                 if _answers(head.address, log, process):
                     yield head
@@ -69,17 +77,40 @@ def ray_head(folder: Path, gpus: int = 0) -> Iterator[Head]:
 
 
 def _started(head: Head, ports: list[int], options: list[str], log: Path, programs: Path) -> subprocess.Popen[bytes]:
-    environment = head.environment | {
-        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
-    }
+    environment = _environment(head, programs)
     with log.open("wb") as output:
         return subprocess.Popen(
             [Path(sys.executable).parent / "ray", "start", "--head", "--block", "--dashboard-host=127.0.0.1",
-             "--num-cpus=2", "--object-store-memory=100000000", *options,
+             "--object-store-memory=100000000", *options,
              *(f"{option}={port}" for option, port in zip(PORTS, ports, strict=True))],
             stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
         )  # fmt: skip
+
+
+@contextlib.contextmanager
+def ray_node(head: Head, folder: Path, cpus: int, gpus: int) -> Iterator[None]:
+    """Have one more node join the head of `folder`, for as long as the block lasts."""
+    names = [option for option in PORTS if "agent" in option or "metrics" in option]
+    ports = [f"{name}={port}" for name, port in zip(names, _free_ports(len(names)), strict=True)]
+    with (folder / "node.log").open("wb") as output:
+        process = subprocess.Popen(
+            [Path(sys.executable).parent / "ray", "start", f"--address={head.gcs}", "--block", *ports,
+             f"--num-cpus={cpus}", f"--num-gpus={gpus}", "--object-store-memory=100000000"],
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=_environment(head, folder / "bin"),
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield
+    finally:
+        _end(process)
+
+
+def _environment(head: Head, programs: Path) -> dict[str, str]:
+    return head.environment | {
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+        "RAY_agent_register_timeout_ms": "120000",  # a raylet whose agents are slower aborts
+    }
 
 
 def _free_ports(count: int) -> list[int]:

@@ -18,7 +18,7 @@ from ray._private import worker as ray_worker
 from ray._private.state import available_resources_per_node
 from ray._private.state import state as cluster_state
 
-from orchestrator.errors import ClusterError, ClusterLostError
+from orchestrator.errors import ClusterError, ClusterLostError, InfeasibleError
 from orchestrator.launchers._environment import runtime_env
 from orchestrator.ray.host import autoscaler, own_ray
 from orchestrator.ray.host.forking import Forks
@@ -148,13 +148,13 @@ def capacity(resources: Resources, avoided: Collection[str] = ()) -> int:
 
 
 def refuse_infeasible(resources: Resources) -> None:
-    """Raise ClusterError where no nodes, present or to be had from the autoscaler, could hold one trial."""
+    """Raise InfeasibleError where no nodes, present or to be had from the autoscaler, could hold one trial."""
     present, declared = present_nodes(), declared_nodes()
     if places(present, resources) or places(declared, resources) or not any(n.runs_trials for n in present):
         return  # a cluster with nothing in it yet may grow
     if not declared and autoscaler.would_hold(resources):
         return
-    raise ClusterError(infeasible(present, declared, resources))
+    raise InfeasibleError(infeasible(present, declared, resources))
 
 
 def refuse_dead() -> None:
