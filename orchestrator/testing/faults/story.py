@@ -97,9 +97,10 @@ class Story:
         )
 
     def cut_power(self) -> None:
-        """Turn the machine off that the storage lies on."""
+        """Turn the machine off that the storage lies on, and look at once: `gc` may write before a driver has left."""
         self.power_was_cut = True
         self.ground.cut_power()
+        self.look()
 
     def look(self) -> list[ev.Event]:
         """Read the log as it lies there; what was read before must stand, and whatever was told must be in it."""
