@@ -28,6 +28,7 @@ FOUND = {
     330: "exit code 0 of a sweep whose wall time was used up before anything was reported",
     516: "the same",
     7034: "a mark that promises more than a newer driver sealed, unseen behind a snapshot",
+    8748: "a KeyError in place of the outage that a driver left for: an attempt that ended after it was still watched",
     4009: "no bug of the log: after a power cut `gc` wrote before anybody looked at what the disk had kept",
 }
 """Seeds that found something when they were played first, and what."""

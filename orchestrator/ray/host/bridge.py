@@ -203,10 +203,10 @@ class Bridge:
     def ended(self, key: str, outcome: Outcome, error: str | None = None) -> None:
         """End an attempt; further calls for it change nothing."""
         live = self.live.pop(key, None)
+        self._watch.end(key)
         if live is None or self.failure is not None:
             return
         self._seen()
-        self._watch.end(key)
         self._shared.end(key)
         self._ask_at = self._count_at = -math.inf
         if live.fault is not None and outcome not in {Outcome.STOPPED, Outcome.RETURNED}:

@@ -359,3 +359,15 @@ def test_one_place_is_asked_for_while_the_baseline_runs_first():
     sweep.report(baseline.key, 3)
     sweep.now += ASK_AGAIN_S
     assert sweep.bridge.due().startable == 2
+
+
+def test_an_attempt_that_ends_after_a_failure_is_not_asked_for_signs_of_life():
+    sweep = Sweep(limits={"silence": 30})
+    attempt = sweep.start()
+    sweep.report(attempt.key, 3)
+    sweep.now += 20
+    assert [asked.key for asked in sweep.bridge.to_ask()] == [attempt.key]
+    sweep.bridge.fail(StorageError("the disk is full"))
+    sweep.bridge.ended(attempt.key, Outcome.LOST, "its worker is gone")
+    sweep.now += 1_000
+    assert (sweep.bridge.to_ask(), sweep.bridge.faulty()) == ([], [])
