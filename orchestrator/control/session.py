@@ -239,30 +239,31 @@ def reopen(
     refuse_changed_search(reading.go_on(), plan)
     with named(folder):
         lease = acquire(files, machine.holder(), machine.wall(), machine.sleep, on_wait)
-    state = reading.go_on()  # what the driver before this one wrote since
-    reading.settle()
-    if reading.unused is not None:
-        _log.warning("%s: %s; the log was read instead, which comes to the same", folder / SNAPSHOT, reading.unused)
-    finder = _finder(folder)
-    spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
-    changes = [*differences(state.plan.spec, spec)[0], *changed_ground(state, plan)]
-    told = [*changes, *gone_checkpoints(state, finder)]
-    if isinstance(code, TakenCode):
-        keep_code(files, code)
-        code = code.code.key
-    now = t, m = machine.now
-    records: list[ev.Event] = [
-        driver_started(lease, plan, now, told, reading.offsets, code, tests=tests, clears=clears)
-    ]
-    if state.format < ev.FORMAT:
-        records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
-    if state.plan.spec != spec or state.plan.provenance.overrides != overrides:
-        records.append(ev.SpecAmended(t, spec.model_dump(mode="json"), changes, list(overrides), m=m))
-    records.extend(ended_by_crash(state, t, m))
-    records.extend(reopened(state, t, m) if retry_failed else ())
-    records.extend(asked_by_file(state, spec, state.plan.spec.try_, t, m))
+    journal, finder = JournalWriter(files, lease.epoch), _finder(folder)
+    with LeaseKeeper(lambda: lease.renew(journal.mark), machine.steady):  # all this may take longer than it lives
+        state = reading.go_on()  # what the driver before this one wrote since
+        reading.settle()
+        if reading.unused is not None:
+            _log.warning("%s: %s; the log was read instead, which comes to the same", folder / SNAPSHOT, reading.unused)
+        spec, overrides = as_begun(plan.spec, state.begun_format), plan.provenance.overrides
+        changes = [*differences(state.plan.spec, spec)[0], *changed_ground(state, plan)]
+        told = [*changes, *gone_checkpoints(state, finder)]
+        if isinstance(code, TakenCode):
+            keep_code(files, code)
+            code = code.code.key
+        now = t, m = machine.now
+        records: list[ev.Event] = [
+            driver_started(lease, plan, now, told, reading.offsets, code, tests=tests, clears=clears)
+        ]
+        if state.format < ev.FORMAT:
+            records.append(ev.FormatRaised(t, ev.FORMAT, m=m))
+        if state.plan.spec != spec or state.plan.provenance.overrides != overrides:
+            records.append(ev.SpecAmended(t, spec.model_dump(mode="json"), changes, list(overrides), m=m))
+        records.extend(ended_by_crash(state, t, m))
+        records.extend(reopened(state, t, m) if retry_failed else ())
+        records.extend(asked_by_file(state, spec, state.plan.spec.try_, t, m))
     before = LogBefore(JournalPlaces(reading.places.files, reading.offsets), reading.records, reading.kept_records)
-    taken = _Taken(folder, files, lease, JournalWriter(files, lease.epoch), machine, before)
+    taken = _Taken(folder, files, lease, journal, machine, before)
     session = _begun(taken, state, records, finder)
     session.look_for_wishes()  # before the first step, which may find that nothing is left to do
     return session, told
