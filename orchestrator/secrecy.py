@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 MASK = "..."
 """What stands where a secret stood."""
@@ -124,6 +125,19 @@ def is_secret_value(name: str, value: str) -> bool:
     if not is_secret_name(name) or _TELLS_NOTHING.fullmatch(told):
         return False
     return name.strip("-+~").lower() != "key" or not _FIELD.fullmatch(told)
+
+
+def masked_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration as it may be shown: texts under a secret's name, and what is one by its form, masked."""
+    return {name: _masked(name, value) for name, value in config.items()}
+
+
+def _masked(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return MASK if is_secret_value(name.rpartition(".")[2], value) else mask_forms(value)
+    if isinstance(value, Mapping):
+        return {key: _masked(str(key) if isinstance(each, str) else name, each) for key, each in value.items()}
+    return [_masked(name, each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def secret_arguments(arguments: Sequence[str]) -> list[int]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
+from orchestrator.secrecy import masked_config
 from orchestrator.sweep.awaited import AwaitedPlaces
 from orchestrator.sweep.domains import Value
 from orchestrator.sweep.resources import Resources
@@ -67,8 +68,8 @@ def _is_json(text: str) -> bool:
 
 
 def configuration(config: Mapping[str, Value]) -> str:
-    """Write a configuration on one line: `learning_rate 0.01, momentum 0.9`."""
-    return ", ".join(f"{name} {scalar(value)}" for name, value in config.items())
+    """Write a configuration on one line, without secrets: `learning_rate 0.01, momentum 0.9`."""
+    return ", ".join(f"{name} {scalar(value)}" for name, value in masked_config(config).items())
 
 
 def size(count: float) -> str:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
 from orchestrator.results.summary import note, valued_at
+from orchestrator.secrecy import masked_config
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.nesting import nested
 from orchestrator.sweep.program import Arguments
@@ -49,9 +50,16 @@ class Exported:
     """How a program takes them; None where its command wants them in a file."""
 
 
-def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 - the command line's own word
+def export(
+    state: SweepState,
+    format: str,  # noqa: A002 - the command line's own word
+    top: int = 1,
+    *,
+    is_shown: bool = False,
+) -> str:
     """Return the `top` best configurations, 0 for all, the best first, as text that ends with a newline (`argv0`: NUL).
 
+    Where it `is_shown` to people, secrets are masked, which only a sweep that began with some has: refused today.
     Trials that diverged or failed are not among them; fewer come where fewer have a value. Raises UsageError for an
     unknown format, for `top` below 0, for what a format cannot hold, and while no trial leads.
     """
@@ -62,7 +70,8 @@ def export(state: SweepState, format: str, top: int = 1) -> str:  # noqa: A002 -
     trials = state.ranked()[: top or None]
     if not trials:
         raise UsageError(f"{note(state)}: nothing to export; see `stepladder status`")
-    found = [Exported(ordered(state, trial), arguments_of(state, trial)) for trial in trials]
+    configs = [shown_config(state, trial) if is_shown else ordered(state, trial) for trial in trials]
+    found = [Exported(each, arguments_of(state, trial, each)) for each, trial in zip(configs, trials, strict=True)]
     if format in _NESTING and state.plan.spec.nested:
         found = [replace(each, config=nested(each.config)) for each in found]
     comments = [_comment(state, rank, trial) for rank, trial in enumerate(trials, 1)]
@@ -74,12 +83,18 @@ def ordered(state: SweepState, trial: Trial) -> Config:
     return {name: trial.config[name] for name in state.plan.space if name in trial.config}
 
 
-def arguments_of(state: SweepState, trial: Trial) -> list[str] | None:
+def shown_config(state: SweepState, trial: Trial) -> Config:
+    """Return the same as it may be shown: without secrets."""
+    return masked_config(ordered(state, trial))
+
+
+def arguments_of(state: SweepState, trial: Trial, config: Config | None = None) -> list[str] | None:
     """Return a trial's configuration as the arguments of its program that carry it; no shell is thought of.
 
+    `config` is the configuration as it is to be written; None: as the trial has it.
     None where the program's command wants them in a file. A function has no program: `--name=value` then.
     """
-    spec, config = state.plan.spec, ordered(state, trial)
+    spec, config = state.plan.spec, ordered(state, trial) if config is None else config
     if spec.command is None:
         return written(config, SPELT_OUT)
     if not carried(spec.command, config):

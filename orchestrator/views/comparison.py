@@ -12,6 +12,7 @@ from rich.text import Text
 from orchestrator import wording
 from orchestrator.results.export import ordered
 from orchestrator.results.summary import Summary, summarise, summary_document
+from orchestrator.secrecy import masked_config
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.standing import gain
 from orchestrator.sweep.values import is_same
@@ -52,7 +53,7 @@ def compared(state: SweepState, folder: str, holder: str | None, now: float) -> 
         folder=folder,
         condition=condition,
         summary=summarise(state, now if condition == "running" else state.last_t),
-        winner=None if winner is None else ordered(state, winner),
+        winner=None if winner is None else masked_config(ordered(state, winner)),
         space={
             name: f"{values_text(domain)} {scale_text(domain)}".removesuffix(" -")
             for name, domain in plan.space.items()

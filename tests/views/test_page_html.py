@@ -5,21 +5,29 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 from msgspec.structs import replace
+from sweeps import SPACE, make_plan, smooth
 
+from orchestrator.control.simulator import SimulatedCluster, simulate_plan
+from orchestrator.results.export import export
 from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
+from orchestrator.views.comparison import compared, comparison_answer
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.html import html
 from orchestrator.views.page.markdown import markdown
+from orchestrator.views.page.one_trial import trial_page
 from orchestrator.views.page.parts import DataTable, Page, Section
+from orchestrator.views.render import make_console, show
+from orchestrator.views.status import status_answer
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -144,6 +152,24 @@ def test_a_table_that_no_sheet_is_wide_enough_for_is_listed_row_by_row(columns, 
     assert ('<table class="listed">' in shown, shown.count('data-head="the')) == (
         (True, 2 * columns) if on_paper == "listed" else (False, 0)
     )
+
+
+def test_constants_that_are_secrets_are_masked_wherever_a_configuration_is_shown():
+    """Of a sweep that began with some, before they were refused."""
+    secrets = {"api_key": "hunter2secret", "model.db_password": "hunter2secret", "url": "postgres://me:hunter2@db/x"}
+    constants = {name: {"type": "constant", "value": value} for name, value in secrets.items()}
+    plan = make_plan(budget={"trials": 3}, search_space={**SPACE, **constants})
+    state = simulate_plan(plan, smooth, SimulatedCluster(workers=1))[0]
+    place = Location.parse("runs/test")
+    page = page_of(Source(state, place, None, "", state.last_t))
+    stream = io.StringIO()
+    show(make_console(stream), status_answer(state, place, None))
+    show(make_console(stream), comparison_answer([compared(state, name, None, state.last_t) for name in "ab"]))
+    shown = (html(page), markdown(page), html(trial_page(state, 0, [], state.last_t)), stream.getvalue())
+    for text in shown:
+        assert "hunter2" not in text
+    assert "--api_key=..." in shown[0]
+    assert "hunter2secret" in export(state, "args"), "who asks for them gets what trains"
 
 
 def test_secrets_are_masked(story):

@@ -134,7 +134,9 @@ def _winner(scene: Scene) -> Section | None:
     if not rows:
         return None
     copies = (
-        () if scene.is_shared else tuple((name, export(scene.state, name).strip()) for name in ("args", "yaml", "json"))
+        ()
+        if scene.is_shared
+        else tuple((name, export(scene.state, name, is_shown=True).strip()) for name in ("args", "yaml", "json"))
     )
     constants = {name: d for name, d in scene.state.plan.space.items() if name not in scene.space}
     folded = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator import wording
-from orchestrator.results.export import arguments_of
+from orchestrator.results.export import arguments_of, shown_config
 from orchestrator.results.time_use import trial_time
 from orchestrator.secrecy import mask
 from orchestrator.sweep.trial import Attempt, Trial, training_seed
@@ -74,14 +74,14 @@ def _given(scene: Scene, trial: Trial) -> Section:
     state = scene.state
     other = find_trial(state, trial.replicates if trial.replicates is not None else trial.parent or 0)
     names = [*scene.space, *(name for name in state.plan.space if name not in scene.space)]
-    rows = []
+    rows, configs = [], [shown_config(state, each) for each in (trial, other)]
     for name in names:
-        values = [short(each.config[name]) if name in each.config else "-" for each in (trial, other)]
+        values = [short(each[name]) if name in each else "-" for each in configs]
         is_other = not is_same(trial.config.get(name), other.config.get(name))
         rows.append((name, *values, "changed" if is_other else ""))
     rows.sort(key=lambda row: row[-1] == "")
     grid = DataTable(("hyperparameter", "value", f"in trial {other.number}", ""), rows, frozenset({1, 2}))
-    arguments = arguments_of(state, trial)
+    arguments = arguments_of(state, trial, shown_config(state, trial))
     copies = () if arguments is None else (("args", shlex.join(arguments)),)
     seed = f"Its training's seed is {training_seed(state.plan.spec.seed, trial.number)}."
     lines = (seed, *((f"Its newest checkpoint: {trial.checkpoint}",) if trial.checkpoint else ()))
