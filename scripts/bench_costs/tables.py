@@ -19,7 +19,7 @@ from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, StopReason
 
-OPEN = 100
+OPEN = 50
 """Trials that run while it is measured."""
 REPORTS = 10
 REFRESHES = 21
@@ -28,7 +28,7 @@ REFRESHES = 21
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Measure the tables of sweeps of up to `--most-trials` trials, ten reports each, of three metrics."""
     found: dict[str, float] = {}
-    for trials in (count for count in (1_000, 10_000, 100_000) if count <= arguments.most_trials):
+    for trials in (count for count in (100, 1_000, 10_000, 100_000) if count <= arguments.most_trials):
         found |= _one(trials, arguments.folder)
     return found
 
@@ -59,8 +59,8 @@ def _one(trials: int, disk: Path) -> dict[str, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {
         f"s of CPU, all tables of {trials:,} trials, {trials * REPORTS:,} reports": whole,
-        f"ms of CPU, one more report, {trials:,} trials": statistics.median(again) * 1e3,
-        f"MB of memory at its peak, {trials:,} trials": peak / 1e6,
+        f"ms of CPU, a refresh after one more report, {trials:,} trials": statistics.median(again) * 1e3,
+        f"MB of memory of the tables at their peak, {trials:,} trials": peak / 1e6,
     }
 
 
