@@ -14,11 +14,14 @@ import pytest
 from ray.util.accelerators import accelerators
 
 from orchestrator.control.session import read_events, read_sweep
+from orchestrator.project.handle import SweepLog
+from orchestrator.project.printed import printed
 from orchestrator.ray.host.machines import Nodes, infeasible, places, qualifying
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.machines import ACCELERATORS, Machines
 from orchestrator.sweep.resources import Resources
+from orchestrator.sweep.trial import Outcome
 
 GIB = 2**30
 SMALL = Nodes.holding({"CPU": 8, "GPU": 2, "memory": 16 * GIB, "accelerator_type:T4": 1}, labels={"rack": "r1"},
@@ -171,7 +174,15 @@ session = create(Location.parse(folder / "runs"), plan, b"")
 reason = run_on_ray(session.controller, TrainableFile(folder, "train.py", "train"), session.folder,
                     HostOptions(address=cluster.address), session.on_step)
 session.close(reason)
-print(reason)
+gangs = make_plan(search_space=space, fidelity={"metric": "epoch", "max": 2}, scheduler="none", searcher="random",
+                  search="random", budget={"trials": 1},
+                  resources={"gpus": 4, "cpus": 2, "nodes": 2, "processes": 2, "spread": True, "within": "rack",
+                             "labels": {"kind": "in(T4, A100)"}})
+session = create(Location.parse(folder / "gangs"), gangs, b"")
+ended = run_on_ray(session.controller, TrainableFile(folder, "train.py", "train"), session.folder,
+                   HostOptions(address=cluster.address), session.on_step)
+session.close(ended)
+print(f"{reason} {ended}")
 """
 TRAIN = """
 import ray
@@ -180,6 +191,7 @@ from ray import tune
 def train(config):
     here = ray.get_runtime_context().get_node_id()
     labels = next(node["Labels"] for node in ray.nodes() if node["NodeID"] == here)
+    print(f"on {labels['kind']} {labels['rack']}")
     for epoch in (1, 2):
         tune.report({"score": config["x"] + config["y"], "epoch": epoch, "kind": f"{labels['kind']} {labels['rack']}"})
 """
@@ -192,11 +204,11 @@ def test_ray_places_as_many_as_are_counted_and_each_stage_on_its_own_machines(tm
     paths = os.pathsep.join(["tests/support", os.environ.get("PYTHONPATH", ""), str(Path.cwd())])
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=280, check=False,
+        env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=580, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     *lines, reason = done.stdout.splitlines()
-    assert reason == "finished"
+    assert reason == "finished finished"
     found = [json.loads(line) for line in lines]
     assert [held for _, held, *_ in found] == [2, 4, 0, 4, 2, 8, 3, 2, 4, 1, 1, 0, 1]
     for asked, held, placed, more, *_ in found:
@@ -209,6 +221,17 @@ def test_ray_places_as_many_as_are_counted_and_each_stage_on_its_own_machines(tm
     for trial in state.everyone():
         by_stage[trial.stage].add(where[trial.number])
     assert by_stage == {"screen": {"T4 r1"}, "finish": {"A100 r1"}, "confirm": {"A100 r2"}}
+    check_gang(Location.parse(tmp_path / "gangs"))
+
+
+def check_gang(folder):
+    """Its parts lie on two nodes of one rack, of the only one that has two; what each rank printed is kept."""
+    (attempt,) = read_sweep(folder).trials[0].attempts
+    assert (attempt.outcome, len((attempt.gpu_ids or "").split(";"))) == (Outcome.STOPPED, 2)
+    said = "".join(printed(SweepLog.read(folder), 0, "gangs", follow=False))
+    ranks = dict(re.findall(r"==> trial 0, attempt 0: (\S+) <==\n(on \w+ \w+)\n", said))
+    assert ranks.keys() == {"stdout.txt", "stdout.rank-1.txt"}, said
+    assert sorted(ranks.values()) == ["on A100 r1", "on T4 r1"]
 
 
 def check_texts(found):
