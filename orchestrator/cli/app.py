@@ -6,6 +6,7 @@ Answers go to stdout, progress and messages to stderr; exit codes are those of `
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import signal
@@ -22,6 +23,10 @@ from orchestrator.cli.say import answer_text, say
 from orchestrator.cli.storage_waits import WATCH
 from orchestrator.cli.verbs import VerbGroup
 from orchestrator.errors import StepladderError
+
+YOUNG = 50_000
+"""New objects after which the collector looks for cycles: at Python's own 700 it does so hundreds of times while a
+command imports, and finds none."""
 
 
 def _answer_version(asked: bool) -> None:
@@ -71,6 +76,7 @@ def main() -> None:
     """Run the command; a person's mistakes end in a sentence, never in a traceback."""
     with contextlib.suppress(OSError):  # it is closed
         SAYS.began_at_byte = os.fstat(2).st_size
+    gc.set_threshold(YOUNG)
     try:
         with WATCH:
             app(prog_name="stepladder")
