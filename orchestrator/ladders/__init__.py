@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, ClassVar, Literal
@@ -19,6 +19,7 @@ from orchestrator.ladders._coupling import Couplings
 from orchestrator.ladders._nearest import Neighbours
 from orchestrator.ladders._outward import outward
 from orchestrator.ladders._standings import Standings
+from orchestrator.ladders._tried import Tried
 from orchestrator.ladders._walk import walk
 from orchestrator.schedulers import rungs
 from orchestrator.searchers import Guidance, ProposalRequest, Searcher, make_searcher
@@ -27,7 +28,6 @@ from orchestrator.sweep.plan import Plan, StagePlan
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.standing import stage_of
 from orchestrator.sweep.trial import Trial
-from orchestrator.sweep.values import exact
 
 REDRAWS = 10
 """How often a proposal that was tried already is drawn again before the ladder looks for one that was not."""
@@ -97,7 +97,7 @@ class Ladder(ABC):
         self._couplings = Couplings(self.space, plan.spec.couple)
         self._first_rung = next(iter(rungs(plan.spec.fidelity)), plan.spec.fidelity.max)
         self._neighbours = Neighbours(self.space)
-        self._tried: set[Hashable] = set()
+        self._tried = Tried(self.space)
         self._seen = 0
 
     @classmethod
@@ -143,7 +143,7 @@ class Ladder(ABC):
 
         First the baseline, which all repeat where nothing is tuned, then earlier winners. `trials`: those before it.
         """
-        self._tried.update(exact(trial.config) for trial in trials[self._seen :])
+        self._tried.add(trial.config for trial in trials[self._seen :])
         self._seen = len(trials)
         self.standings.update(trials)
         if number == 0:
@@ -171,7 +171,7 @@ class Ladder(ABC):
 
     def is_tried(self, config: Config) -> bool:
         """Say whether a trial has this configuration."""
-        return exact(config) in self._tried
+        return config in self._tried
 
     def coin(self, number: int, repetition: int, purpose: str) -> Random:
         """Return a generator for one purpose of one proposal, independent of every other."""

@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.sweep.domains import Choice, Hyperparameter, Value
+from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Value
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import Trial
 
@@ -49,11 +49,7 @@ class Neighbours:
         """Return the number of the trial nearest to `config`; None where there is none. `trials` only ever grows."""
         import numpy as np  # a plan of a sweep asks for no neighbours, and must be quick
 
-        for trial in trials[self._known :]:
-            for name, column in self._columns.items():
-                column.append(self._place(name, trial.config))
-                self._always[name] &= not math.isnan(column[-1])
-        self._known = len(trials)
+        self._enter([trial.config for trial in trials[self._known :]])
         if not trials:
             return None
         names = list(self._columns)
@@ -75,6 +71,18 @@ class Neighbours:
             rows, squares = near if rows is None else rows[near], squares[near]
         found = int(np.argmin(squares))
         return trials[found if rows is None else int(rows[found])].number
+
+    def _enter(self, configs: Sequence[Mapping[str, Value]]) -> None:
+        """Write the configurations of new trials into the columns."""
+        for name, column in self._columns.items():
+            domain = self._space[name]
+            if isinstance(domain, Float | Int) and all(name in config for config in configs):
+                column.extend(domain.to_units([config[name] for config in configs]))
+                continue
+            places = [self._place(name, config) for config in configs]
+            self._always[name] &= not any(map(math.isnan, places))
+            column.extend(places)
+        self._known += len(configs)
 
     def _squares(self, name: str, mine: float, theirs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what a hyperparameter adds to the squares of the distances."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Value
+from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter, Int, Value
 from orchestrator.sweep.space import Space
 
 MOST_CELLS = 64
@@ -48,6 +49,12 @@ class Axis:
             return self.domain.cell_of(value)
         unit = min(max(self.domain.to_unit(value), 0.0), 1.0)
         return unit if self.cells is None else min(int(unit * self.cells), self.cells - 1)
+
+    def encode_all(self, values: Sequence[Value]) -> list[float]:
+        """Map many values as `encode` maps each, to the bit."""
+        if isinstance(self.domain, Float | Int) and self.cells is None:
+            return [0.0 if unit < 0.0 else 1.0 if unit > 1.0 else unit for unit in self.domain.to_units(values)]
+        return [self.encode(value) for value in values]
 
     def decode(self, seen: Any) -> Value:
         """Map back."""

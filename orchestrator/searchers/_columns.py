@@ -63,6 +63,7 @@ class History:
         """By the hyperparameters that are active in its trials."""
         self.branch_of: list[Branch] = []
         """By place in the list."""
+        self._branch_by_names: dict[tuple[str, ...], Branch] = {}
         self._places: dict[str, FloatArray] = {name: np.empty(256) for name in self.axes}
         self._told: list[ToldEnding | None] = []
         self._best: list[_Rank] = []
@@ -70,17 +71,20 @@ class History:
 
     def update(self, trials: Sequence[Trial]) -> None:
         """Take note of new trials, and of those that ended since; `trials` only ever grows."""
+        known = len(self._told)
+        self._enter([trial.config for trial in trials[known:]])
         for place in self._watch.look(trials):
             told = ending_of(trials[place])
-            if place == len(self._told):
-                self._enter(place, trials[place].config)
-            elif told == self._told[place]:
-                continue
+            if told == self._told[place]:
+                if place >= known:
+                    self.branch_of[place].begin(place)
             elif self._told[place] is not None:  # it was opened again: rare, and everything may rest on it
                 self._clear()
                 self.update(trials)
                 return
-            if told is not None:
+            elif told is not None:
+                if place < known:
+                    self.branch_of[place].leave(place)
                 self._settle(place, told)
 
     def drawing(self, seed: int, *, candidates: int, constant_liar: bool, correlated: bool) -> ColumnDrawing:
@@ -105,26 +109,39 @@ class History:
         observed = Observed([self._places[name][rest.rows] for name in names], rest.weights, rest.number)
         return ParzenEstimator([self.axes[name] for name in names], observed)
 
-    def _enter(self, place: int, config: Config) -> None:
+    def _enter(self, configs: Sequence[Config]) -> None:
+        """Write the configurations of new trials into the columns."""
+        first = len(self._told)
+        for name, column in self._places.items():
+            rows = [row for row, config in enumerate(configs, first) if name in config]
+            if first + len(configs) > len(column):
+                self._places[name] = column = np.resize(column, 2 * (first + len(configs)))
+            column[rows] = self.axes[name].encode_all([configs[row - first][name] for row in rows])
+        for config in configs:
+            branch = self._branch_by_names.get(tuple(config))
+            self.branch_of.append(self._branch(config) if branch is None else branch)
+        self._told += [None] * len(configs)
+
+    def _branch(self, config: Config) -> Branch:
         active = frozenset(name for name in self.axes if name in config)
         branch = self.branches.setdefault(active, Branch(active))
-        for name in active:
-            if place >= len(self._places[name]):
-                self._places[name] = np.resize(self._places[name], 2 * place)
-            self._places[name][place] = self.axes[name].encode(config[name])
-        branch.begin(place)
-        self.branch_of.append(branch)
-        self._told.append(None)
+        self._branch_by_names[tuple(config)] = branch
+        return branch
 
     def _settle(self, place: int, told: ToldEnding) -> None:
-        is_learned = told.kind != "fail"
-        most = None if self.most_rest is None else self.most_rest + MOST_GOOD + self._most_near
-        self.branch_of[place].end(place, is_learned=is_learned, most=most)
         self._told[place] = told
-        if is_learned:
-            self.learned += 1
-            insort(self._best, self._rank(place, told))
-            del self._best[MOST_GOOD + self._most_near :]
+        if told.kind == "fail":
+            return
+        self.branch_of[place].learn(place, None if self.most_rest is None else self.most_rest + self._most_best)
+        self.learned += 1
+        rank = self._rank(place, told)
+        if len(self._best) < self._most_best or rank < self._best[-1]:
+            insort(self._best, rank)
+            del self._best[self._most_best :]
+
+    @property
+    def _most_best(self) -> int:
+        return MOST_GOOD + self._most_near
 
     def _rank(self, place: int, told: ToldEnding) -> _Rank:
         value = 0.0 if told.value is None else self._cost * told.value

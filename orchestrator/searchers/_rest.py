@@ -58,12 +58,15 @@ class Branch:
         """Take in a trial that runs."""
         insort(self._running, _lot(place))
 
-    def end(self, place: int, *, is_learned: bool, most: int | None) -> None:
-        """Take note that it ended; no sample ever takes more than `most` of a branch (None: it takes all)."""
+    def leave(self, place: int) -> None:
+        """Take note that one that ran runs no more."""
+        del self._running[bisect_left(self._running, _lot(place))]
+
+    def learn(self, place: int, most: int | None) -> None:
+        """Take in one that ended, and can be learned from; no sample ever takes more than `most` (None: all)."""
         lot = _lot(place)
-        del self._running[bisect_left(self._running, lot)]
-        if is_learned:
-            self.ended += 1
+        self.ended += 1
+        if most is None or len(self._first) < most or lot < self._first[-1]:
             insort(self._first, lot)
             if most is not None:
                 del self._first[most:]

@@ -37,7 +37,8 @@ def branches(sizes: dict[str, tuple[int, int]], most: int) -> dict[str, Branch]:
         made[name].begin(place)
         if left[name]:
             left[name] -= 1
-            made[name].end(place, is_learned=True, most=most)
+            made[name].leave(place)
+            made[name].learn(place, most)
     return made
 
 
