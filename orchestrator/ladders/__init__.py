@@ -19,7 +19,7 @@ from orchestrator.ladders._coupling import Couplings
 from orchestrator.ladders._nearest import Neighbours
 from orchestrator.ladders._outward import outward
 from orchestrator.ladders._standings import Standings
-from orchestrator.ladders._tried import Tried
+from orchestrator.ladders._tried import TriedConfigs
 from orchestrator.ladders._walk import walk
 from orchestrator.schedulers import rungs
 from orchestrator.searchers import Guidance, ProposalRequest, Searcher, make_searcher
@@ -97,7 +97,7 @@ class Ladder(ABC):
         self._couplings = Couplings(self.space, plan.spec.couple)
         self._first_rung = next(iter(rungs(plan.spec.fidelity)), plan.spec.fidelity.max)
         self._neighbours = Neighbours(self.space)
-        self._tried = Tried(self.space)
+        self._tried = TriedConfigs(self.space)
         self._seen = 0
 
     @classmethod

@@ -29,6 +29,8 @@ LOOKED_AT = 2
 """Columns after which those that are too far already are left out."""
 FEW = 1_000
 """Trials that are not worth leaving some of them out."""
+PARTS = 128
+"""So many trials are measured along all columns to say what is too far."""
 
 
 class Neighbours:
@@ -62,11 +64,12 @@ class Neighbours:
                 squares += self._squares(name, mine[name], theirs)
             if len(squares) < FEW:
                 continue
-            first = int(np.argmin(squares))
-            first = first if rows is None else int(rows[first])
-            bound = np.zeros(1)
+            some = _least_of_parts(squares)
+            some = some if rows is None else rows[some]
+            whole = np.zeros(len(some))
             for name in names:  # added up as the others are, bit for bit
-                bound += self._squares(name, mine[name], places[name][first : first + 1])
+                whole += self._squares(name, mine[name], places[name][some])
+            bound = whole.min()
             near = np.flatnonzero(squares <= bound)  # what is added is never negative, in floating point too
             rows, squares = near if rows is None else rows[near], squares[near]
         found = int(np.argmin(squares))
@@ -103,6 +106,14 @@ class Neighbours:
             position = domain.index(value)
             return -1.0 if position is None else float(position)
         return domain.to_unit(value)
+
+
+def _least_of_parts(squares: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the place of the least in each of `PARTS` parts: one of them as a rule lies near along all columns."""
+    import numpy as np
+
+    wide = len(squares) // PARTS
+    return np.asarray(squares[: PARTS * wide].reshape(PARTS, wide).argmin(axis=1) + np.arange(0, PARTS * wide, wide))
 
 
 def has_places(domain: Hyperparameter) -> bool:

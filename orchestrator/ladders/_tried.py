@@ -13,7 +13,7 @@ from orchestrator.sweep.space import Space
 from orchestrator.sweep.values import exact, is_plain
 
 
-class Tried:
+class TriedConfigs:
     """A growing set of configurations of one space."""
 
     def __init__(self, space: Space) -> None:

@@ -59,7 +59,7 @@ def worst(goal: Goal, values: Iterable[float]) -> float:
 def has_ended_badly(trial: Trial) -> bool:
     """Say whether the trial diverged, failed, or ended beyond a bound of `constraints`, whatever its values are."""
     is_beyond = bool(trial.breaks) and trial.state.is_final
-    return is_beyond or trial.state in {TrialState.DIVERGED, TrialState.FAILED}
+    return is_beyond or trial.state is TrialState.DIVERGED or trial.state is TrialState.FAILED
 
 
 def holds_bounds(trial: Trial) -> bool:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from orchestrator.ladders._tried import Tried
+from orchestrator.ladders._tried import TriedConfigs
 from orchestrator.sweep.domains import Choice, Constant, Float
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.values import exact
@@ -26,7 +26,7 @@ SPACES = {
 @pytest.mark.parametrize("name", SPACES)
 def test_tried_is_what_was_written_alike(name: str):
     space, dice, plain = Space(SPACES[name]), Random(name), set()
-    tried = Tried(space)
+    tried = TriedConfigs(space)
     values = {
         "rate": (0, 0.0, -0.0, 1, 1.0, True, 2.5),
         "size": (1, 1.0, True, "1", None, 2),
