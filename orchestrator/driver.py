@@ -39,6 +39,7 @@ from orchestrator.sweep.trial import TrialState
 from orchestrator.views.beside.keeping import KeptBeside
 from orchestrator.views.notebook_sweep import state_html
 from orchestrator.views.progress import PROGRESS, Progress
+from orchestrator.views.python_words import in_python
 from orchestrator.views.render import make_console
 from orchestrator.views.resting_status import told_of
 from orchestrator.wording import first_of
@@ -74,7 +75,7 @@ class Ending:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: why it ended, and how the sweep stands."""
-        told = "".join(f"<br>{html.escape(problem)}" for problem in self.problems)
+        told = "".join(f"<br>{html.escape(in_python(problem))}" for problem in self.problems)
         return f"{html.escape(self.reason)}{told}<br>{state_html(self.state, self.state.last_t)}"
 
     @property

@@ -49,6 +49,7 @@ from orchestrator.sweep.kept import KeepCheckpoints
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.parse import parse_text
 from orchestrator.views.notebook_sweep import SweepViews
+from orchestrator.views.python_words import in_python, told_in_python
 
 if TYPE_CHECKING:
     from orchestrator.control.session import Session
@@ -159,6 +160,7 @@ class Sweep(SweepViews):
         """Where the sweep lies, once it has begun."""
         return sweep_folder(self.plan(), self.folder)
 
+    @told_in_python()
     def run(self, *, fresh: bool = False, **ray: Unpack[HostKeywords]) -> Ending:
         """Run a new sweep; the keywords beside `fresh` are those of `orchestrator.ray.host.options.HostOptions`.
 
@@ -186,6 +188,7 @@ class Sweep(SweepViews):
         refuse_other(Meant(verb, shlex.quote(str(folder)), None), SweepThere.of(state), folder)
         return state
 
+    @told_in_python()
     def resume(
         self, *, retry_failed: bool = False, code: Literal["here"] | None = None, **ray: Unpack[HostKeywords]
     ) -> Ending:
@@ -201,6 +204,7 @@ class Sweep(SweepViews):
             session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
         return self._drive(session, options, force.said)
 
+    @told_in_python()
     def test(self, *, again: bool = False, reason: str | None = None, **ray: Unpack[HostKeywords]) -> Ending:
         """Measure the finished sweep's winner on the test set, once; `best()["test"]` then says what that found.
 
@@ -241,7 +245,7 @@ class Sweep(SweepViews):
     def _drive(self, session: Session, options: HostOptions, said: Sequence[str]) -> Ending:
         from orchestrator.driver import run_session
 
-        sys.stderr.writelines(f"{line}\n" for line in said)
+        sys.stderr.writelines(f"{in_python(line)}\n" for line in said)
         return run_session(session, self._function or self.folder, options, _tell_stuck)
 
 

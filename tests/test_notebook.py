@@ -43,7 +43,7 @@ def test_a_function_is_swept_and_extended(tmp_path, capfd):
     best = sweep.best()
     assert best["winner"]["config"]["fixed"] == 3
     assert best["winner"]["value"] == max(trial.value for trial in sweep.state().trials if trial.state == "completed")
-    with pytest.raises(SweepExistsError, match="this sweep exists"):
+    with pytest.raises(SweepExistsError, match=r"this sweep exists; go on with `sweep\.resume\(\)`, or"):
         sweep.run()
     assert "warning" not in capfd.readouterr().err, "it is said once"
     larger = Sweep(trainable=train, folder=tmp_path, **{**KEYS, "budget": {"trials": 5}})

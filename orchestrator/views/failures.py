@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import wording
 from orchestrator.results.failing_region import FailingRegion
-from orchestrator.state.gist import gist
+from orchestrator.state.gist import gist, message_of
 from orchestrator.storage.attempt_logs import FOLDER
 from orchestrator.sweep.trial import FIRST_REPLICATE, Trial, TrialState
 
@@ -81,11 +81,11 @@ def _what(found: Failure) -> str:
 
 
 def last_error_line(trial: Trial) -> str:
-    """Return the last line of the error that a trial failed with, or what stands for it."""
+    """Return what the error that a trial failed with says, in a line, or what stands for it."""
     if trial.state is TrialState.DIVERGED:
         return "reported a value that is not finite"
     error = (trial.attempts[-1].error or "").strip() if trial.attempts else ""
-    return shortened(error.splitlines()[-1]) if error else "no error text"
+    return shortened(message_of(error) or error.splitlines()[-1]) if error else "no error text"
 
 
 def shortened(line: str) -> str:

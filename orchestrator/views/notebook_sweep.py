@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.results.summary import summarise
+from orchestrator.state.fold import SweepState
+from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Trial
 from orchestrator.views.page.figures.places import stays
 from orchestrator.views.page.figures.progress import improvements
@@ -23,9 +25,7 @@ from orchestrator.views.page.tiles import tiles
 if TYPE_CHECKING:
     import pandas as pd
 
-    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
-    from orchestrator.sweep.plan import Plan
 
 WIDTH, HEIGHT = 420, 90
 """Pixels of the line of the best so far."""
@@ -95,6 +95,15 @@ def plan_html(plan: Plan) -> str:
     rows = [(stage.name, ", ".join(stage.tune), f"{stage.share * trials:.0f}") for stage in plan.stages]
     head = f"<b>{html.escape(plan.sweep_id)}</b>, not begun: {plan.spec.budget.trials} trials"
     return head + _table(("stage", "opens", "trials, about"), rows)
+
+
+def _shown_state(state: SweepState) -> str:
+    return state_html(state, state.last_t)
+
+
+# A notebook shows what these classes' objects say of themselves, and the rooms that they lie in know of no view.
+setattr(Plan, "_repr_html_", plan_html)  # noqa: B010 - an attribute that the class itself does not name
+setattr(SweepState, "_repr_html_", _shown_state)  # noqa: B010
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

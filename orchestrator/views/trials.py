@@ -10,6 +10,8 @@ from rich.console import Group
 from rich.text import Text
 
 from orchestrator import wording
+from orchestrator.state.gist import message_of
+from orchestrator.sweep.trial import TrialState
 from orchestrator.views.render import listing
 
 if TYPE_CHECKING:
@@ -30,13 +32,13 @@ _NUMERIC = frozenset({"trial", "fidelity", "worker_s", "gpu_s", "reports", "atte
 def preferred_columns(plan: Plan, columns: Sequence[str], rows: Sequence[TrialRow] = ()) -> list[str]:
     """Return the columns in the order in which a person wants them: how it went, then hyperparameters by tier.
 
-    Where all `rows` failed it is why that is wanted first.
+    Where all `rows` failed, or diverged, it is why that is wanted first.
     """
     metric = plan.spec.objective.metric
     objective = f"metric.{metric}" if f"metric.{metric}" in columns else metric
     tuned = sorted(plan.space.tunable, key=lambda name: plan.space[name].tier)
     drawn = [f"config.{name}" if f"config.{name}" in columns else name for name in tuned]
-    if rows and all(row["error"] for row in rows):
+    if rows and all(row["error"] or row["state"] == TrialState.DIVERGED.value for row in rows):
         return ["trial", "error", "fidelity", "worker_s", "node", *drawn, "stage"]
     return ["trial", "state", objective, "fidelity", "worker_s", *drawn, "stage", "error"]
 
@@ -46,7 +48,7 @@ def trials_answer(rows: Sequence[TrialRow], columns: Sequence[str], width: int, 
 
     `left_out` rows beyond these are counted under the table.
     """
-    cells = {name: [cell_text(name, row[name]) for row in rows] for name in columns}
+    cells = {name: [_why(row) if name == "error" else cell_text(name, row[name]) for row in rows] for name in columns}
     shown = _fitting(cells, width) if fits else list(columns)
     table = listing(
         *(heading(name) for name in shown), numeric=frozenset(heading(n) for n in numeric_columns(shown, rows))
@@ -58,6 +60,13 @@ def trials_answer(rows: Sequence[TrialRow], columns: Sequence[str], width: int, 
     if hidden:
         notes.append(f"no room for {', '.join(hidden)}: --columns NAME,..., or --csv, --json for all")
     return Group(table, *(Text(note) for note in notes))
+
+
+def _why(row: TrialRow) -> str:
+    """Return what an error says, in a line; of a trial that diverged what it did."""
+    if row["state"] == TrialState.DIVERGED.value:
+        return "diverged: reported a value that is not finite"
+    return message_of(row["error"]) or cell_text("error", row["error"])
 
 
 def row_document(row: TrialRow) -> dict[str, Any]:

@@ -55,6 +55,26 @@ def test_versions_are_this_ones():
     )
 
 
+def test_the_dashboards_panels_lie_beside_each_other_and_ask_the_source_that_is_chosen():
+    board = json.loads(read(DASHBOARD))
+    (source,) = [variable["name"] for variable in board["templating"]["list"] if variable["type"] == "datasource"]
+    taken: set[tuple[int, int]] = set()
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert place["x"] + place["w"] <= 24, "a dashboard is as wide"
+        assert not cells & taken, f"{panel['title']} lies over another"
+        taken |= cells
+        assert panel["datasource"] == {"type": "prometheus", "uid": f"${{{source}}}"}
+        letters = [target["refId"] for target in panel["targets"]]
+        assert len(set(letters)) == len(letters) > 0
+        assert all(target["expr"].count("(") == target["expr"].count(")") for target in panel["targets"])
+
+
 @pytest.fixture(scope="module")
 def ray_up() -> jsonschema.Draft7Validator:
     return jsonschema.Draft7Validator(

@@ -8,11 +8,13 @@ import pytest
 from sweeps import make_plan
 
 from orchestrator import Float, Sweep, SweepNotFoundError
+from orchestrator.cli.verbs import PANELS
 from orchestrator.driver import Ending
 from orchestrator.state.fold import replay
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.notebook_sweep import SweepViews, plan_html, state_html
+from orchestrator.views.python_words import VERBS, in_python
 
 
 class Seen(SweepViews):
@@ -84,3 +86,29 @@ def test_a_sweep_that_has_not_begun_has_no_tables_and_no_page(tmp_path, make_swe
         with pytest.raises(SweepNotFoundError, match="there is no sweep"):
             ask()
     assert "not begun" in plan_html(nothing.plan())
+
+
+def test_a_plan_and_a_state_are_shown_as_well(story):
+    state, plan = replay(story), make_plan(budget={"trials": 6})
+    assert state._repr_html_() == state_html(state, state.last_t)
+    assert plan._repr_html_() == plan_html(plan)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("go on with `stepladder resume /a b/runs/x`, or", "go on with `sweep.resume()`, or"),
+        ("end it first: stepladder cancel '/a b/x'", "end it first: !stepladder cancel '/a b/x'"),
+        ("`stepladder resume /x --retry-failed`", "`sweep.resume(retry_failed=True)`"),
+        ("`stepladder resume /x --trials +4`", "`!stepladder resume /x --trials +4`"),
+        ("`stepladder status /x` says where", "`sweep.state()` says where"),
+        ("stepladder test /x --again; that", "sweep.test(again=True); that"),
+        ("the code of stepladder itself", "the code of stepladder itself"),
+    ],
+)
+def test_a_message_says_what_to_call_where_it_says_what_to_type(told, expected):
+    assert in_python(told) == expected
+
+
+def test_every_verb_is_known_to_it():
+    assert {verb for verbs in PANELS.values() for verb in verbs} == VERBS
