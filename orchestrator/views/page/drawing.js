@@ -44,7 +44,7 @@ const pictures = (() => {
     const config = { responsive: true, displaylogo: false, displayModeBar: false };
     Plotly.react(plot, data, layout, config);
     // Not `relayout`: a height given that way has the width follow the window no more.
-    if (isNarrow && layout.legend?.yref === "container" && hasMadeRoom(plot, layout)) Plotly.react(plot, data, layout, config);
+    if (layout.legend?.yref === "container" && hasMadeRoom(plot, layout)) Plotly.react(plot, data, layout, config);
     if (!is_first) return;
     plot.on("plotly_relayout", changes => {
       if (plot.resetting) { plot.resetting = false; plot.zoomed = {}; delete plot.dataset.drawn; return draw(plot); }
