@@ -103,7 +103,7 @@ def _shown_state(state: SweepState) -> str:
 
 # A notebook shows what these classes' objects say of themselves, and the rooms that they lie in know of no view.
 setattr(Plan, "_repr_html_", plan_html)  # noqa: B010 - an attribute that the class itself does not name
-setattr(SweepState, "_repr_html_", _shown_state)  # noqa: B010
+setattr(SweepState, "_repr_html_", _shown_state)  # noqa: B010 - likewise
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
