@@ -8,7 +8,6 @@ progress that a person watches. The command line and the notebook both run a swe
 from __future__ import annotations
 
 import contextlib
-import html
 import logging
 import os
 import signal
@@ -37,9 +36,8 @@ from orchestrator.storage.retention import Retention
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
 from orchestrator.views.beside.keeping import KeptBeside
-from orchestrator.views.notebook_sweep import state_html
+from orchestrator.views.notebook_sweep import ending_html
 from orchestrator.views.progress import PROGRESS, Progress
-from orchestrator.views.python_words import in_python
 from orchestrator.views.render import make_console
 from orchestrator.views.resting_status import told_of
 from orchestrator.wording import first_of
@@ -75,8 +73,7 @@ class Ending:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: why it ended, and how the sweep stands."""
-        told = "".join(f"<br>{html.escape(in_python(problem))}" for problem in self.problems)
-        return f"{html.escape(self.reason)}{told}<br>{state_html(self.state, self.state.last_t)}"
+        return ending_html(self.reason, self.problems, self.state)
 
     @property
     def is_resumable(self) -> bool:

@@ -21,6 +21,7 @@ from orchestrator.views.page.figures.progress import improvements
 from orchestrator.views.page.scene import Scene
 from orchestrator.views.page.tables import winner_ranges
 from orchestrator.views.page.tiles import tiles
+from orchestrator.views.python_words import in_python
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,12 @@ def state_html(state: SweepState, now_t: float) -> str:
     if changed:
         parts.append(_table(("changed", "baseline", "winner"), changed))
     return "".join(parts)
+
+
+def ending_html(reason: str, problems: Sequence[str], state: SweepState) -> str:
+    """Return how a run ended for a notebook: why, what went wrong beside it, and how the sweep stands."""
+    told = "".join(f"<br>{html.escape(in_python(problem))}" for problem in problems)
+    return f"{html.escape(reason)}{told}<br>{state_html(state, state.last_t)}"
 
 
 def plan_html(plan: Plan) -> str:
