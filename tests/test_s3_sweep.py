@@ -132,12 +132,13 @@ def check_end(place: Location, before: list[ev.Event], best: dict) -> None:
     rows = pq.read_table(f"{path}/reports", filesystem=store)
     assert {(row["trial"], row["attempt"], row["fidelity"]) for row in rows.to_pylist()} == set(keys)
     assert rows.num_rows == len(keys)
-    assert pq.read_table(f"{path}/trials", filesystem=store).num_rows == TRIALS
+    everyone = list(state.everyone())  # with the fresh seeds of the best
+    assert pq.read_table(f"{path}/trials", filesystem=store).num_rows == len(everyone)
     attempts = pq.read_table(f"{path}/attempts", filesystem=store).to_pylist()
-    assert len(attempts) == sum(len(trial.attempts) for trial in state.trials)
+    assert len(attempts) == sum(len(trial.attempts) for trial in everyone)
     assert {(row["trial"], row["attempt"], row["to_fidelity"]) for row in attempts if row["to_fidelity"]} == {
         (trial.number, attempt.number, attempt.fidelity)
-        for trial in state.trials
+        for trial in everyone
         for attempt in trial.attempts
         if attempt.fidelity
     }
