@@ -177,7 +177,7 @@ class Sweep:
     def job(self) -> str:
         """Return the state of its newest job."""
         jobs = json.loads(self.laptop.stepladder(self.cluster, "ls", "--address", self.cluster.jobs, "--json"))
-        return next(str(job["state"]) for job in jobs if job["sweep"] == self.folder.name)
+        return next(str(job["state"]) for job in jobs if Path(job["folder"]).name == self.folder.name)
 
     def check(self) -> SweepState:
         """Check what a finished sweep promises: each planned trial once, none failed, no row twice, a winner."""
