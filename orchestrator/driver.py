@@ -43,11 +43,11 @@ from orchestrator.views.resting_status import told_of
 from orchestrator.wording import first_of
 
 if TYPE_CHECKING:
+    from orchestrator.ray.host.forking import Forks
     from orchestrator.ray.host.options import HostOptions
     from orchestrator.ray.worker.trainable import Command, Trainable, TrainableFile
 
 _log = logging.getLogger("stepladder")
-
 
 LOST = "cluster"
 """The reason of a driver whose Ray was gone."""
@@ -146,12 +146,9 @@ def _pinned(session: Session, named: TrainableFile | Command) -> TrainableFile |
 
 
 def drive(
-    session: Session,
-    trainable: Trainable,
-    options: HostOptions,
-    on_step: Callable[[SweepState, float], None],
+    session: Session, trainable: Trainable, options: HostOptions, on_step: Callable[[SweepState, float], None],
     on_stuck: Callable[[StepladderError], None] = lambda _: None,
-) -> Ending:
+) -> Ending:  # fmt: skip
     """Run the session's sweep until nothing is left to do or something stops it; the session is closed afterwards.
 
     `on_step(state, now)` is called several times a second, `now` by the monotonic clock. Raises what the host raises
@@ -160,7 +157,12 @@ def drive(
     the tables refreshed: whoever owns the process ends it, or Ray's library does within the minute. Where storage does
     not answer at all it is called with a StorageAwayError, and nothing closed.
     """
-    closing = _closing(session, trainable, options)
+    from orchestrator.ray.host.forking import forked_workers
+
+    with contextlib.ExitStack() as beginning:
+        forks = beginning.enter_context(forked_workers(trainable, session.state.plan.spec.resources, options))
+        closing = _closing(session, trainable, options)  # while what forks them imports
+        begun = beginning.pop_all()
     session.outages.while_away = lambda: on_step(session.state, time.monotonic())
     abandon = partial(_abandon, on_stuck)
 
@@ -176,7 +178,7 @@ def drive(
 
     with BlockedStorage(str(session.folder), session.outages, _log.warning, abandon):
         try:
-            reason = _hosted(session, trainable, options, step, leave)
+            reason = _hosted(session, trainable, options, step, leave, begun, forks)
         except BaseException as error:
             closing.close(LOST if isinstance(error, ClusterLostError) else error)
             raise
@@ -186,16 +188,13 @@ def drive(
 
 def _hosted(
     session: Session, trainable: Trainable, options: HostOptions, step: Callable[[], None],
-    leave: Callable[[ClusterLostError], None],
+    leave: Callable[[ClusterLostError], None], begun: contextlib.ExitStack, forks: Forks | None,
 ) -> str:  # fmt: skip
-    """Run the sweep on Ray; returns why it ended. Ray, then Ray Tune are imported beside what begins meanwhile."""
-    from orchestrator.ray.host.forking import forked_workers
-
-    resources = session.state.plan.spec.resources
-    with session.kept(), _leaving_in_order() as left, forked_workers(trainable, resources, options) as forks:
+    """Run the sweep on Ray; returns why it ended. Ray, then Ray Tune are imported beside what has `begun`."""
+    with session.kept(), _leaving_in_order() as left, begun:
         from orchestrator.ray.host.early import begun_early  # seconds
 
-        with begun_early(trainable, resources, options, leave, forks) as spares:
+        with begun_early(trainable, session.state.plan.spec.resources, options, leave, forks) as spares:
             from orchestrator.ray.host.host import run_on_ray  # seconds again
 
             left.append(run_on_ray(session.controller, trainable, session.folder, options, step, leave, spares))

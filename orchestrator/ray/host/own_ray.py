@@ -11,6 +11,7 @@ joins that Ray: `stepladder run --address auto`.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import os
 import signal
@@ -27,7 +28,7 @@ from ray._private.node import Node
 from ray._private.parameter import RayParams
 
 from orchestrator.ray.host import agents, minder
-from orchestrator.ray.host.forking import Forks, servers
+from orchestrator.ray.host.forking import COMMAND, Forks, servers
 from orchestrator.ray.host.options import HostOptions
 from orchestrator.ray.worker.reaper import descendants
 
@@ -151,7 +152,7 @@ def _deaf_to_terminal() -> Iterator[None]:
 def _left_out(forks: Forks | None) -> Iterator[None]:
     """Let a node start as `NEEDED` says, as far as this Ray has such parameters, without the dashboard's server.
 
-    Its raylet waits for no agent, and has its workers forked.
+    Its raylet waits for no agent, and has its workers forked. While they begin this process imports Ray Tune.
     """
 
     def with_needed(**given: Any) -> RayParams:
@@ -163,7 +164,11 @@ def _left_out(forks: Forks | None) -> Iterator[None]:
 
     def start_process(command: list[str], *given: Any, **options: Any) -> Any:
         apart = [with_agents_apart(said) for said in command]
-        return started(apart if forks is None else [forks.before(said) for said in apart], *given, **options)
+        process = started(apart if forks is None else [forks.before(said) for said in apart], *given, **options)
+        if forks is not None and any(said.startswith(COMMAND) for said in command):
+            # Now its raylet asks for workers, and `ray.init` waits for the first one with no other thread at work.
+            importlib.import_module("orchestrator.ray.host.host")
+        return process
 
     before, started = Node.start_api_server, services.start_ray_process
     parameter.RayParams, Node.start_api_server, services.start_ray_process = with_needed, no_server, start_process

@@ -12,7 +12,7 @@ import importlib.util
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.errors import StorageError
@@ -21,6 +21,8 @@ from orchestrator.sweep.resources import Resources
 
 PRELOADED = ("orchestrator.ray.worker.worker", "orchestrator.ray.worker.preloaded")
 """What Ray imports in every worker process: what each is made of, and what imports the rest (see `ahead`)."""
+LATER = {"torch": "torch._dynamo"}
+"""What a library imports at its first use: torch when the first optimizer is made, a second of CPU."""
 CPUS = 2
 """Without GPUs Ray has as many processes at hand as CPUs. Where a trial takes more, most would import for nobody."""
 
@@ -31,7 +33,22 @@ def imported_ahead(trainable: Trainable, resources: Resources) -> tuple[str, ...
     Nothing where a trial has several processes: each is told which GPUs it sees after Ray has given it its own.
     """
     is_wanted = bool(resources.gpus) or resources.cpus <= CPUS
-    return tuple(dict.fromkeys(begins_with(trainable))) if is_wanted and resources.ranks == 1 else ()
+    if not is_wanted or resources.ranks != 1:
+        return ()
+    first = begins_with(trainable)
+    return tuple(dict.fromkeys([*first, *(() if resources.gpus else _later(trainable, first))]))
+
+
+def _later(trainable: Trainable, first: Sequence[str]) -> list[str]:
+    """Return what these modules import at their first use; nothing where the file may set how they do that."""
+    found = [LATER[top] for top in {name.partition(".")[0]: None for name in first} if top in LATER]
+    if not found or not isinstance(trainable, TrainableFile) or b"environ" in _source(trainable):
+        return []
+    return found
+
+
+def _source(trainable: TrainableFile) -> bytes:
+    return (trainable.found_folder() / trainable.file).read_bytes()
 
 
 def begins_with(trainable: Trainable) -> tuple[str, ...]:
@@ -41,7 +58,7 @@ def begins_with(trainable: Trainable) -> tuple[str, ...]:
     try:
         file = trainable.found_folder() / trainable.file
         with warnings.catch_warnings(action="ignore"):
-            module = ast.parse(file.read_bytes())
+            module = ast.parse(_source(trainable))
     except (OSError, SyntaxError, ValueError, StorageError):  # the trial says so
         return ()
     beside = {file.parent, trainable.found_folder(), trainable.code_folder()}
