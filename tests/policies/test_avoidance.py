@@ -99,3 +99,26 @@ def test_a_trial_that_died_twice_in_a_row_on_a_node_goes_on_elsewhere():
     assert nodes.shunned_by(7) == {"one"}
     assert nodes.shunned_by(8) == nodes.shunned_by(9) == frozenset()
     assert nodes.dies("two", 7).shunned_by(7) == frozenset()
+
+
+def test_attempts_that_report_and_then_hang_on_one_node_alone():
+    nodes = Nodes()
+    for trial in (1, 2, 3):
+        nodes.reports("bad").dies("bad", trial, Outcome.HUNG).reports("good")
+    assert nodes.names == ["bad"]
+    assert nodes.why("bad").startswith("node bad is avoided: the last 3 attempts on it hung (trials 1, 2, 3), while")
+    assert nodes.dies("bad", 4).why("bad").startswith("node bad is avoided: the last 4 attempts on it died or hung (3)")
+    assert nodes.dies("bad", 5, Outcome.STOPPED).names == [], "one came to its end there"
+
+
+def test_a_training_that_hangs_anywhere_is_no_nodes_fault():
+    nodes = Nodes()
+    for trial in (1, 2, 3):
+        nodes.reports("one").dies("one", trial, Outcome.HUNG).reports("two").dies("two", trial + 9, Outcome.HUNG)
+    assert nodes.reports("two").names == []
+
+
+def test_a_trial_that_hung_on_a_node_goes_on_elsewhere_at_once():
+    nodes = Nodes().dies("one", 7, Outcome.HUNG)
+    assert nodes.shunned_by(7) == {"one"}
+    assert nodes.dies("two", 7).shunned_by(7) == frozenset(), "it died elsewhere, too"
