@@ -97,10 +97,9 @@ class Story:
         )
 
     def cut_power(self) -> None:
-        """Turn the machine off that the storage lies on, and look at once: `gc` may write before a driver has left."""
+        """Turn the machine off that the storage lies on."""
         self.power_was_cut = True
         self.ground.cut_power()
-        self.look()
 
     def look(self) -> list[ev.Event]:
         """Read the log as it lies there; what was read before must stand, and whatever was told must be in it."""
@@ -178,6 +177,8 @@ class Story:
             self.true.now += LATER_S
         self._retries = left.reason == "brake"
         self.between.undo(left.reason == FolderLostError.__name__)
+        if self.power_was_cut:
+            self.look()  # before `gc` writes where records were lost
         if self.fates.strikes(FaultKind.CHECKPOINT_GONE, 0.5):
             self._lose_checkpoint()
         if self.successor is None and self.fates.strikes(FaultKind.CLEARED, 0.5):
