@@ -206,6 +206,14 @@ def import_needed(needed: Sequence[str], settings: Mapping[str, str]) -> tuple[s
     return None if found is None else (needed[found[0]], found[1])
 
 
+def leave(listening: socket.socket) -> None:
+    """Remove the socket and the folder made for it: a driver that was killed does not come to that."""
+    path = Path(listening.getsockname())
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
+
+
 def main(listener: int, worker: str, needed: Sequence[str], ahead: Sequence[str]) -> None:
     """Import what trainings begin with, and Ray once it asks; serve, and be a worker in each fork."""
     says = os.dup(1)
@@ -217,21 +225,23 @@ def main(listener: int, worker: str, needed: Sequence[str], ahead: Sequence[str]
     import_ahead(listener, worker, needed, ahead, says)
     listening = socket.socket(fileno=listener)
     if 0 in select.select([0, listening.fileno()], [], [])[0]:
-        return
+        return leave(listening)
     connection = listening.accept()[0]
     told, descriptors = receive(connection)
     first = json.loads(told)["environment"]
     settings = {name: first[name] for name in SETTINGS if name in first}
     if found := import_needed(needed, settings):
         tell(says, f"Ray starts the workers itself, which takes longer: {found[0]} {found[1]} when imported")
-        return
+        return leave(listening)
     gc.enable()
     gc.freeze()  # what is there is shared: nobody looks through it again
     server = Server(listening, worker, Imports.done(before | settings), says)
     asked = server.take(connection, told, descriptors) or server.serve()
-    if asked is not None:
-        take_on(asked)
-        exec(code, new_main(worker))  # noqa: S102 - Ray's own file
+    if asked is None:
+        return leave(listening)
+    take_on(asked)
+    exec(code, new_main(worker))  # noqa: S102 - Ray's own file
+    return None
 
 
 if __name__ == "__main__":

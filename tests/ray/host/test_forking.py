@@ -213,15 +213,18 @@ def test_the_server_ends_with_its_driver(tmp_path):
         "import os, sys, time\nfrom contextlib import ExitStack\nfrom pathlib import Path\n"
         "from orchestrator.ray.host import forking\nfrom orchestrator.ray.host.options import HostOptions\n"
         f"forking.NEEDED = ('wave',)\nPath({str(tmp_path)!r}, 'worker.py').write_text('')\n"
-        f"forking._served(ExitStack(), Path({str(tmp_path)!r}, 'worker.py'), (), HostOptions())\n"
-        "print(*forking.servers(), flush=True)\ntime.sleep(600)\n"
+        f"forks = forking._served(ExitStack(), Path({str(tmp_path)!r}, 'worker.py'), (), HostOptions())\n"
+        "print(*forking.servers(), forks.path, flush=True)\ntime.sleep(600)\n"
     )
     driver = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    pid = int(driver.stdout.readline())
+    number, path = driver.stdout.readline().split()
+    pid, folder = int(number), Path(path).parent
     assert is_alive(pid)
+    assert folder.is_dir()
     driver.kill()
     driver.wait()
     wait_for(lambda: not is_alive(pid))
+    assert not folder.exists(), "nothing of it is left behind"
 
 
 def test_only_the_command_of_workers_is_changed(tmp_path):
