@@ -7,37 +7,29 @@ and nothing compares by identity, so nobody sees a difference.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from sys import intern
 
 from orchestrator.sweep.trial import Attempt, Trial
 
 MOST = 10_000
-"""How many values are kept of a kind: a sweep that has more of them has few alike."""
-
-_fidelities: dict[float, float] = {}
-_blocks: dict[tuple[str, ...], tuple[str, ...]] = {}
+"""How many values are kept of a kind, those that were asked for last."""
 
 
 def one_fidelity(value: float) -> float:
     """Return the one object for a fidelity; what is no positive float (its sign, its kind would be lost) as it is."""
-    if type(value) is not float or not value > 0:
-        return value
-    known = _fidelities.get(value)
-    if known is None:
-        known = value
-        if len(_fidelities) < MOST:
-            _fidelities[value] = value
-    return known
+    return _kept(value) if type(value) is float and value > 0 else value
 
 
+@lru_cache(MOST)
 def one_block(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the one object for the names of a block."""
-    known = _blocks.get(names)
-    if known is None:
-        known = tuple(map(intern, names))
-        if len(_blocks) < MOST:
-            _blocks[known] = known
-    return known
+    return tuple(map(intern, names))
+
+
+@lru_cache(MOST)
+def _kept(value: float) -> float:
+    return value
 
 
 def share(trial: Trial) -> None:

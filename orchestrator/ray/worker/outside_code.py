@@ -34,7 +34,10 @@ def imported_from_outside(code: Path) -> dict[str, str]:
 def _is_outside(file: str, own: str) -> bool:
     if not file.endswith(".py"):
         return False
-    real = os.path.realpath(file)
+    try:
+        real = os.path.realpath(file)
+    except OSError:  # a relative name, where the training removed the working directory
+        return False
     return not real.startswith((own, _OURS, *_INSTALLED)) and not any(part in real for part in _PACKAGES)
 
 

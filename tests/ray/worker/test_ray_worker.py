@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -94,14 +96,14 @@ def failure(worker):
             "train.py:train returned without a report; call ray.tune.report({'epoch': ..., 'score': ...}) in it",
         ),
         (
-            "raise type('Own', (BaseException,), {})('over')",
-            "train.py:5 in train: raise type('Own', (BaseException,), {})('over')\ntrain.Own: over",
+            "raise type('Own', (BaseException,), {'__module__': 'net'})('over')",
+            "train.py:5 in train: raise type('Own', (BaseException,), {'__module__': 'net'})('over')\nnet.Own: over",
         ),
         ("raise GeneratorExit('g')", "train.py:5 in train: raise GeneratorExit('g')\nGeneratorExit: g"),
         (
-            "raise type('Mute', (RuntimeError,), {'__str__': lambda self: 1 / 0})",
-            "train.py:5 in train: raise type('Mute', (RuntimeError,), {'__str__': lambda self: 1 / 0})\n"
-            "train.Mute: <exception str() failed>",
+            "raise type('Mute', (IOError,), {'__str__': lambda _: 1 / 0, '__module__': 'net'})",
+            "train.py:5 in train: raise type('Mute', (IOError,), {'__str__': lambda _: 1 / 0, '__module__': 'net'})\n"
+            "net.Mute: <exception str() failed>",
         ),
         ("int('x')", "train.py:5 in train: int('x')\nValueError: invalid literal for int() with base 10: 'x'"),
     ],
@@ -262,7 +264,10 @@ def test_the_teardown_ends_in_its_own_folder_before_the_next_attempt(make_worker
     assert (tmp_path / "ends").read_text() == "trial-0 "
 
 
-def test_a_working_directory_that_a_training_removed_is_no_fault_of_the_next_one(make_worker, tmp_path):
+def test_a_working_directory_that_a_training_removed_is_no_fault_of_the_next_one(make_worker, tmp_path, monkeypatch):
+    relative = ModuleType("relative_one")
+    relative.__file__ = "relative_one.py"  # as an entry of sys.path that is relative gives it
+    monkeypatch.setitem(sys.modules, relative.__name__, relative)
     worker = make_worker(
         """
         import shutil
