@@ -18,6 +18,7 @@ from orchestrator.control.session import plan_text, read_log
 from orchestrator.errors import JournalDamagedError, StorageError, UsageError
 from orchestrator.policies.changes import named_numbers
 from orchestrator.results.best import NAME as BEST
+from orchestrator.results.best import is_of_another_folder
 from orchestrator.results.parquet_file import read_table, replace_table
 from orchestrator.results.rebuilt import Rebuilt, are_equal, rebuilt
 from orchestrator.state.reading import PLAN
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from orchestrator.storage.filesystem import FileSystem
 
 SPEC = "sweep.yaml"
+_MOVED = "names the folder in which the sweep lay before; the next driver writes it anew"
+_NO_FILE = "is no file: a folder lies in its place; move that away, and `stepladder audit --repair` makes it again"
 _CUT = "behind the log, whose last driver was cut off; the next one brings it up"
 _KEYS = {"trials": ["trial"], "attempts": ["trial", "attempt"], "reports": ["trial", "attempt", "fidelity"]}
 """The columns of each table whose values a row keeps from its first state on."""
@@ -97,6 +100,12 @@ class _Swept:
         """What the log makes of the tables and best.json."""
         return rebuilt(self.files, self.folder)
 
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """What is to be a file, and is a folder."""
+        names = [PLAN, *([] if self.holder else self.made.contents)]
+        return frozenset(n for n in names if not self.folder.is_remote and (self.folder.path / n).is_dir())
+
 
 def audit(folder: Location) -> Audit:
     """Verify the sweep in `folder`. Raises SweepNotFoundError, StorageError where the storage cannot be read."""
@@ -104,7 +113,7 @@ def audit(folder: Location) -> Audit:
         swept = _opened(folder)
     except JournalDamagedError as error:
         return Audit((AuditFinding("journal", str(error), can_rebuild=False),), "the log")
-    findings = tuple(finding for check in _CHECKS for finding in check(swept))
+    findings = tuple(_findings(swept))
     state = swept.state
     log = f"the log ({counted(len(state.trials), 'trial')}, {counted(len(state.sessions), 'driver')})"
     pinned = ["the pinned code"] * any(session.pinned for session in state.sessions)
@@ -121,7 +130,7 @@ def repair(folder: Location) -> list[str]:
     swept = _opened(folder)
     if swept.holder is not None:
         raise UsageError(f"{swept.holder}, and it keeps its tables itself; stop it first, then repair")
-    wrong = [finding.part for check in _CHECKS for finding in check(swept) if finding.can_rebuild]
+    wrong = [finding.part for finding in _findings(swept) if finding.can_rebuild]
     for name in wrong:
         if name == PLAN:
             swept.files.replace(PLAN, plan_text(swept.recorded))
@@ -139,7 +148,16 @@ def _opened(folder: Location) -> _Swept:
     return _Swept(folder, files, state, first.plan, describe_holder(files))
 
 
+def _findings(swept: _Swept) -> Iterator[AuditFinding]:
+    for name in sorted(swept.folders):
+        yield AuditFinding(name, _NO_FILE, can_rebuild=False)
+    for check in _CHECKS:
+        yield from check(swept)
+
+
 def _plan(swept: _Swept) -> Iterator[AuditFinding]:
+    if PLAN in swept.folders:
+        return
     content = swept.files.read(PLAN)
     try:
         plan = Plan.model_validate_json(content)
@@ -161,7 +179,7 @@ def _sweep_file(swept: _Swept) -> Iterator[AuditFinding]:
 def _tables(swept: _Swept) -> Iterator[AuditFinding]:
     if swept.holder is not None:
         return
-    names = sorted(name for name in swept.made.contents if name.endswith(".parquet"))
+    names = sorted(name for name in {*swept.made.contents} - swept.folders if name.endswith(".parquet"))
     for name in names:
         problem = _difference(swept, name)
         if problem is not None:
@@ -169,7 +187,7 @@ def _tables(swept: _Swept) -> Iterator[AuditFinding]:
             yield AuditFinding(name, earlier or problem, can_rebuild=True, is_behind=earlier is not None)
     folders = sorted({name.partition("/")[0] for name in names})
     found_names = {f"{folder}/{name}" for folder in folders for name in swept.files.names(folder)}
-    for name in sorted(found for found in found_names - {*names} if found.endswith(".parquet")):
+    for name in sorted(found for found in found_names - {*names} - swept.folders if found.endswith(".parquet")):
         found = _read(swept, name)
         if found is not None and found.num_rows:
             yield AuditFinding(name, f"holds {found.num_rows} rows that the log does not know", can_rebuild=True)
@@ -225,7 +243,7 @@ def _table_of(swept: _Swept, name: str) -> pa.Table:
 
 
 def _best(swept: _Swept) -> Iterator[AuditFinding]:
-    if swept.holder is not None:
+    if swept.holder is not None or BEST in swept.folders:
         return
     content = swept.files.read(BEST)
     try:
@@ -237,10 +255,10 @@ def _best(swept: _Swept) -> Iterator[AuditFinding]:
     known = json.loads(swept.made.read(BEST))
     if found != known:
         wrong = [name for name in known if not isinstance(found, dict) or found.get(name) != known[name]]
-        if swept.was_cut and isinstance(found, dict) and set(found) == set(known):
-            yield AuditFinding(BEST, _CUT, can_rebuild=True, is_behind=True)
-            return
-        yield AuditFinding(BEST, f"is not what the log makes: {', '.join(wrong)} differ", can_rebuild=True)
+        is_cut = swept.was_cut and isinstance(found, dict) and set(found) == set(known)
+        earlier = _MOVED if is_of_another_folder(found, known) else _CUT if is_cut else None
+        problem = f"is not what the log makes: {', '.join(wrong)} differ"
+        yield AuditFinding(BEST, earlier or problem, can_rebuild=True, is_behind=earlier is not None)
 
 
 def _checkpoints(swept: _Swept) -> Iterator[AuditFinding]:

@@ -19,6 +19,8 @@ from orchestrator.sweep.standing import best
 from orchestrator.sweep.trial import Trial, training_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.curves.diagnosis import Diagnosis
     from orchestrator.state.fold import SweepState
     from orchestrator.storage.filesystem import FileSystem
@@ -151,6 +153,13 @@ def _provenance(state: SweepState) -> dict[str, Any]:
         "code_changed": len(hashes) > 1,
         "drivers": len(state.sessions),
     }
+
+
+def is_of_another_folder(found: object, known: Mapping[str, Any]) -> bool:
+    """Say whether the content of a best.json is `known` but for the folder that it names: that of a moved sweep."""
+    if not isinstance(found, dict) or not isinstance(rerun := found.get("rerun"), dict):
+        return False
+    return {**found, "rerun": {**rerun, "command": None}} == {**known, "rerun": {**known["rerun"], "command": None}}
 
 
 def _rerun(state: SweepState, winner: Trial | None, folder: Location) -> dict[str, Any]:

@@ -124,6 +124,34 @@ def test_rows_that_no_log_knows_are_taken_out(place: Path):
     assert (pq.read_table(stray).num_rows, found(place)) == (0, {})
 
 
+@pytest.mark.parametrize("name", ["plan.json", "best.json", TRIALS, REPORTS])
+def test_a_folder_in_a_files_place_is_named_beside_all_else_and_is_not_removed(place: Path, name: str):
+    (place / name).unlink()
+    (place / name).mkdir()
+    other = "best.json" if name == "plan.json" else "plan.json"
+    (place / other).unlink()
+    problems = found(place)
+    assert problems.keys() == {name, other}
+    assert problems[name].startswith("is no file: a folder lies in its place; move that away")
+    assert repair(Location.parse(place)) == [other]
+    assert (place / name).is_dir()
+    (place / name).rmdir()
+    assert len(repair(Location.parse(place))) == 1  # under the name that a table has today
+    assert found(place) == {}
+
+
+def test_a_sweep_that_was_moved_is_whole(place: Path):
+    place.rename(place.parent / "elsewhere")
+    audited = audit(Location.parse(place.parent / "elsewhere"))
+    (finding,) = audited.findings
+    assert (finding.part, finding.is_behind, audited.is_whole) == ("best.json", True, True)
+    assert finding.problem.startswith("names the folder in which the sweep lay before")
+    best = place.parent / "elsewhere/best.json"
+    content = json.loads(best.read_text())
+    best.write_text(json.dumps({**content, "rerun": {**content["rerun"], "arguments": "--lr=7"}}))
+    assert not audit(Location.parse(place.parent / "elsewhere")).is_whole
+
+
 def test_what_cannot_be_made_again_is_named(place: Path):
     (place / "sweep.yaml").unlink()
     shutil.rmtree(place / "checkpoints")

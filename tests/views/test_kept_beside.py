@@ -95,6 +95,32 @@ def test_one_whose_driver_is_killed_writes_nothing_more(sweep, told):
     process.stdout.close()
 
 
+def test_one_whose_sweep_is_anothers_by_now_is_ended_with_what_it_has_not_taken_in(sweep, told):
+    sweep.write(told[:100])
+    kept = KeptBeside(sweep.location, 100, long=1)
+    process = kept._process._process
+    wait_until(lambda: (sweep.folder / "best.json").exists())
+    os.kill(process.pid, signal.SIGSTOP)  # so that it has taken in nothing of what follows
+    before = (sweep.folder / "best.json").stat().st_mtime_ns
+    sweep.write(told[100:])
+    assert kept.stop(is_ours=False) == []
+    assert process.returncode == -signal.SIGKILL
+    assert (sweep.folder / "best.json").stat().st_mtime_ns == before
+
+
+def test_half_a_line_of_one_that_was_killed_is_no_fault(sweep, told, tmp_path, monkeypatch):
+    faults: list[object] = []
+    monkeypatch.setattr("threading.excepthook", faults.append)
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nprintf '{\"warn'; kill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    kept = KeptBeside(sweep.location, 1, long=1)
+    (problem,) = kept.stop()
+    assert "with exit code -9" in problem
+    assert faults == []
+
+
 def test_a_signal_that_is_the_drivers_does_not_end_it(sweep, told):
     sweep.write(told[:100])
     kept = KeptBeside(sweep.location, 100, long=1)

@@ -146,6 +146,8 @@ class _Process:
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
+            if not line.endswith("\n"):
+                return  # it was killed within this line
             said = msgspec.json.decode(line, type=dict[str, str | list[str]])
             if isinstance(warning := said.get("warning"), str):
                 self._warn(warning)
