@@ -26,6 +26,35 @@ _RAY = re.compile(
 )
 
 
+_NAMES = {
+    "scale: log": ("log", "log_scale", "logarithmic", "distribution"),
+    "low": ("min", "minimum", "lower", "from"),
+    "high": ("max", "maximum", "upper", "to"),
+    "choices": ("values", "categories", "options", "choice"),
+    "step": ("q", "quantum"),
+    "mean": ("mu",),
+    "sd": ("sigma", "std", "stddev"),
+    "when": ("condition", "conditions", "parent"),
+    "trainable": ("function", "entrypoint", "train", "train_fn"),
+    "command": ("program", "script", "cmd"),
+    "search_space": ("parameters", "params", "param_space", "space", "hyperparameters"),
+    "objective: {metric: ..., goal: ...}": ("metric", "mode", "direction", "goal"),
+    "budget: {trials: ...}": ("trials", "num_samples", "n_trials", "max_trials", "num_trials", "run_cap", "count"),
+    "budget: {wall: ...}": ("timeout", "time_budget_s", "max_time"),
+    "searcher": ("algorithm", "sampler", "search_alg", "method"),
+    "scheduler": ("pruner", "early_terminate", "early_stopping"),
+    "resources: {cpus: ..., gpus: ...}": ("gpus", "cpus", "num_gpus", "num_cpus", "resources_per_trial"),
+    "fidelity: {metric: ..., min: ..., max: ...}": ("epochs", "max_t", "max_epochs"),
+}
+"""Keys of ours, and what other tools call them."""
+_OURS = {name: ours for ours, names in _NAMES.items() for name in names}
+
+
+def named_here(key: str) -> str | None:
+    """Return what is written here for a key of another tool, such as `scale: log` for `log`; None for any other."""
+    return _OURS.get(key.lower())
+
+
 def foreign_kind(content: bytes, file: str) -> str | None:
     """Return which of COMMANDS a file is; None for a sweep file of ours, and for whatever nobody knows."""
     text = content.decode("utf-8", errors="replace")

@@ -21,6 +21,7 @@ from orchestrator.members import nearest
 from orchestrator.storage.url import unexpanded
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.spec import HYPERPARAMETER_PATTERN, NAMES_OF_HYPERPARAMETERS
+from orchestrator.sweepfile.foreign import named_here
 from orchestrator.sweepfile.messages import SPACE_FILE, KeyPath, Place, Problems, quote
 from orchestrator.sweepfile.yaml_source import Tree, UnreadableError, read
 
@@ -245,7 +246,9 @@ def _complete(own: Fields, base: _Base | None, path: KeyPath, problems: Problems
             problems.places.setdefault((*path, *below), place)
     kind = fields.get("type") or _kind(fields)
     if kind is None:
-        problems.add(path, "has neither low and high, nor choices, nor value; write one of the three")
+        ours = {key: word for key in own if (word := named_here(str(key))) is not None}
+        meant = f"; {', '.join(f'{key!r} is written `{word}` here' for key, word in ours.items())}" if ours else ""
+        problems.add(path, f"has neither low and high, nor choices, nor value; write one of the three{meant}")
         return fields
     recommended = base is not None and any(
         "default" in shipped and _same(fields.get("default"), shipped["default"]) for shipped in base.shipped

@@ -34,6 +34,7 @@ from orchestrator.sweep.spec import (
     Stage,
     SweepSpec,
 )
+from orchestrator.sweepfile.foreign import named_here
 from orchestrator.sweepfile.messages import KeyPath, Problems, phrase_choices, quote
 
 MOST_TOLD = 400
@@ -178,6 +179,8 @@ def _unknown(model: type[BaseModel], path: KeyPath, data: Any) -> str:
     if (strange := next((letter for letter in key if not letter.isascii()), None)) is not None:
         named = unicodedata.name(strange, "a character without a name")
         return f"unknown key; it has {ascii(strange)[1:-1]} ({named}) in it. Choose {nearest(key, known)}"
+    if (ours := named_here(key)) is not None and re.split(r"\W", ours)[0] in known:
+        return f"unknown key; that is written `{ours}` here"
     return f"unknown key; choose {nearest(key, known)}" if known else "unknown key; remove it"
 
 

@@ -104,6 +104,17 @@ CASES = [
          "10: budget.hours: unknown key; choose one of cpu_hours, gpu_hours, trials, wall (did you mean 'gpu_hours'?)"),
     Case("unknown key of a number", "low: 1.0e-3", "lwo: 1.0e-3",
          f"6: search_space.learning_rate.lwo: unknown key; choose one of {NUMBER_KEYS} (did you mean 'low'?)"),
+    Case("a logarithm as Ray and Optuna write it", "scale: log", "log: true",
+         "6: search_space.learning_rate.log: unknown key; that is written `scale: log` here"),
+    Case("a range as W&B writes it", "{low: 1.0e-3, high: 1.0e-1, scale: log, default: 1.0e-2}", "{min: 1, max: 2}",
+         "6: search_space.learning_rate: has neither low and high, nor choices, nor value; write one of the three; "
+         "'min' is written `low` here, 'max' is written `high` here"),
+    Case("another tool's count", "stages: auto", "num_samples: 20",
+         "9: num_samples: unknown key; that is written `budget: {trials: ...}` here"),
+    Case("another tool's parameters", "stages: auto", "parameters: {lr: {values: [1, 2]}}",
+         "9: parameters: unknown key; that is written `search_space` here"),
+    Case("another tool's word where it says nothing", "budget: {trials: 60}", "budget: {trials: 60, log: true}",
+         "10: budget.log: unknown key; choose one of cpu_hours, gpu_hours, trials, wall"),
     Case("a number's key on a choice", "tier: 3", "scale: log",
          "8: search_space.optimizer.scale: unknown key; "
          "choose one of advised, cautions, choices, default, ordered, source, tier, type, unit, weights, when"),
