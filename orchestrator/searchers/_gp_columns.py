@@ -42,17 +42,17 @@ class Columns:
         """The hyperparameters that have columns: those with more than one value."""
         widths, encoders = zip(*(_encoder(space[name]) for name in self.names), strict=True) if self.names else ((), ())
         # Most configurations that are asked about share most values with one before. Typed: True is not 1.
-        self._encoders = [_remembering(space[name], encode) for name, encode in zip(self.names, encoders, strict=True)]
+        remembering = [_remembering(space[name], encode) for name, encode in zip(self.names, encoders, strict=True)]
+        self._by_name = list(zip(self.names, remembering, strict=True))
         self.owner: Positions = np.repeat(np.arange(len(widths)), widths)
         """By column: the position in `names` of the hyperparameter that it is of."""
 
     def row(self, config: Mapping[str, Value]) -> Point:
         """Return the row of a configuration."""
-        return tuple(
-            place
-            for name, encode in zip(self.names, self._encoders, strict=True)
-            for place in encode(config.get(name, _INACTIVE))
-        )
+        places: list[float] = []
+        for name, encode in self._by_name:
+            places += encode(config.get(name, _INACTIVE))
+        return tuple(places)
 
 
 def _has_room(space: Space, name: str) -> bool:

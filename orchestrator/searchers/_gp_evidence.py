@@ -22,11 +22,11 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import numpy as np
-from scipy.stats import yeojohnson
 
 from orchestrator.searchers._arrays import FloatArray
 from orchestrator.searchers._gp_columns import Columns, Point
 from orchestrator.searchers._gp_model import Evidence
+from orchestrator.searchers._gp_normal import TOO_FAR, about_normal, standardised
 from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import has_ended_badly, sign_of
@@ -36,11 +36,8 @@ MOST_TRIALS = 200
 """Ended trials that a process sees at the most."""
 MOST_RUNNING = 64
 """Trials without an ending that it believes at the most, the newest."""
-REACH = 3.0
-"""Values are drawn in beyond so many times the distance from the median to the best."""
 WORSE = 0.5
 """How much worse than the worst a trial that ended badly is told, in standard deviations of the values."""
-TOO_FAR = "the values of the trials span more than floating point can hold"
 KNOWN_GAINS = 3
 """Complete trainings that must tell a fidelity's gain before it is believed."""
 
@@ -113,10 +110,10 @@ class Ledger:
         if told:
             costs, variances = np.array(told).T
             spread = max(float(np.var(costs)), float(np.finfo(float).tiny))
-            values[good] = _about_normal(costs)
+            values[good] = about_normal(costs)
             doubts[good] = np.minimum(variances / spread, 1.0)
             values[~good] = values[good].max() + WORSE
-        values = _standardised(values)
+        values = standardised(values)
         if not np.isfinite(doubts).all():
             raise FloatingPointError(TOO_FAR)
         return Evidence(self._matrix(places), values, doubts)
@@ -159,23 +156,3 @@ def _gains(complete: Sequence[Trial], fidelity: float) -> list[float]:
     """Return by how much the values of complete trainings moved from this fidelity to their end."""
     ends = [(trial.value, trial.values.get(fidelity)) for trial in complete]
     return [end - then for end, then in ends if end is not None and then is not None]
-
-
-def _about_normal(costs: FloatArray) -> FloatArray:
-    """Draw in what is far worse than the median, and give the values about the shape of a normal distribution."""
-    middle, best = np.median(costs), costs.min()
-    if middle > best:
-        costs = np.minimum(costs, middle + REACH * (middle - best))
-    scaled = _standardised(costs)
-    if len(np.unique(scaled)) < 3:
-        return scaled
-    return _standardised(yeojohnson(scaled)[0])
-
-
-def _standardised(values: FloatArray) -> FloatArray:
-    """Return the values with mean 0 and deviation 1, all 0 where they are equal; raises FloatingPointError."""
-    spread = float(values.std())
-    centred: FloatArray = values - values.mean()
-    if not (math.isfinite(spread) and np.isfinite(centred).all()):
-        raise FloatingPointError(TOO_FAR)
-    return centred / spread if spread > 1e-12 * float(np.abs(values).max(initial=0.0)) else np.zeros_like(values)

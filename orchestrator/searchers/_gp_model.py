@@ -91,6 +91,12 @@ class Posterior:
         if not np.isfinite(self._weights).all():
             raise FloatingPointError("the process is not finite")
 
+    def fitted(self) -> FloatArray:
+        """Return the expected value at each row of the evidence: what noise and doubt leave of its value."""
+        known = self._evidence
+        expected: FloatArray = known.values - (self._scales.noise + JITTER + known.doubts) * self._weights
+        return expected
+
     def mean(self, rows: FloatArray) -> FloatArray:
         """Return the expected value at each row."""
         expected: FloatArray = self._kernel(rows) @ self._weights
@@ -126,43 +132,50 @@ class Posterior:
 
 
 class _Surface:
-    """The negative log posterior of the scales' logarithms, with its gradient."""
+    """The negative log posterior of the scales' logarithms, with its gradient. Each pair of rows is looked at once."""
 
     IMPOSSIBLE = 1e10
 
     def __init__(self, evidence: Evidence, owner: Positions, count: int) -> None:
         self._values, self._doubts, self._count = evidence.values, evidence.doubts, count
         size = len(evidence.values)
-        squares = np.zeros((count, size, size))
+        self._later, self._earlier = np.tril_indices(size, -1)
+        self._places = self._earlier * size + self._later  # below the diagonal, column by column as LAPACK has it
+        squares = np.zeros((count, len(self._later)))
         for position, column in zip(owner, evidence.rows.T, strict=True):
-            squares[position] += (column[:, None] - column[None, :]) ** 2
-        self._squares = squares.reshape(count, size * size)
+            squares[position] += (column[self._later] - column[self._earlier]) ** 2
+        self._squares = squares
         middle = math.sqrt(2) + 0.5 * math.log(count) - 0.6
         self._middle = np.array([middle] * count + [0.0, NOISE_MIDDLE])
         self._spread = np.array([LENGTH_SPREAD] * count + [SIGNAL_SPREAD, NOISE_SPREAD])
 
     def __call__(self, logarithms: FloatArray) -> tuple[float, FloatArray]:
         """Return height and slope; a high plateau where the matrix is not positive definite."""
-        size = len(self._values)
         signal, noise = math.exp(logarithms[-2]), math.exp(logarithms[-1])
         closeness = np.exp(-2 * logarithms[:-2])
-        distance = np.sqrt(closeness @ self._squares).reshape(size, size)
+        distance = np.sqrt(closeness @ self._squares)
         decay = np.exp(-ROOT * distance)
-        slope = 5 / 3 * (1 + ROOT * distance) * decay
-        shape = decay + ROOT * distance * decay + 5 / 3 * distance**2 * decay
-        kernel = signal * shape
-        kernel[np.diag_indices(size)] += noise + JITTER + self._doubts
-        root, failed = lapack.dpotrf(kernel, lower=1)
+        slope = (1 + ROOT * distance) * decay
+        shape = slope + 5 / 3 * distance**2 * decay
+        root, failed = lapack.dpotrf(self._kernel(signal, noise, shape), lower=1, overwrite_a=1)
         if failed:
             return self.IMPOSSIBLE, np.zeros_like(logarithms)
         weights = cho_solve((root, True), self._values, check_finite=False)
-        inverse = np.tril(lapack.dpotri(root, lower=1)[0])
-        inverse += np.tril(inverse, -1).T
-        pull = np.outer(weights, weights) - inverse
+        inverse = lapack.dpotri(root, lower=1)[0]
+        pull = weights[self._later] * weights[self._earlier] - inverse.T.ravel()[self._places]
+        pull_at_itself = (weights**2 - np.diag(inverse)).sum()
         away = (logarithms - self._middle) / self._spread
         height = 0.5 * self._values @ weights + np.log(np.diag(root)).sum() + 0.5 * away @ away
         gradient = away / self._spread
-        gradient[:-2] -= 0.5 * signal * closeness * (self._squares @ (pull * slope).ravel())
-        gradient[-2] -= 0.5 * signal * (pull * shape).sum()
-        gradient[-1] -= 0.5 * noise * np.trace(pull)
+        gradient[:-2] -= 5 / 3 * signal * closeness * (self._squares @ (pull * slope))
+        gradient[-2] -= signal * (pull @ shape + 0.5 * pull_at_itself)
+        gradient[-1] -= 0.5 * noise * pull_at_itself
         return float(height), gradient
+
+    def _kernel(self, signal: float, noise: float, shape: FloatArray) -> FloatArray:
+        """Return the matrix's lower half."""
+        size = len(self._values)
+        half = np.zeros(size * size)
+        half[self._places] = signal * shape
+        half[:: size + 1] = signal + noise + JITTER + self._doubts
+        return half.reshape(size, size).T

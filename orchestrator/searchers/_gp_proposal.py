@@ -92,6 +92,10 @@ class Proposer:
         block = {name: source[name] for name in self._block if name in source}
         return self._space.complete({**self._held, **block, **(values or {})})
 
+    def _changed(self, config: Config, values: Mapping[str, Value]) -> Config:
+        """Return what `_complete` made, with other values."""
+        return self._complete(config, values) if self._space.controlling else {**config, **values}
+
     def _candidates(self, starts: Sequence[Config], random: Random) -> Iterator[Config]:
         for _ in range(UNIFORM):
             yield self._complete({}, {name: self._drawn(name, random) for name in self._block})
@@ -102,7 +106,7 @@ class Proposer:
             start = random.choice(starts)
             chosen = [name for name in self._block if random.random() < CHANGED] or [random.choice(self._block)]
             move = self._drawn if number < REDRAWN else self._moved
-            yield self._complete(start, {name: move(name, random, start) for name in chosen})
+            yield self._changed(start, {name: move(name, random, start) for name in chosen})
 
     def _drawn(self, name: str, random: Random, _start: Config | None = None) -> Value:
         return self._space[name].from_unit(random.random())
@@ -121,7 +125,7 @@ class Proposer:
             if name in config:
                 for value in self._beside(name, config[name], stride):
                     if exact(value) != exact(config[name]):
-                        yield self._complete(config, {name: value})
+                        yield self._changed(config, {name: value})
 
     def _beside(self, name: str, value: Value, stride: float) -> Sequence[Value]:
         domain, cells = self._space[name], self._cells[name]

@@ -42,6 +42,10 @@ class Space(Mapping[str, Hyperparameter]):
         return frozenset(parent for domain in self._by_name.values() for parent in domain.when)
 
     @cached_property
+    def _defaults(self) -> Config:
+        return {name: domain.default for name, domain in self._by_name.items()}
+
+    @cached_property
     def baseline(self) -> Config:
         """The default configuration: trial 0 of every sweep."""
         return self.complete({})
@@ -55,7 +59,12 @@ class Space(Mapping[str, Hyperparameter]):
 
     def complete(self, values: Mapping[str, Value]) -> Config:
         """Return a full configuration: `values` where active, defaults where missing, inactive ones dropped."""
-        config: Config = {}
+        if not self.controlling:  # a model asks for hundreds of them for each proposal
+            config = dict(self._defaults)
+            is_known = values.keys() <= config.keys()
+            config.update(values if is_known else {name: values[name] for name in values if name in config})
+            return config
+        config = {}
         for name, domain in self._by_name.items():
             if self.is_active(name, config):
                 config[name] = values.get(name, domain.default)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.optimize import approx_fprime
+from scipy.stats import yeojohnson
 from sweeps import make_plan
 
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
@@ -12,6 +13,7 @@ from orchestrator.searchers import ProposalRequest
 from orchestrator.searchers._gp_columns import Columns
 from orchestrator.searchers._gp_evidence import MOST_RUNNING, MOST_TRIALS, Ledger
 from orchestrator.searchers._gp_model import Evidence, Posterior, _Surface, fit_scales
+from orchestrator.searchers._gp_normal import about_normal, standardised
 from orchestrator.searchers._gp_proposal import log_improvement
 from orchestrator.searchers.gp import REFIT, GpSearcher
 from orchestrator.searchers.random import RandomSearcher
@@ -233,6 +235,24 @@ def evidence(count=25, seed=0):
     return Evidence(rows, (values - values.mean()) / values.std(), np.where(np.arange(count) % 5, 0.0, 0.3))
 
 
+def test_values_become_about_normal_as_scipy_has_it():
+    random = np.random.default_rng(1)
+    within = [
+        random.standard_normal(40), random.lognormal(size=200), -random.lognormal(size=60), random.beta(0.1, 0.1, 80),
+        np.array([0.0, 0.0, 0.0, 0.0, 1.0, 2.0]),
+    ]  # fmt: skip
+    for values in map(drawn_in, within):
+        assert about_normal(values) == pytest.approx(standardised(yeojohnson(standardised(values))[0]), abs=1e-5)
+    assert about_normal(np.array([0.0, 1.0, 2.0, 1e9])).max() < 2  # drawn in first
+    assert about_normal(np.zeros(5)).tolist() == [0.0] * 5
+    with pytest.raises(FloatingPointError), np.errstate(over="ignore", invalid="ignore"):
+        about_normal(np.array([-1e300, 0.0, 1e300]) * 1e8)
+
+
+def drawn_in(values):
+    return np.minimum(values, 4 * np.median(values) - 3 * values.min())
+
+
 def test_the_gradient_is_that_of_the_surface():
     surface = _Surface(evidence(), np.array([0, 1, 1]), 2)
     for at in ([-0.5, 0.7, 0.2, -3.0], [1.0, -1.5, -1.0, -5.0]):
@@ -248,6 +268,7 @@ def test_the_posterior_knows_its_evidence_and_doubts_what_is_far():
     expected, deviation = posterior.predict(known.rows)
     assert np.corrcoef(expected, known.values)[0, 1] > 0.95
     assert posterior.mean(known.rows) == pytest.approx(expected)
+    assert posterior.fitted() == pytest.approx(expected)
     far = np.array([[3.0, 3.0, 3.0]])
     assert posterior.predict(far)[1][0] > 3 * deviation.max()
     believed = posterior.believing(far)
