@@ -44,6 +44,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 def test_a_laptop_submits_and_leaves(rack: Rack, say: Say):
     cluster, laptop, other = rack.cluster(), rack.laptop("laptop"), rack.laptop("other")
     begun = time.monotonic()
+    rack.hold()
     laptop.stepladder(cluster, "submit", *rack.sending(cluster, "digits"), "--patience", 180)
     sent_s = time.monotonic() - begun
     sweep = Sweep(rack.storage / "digits", other, cluster)
@@ -67,6 +68,7 @@ def test_a_laptop_submits_and_leaves(rack: Rack, say: Say):
 
 def test_a_raylet_is_killed(rack: Rack, say: Say):
     cluster = rack.cluster()
+    rack.hold()
     sweep = rack.submit(cluster, "raylet")
     sweep.wait_until_training(*cluster.workers.values())
     victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()
@@ -78,6 +80,7 @@ def test_a_raylet_is_killed(rack: Rack, say: Say):
 def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
     """Ray takes a host for dead after a minute of silence: until then nothing is lost, and nothing begins twice."""
     cluster = rack.cluster()
+    rack.hold()
     sweep = rack.submit(cluster, "cable", "fidelity.max=12", "scheduler=none")
     sweep.wait_until_training(*cluster.workers.values())
     victim = next(iter(cluster.workers.values()))
@@ -96,6 +99,7 @@ def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
 
 def test_the_driver_is_killed(rack: Rack, say: Say):
     cluster = rack.cluster()
+    rack.hold()
     sweep = rack.submit(cluster, "driver")
     sweep.wait_until_training(*cluster.workers.values())
     t = time.time()
@@ -109,6 +113,7 @@ def test_the_driver_is_killed(rack: Rack, say: Say):
 def test_the_whole_cluster_is_gone(rack: Rack, say: Say):
     """Nothing of Ray is left; a new cluster goes on from the storage alone."""
     cluster = rack.cluster()
+    rack.hold()
     sweep = rack.submit(cluster, "cluster")
     sweep.wait_until_training(*cluster.workers.values())
     t = time.time()
@@ -163,6 +168,7 @@ def test_the_head_of_a_cluster_that_was_joined_is_powered_off(rack: Rack, say: S
 def test_a_worker_is_powered_off(rack: Rack, say: Say):
     """Nobody is told, as with a pulled plug: Ray has to miss the host, here within seconds."""
     cluster = rack.cluster(alert=True)
+    rack.hold()
     sweep = rack.submit(cluster, "power")
     sweep.wait_until_training(*cluster.workers.values())
     victim, t = cluster.workers.pop(next(iter(cluster.workers))), time.time()

@@ -23,15 +23,22 @@ END_S = 600.0
 TRIALS = 6
 FAULT_TRIALS = 4
 """Of a sweep that meets a fault: one a GPU."""
+HELD = "held"
+"""The file in a rack's storage that keeps trainings at their first epoch."""
 PACED = """
 import time
+from pathlib import Path
 import train as digits
 
 def train(config, trial):
     whole = digits.Training.train_epoch
+    epochs = iter(range(1000))
 
     def train_epoch(training):
         time.sleep(0.8)
+        is_first = next(epochs) == 0
+        while not is_first and Path(HELD).exists():
+            time.sleep(0.1)
         return whole(training)
 
     digits.Training.train_epoch = train_epoch
@@ -40,7 +47,8 @@ def train(config, trial):
     finally:
         digits.Training.train_epoch = whole
 """
-"""The demonstration's training, at a pace that leaves time for faults."""
+"""The demonstration's training, at a pace that leaves time for faults. It goes no further than its first epoch while
+the file HELD is there: however slow the machine is, trials train on all hosts at once."""
 
 
 class Rack:
@@ -50,10 +58,10 @@ class Rack:
         self.network = network
         self.code = write_demo("digits", folder / "code")
         """The sweep file and its training, as all of a cluster sees them; laptops have their own."""
-        (self.code / "paced.py").write_text(PACED)
         self.storage = folder / "storage"
         """What all of a cluster sees."""
         self.storage.mkdir()
+        (self.code / "paced.py").write_text(f"HELD = {str(self.storage / HELD)!r}\n{PACED}")
         self._laptops = folder / "laptops"
         self._laptops.mkdir()
         self._cluster: RayHosts | None = None
@@ -61,7 +69,8 @@ class Rack:
         self._spares = iter(range(3, 100))
 
     def cluster(self, *, alert: bool = False) -> RayHosts:
-        """Return a sound cluster of a head and two workers: the one there is, if it is as asked for."""
+        """Return a sound cluster of a head and two workers: the one there is, if it is as asked for; `hold` ends."""
+        (self.storage / HELD).unlink(missing_ok=True)
         if self._cluster is not None and (self._cluster.alert != alert or not self._cluster.is_sound):
             self.power_off()
         if self._cluster is None:
@@ -87,6 +96,10 @@ class Rack:
         folder = self._laptops / name
         shutil.copytree(self.code, folder)
         return Laptop(self.network.host(name, hidden=[self.storage, self.code]), folder)
+
+    def hold(self) -> None:
+        """Keep trainings at their first epoch from now on, until `Sweep.wait_until_training` has returned."""
+        (self.storage / HELD).touch()
 
     def submit(self, cluster: RayHosts, name: str, *overrides: str, trials: int = FAULT_TRIALS) -> Sweep:
         """Send the sweep `name` to the cluster from a laptop, without a preflight."""
@@ -161,12 +174,14 @@ class Sweep:
         }
 
     def wait_until_training(self, *hosts: Host) -> None:
-        """Wait until trials train on each of the hosts at once."""
+        """Wait until trials train on each of the hosts at once; then `Rack.hold` ends."""
         try:
             wait_for(lambda: all(map(self.training_on, hosts)), "trials training on every host")
         except AssertionError:
             print(self.laptop.stepladder(self.cluster, "logs", "sweep.yaml"))
             raise
+        finally:
+            (self.folder.parent / HELD).unlink(missing_ok=True)
 
     def finish(self) -> SweepState:
         """Wait until its job has ended well, and check what every sweep promises, whatever happened to it."""
