@@ -69,7 +69,7 @@ class Process:
         evidence = ledger.evidence(places)
         posterior = Posterior(self._fitted(), evidence).believing(ledger.running())
         leaders = ledger.leaders(places, LEADERS)
-        best = float(posterior.fitted()[: len(places)].min())
+        best = float(posterior.fitted().min())  # what runs counts at what is expected of it, or all would go beside it
         proposer = Proposer(self._space, ledger.columns, request.block, request.held)
         configs = [request.held, *(trial.config for trial in leaders)]
         return proposer.propose(posterior, best, configs, ledger.tried, request.random())

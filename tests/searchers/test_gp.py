@@ -133,6 +133,20 @@ def test_running_trials_are_believed():
     assert median(repelled) > 2 * median(free)
 
 
+def test_proposals_of_one_moment_spread():
+    def apart(seed):
+        drawn = [SQUARE.draw(("x", "y"), {}, ProposalRequest(n, (), {}, f"{seed}/{n}").random()) for n in range(40)]
+        far = [config for config in drawn if math.hypot(config["x"] - 2, config["y"] + 1) > 2.5][:14]
+        trials, searcher = [trial(n, config, values={9.0: value_at(config)}) for n, config in enumerate(far)], gp()
+        for number in range(14, 19):
+            config = searcher.propose(ProposalRequest(number, ("x", "y"), {}, f"{seed}/{number}"), trials)
+            trials.append(trial(number, config, TrialState.RUNNING))
+        first, *others = (each.config for each in trials[14:])
+        return median(math.hypot(other["x"] - first["x"], other["y"] - first["y"]) for other in others)
+
+    assert median(map(apart, range(6))) > 0.15, "they lie beside each other, where the first is expected to be best"
+
+
 def test_diverged_regions_are_avoided():
     good = [trial(n, {"x": n / 4 - 5, "y": 0.0}, values={9.0: n / 5}) for n in range(20)]
     cliff = [trial(20 + n, {"x": n / 2, "y": 0.0}, TrialState.DIVERGED, told=-1.0) for n in range(10)]
