@@ -18,6 +18,8 @@ from orchestrator.sweep.trial import Trial
 
 LEADERS = 4
 """Best trials around which candidates are drawn."""
+GROWTH = 8
+"""The scales are fitted anew before what they were fitted to has grown by more than about one part in so many."""
 _LIBRARIES = ThreadpoolController()
 
 
@@ -77,7 +79,8 @@ class Process:
     def _fitted(self) -> Scales:
         """Return the scales as of the last ending that they are fitted at."""
         ended = self._ledger.learned
-        places = self._ledger.seen(max(ended - ended % self._refit, min(ended, self._refit)))
+        step = min(self._refit, max(1, ended // GROWTH))
+        places = self._ledger.seen(ended - ended % step)
         if self._scales is None or self._scales[0] != places:
             self._scales = (places, fit_scales(self._ledger.evidence(places), self._ledger.columns.owner))
         return self._scales[1]

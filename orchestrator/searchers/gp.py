@@ -4,9 +4,10 @@ Meant for sweeps of some 25 to 200 trials: what half of the proposals by it save
 more than TPE's, and the cube of what it sees, so that it sees a bounded part of a long sweep (`_gp_evidence`). Whether
 the hyperparameters of a block are asked for together or singly makes no difference to it.
 
-The kernel's scales are fitted to the trials that had ended at every `REFIT`th ending, from fixed starting points. So
-a proposal is a function of the request and the trials alone, as everywhere, and only few of them pay for a fit. Where
-floating point fails (values of 1e300 beside -1e300) TPE makes the proposal, and a note says so.
+The kernel's scales are fitted to the trials that had ended at every ending while these are few, later at every
+`REFIT`th, from fixed starting points. So a proposal is a function of the request and the trials alone, as everywhere,
+and where a fit costs something only few of them pay for one. Where floating point fails (values of 1e300 beside -1e300)
+TPE makes the proposal, and a note says so.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.searchers._gp_process import Process
 
 REFIT = 6
-"""Endings between two fits of the scales."""
+"""Endings between two fits of the scales at the most."""
 
 
 class GpSearcher(Searcher):
