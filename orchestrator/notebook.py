@@ -29,8 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from orchestrator import members
 from orchestrator.control.measuring import refuse_to_test
-from orchestrator.control.session import create, refuse_existing, reopen, sweep_exists
-from orchestrator.control.session import read_sweep as read_state
+from orchestrator.control.session import create, refuse_existing, reopen
 from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
 from orchestrator.project.code_in_force import code_to_begin, code_to_go_on
@@ -41,6 +40,8 @@ from orchestrator.project.spec_files import space_finder
 from orchestrator.project.throwing_away import refuse_throwing_away, throw_away, what_is_thrown_away
 from orchestrator.project.warming import warmed
 from orchestrator.project.workspace import sweep_folder
+from orchestrator.state.reading import read_sweep as read_state
+from orchestrator.state.reading import sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.storage.under_way import StorageWatch
 from orchestrator.sweep.described import SET_BY_PARSER

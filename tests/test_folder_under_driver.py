@@ -13,7 +13,7 @@ import pytest
 from processes import kill_family, start, stepladder, wait_until
 from slow_training import write_slow_sweep
 
-from orchestrator.control.session import read_sweep, sweep_exists
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import TrialState
 

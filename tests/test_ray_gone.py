@@ -14,7 +14,8 @@ import pytest
 from processes import family, kill_family, start, stepladder, wait_until
 from slow_training import write_slow_sweep
 
-from orchestrator.control.session import read_events, read_sweep, sweep_exists
+from orchestrator.control.session import read_events
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState

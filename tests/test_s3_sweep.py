@@ -16,10 +16,10 @@ from processes import ENVIRONMENT, family, kill_family, start, stepladder, wait_
 from pyarrow.fs import FileSelector
 from s3_server import SECRET_KEY
 
-from orchestrator.control.session import read_sweep
 from orchestrator.demos import write_demo
 from orchestrator.errors import SweepNotFoundError
 from orchestrator.state.fold import SweepState
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.journal import JournalReader
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

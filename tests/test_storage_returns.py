@@ -14,9 +14,10 @@ from processes import ENVIRONMENT, kill_family, start, stepladder, wait_until
 from s3_server import S3Server
 from slow_training import write_slow_sweep
 
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
 from orchestrator.errors import SweepNotFoundError
 from orchestrator.state.fold import SweepState
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState

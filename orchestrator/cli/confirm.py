@@ -30,10 +30,10 @@ def confirm(
 
     Without --address, on a Ray that is started on this machine.
     """
-    from orchestrator.control.session import read_sweep
     from orchestrator.policies.confirming import refuse_to_confirm
     from orchestrator.project.ownership import Meant, SweepThere, refuse_other
     from orchestrator.project.places import locate
+    from orchestrator.state.reading import read_sweep
 
     joined = to_join(address, "confirm")
     named = Meant("confirm", shlex.quote(sweep), sweep_id)

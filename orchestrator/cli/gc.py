@@ -37,10 +37,10 @@ def gc(
 
     Kept are the checkpoints that `resume`, `retry`, confirming, `test` and you may still ask for. The log stays whole.
     """
-    from orchestrator.control.session import read_sweep
     from orchestrator.project import clearing
     from orchestrator.project.ownership import Meant, SweepThere, refuse_other
     from orchestrator.project.places import locate
+    from orchestrator.state.reading import read_sweep
 
     found = locate(sweep)
     if yes:

@@ -63,8 +63,8 @@ def _sent_from(place: str) -> list[ListedSweep]:
 def _lying_in(place: str) -> list[ListedSweep]:
     """Return the sweeps whose folders lie there; one that cannot be read is listed with what is wrong with it."""
     from orchestrator.control.recovery import left_without_record
-    from orchestrator.control.session import read_sweep, sweep_exists
     from orchestrator.project.places import sweeps_in
+    from orchestrator.state.reading import read_sweep, sweep_exists
     from orchestrator.storage.lease import describe_holder
     from orchestrator.storage.location import Location
     from orchestrator.views.jobs import UNREACHABLE, ListedSweep, listed, unreadable

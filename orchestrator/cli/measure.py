@@ -39,10 +39,10 @@ def measure(
 
     Without --address, on a Ray that is started on this machine.
     """
-    from orchestrator.control.session import read_sweep
     from orchestrator.project.measuring import taken_to_test
     from orchestrator.project.ownership import Meant, SweepThere, refuse_other
     from orchestrator.project.places import locate
+    from orchestrator.state.reading import read_sweep
 
     joined = to_join(address, "test")
     found = locate(sweep)

@@ -87,8 +87,8 @@ def resume(
     Without --address, where it was sent last, else on a Ray that is started here. A scheduler repeats `resume --auto`,
     perhaps as root or a user who has no name: whose the sweep is is asked there only with --owner.
     """
-    from orchestrator.control.session import sweep_exists
     from orchestrator.project import places, resuming
+    from orchestrator.state.reading import sweep_exists
 
     sweep, overrides = meant(sweep, overrides)
     set_owner(owner)
@@ -125,10 +125,11 @@ def taken_over(
 
     Raises UsageError where it is not the one that is `named`, None: whichever lies there.
     """
-    from orchestrator.control.session import read_sweep, reopen
+    from orchestrator.control.session import reopen
     from orchestrator.project.code_in_force import code_to_go_on
     from orchestrator.project.ownership import SweepThere, refuse_other
     from orchestrator.project.workspace import plan_to_resume
+    from orchestrator.state.reading import read_sweep
 
     state = read_sweep(target.folder)
     WATCH.limit_s = state.plan.spec.limits.storage

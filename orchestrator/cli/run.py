@@ -85,8 +85,8 @@ def run(
 
 def _refuse_anothers(plan: Plan, folder: Location) -> None:
     """Raise UsageError where another sweep lies in `folder`, or another's; whose it is may be unreadable."""
-    from orchestrator.control.session import read_sweep, sweep_exists
     from orchestrator.project.ownership import SweepThere, refuse_name_in_use
+    from orchestrator.state.reading import read_sweep, sweep_exists
 
     try:
         if sweep_exists(folder):

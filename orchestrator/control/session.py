@@ -27,7 +27,7 @@ from orchestrator.planning.compile import differences
 from orchestrator.policies.asking import asked_by_file
 from orchestrator.policies.changes import changed_ground, gone_checkpoints, refuse_changed_search
 from orchestrator.state.fold import SweepState, replay
-from orchestrator.state.reading import PLAN, LogReading, following, has_begun, named, no_sweep
+from orchestrator.state.reading import PLAN, LogReading, following, has_begun, named, no_sweep, sweep_exists
 from orchestrator.storage.away_note import AwayNote
 from orchestrator.storage.checkpoints import CheckpointFinder
 from orchestrator.storage.filesystem import FileSystem
@@ -46,20 +46,6 @@ from orchestrator.sweep.formats import as_begun
 from orchestrator.sweep.plan import Plan
 
 _log = logging.getLogger("stepladder")
-
-
-def sweep_exists(folder: Location) -> bool:
-    """Say whether a sweep lives in `folder`. Raises JournalDamagedError where one did and its journal is gone."""
-    with named(folder):
-        return has_begun(folder.files())
-
-
-def read_sweep(folder: Location) -> SweepState:
-    """Return the state of a sweep from its journal, living or dead; takes no lock, and holds no record.
-
-    Raises SweepNotFoundError where there is none, JournalDamagedError where its journal is damaged.
-    """
-    return LogReading(folder, folder.files()).go_on()
 
 
 def read_log(folder: Location) -> tuple[SweepState, list[ev.Event]]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from orchestrator.control.session import sweep_exists
 from orchestrator.errors import JournalDamagedError, StorageError, UsageError
 from orchestrator.members.outside import look_beside
 from orchestrator.project import sending
@@ -24,6 +23,7 @@ from orchestrator.project.places import (
 )
 from orchestrator.project.provenance import owner_here
 from orchestrator.project.records import SubmissionRecord, find_record, records_of
+from orchestrator.state.reading import sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.sweepfile.heading import Heading
 

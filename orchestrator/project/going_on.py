@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.control.session import read_sweep
 from orchestrator.errors import UsageError
 from orchestrator.project.places import locate
+from orchestrator.state.reading import read_sweep
 from orchestrator.sweepfile.again import again, next_name
 
 

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any
 
 from orchestrator.control.recovery import left_without_record
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import SweepNotFoundError, UsageError
 from orchestrator.launchers import JobStatus
 from orchestrator.policies.asking import waiting
@@ -26,6 +25,7 @@ from orchestrator.project.printed import kept_of_drivers, printed
 from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
 from orchestrator.state.fold import SweepState
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.state.resting import resting
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location

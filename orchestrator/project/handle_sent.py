@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from orchestrator.control.session import sweep_exists
 from orchestrator.errors import ClusterError, StorageError, UsageError
 from orchestrator.launchers import JobState, Launcher
 from orchestrator.project import sending
@@ -19,6 +18,7 @@ from orchestrator.project.printed import kept_of_drivers, printed
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.project.wishing import TrialQuestion, put
 from orchestrator.project.workspace import trouble_now
+from orchestrator.state.reading import sweep_exists
 from orchestrator.storage.driver_log import without_dumps
 from orchestrator.storage.location import Location
 from orchestrator.storage.requests import DriverRequest, put_request

@@ -7,11 +7,13 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
 from orchestrator.storage.code_copy import is_made
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 GIT_TIMEOUT_S = 60.0
 """How long git may take over a working tree."""
@@ -123,6 +125,8 @@ class _Rules:
 
     def read(self, folder: Path) -> None:
         """Take the ignore files of a folder in; called for outer folders before inner ones."""
+        from pathspec import GitIgnoreSpec  # here, so that who asks git waits for no import
+
         for name in IGNORE_FILES:
             try:
                 lines = (folder / name).read_text(errors="replace").splitlines()

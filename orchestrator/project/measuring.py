@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.control.measuring import begun_test, refuse_to_test
-from orchestrator.control.session import Session, read_sweep, reopen
+from orchestrator.control.session import Session, reopen
 from orchestrator.errors import UsageError
 from orchestrator.project.code_in_force import CodeInForce, code_to_go_on
 from orchestrator.project.places import locate, source_of
 from orchestrator.project.provenance import provenance
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep.plan import Plan
 

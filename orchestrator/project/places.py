@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.control.session import sweep_exists
 from orchestrator.errors import StorageError, SweepNotFoundError, UsageError
 from orchestrator.project.spec_files import read_file
+from orchestrator.state.reading import sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.storage.under_way import under_way
 from orchestrator.storage.url import is_url

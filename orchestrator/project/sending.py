@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import members
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import StorageError, UsageError
 from orchestrator.launchers import Launcher, Submission
 from orchestrator.launchers._definitions import find_definition
@@ -26,6 +25,7 @@ from orchestrator.project.ownership import SweepThere, refuse_name_in_use
 from orchestrator.project.pinning import root_of
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.secrecy import is_secret_name, mask
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.location import Location
 from orchestrator.storage.url import is_url

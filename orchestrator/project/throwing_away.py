@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.control.session import Session, read_sweep, sweep_exists
+from orchestrator.control.session import Session
 from orchestrator.errors import InfeasibleError, JournalDamagedError, StorageError, UsageError
 from orchestrator.policies.first_run import failed_at_once
 from orchestrator.project.provenance import owner_here
 from orchestrator.state.fold import SweepState
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage import lease
 from orchestrator.storage.location import Location
 from orchestrator.storage.removal import remove_sweep

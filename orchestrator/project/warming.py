@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import SpecError, StepladderError, StorageAwayError, StorageError, UsageError
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.storage.url import is_url
 from orchestrator.sweep.plan import Plan

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.control.drivers import pinned_by_last
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.errors import StepladderError, UsageError
 from orchestrator.members.outside import look_beside
 from orchestrator.planning.compile import compile_plan
@@ -16,6 +15,7 @@ from orchestrator.project.provenance import provenance
 from orchestrator.project.spec_files import load_parsed
 from orchestrator.rules import ModelFacts
 from orchestrator.state.fold import SweepState
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.state.spend import seconds_per_fidelity
 from orchestrator.storage.code_copy import working_copy
 from orchestrator.storage.location import Location

@@ -80,9 +80,11 @@ class FailingRegion:
 
 def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> FailingRegion | None:
     """Return the part of the search space that fails; None where none is clear."""
+    failed = [trial for trial in trials if _has_failed(trial) and trial.withdrawn_s is None]
+    if len(failed) < LEAST_FAILED:
+        return None
     ended = [trial for trial in trials if trial.state.is_final and trial.withdrawn_s is None]
-    failed = [trial for trial in ended if _has_failed(trial)]
-    if len(failed) < LEAST_FAILED or len(failed) == len(ended):
+    if len(failed) == len(ended):
         return None
     searched = ended[-MOST_TRIALS:]
     singles = list(_conditions(searched, space))
@@ -106,7 +108,7 @@ def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter])
 
 
 def _has_failed(trial: Trial) -> bool:
-    return trial.state in {TrialState.FAILED, TrialState.DIVERGED}
+    return trial.state is TrialState.FAILED or trial.state is TrialState.DIVERGED
 
 
 def _conditions(ended: Sequence[Trial], space: Mapping[str, Hyperparameter]) -> Iterator[RegionCondition]:

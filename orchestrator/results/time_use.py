@@ -123,12 +123,12 @@ def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float
 
 def _most_at_once(attempts: Iterable[Attempt], now_t: float) -> int:
     """Count the most attempts that were on their workers at one moment."""
-    changes = []
-    for attempt in attempts:
-        if attempt.placed_t is not None:
-            changes += [(attempt.placed_t, 1), (now_t if attempt.ended_t is None else attempt.ended_t, -1)]
-    most = held = 0
-    for _, change in sorted(changes):
-        held += change
-        most = max(most, held)
+    placed = [attempt for attempt in attempts if attempt.placed_t is not None]
+    begins = sorted(attempt.placed_t or 0.0 for attempt in placed)
+    ends = sorted(now_t if attempt.ended_t is None else attempt.ended_t for attempt in placed)
+    most = over = 0
+    for begun, begin in enumerate(begins, 1):
+        while over < len(ends) and ends[over] <= begin:
+            over += 1
+        most = max(most, begun - over)
     return most

@@ -27,12 +27,16 @@ class LogReading:
     It begins where the sweep's snapshot ends, if there is one that the log agrees with. It never writes one.
     """
 
-    def __init__(self, folder: Location, files: FileSystem, *, trusts_snapshot: bool = True) -> None:
+    def __init__(
+        self, folder: Location, files: FileSystem, *, trusts_snapshot: bool = True, stays: bool = True
+    ) -> None:
+        """With `stays` the state is for long: it takes a little longer to read, and less memory."""
         self._folder = folder
         self._files = files
         self._reader = JournalReader(files)
         self._state: SweepState | None = None
         self._trusts_snapshot = trusts_snapshot
+        self._stays = stays
         self.records = 0
         """How many records the state was made from."""
         self.kept_records = 0
@@ -99,7 +103,7 @@ class LogReading:
         if not self._trusts_snapshot:
             return None, 0
         with _without_collecting():
-            kept = kept_state(self._files)
+            kept = kept_state(self._files, stays=self._stays)
         if not isinstance(kept, Kept):
             self.unused = kept
         elif self._reader.begin_at(kept.places):
@@ -107,6 +111,20 @@ class LogReading:
         else:
             self.unused = "the log does not begin with what it was made from"
         return None, 0
+
+
+def sweep_exists(folder: Location) -> bool:
+    """Say whether a sweep lives in `folder`. Raises JournalDamagedError where one did and its journal is gone."""
+    with named(folder):
+        return has_begun(folder.files())
+
+
+def read_sweep(folder: Location) -> SweepState:
+    """Return the state of a sweep from its journal, living or dead; takes no lock, and holds no record.
+
+    Raises SweepNotFoundError where there is none, JournalDamagedError where its journal is damaged.
+    """
+    return LogReading(folder, folder.files(), stays=False).go_on()
 
 
 def no_sweep(folder: Location) -> SweepNotFoundError:

@@ -146,8 +146,11 @@ def _pieces(trials: Sequence[Trial]) -> Iterator[msgspec.Raw]:
         yield msgspec.Raw(_encoder.encode(trials[first : first + _PIECE]))
 
 
-def decoded(content: memoryview | bytes) -> SweepState:
-    """Return the state that was encoded. Raises ValueError, LookupError, AssertionError where it was none."""
+def decoded(content: memoryview | bytes, *, stays: bool = True) -> SweepState:
+    """Return the state that was encoded; with `stays` what its trials have alike is in memory once.
+
+    Raises ValueError, LookupError, AssertionError where it was none.
+    """
     kept = _decoder.decode(content)
     state = SweepState(kept.planned)
     state.plan = Plan.model_validate({**kept.plan, "dealings": kept.dealings})
@@ -155,7 +158,7 @@ def decoded(content: memoryview | bytes) -> SweepState:
         setattr(state, name, getattr(kept.plain, name))
     for piece in kept.trials:
         trials = _piece_decoder.decode(piece)
-        for trial in trials:
+        for trial in trials if stays else ():
             share(trial)
         state.trials.extend(trials)
     state.open = {number: state.trial(number) for number in kept.open}
@@ -178,10 +181,10 @@ class Kept(NamedTuple):
     """Where in the journal these end: whoever goes on from there holds it against the journal first."""
 
 
-def kept_state(files: FileSystem) -> Kept | str | None:
+def kept_state(files: FileSystem, *, stays: bool = True) -> Kept | str | None:
     """Return the state that is kept beside a log, or why what lies there is of no use; None where nothing lies there.
 
-    The journal is not looked at (`JournalReader.begin_at`). Raises StorageError.
+    `stays` is for `decoded`. The journal is not looked at (`JournalReader.begin_at`). Raises StorageError.
     """
     data = files.read(NAME)
     if not data:
@@ -193,6 +196,6 @@ def kept_state(files: FileSystem) -> Kept | str | None:
     if head.form != form():
         return "another version wrote it"
     try:
-        return Kept(decoded(content), head.records, head.places)
+        return Kept(decoded(content, stays=stays), head.records, head.places)
     except (ValueError, LookupError, AssertionError, TypeError):  # the checksum holds: another's work, and no error
         return "it does not hold what its head says"

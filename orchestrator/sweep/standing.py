@@ -70,8 +70,9 @@ def holds_bounds(trial: Trial) -> bool:
 def ranked_value(goal: Goal, trial: Trial) -> RankedValue | None:
     """Return what the trial is compared by; None for one that leads nothing."""
     value = trial.value
-    leads_nothing = value is None or has_ended_badly(trial) or not holds_bounds(trial)
-    return None if value is None or leads_nothing else (sign_of(goal) * value, -trial.number)
+    if value is None or has_ended_badly(trial) or not holds_bounds(trial):
+        return None
+    return sign_of(goal) * value, -trial.number
 
 
 def leader(goal: Goal, trials: Iterable[Trial]) -> Trial | None:

@@ -16,10 +16,9 @@ from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 from orchestrator.control.recovery import left_without_record
-from orchestrator.control.session import sweep_exists
 from orchestrator.errors import StorageAwayError, StorageError
 from orchestrator.project.places import sweeps_in
-from orchestrator.state.reading import LogReading
+from orchestrator.state.reading import LogReading, sweep_exists
 from orchestrator.storage.journal import FOLDER
 from orchestrator.storage.lease import describe_holder
 from orchestrator.storage.requests import requested

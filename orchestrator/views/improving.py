@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,18 +30,24 @@ class LastImprovement:
 
 def last_improvement(state: SweepState) -> LastImprovement | None:
     """Return it; None before a trial was trained to the end."""
-    ended = [t for t in state.trials if t.state.is_final and t.attempts and t.attempts[-1].ended_t is not None]
-    ended.sort(key=lambda trial: (trial.attempts[-1].ended_t or 0.0, trial.number))
+    ended = [
+        (last.ended_t, trial.number)
+        for trial in state.trials
+        if trial.attempts and (last := trial.attempts[-1]).ended_t is not None and trial.state.is_final
+    ]
+    ended.sort()
+    trained = [number for _, number in ended if state.trials[number].state is TrialState.COMPLETED]
     newest, best = None, None
-    for place, trial in enumerate(ended):
-        is_full = trial.state is TrialState.COMPLETED and trial.max_fidelity is None and not trial.breaks
-        if is_full and trial.value is not None and (best is None or better(state.plan.goal, trial.value, best)):
-            newest, best = place, trial.value
+    for number in trained:
+        trial = state.trials[number]
+        value = None if trial.max_fidelity is not None or trial.breaks else trial.value
+        if value is not None and (best is None or better(state.plan.goal, value, best)):
+            newest, best = trial, value
     if newest is None:
         return None
-    since = ended[newest + 1 :]
-    full = sum(1 for trial in since if trial.state is TrialState.COMPLETED)
-    return LastImprovement(ended[newest].number, ended[newest].stage, len(since), full)
+    since = len(ended) - 1 - bisect_left(ended, (newest.attempts[-1].ended_t or 0.0, newest.number))
+    full = len(trained) - 1 - trained.index(newest.number)
+    return LastImprovement(newest.number, newest.stage, since, full)
 
 
 def improvement_line(found: LastImprovement) -> str:

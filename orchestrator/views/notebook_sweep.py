@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.results.summary import summarise
 from orchestrator.state.fold import SweepState
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Trial
 from orchestrator.views.page.figures.places import stays

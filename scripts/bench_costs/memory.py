@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench_costs.resume import EPOCHS, write_log
 from bench_costs.sweeps import EIGHT, plan_of
-from orchestrator.control.session import read_sweep
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 
 from bench_costs.sweeps import EIGHT, plan_of
-from orchestrator.control.session import read_sweep, reopen
+from orchestrator.control.session import reopen
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from processes import start, stepladder, wait_until
 
-from orchestrator.control.session import read_sweep
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 
 pytestmark = pytest.mark.ray

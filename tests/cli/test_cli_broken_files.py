@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from processes import kill_family, start, stepladder, wait_until
 
-from orchestrator.control.session import read_sweep, sweep_exists
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]

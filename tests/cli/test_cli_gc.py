@@ -10,8 +10,8 @@ import pytest
 from processes import stepladder
 
 from orchestrator import wording
-from orchestrator.control.session import read_sweep
 from orchestrator.results.audit import repair
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 
 REAL = Path(__file__).parents[1] / "formats/format_1/real/old"

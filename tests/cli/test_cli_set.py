@@ -9,8 +9,9 @@ from sweeps import make_plan
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.control.session import create, read_events, read_sweep, reopen
+from orchestrator.control.session import create, read_events, reopen
 from orchestrator.errors import UsageError
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage import requests
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

@@ -13,9 +13,9 @@ from processes import stepladder
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.control.session import read_sweep
 from orchestrator.errors import UsageError
 from orchestrator.results.trial_rows import Selection, columns_named, selected
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.views.trials import trials_answer
 

@@ -16,12 +16,12 @@ from orchestrator.cli.app import app
 from orchestrator.cli.json_answers import ANSWERS
 from orchestrator.cli.say import answer_json
 from orchestrator.cli.submit import _sent_document
-from orchestrator.control.session import read_sweep
 from orchestrator.errors import UsageError
 from orchestrator.project.first_word import FirstWord, WordState
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.results.best import best_document
 from orchestrator.results.tested import WinnerOnTestSet
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import FIRST_REPLICATE
 from orchestrator.views.schema_files import answer_schema

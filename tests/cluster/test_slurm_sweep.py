@@ -17,11 +17,11 @@ import pytest
 from processes import ROOT
 from slurm import Slurm
 
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.demos import write_demo
 from orchestrator.errors import ClusterError
 from orchestrator.launchers import JobState, Submission
 from orchestrator.launchers.slurm import Slurm as SlurmLauncher
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.sweep.environment import Environment
 from orchestrator.sweep.launching import SlurmSettings

@@ -8,9 +8,10 @@ import pytest
 from sweeps import make_plan, smooth
 
 from orchestrator.control.recovery import reopened
-from orchestrator.control.session import create, read_sweep, reopen
+from orchestrator.control.session import create, reopen
 from orchestrator.control.simulator import SimulatedCluster, resume_simulation, simulate_plan
 from orchestrator.state.fold import replay
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome, TrialState

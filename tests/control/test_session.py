@@ -14,7 +14,7 @@ from sweeps import make_plan
 
 from orchestrator.control import session as sessions
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial
-from orchestrator.control.session import Session, create, read_sweep, reopen, sweep_exists
+from orchestrator.control.session import Session, create, reopen
 from orchestrator.errors import (
     FolderLostError,
     JournalDamagedError,
@@ -23,6 +23,7 @@ from orchestrator.errors import (
     SweepExistsError,
     SweepNotFoundError,
 )
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.lease import Holder, acquire
 from orchestrator.storage.location import Location

@@ -18,10 +18,11 @@ from orchestrator.control import session
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial, Verdict
 from orchestrator.control.machine import Machine
 from orchestrator.control.recovery import left_without_record
-from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
+from orchestrator.control.session import Session, create, read_events, reopen
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate, simulate_plan
 from orchestrator.errors import FolderLostError, LeaseLostError, StorageAwayError, StorageError
 from orchestrator.state.fold import SweepState
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.away_note import AwayNote, described_away
 from orchestrator.storage.lease import Holder, describe_holder
 from orchestrator.storage.location import Location

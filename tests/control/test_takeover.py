@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from sweeps import make_plan
 
-from orchestrator.control.session import read_sweep
 from orchestrator.errors import LeaseHeldError
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.lease import TTL_S, Holder, acquire, current

@@ -16,11 +16,12 @@ import pytest
 from sweep_keys import RECORD, keys
 from sweeps import SPACE, make_plan, make_spec
 
-from orchestrator.control.session import create, read_events, read_sweep, reopen
+from orchestrator.control.session import create, read_events, reopen
 from orchestrator.errors import SpecChangedError, StorageError
 from orchestrator.project.places import locate
 from orchestrator.project.workspace import plan_to_resume
 from orchestrator.state.fold import SweepState, replay
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

@@ -15,8 +15,8 @@ import pytest
 from heads import Head, ray_head
 from slow_training import write_slow_sweep
 
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.demos import write_demo
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import Trial, TrialState
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from heads import Head, ray_head
 
-from orchestrator.control.session import read_sweep, sweep_exists
 from orchestrator.demos import write_demo
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1500)]

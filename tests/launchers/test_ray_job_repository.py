@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from heads import Head, ray_head
 
-from orchestrator.control.session import read_sweep
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1500)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import members
-from orchestrator.control.session import create, read_sweep, reopen
+from orchestrator.control.session import create, reopen
 from orchestrator.errors import SpecChangedError, SpecError
 from orchestrator.members import outside
 from orchestrator.planning.making import make_ladder, make_scheduler
@@ -17,6 +17,7 @@ from orchestrator.project.code_in_force import code_to_begin
 from orchestrator.project.places import locate
 from orchestrator.project.workspace import linted_plan, plan_from_file, plan_to_resume
 from orchestrator.state.fold import replay
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 

@@ -8,7 +8,7 @@ from sweeps import SPACE, make_plan, smooth
 
 from orchestrator.control.answers import Report, Verdict
 from orchestrator.control.controller import Controller
-from orchestrator.control.session import create, read_sweep, reopen
+from orchestrator.control.session import create, reopen
 from orchestrator.control.simulator import (
     MemoryJournal,
     SimulatedCluster,
@@ -21,6 +21,7 @@ from orchestrator.control.wishes import Wishes
 from orchestrator.policies.asking import asked_by_file, problem_of, wish_to_try
 from orchestrator.policies.overdue import WITHDRAWN_S
 from orchestrator.state.fold import SweepState, replay
+from orchestrator.state.reading import read_sweep
 from orchestrator.state.retries import UNREPORTED
 from orchestrator.storage.location import Location
 from orchestrator.storage.wishes import Wish, new_wishes, put_wish

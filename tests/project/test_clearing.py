@@ -8,10 +8,11 @@ import pytest
 from sweeps import make_plan
 
 from orchestrator.control.answers import Report
-from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
+from orchestrator.control.session import Session, create, read_events, reopen
 from orchestrator.errors import LeaseHeldError
 from orchestrator.project import clearing
 from orchestrator.results.audit import audit, repair
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome

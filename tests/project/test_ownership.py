@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from orchestrator import Sweep
 from orchestrator.cli.app import app
-from orchestrator.control.session import create, read_sweep
+from orchestrator.control.session import create
 from orchestrator.errors import UsageError
 from orchestrator.project.provenance import owner_here
 from orchestrator.project.workspace import linted_plan, sweep_folder
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.requests import requested
 
 SWEEP = """

@@ -10,11 +10,12 @@ import pytest
 from sweeps import make_plan, make_spec
 
 from orchestrator.control.drivers import pinned_by_last
-from orchestrator.control.session import create, read_sweep
+from orchestrator.control.session import create
 from orchestrator.errors import UsageError
 from orchestrator.project import listing, pinning
 from orchestrator.project.code_in_force import CodeInForce, code_to_begin, code_to_go_on
 from orchestrator.project.pinning import difference, root_of, take_code
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep.plan import Plan
 

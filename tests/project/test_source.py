@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.control.session import create, read_sweep
+from orchestrator.control.session import create
 from orchestrator.demos import write_demo
 from orchestrator.errors import SpecError, UsageError
 from orchestrator.planning.compile import differences
 from orchestrator.project.code_in_force import code_to_begin
 from orchestrator.project.places import locate, source_of, started_from
 from orchestrator.project.workspace import linted_plan, plan_from_file, plan_to_resume, sweep_folder
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 
 FILE = """\

@@ -9,7 +9,7 @@ import pytest
 from sweeps import make_plan
 
 from orchestrator.control.answers import Report
-from orchestrator.control.session import Session, create, read_sweep, reopen, sweep_exists
+from orchestrator.control.session import Session, create, reopen
 from orchestrator.errors import InfeasibleError, LeaseHeldError, UsageError
 from orchestrator.project.throwing_away import (
     gone_if_refused,
@@ -18,6 +18,7 @@ from orchestrator.project.throwing_away import (
     throw_away,
     what_is_thrown_away,
 )
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import Outcome
 

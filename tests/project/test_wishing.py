@@ -9,7 +9,7 @@ import pytest
 from processes import stepladder
 from sweeps import make_plan
 
-from orchestrator.control.session import create, read_sweep, reopen
+from orchestrator.control.session import create, reopen
 from orchestrator.errors import ClusterError, UsageError
 from orchestrator.members import outside
 from orchestrator.project.finding import find
@@ -17,6 +17,7 @@ from orchestrator.project.handle import SweepLog
 from orchestrator.project.handle_sent import SweepSent
 from orchestrator.project.records import SubmissionRecord
 from orchestrator.project.wishing import to_retry, to_stop, to_try
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.storage.wishes import new_wishes
 from orchestrator.sweep.trial import Outcome

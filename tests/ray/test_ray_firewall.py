@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
 from orchestrator.errors import UsageError
 from orchestrator.project.code_in_force import CodeInForce
 from orchestrator.project.measuring import reopened_to_test
@@ -17,6 +17,7 @@ from orchestrator.ray.worker.trainable import Command
 from orchestrator.results.best import best_text
 from orchestrator.results.export import export
 from orchestrator.results.sink_export import fill, sink_at, sink_formats
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.program import Metrics

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sweeps import SPACE, make_plan, smooth
 
-from orchestrator.control.session import read_events, read_sweep, reopen
+from orchestrator.control.session import read_events, reopen
 from orchestrator.control.simulator import SimulatedCluster, resume_simulation, simulate_plan
 from orchestrator.errors import SpecChangedError
 from orchestrator.results.columns import TrialColumns
 from orchestrator.results.tables import Tables
 from orchestrator.state.fold import replay
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.journal import JournalWriter
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev

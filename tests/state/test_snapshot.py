@@ -15,14 +15,14 @@ from sweeps import cliff, make_plan, smooth
 
 from orchestrator.control import snapshot_keeper
 from orchestrator.control.answers import Report, ResumeTrial, StartTrial
-from orchestrator.control.session import Session, create, read_events, read_sweep, reopen
+from orchestrator.control.session import Session, create, read_events, reopen
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.control.snapshot_keeper import SnapshotPace
 from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.planning.making import make_scheduler
 from orchestrator.state import snapshot
 from orchestrator.state.fold import SweepState, replay
-from orchestrator.state.reading import LogReading, reports_of
+from orchestrator.state.reading import LogReading, read_sweep, reports_of
 from orchestrator.state.snapshot import decoded, encoded
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter

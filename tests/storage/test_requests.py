@@ -8,6 +8,7 @@ from sweeps import make_plan
 from orchestrator.control import session as sessions
 from orchestrator.control.answers import StartTrial, Wait
 from orchestrator.errors import UsageError
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.lease import Holder, Lease, acquire
 from orchestrator.storage.location import Location
@@ -70,4 +71,4 @@ def test_a_session_obeys_at_its_next_look(tmp_path: Path, monkeypatch: pytest.Mo
     said = ["stop requested: no new trials, 1 running finish", "cancel requested: leaving now"]
     assert [record.message for record in caplog.records] == said
     session.close("cancel")
-    assert sessions.read_sweep(Location.parse(tmp_path)).stopped == "cancel"
+    assert read_sweep(Location.parse(tmp_path)).stopped == "cancel"

@@ -10,13 +10,14 @@ import pytest
 from sweeps import make_plan
 
 from orchestrator.control import snapshot_keeper
-from orchestrator.control.session import Session, create, read_sweep, reopen
+from orchestrator.control.session import Session, create, reopen
 from orchestrator.control.simulator import SimulatedCluster, VirtualClock, simulate
 from orchestrator.control.snapshot_keeper import SnapshotPace
 from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.project.handle import SweepAtRest, SweepLog
 from orchestrator.results.diagnoses import diagnosed_winner
 from orchestrator.state import resting
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.location import Location
 from orchestrator.storage.snapshot_file import RESTING

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
 from orchestrator.errors import JournalDamagedError
 from orchestrator.state.fold import replay
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.lease import current
 from orchestrator.storage.marks import FOLDER, journal_name
 from orchestrator.sweep import event as ev

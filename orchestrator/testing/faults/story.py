@@ -9,13 +9,14 @@ from random import Random
 
 from orchestrator import exitcodes
 from orchestrator.control.machine import Machine
-from orchestrator.control.session import Session, create, read_events, read_sweep, reopen, sweep_exists
+from orchestrator.control.session import Session, create, read_events, reopen
 from orchestrator.control.simulator import VirtualClock
 from orchestrator.control.snapshot_keeper import USUAL_PACE, SnapshotPace
 from orchestrator.errors import FolderLostError, LeaseHeldError, SpecError, StepladderError, SweepNotFoundError
 from orchestrator.policies.keeping import named
 from orchestrator.project.clearing import clear
 from orchestrator.state.fold import replay
+from orchestrator.state.reading import read_sweep, sweep_exists
 from orchestrator.storage.lease import Holder
 from orchestrator.storage.retention import clear_earlier, remove_checkpoint
 from orchestrator.storage.snapshot_file import NAME as SNAPSHOT

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.control.session import read_sweep
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep.trial import Outcome, TrialState
 

@@ -55,7 +55,7 @@ EXPORTED = """
 import sys, time, urllib.request
 import ray
 sys.path.insert(0, sys.argv[2])
-from orchestrator.control.session import read_sweep
+from orchestrator.state.reading import read_sweep
 from orchestrator.ray.host.gauges import SweepGauges
 from orchestrator.storage.location import Location
 

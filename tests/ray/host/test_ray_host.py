@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.control.session import read_sweep
 from orchestrator.errors import ClusterError, SweepNotFoundError
 from orchestrator.ray.host.options import HostOptions
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader
 from orchestrator.storage.location import Location

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from ray.util.accelerators import accelerators
 
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
 from orchestrator.project.handle import SweepLog
 from orchestrator.project.printed import printed
 from orchestrator.ray.host.machines import Nodes, infeasible, places, qualifying
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.machines import ACCELERATORS, Machines
@@ -124,7 +125,8 @@ from orchestrator.ray.host import cluster as ours
 from orchestrator.ray.host.bundles import bundles_of, how_placed
 from orchestrator.ray.host.capacity import shortage
 from orchestrator.ray.host.host import HostOptions, run_on_ray
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
+from orchestrator.state.reading import read_sweep
 from orchestrator.ray.host.machines import places
 from orchestrator.ray.preflight.preflight import _resources
 from orchestrator.ray.worker.trainable import TrainableFile

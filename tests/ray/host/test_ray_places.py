@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 from ray.util import placement_group, remove_placement_group
 
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
 from orchestrator.ray.host.capacity import CHANGE_S, SETTLE_S, PlaceWatch, Shortage, shortage
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.awaited import NOTHING_AWAITED, AwaitedPlaces

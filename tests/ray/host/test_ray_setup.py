@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from processes import ENVIRONMENT
 
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import ray
 
-from orchestrator.control.session import read_events, read_sweep
+from orchestrator.control.session import read_events
 from orchestrator.errors import SweepNotFoundError
 from orchestrator.policies.fair_shares import PlaceClaim
 from orchestrator.ray.host.turns import ANSWER_S, NAME, NAMESPACE, Turns
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
