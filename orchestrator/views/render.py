@@ -5,6 +5,7 @@ What is shown is built elsewhere in this package, as plain data first (`--json`)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -18,12 +19,13 @@ WIDTH = 100
 
 
 def make_console(stream: TextIO) -> Console:
-    """Return a console on `stream`, as wide as the terminal and never wider than 100 columns.
+    """Return a console on `stream`, as wide as the terminal or as COLUMNS says, and never wider than 100 columns.
 
     Colours appear on a terminal only. Text is written as it is: square brackets in a name are not markup.
     """
     detected = Console(file=stream)
-    width = min(WIDTH, detected.width) if detected.is_terminal else WIDTH
+    is_told = detected.is_terminal or os.environ.get("COLUMNS", "").isdecimal()
+    width = min(WIDTH, detected.width) if is_told else WIDTH
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 

@@ -47,6 +47,8 @@ ALL_DRAWN = (
     "document.documentElement?.dataset.ready && [...document.querySelectorAll('.plot')].every(p => p.dataset.drawn)"
 )
 FILLING = "[...document.querySelectorAll('.plot')].every(plot => plot._fullLayout.width === plot.clientWidth)"
+SHEET = 1040
+"""Pixels that an A4 sheet is high between its margins, where it is 700 wide."""
 STACKS = "[...document.querySelectorAll('.stack')]"
 LEGENDS_BELOW = ("progress", "hours", "time")
 WIDEST = "Math.max(...[...document.querySelectorAll('.plot .main-svg')].map(svg => svg.getBoundingClientRect().right))"
@@ -79,6 +81,20 @@ def test_a_telephone_and_paper_cut_nothing_off(told, tmp_path: Path):
         assert tab.value("[...document.querySelectorAll('.plot')].every(plot => plot._fullLayout.width <= 700)")
         tab.value("dispatchEvent(new Event('afterprint'))")
         tab.until(f"{WIDEST} > 900 && {FILLING}")
+        assert tab.complaints == []
+
+
+def test_the_first_sheet_holds_the_first_picture(told, tmp_path: Path):
+    """What stands together is not broken over two sheets, so a picture that is too high leaves half a sheet empty."""
+    page, file = written(told, tmp_path)
+    assert page.steps, "what to do next stands above it"
+    with browser(tmp_path) as tab:
+        tab.open(f"{file.as_uri()}#all")
+        tab.until(ALL_DRAWN)
+        tab.on_paper()
+        tab.until(ALL_DRAWN)
+        lead = "document.getElementById('progress').closest('.lead').getBoundingClientRect()"
+        assert tab.value(f"{lead}.bottom + scrollY") < SHEET
         assert tab.complaints == []
 
 

@@ -63,6 +63,22 @@ def test_the_winners_trail_compares_no_full_training_with_one_that_was_stopped(s
     assert [(row[0], *row[4:]) for row in rows] == [("1", "0.25 at epoch 3", "-"), ("2", "0.9", "-")]
 
 
+def test_the_winners_trail_begins_where_it_was_drawn_from_nothing(story):
+    """A draw from the prior learned from no trial: that one lies near it says nothing of how it came about."""
+
+    def drawn(move, learned_from):
+        changes = {"move": move, "parent": None, "learned_from": learned_from, "nearest": 1}
+        return [
+            msgspec.structs.replace(e, **changes) if isinstance(e, ev.TrialProposed) and e.trial == 2 else e
+            for e in story
+        ]
+
+    (row,) = trail(Scene(replay(drawn("prior", 0)), story[-1].t)).rows
+    assert row[:4] == ("2", "rate", "prior", "-")
+    first, last = trail(Scene(replay(drawn("model", 2)), story[-1].t)).rows
+    assert (first[0], last[2]) == ("1", "model, from 2 trials; nearest to trial 1")
+
+
 def test_every_picture_has_a_sentence_and_a_table_and_a_name_of_its_own(told):
     state = replay(told)
     names = [drawing.name for section in page(state).sections for drawing in section.drawings]
@@ -226,8 +242,26 @@ def test_what_mattered_is_drawn_with_whiskers_once_there_are_enough_trials(told)
     bars = found["influence"].figure["data"][0]
     assert len(bars["x"]) == len(bars["error_x"]["array"]) == len(bars["error_x"]["arrayminus"])
     assert all(part >= 0 for part in bars["error_x"]["array"])
-    absent = [trace for trace in found["together"].figure["data"] if -0.12 in trace["y"]]
-    assert absent, "beta1 is not there in trials of sgd"
+    figure = found["together"].figure
+    row = figure["layout"]["yaxis"]["ticktext"].index("beta1")
+    crossings = [(x, y) for trace in figure["data"] for x, y in zip(trace["x"], trace["y"], strict=True)]
+    assert any(x < -0.05 for x, y in crossings if y == row), "beta1 is not there in trials of sgd"
+    assert all(x is None or x >= 0 for x, y in crossings if y != row), "the others all trials have"
+    written = {(note["y"], note["text"]) for note in figure["layout"]["annotations"]}
+    optimizer = figure["layout"]["yaxis"]["ticktext"].index("optimizer")
+    assert {(optimizer, "sgd"), (optimizer, "adam")} <= written
+
+
+def test_all_together_says_what_the_best_share():
+    def narrow(config, fidelity):
+        return smooth(config, fidelity) if config["optimizer"] == "sgd" else 0.0
+
+    plan = make_plan(budget={"trials": 120}, searcher={"name": "random"}, scheduler="none")
+    state = simulate_plan(plan, narrow, SimulatedCluster(workers=4))[0]
+    told = drawings(page(state))["together"].sentence
+    assert told.startswith("Of the best 20, four in five have ")
+    assert "optimizer sgd" in told
+    assert "learning_rate 0.0" in told
 
 
 def test_of_few_trials_no_importance_is_drawn(story):

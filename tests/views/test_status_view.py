@@ -231,6 +231,17 @@ def test_a_terminal_gets_colours_and_its_own_width(monkeypatch, story):
         assert "\x1b[1m" in stream.getvalue()
 
 
+def test_a_pipe_is_a_hundred_columns_wide_or_as_many_as_it_is_told(monkeypatch, story):
+    for columns, width in ((None, 100), ("80", 80), ("250", 100), ("wide", 100)):
+        monkeypatch.delenv("COLUMNS", raising=False)
+        if columns is not None:
+            monkeypatch.setenv("COLUMNS", columns)
+        stream = io.StringIO()
+        show(make_console(stream), status_answer(replay(story), FOLDER, None, 2e9))
+        tables = [line for line in stream.getvalue().splitlines() if "stepladder" not in line]  # commands stay whole
+        assert width - 20 < max(map(len, tables)) <= width
+
+
 def test_it_says_which_trial_was_the_last_to_get_better(story):
     running = last_improvement(replay(story))
     assert (running.trial, running.stage, running.ended_since, running.full_since) == (2, "rate", 2, 0)

@@ -13,6 +13,7 @@ const pictures = (() => {
   let figures = {};
   // A legend below takes more lines where a picture is narrow: make so much room that it covers no name of an axis.
   const UNDER_AXIS = 46;
+  const FIRST = "progress", FIRST_ON_PAPER = 320;
   const hasMadeRoom = (plot, layout) => {
     const more = Math.ceil((plot.querySelector("g.legend")?.getBBox().height || 0) + UNDER_AXIS - layout.margin.b);
     if (more <= 0) return false;
@@ -35,7 +36,10 @@ const pictures = (() => {
       layout.annotations = (layout.annotations || []).filter(note => note.name !== "room");
       for (const note of layout.annotations) if (note.narrow) Object.assign(note, note.narrow);
     }
-    if (root.dataset.printing) layout.width = plot.clientWidth;
+    if (root.dataset.printing) {
+      layout.width = plot.clientWidth;
+      if (plot.id === FIRST) layout.height = FIRST_ON_PAPER; // so that it stands below the head on the first sheet
+    }
     plot.style.height = `${layout.height}px`;
     // The same `uirevision` for ever: what a reader hid stays so when newer data come. A range that they chose would be
     // given up where the data's own changed, so it is kept here.

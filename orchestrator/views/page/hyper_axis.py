@@ -52,6 +52,11 @@ class HyperAxis:
         position, (first, last) = self.position(value), self.ends
         return None if position is None else min(1.0, max(0.0, (position - first) / (last - first or 1.0)))
 
+    def labels(self) -> list[tuple[float, str]]:
+        """Return what is written along the axis: where, from 0 to 1 between its ends, and the text."""
+        first, last = self.ends
+        return [((position - first) / (last - first or 1.0), text) for position, text in self._ticks]
+
     @property
     def low(self) -> float:
         """The smallest value of the range."""

@@ -60,18 +60,19 @@ def trail(scene: Scene) -> DataTable | None:
 
 
 def _forebear(scene: Scene, trial: Trial) -> Trial | None:
-    """Return the trial that another was changed from: its parent, or else the nearest earlier one."""
+    """Return the trial that another was changed from: its parent, or else the nearest of those that it was drawn after.
+
+    What was drawn from nothing has none, however near an earlier one lies.
+    """
+    if trial.parent is None and trial.learned_from == 0:
+        return None
     number = trial.parent if trial.parent is not None else trial.nearest
     return None if number is None or number >= trial.number else scene.state.trial(number)
 
 
 def _step(scene: Scene, trial: Trial) -> tuple[str, ...]:
     before = _forebear(scene, trial)
-    how = (
-        trial.move
-        if trial.learned_from is None
-        else f"{trial.move}, from {wording.counted(trial.learned_from, 'trial')}"
-    )
+    how = trial.move if not trial.learned_from else f"{trial.move}, from {wording.counted(trial.learned_from, 'trial')}"
     if before is not None and trial.parent is None:
         how += f"; nearest to trial {before.number}"
     changes = [] if before is None else _changes(scene, before, trial)
