@@ -24,6 +24,7 @@ collect_ignore = ["outside/my_lab"]  # a repository of its own, whose tests run 
 settings.register_profile("stepladder", deadline=None, derandomize=True)  # a busy machine is no failure
 settings.load_profile("stepladder")
 
+os.environ.pop("COLUMNS", None)  # what is written to a pipe is 100 columns wide where nothing says otherwise
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["STEPLADDER_PAGE"] = "0"  # a second for each sweep that is driven; tests of the page turn it on

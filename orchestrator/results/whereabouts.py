@@ -38,7 +38,11 @@ class Whereabouts:
     nodes: tuple[NodeUse, ...] = ()
     """By name; of several nodes that share a host's name nothing tells them apart."""
     left_s: float | None = None
-    """Estimate of the seconds to its end; None before some trials ended under its driver."""
+    """Estimate of the seconds to the end of its search; None before some trials ended under its driver, or after it."""
+    trials_per_h: float | None = None
+    """Trials that its driver brings to an end in an hour; None before some did."""
+    fidelity_per_h: float | None = None
+    """Fidelity that is trained under its driver in an hour, epochs as a rule; None likewise."""
 
 
 def whereabouts(state: SweepState, now: float) -> Whereabouts:
@@ -52,7 +56,7 @@ def whereabouts(state: SweepState, now: float) -> Whereabouts:
         if attempt.outcome in (Outcome.LOST, Outcome.PREEMPTED) and attempt.node and (attempt.ended_t or 0.0) >= since
     ]
     names = sorted({attempt.node or "" for attempt in (*at_work.values(), *lost)})
-    return Whereabouts(tuple(_use(name, at_work, lost) for name in names), _left_s(state, since, now))
+    return Whereabouts(tuple(_use(name, at_work, lost) for name in names), *_pace(state, since, now))
 
 
 def _use(name: str, at_work: dict[int, Attempt], lost: list[Attempt]) -> NodeUse:
@@ -66,11 +70,15 @@ def _by_number(gpu: str) -> tuple[int, str]:
     return (int(gpu) if gpu.isdecimal() else 0, gpu)
 
 
-def _left_s(state: SweepState, since: float, now: float) -> float | None:
+def _pace(state: SweepState, since: float, now: float) -> tuple[float | None, float | None, float | None]:
+    """Return the seconds that are left, and the trials and the fidelity of an hour."""
     over = [trial for trial in state.trials if trial.state.is_final]
     own = sum(1 for trial in over if trial.attempts and (trial.attempt.ended_t or 0.0) >= since)
-    placed = (attempt.placed_t for trial in state.everyone() for attempt in trial.attempts if attempt.placed_t)
-    began = min((t for t in placed if t >= since), default=now)  # waiting for the first place says nothing of the pace
+    tried = (attempt for trial in state.everyone() for attempt in trial.attempts)
+    placed = [attempt for attempt in tried if attempt.placed_t is not None and attempt.placed_t >= since]
+    began = min((attempt.placed_t or now for attempt in placed), default=now)  # waiting for a place is no pace
     if own < LEAST_ENDED or now <= began:
-        return None
-    return max(0, search_trials(state) - len(over)) * (now - began) / own
+        return None, None, None
+    trained = sum(max(0.0, attempt.fidelity - attempt.resumed_from) for attempt in placed)
+    rest, hours = search_trials(state) - len(over), (now - began) / 3600
+    return rest * (now - began) / own if rest > 0 else None, own / hours, trained / hours

@@ -25,6 +25,7 @@ from orchestrator.results.summary import Summary, summarise
 from orchestrator.views.event_lines import EventLines
 from orchestrator.views.status import reached, spent
 from orchestrator.views.trouble import silences
+from orchestrator.views.whereabouts import hourly
 
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
@@ -227,8 +228,7 @@ def _best_line(summary: Summary) -> str:
 def _cost_line(summary: Summary, found: Pace) -> str:
     rates = []
     if found.trials_per_h is not None and found.fidelity_per_h is not None:
-        trials = wording.counted(round(found.trials_per_h, 1), "trial")
-        rates = [f"{trials} and {wording.counted(round(found.fidelity_per_h), summary.fidelity_unit)} an hour"]
+        rates = [hourly(found.trials_per_h, found.fidelity_per_h, summary.fidelity_unit)]
     return ", ".join([spent(summary), f"{wording.duration(found.elapsed_s)} elapsed", *rates, *_left(found)])
 
 

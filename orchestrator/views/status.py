@@ -209,7 +209,7 @@ def _details(found: Status, now: float) -> Group:
     rows += [("failed", text) for text in failure_lines(found.failures, summary.tally.failed, found.folder)]
     rows += [("failed", region_line(found.failing_region))] if found.failing_region else []
     rows += [("storage", found.storage_away)] if found.storage_away else []
-    rows += whereabouts_rows(found.where, now) + trouble_rows(summary)
+    rows += whereabouts_rows(found.where, now, summary.fidelity_unit) + trouble_rows(summary)
     rows += [("asked", text) for text in _first(found.waiting)]
     rows.append(("spent", spent(summary)))
     rows += [("time", time_line(found.time))] if found.time.places else []
