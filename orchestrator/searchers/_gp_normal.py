@@ -1,7 +1,7 @@
 """Values made about normal (Yeo and Johnson 2000, doi:10.1093/biomet/87.4.954), as the Gaussian process takes them.
 
 Far out they are drawn in first. The power is the most probable one, as SciPy's `yeojohnson` finds it; but importing
-`scipy.stats` takes a second, and its look at its arguments longer than the arithmetic.
+`scipy.stats` takes half a second, and its look at its arguments longer than the arithmetic.
 """
 
 from __future__ import annotations
