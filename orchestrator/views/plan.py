@@ -15,7 +15,7 @@ from orchestrator.policies.placing import kinds_of
 from orchestrator.searchers import make_searcher
 from orchestrator.sweep.domains import Choice, Constant, Float, Hyperparameter
 from orchestrator.sweep.plan import Plan
-from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.spec import Budget, SweepSpec
 from orchestrator.views.render import listing, pairs
 from orchestrator.views.supplied import supplied_answer
 
@@ -55,11 +55,6 @@ def _facts(plan: Plan, found: Estimate) -> Table:
     unit = wording.counted(spec.fidelity.max, spec.fidelity.unit)
     size = found.configurations
     room = "" if size is None else f" (the space holds {wording.counted(size, 'configuration')})"
-    caps = {
-        "GPU-hours": None if spec.budget.gpu_hours is None else wording.hours(spec.budget.gpu_hours),
-        "CPU-hours": None if spec.budget.cpu_hours is None else wording.hours(spec.budget.cpu_hours),
-        "on the clock": None if spec.budget.wall is None else wording.duration(spec.budget.wall),
-    }
     length = "one final score each (fidelity: none)" if spec.fidelity.once else f"each up to {unit}"
     stopping = "nobody is stopped early" if spec.fidelity.once else f"early stopping by {spec.scheduler.name}"
     rows = [
@@ -76,7 +71,7 @@ def _facts(plan: Plan, found: Estimate) -> Table:
         *[("", f"{name}: {wording.machines(kind) or 'any node'}") for name, kind in kinds_of(plan).items() if name],
         *_setup(spec),
     ]
-    stops = ", ".join(f"{cap} {name}" for name, cap in caps.items() if cap is not None)
+    stops = ", ".join(_caps(spec.budget))
     return pairs([*rows, *([("stops at", stops)] if stops else []), ("seed", str(spec.seed))])
 
 
@@ -119,12 +114,18 @@ def _confirm(plan: Plan, found: Estimate) -> str:
         text = f"{kept.share:.0%} of the budget of {budget.trials} trials is kept back: {text}"
     if found.confirm_hours is not None:
         text += f", {_sum(found.confirm_fidelity, found.confirm_hours, plan.spec.fidelity.unit)}"
-    caps = (
-        []
-        if not kept.share
-        else [name for name in ("gpu_hours", "cpu_hours", "wall") if getattr(budget, name) is not None]
-    )
-    return text + (f"; the search ends at {1 - kept.share:.0%} of {' and '.join(caps)}" if caps else "")
+    ends = _caps(budget, 1 - kept.share) if kept.share else []
+    return text + (f"; the search ends at {' or '.join(ends)}" if ends else "")
+
+
+def _caps(budget: Budget, part: float = 1.0) -> list[str]:
+    """Say the budget's caps on hours, or a part of each."""
+    caps = {
+        "GPU-hours": None if budget.gpu_hours is None else wording.hours(part * budget.gpu_hours),
+        "CPU-hours": None if budget.cpu_hours is None else wording.hours(part * budget.cpu_hours),
+        "on the clock": None if budget.wall is None else wording.duration(part * budget.wall),
+    }
+    return [f"{cap} {name}" for name, cap in caps.items() if cap is not None]
 
 
 def _promote(plan: Plan) -> str:

@@ -32,6 +32,13 @@ def test_it_says_what_is_tried_and_when_it_stops():
     assert "seed           7\n" in text
 
 
+def test_it_says_in_hours_where_the_search_ends_and_what_is_kept_back_begins():
+    text = " ".join(printed(a_plan(budget={"trials": 200, "gpu_hours": 40, "wall": "8h"}, confirm={})).split())
+    assert "confirm 25% of the budget of 200 trials is kept back: up to " in text
+    assert "; the search ends at 30 GPU-hours or 6h 00m on the clock search " in text
+    assert "search ends" not in printed(a_plan(budget={"trials": 200}, confirm={}))
+
+
 def test_it_says_where_a_trial_of_several_gpus_lies():
     text = printed(a_plan(resources={"cpus": 16, "gpus": 8, "nodes": 2}))
     assert "a trial takes  16 CPUs and 8 GPUs on up to 2 nodes, for 8 processes under torch.distributed\n" in text
