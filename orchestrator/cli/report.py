@@ -15,6 +15,8 @@ from orchestrator.cli.status import open_sweep
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.project.handle import SweepLog
+    from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
 
 WATCH_S = 10
@@ -38,14 +40,14 @@ def report(
     if markdown:
         if watch or browse:
             raise UsageError("--markdown is text, printed once; leave --watch and --open out")
-        _write_markdown(log.folder, output, is_shared=share)
+        _write_markdown(log, output, is_shared=share)
         return
     if share and output is None:
         output = Path(f"{log.state.plan.spec.name}-report.html")
     place = _Place(log.folder, output, is_shared=share)
     if browse and place.file is None:
         raise UsageError(f"{log.folder} is on an object store, which no browser opens; add -o FILE")
-    place.write(WATCH_S if watch else None)
+    place.write(WATCH_S if watch else None, log.state)
     answer_text(place.name)
     if browse and place.file is not None:
         webbrowser.open(place.file.absolute().as_uri())
@@ -65,27 +67,31 @@ class _Place:
         self._is_own = output is None
         self._is_shared = is_shared
 
-    def write(self, reload_s: int | None) -> None:
-        """Write the page of the sweep as it is now. Raises UsageError where no file can be, StorageError when full."""
+    def write(self, reload_s: int | None, state: SweepState | None = None) -> None:
+        """Write the page of the sweep as it is now, or was when `state` was read.
+
+        Raises UsageError where no file can be, StorageError when full.
+        """
         from orchestrator.cli.export import write_whole
         from orchestrator.views.page.contents import page_of
         from orchestrator.views.page.html import html
-        from orchestrator.views.page.making import FILE, read_source
+        from orchestrator.views.page.making import FILE, read_source, source_of
 
-        text = html(page_of(read_source(self.folder), is_shared=self._is_shared, reload_s=reload_s))
+        source = read_source(self.folder) if state is None else source_of(self.folder, state)
+        text = html(page_of(source, is_shared=self._is_shared, reload_s=reload_s))
         if self._is_own:
             self.folder.files().replace(FILE, text.encode())
         elif self.file is not None:
             write_whole(self.file, text)
 
 
-def _write_markdown(folder: Location, output: Path | None, *, is_shared: bool) -> None:
+def _write_markdown(log: SweepLog, output: Path | None, *, is_shared: bool) -> None:
     from orchestrator.cli.export import write_whole
     from orchestrator.views.page.contents import page_of
-    from orchestrator.views.page.making import read_source
+    from orchestrator.views.page.making import source_of
     from orchestrator.views.page.markdown import markdown
 
-    text = markdown(page_of(read_source(folder), is_shared=is_shared))
+    text = markdown(page_of(source_of(log.folder, log.state), is_shared=is_shared))
     if output is None:
         answer_piece(text)
         return

@@ -8,11 +8,14 @@ it holds most of the failures: status must not send anybody looking in the wrong
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from orchestrator.sweep.domains import Choice, Hyperparameter
 from orchestrator.sweep.trial import Trial, TrialState
@@ -87,24 +90,40 @@ def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter])
     if len(failed) == len(ended):
         return None
     searched = ended[-MOST_TRIALS:]
-    singles = list(_conditions(searched, space))
-    by_chance = _chance(searched)
+    bad = _bits(map(_has_failed, searched))
+    singles = [_Marked(one, _bits(map(one.holds, searched))) for one in _conditions(searched, space)]
 
-    def weighed(conditions: Sequence[RegionCondition]) -> float:
+    def chance(parts: tuple[_Marked, ...]) -> float:
+        under = functools.reduce(operator.and_, (part.under for part in parts))
+        return hypergeometric_tail((under & bad).bit_count(), under.bit_count(), bad.bit_count(), len(searched))
+
+    def weighed(parts: tuple[_Marked, ...]) -> float:
         # One on what is there under another's condition alone tells of two, and each beyond the first must be worth it.
-        told = sum(2 if space[condition.name].when else 1 for condition in conditions)
-        return by_chance(tuple(conditions)) * float(len(singles)) ** (told - 1)
+        told = sum(2 if space[part.condition.name].when else 1 for part in parts)
+        return chance(parts) * float(len(singles)) ** (told - 1)
 
-    best_first = sorted(singles, key=lambda condition: weighed((condition,)))[:PAIRED]
-    pairs = [pair for pair in combinations(best_first, 2) if pair[0].name != pair[1].name]
-    tried: list[tuple[RegionCondition, ...]] = [*((condition,) for condition in best_first), *pairs]
+    best_first = sorted(singles, key=lambda single: weighed((single,)))[:PAIRED]
+    pairs = [pair for pair in combinations(best_first, 2) if pair[0].condition.name != pair[1].condition.name]
+    tried: list[tuple[_Marked, ...]] = [*((single,) for single in best_first), *pairs]
     if not tried:
         return None
     count = len(singles) + math.comb(len(singles), 2)
     found = min(tried, key=weighed)
-    region = _region(found, ended)
+    region = _region(tuple(part.condition for part in found), ended)
     is_clear = region.failed >= LEAST_SHARE * max(region.trials, len(failed)) and region.failed >= LEAST_FAILED
-    return region if is_clear and by_chance(found) * count < LEVEL else None
+    return region if is_clear and chance(found) * count < LEVEL else None
+
+
+class _Marked(NamedTuple):
+    """A condition, and under which trials it holds."""
+
+    condition: RegionCondition
+    under: int
+    """A bit for each trial, so that two conditions are held together by one operation."""
+
+
+def _bits(held: Iterable[bool]) -> int:
+    return int("".join("1" if holds else "0" for holds in held) or "0", 2)
 
 
 def _has_failed(trial: Trial) -> bool:
@@ -132,16 +151,6 @@ def _of(trial: Trial, name: str) -> list[Value]:
 
 def _text(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _chance(ended: Sequence[Trial]) -> Callable[[tuple[RegionCondition, ...]], float]:
-    total, bad = len(ended), sum(map(_has_failed, ended))
-
-    def chance(conditions: tuple[RegionCondition, ...]) -> float:
-        region = _region(conditions, ended)
-        return hypergeometric_tail(region.failed, region.trials, bad, total)
-
-    return chance
 
 
 def hypergeometric_tail(hits: int, drawn: int, marked: int, total: int) -> float:

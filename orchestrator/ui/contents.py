@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from orchestrator.errors import StepladderError, StorageError
-from orchestrator.storage.journal import JournalReader
 from orchestrator.storage.lease import describe_holder
 from orchestrator.ui.acts import acts_on_sweep, acts_on_trial
 from orchestrator.ui.listing import sweeps_body, unread
@@ -23,7 +22,7 @@ from orchestrator.ui.sweeps import SweepReading, SweepShelf
 from orchestrator.ui.trial_list import Asked, KeptRows, trials_body
 from orchestrator.views.page.contents import page_of
 from orchestrator.views.page.html import body, figures
-from orchestrator.views.page.making import source_from
+from orchestrator.views.page.making import source_of
 from orchestrator.views.page.one_trial import trial_page
 from orchestrator.views.page.parts import Page
 from orchestrator.views.trial import find_trial, last_printed, trial_meant
@@ -145,7 +144,7 @@ def _drawn(page: Page, trials: str) -> _Made:
 
 
 def _sweep_page(one: SweepReading) -> Page:
-    source = source_from(one.folder, one.state(), JournalReader(one.files).stream_new())
+    source = source_of(one.folder, one.state())
     page = page_of(source)
     return replace(page, sections=(*page.sections, acts_on_sweep(source.state, one.folder, source.holder)))
 

@@ -6,19 +6,16 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.control.recovery import left_without_record
-from orchestrator.control.session import read_log
 from orchestrator.errors import StorageError
-from orchestrator.results.diagnoses import winner_diagnosis
+from orchestrator.results.diagnoses import diagnosed_winner
+from orchestrator.state.reading import read_sweep
 from orchestrator.storage.lease import describe_holder
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.page.html import html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from orchestrator.state.fold import SweepState
     from orchestrator.storage.location import Location
-    from orchestrator.sweep import event as ev
 
 FILE = "report.html"
 """Where a sweep's own page lies, in its folder."""
@@ -28,18 +25,18 @@ RELOAD_S = 60
 
 def read_source(folder: Location) -> Source:
     """Read what the page of a sweep is made from; takes no lock. Raises SweepNotFoundError, StorageError."""
-    return source_from(folder, *read_log(folder))
+    return source_of(folder, read_sweep(folder))
 
 
-def source_from(folder: Location, state: SweepState, events: Iterable[ev.Event]) -> Source:
-    """Take what a page is made from out of a state that was read, and all records it was made from."""
+def source_of(folder: Location, state: SweepState) -> Source:
+    """Take what a page is made from out of the state that was read of the sweep in `folder`. Raises StorageError."""
     files = folder.files()
     try:
         text = files.read("sweep.yaml").decode(errors="replace") if files.exists("sweep.yaml") else ""
     except StorageError:  # a page without the file's text is better than none
         text = ""
     left = left_without_record(state, holder := describe_holder(files), files)
-    return Source(state, folder, holder, text, time.time(), winner_diagnosis(state, events), left)
+    return Source(state, folder, holder, text, time.time(), diagnosed_winner(folder, state), left)
 
 
 def keep_page(folder: Location) -> None:
