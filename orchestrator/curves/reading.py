@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator import wording
 from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
-from orchestrator.curves.remedy import Remedy, remedy
+from orchestrator.curves.remedy import Remedy, keep_untried_advice, remedy
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Trial
 
@@ -45,8 +45,9 @@ class CurveReading:
         return self.verdict != CurveVerdict.TOO_SHORT
 
 
-def curve_reading(plan: Plan, trial: Trial, diagnosis: Diagnosis) -> CurveReading:
-    """Return what there is to say about a final trial's diagnosis."""
+def curve_reading(plan: Plan, trial: Trial, diagnosis: Diagnosis, trials: Sequence[Trial]) -> CurveReading:
+    """Return what there is to say about a final trial's diagnosis; `trials` are those of its sweep."""
+    diagnosis = keep_untried_advice(diagnosis, trial, trials, plan.goal)
     found = remedy(diagnosis, plan.spec, trial.config)
     return CurveReading(
         verdict=diagnosis.verdict.value,

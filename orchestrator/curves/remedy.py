@@ -8,7 +8,7 @@ that fits, and what the sweep file's own checks would still refuse is not propos
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,8 @@ from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
 from orchestrator.errors import SpecError
 from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Choice, Config, Constant, Float, Hyperparameter
-from orchestrator.sweep.spec import SweepSpec
+from orchestrator.sweep.spec import Goal, SweepSpec
+from orchestrator.sweep.standing import better
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.sweep.values import is_number
 from orchestrator.sweepfile.parse import parse
@@ -26,6 +27,9 @@ RATE = "learning_rate"
 SCHEDULE = "schedule"
 WEIGHT_DECAY = "weight_decay"
 
+TRIED, BESIDE = 5, 1.5
+"""So many ended trials whose learning rates lie so many times beside a trial's own speak against moving it there."""
+_OF_THE_RATE = {CurveVerdict.DIVERGING, CurveVerdict.OSCILLATING, CurveVerdict.TOO_LOW}
 _NEEDS_AN_END = {CurveVerdict.TOO_SHORT, CurveVerdict.STILL_IMPROVING}
 """Verdicts whose advice is for a training that came to its end."""
 
@@ -48,6 +52,25 @@ def keep_valid_advice(diagnosis: Diagnosis, trial: Trial) -> Diagnosis:
     if trial.state is TrialState.COMPLETED or diagnosis.verdict not in _NEEDS_AN_END:
         return diagnosis
     return replace(diagnosis, advice="", change=None)
+
+
+def keep_untried_advice(diagnosis: Diagnosis, trial: Trial, trials: Sequence[Trial], goal: Goal) -> Diagnosis:
+    """Return the diagnosis of a trial without advice on the learning rate that the others of its sweep speak against.
+
+    They do where `TRIED` of them and more were tried on the side that is advised, and none did better.
+    """
+    own, rises = learning_rate(trial.config), diagnosis.verdict is CurveVerdict.TOO_LOW
+    if diagnosis.change is None or diagnosis.verdict not in _OF_THE_RATE or own is None or trial.value is None:
+        return diagnosis
+    there = []
+    for other in trials:
+        rate = learning_rate(other.config)
+        if rate is not None and other.state.is_final and (rate >= BESIDE * own if rises else rate * BESIDE <= own):
+            there.append(other)
+    if len(there) < TRIED or any(t.value is not None and better(goal, t.value, trial.value) for t in there):
+        return diagnosis
+    side = "higher" if rises else "lower"
+    return replace(diagnosis, advice=f"{len(there)} trials at {side} learning rates did no better", change=None)
 
 
 def learning_rate(config: Config) -> float | None:

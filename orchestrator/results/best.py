@@ -84,7 +84,7 @@ def _winner(
         "seed": training_seed(state.plan.spec.seed, trial.number),
         "checkpoint": _checkpoint(trial, folder),
         "notes": list(trial.notes),
-        "diagnosis": None if diagnosis is None else asdict(curve_reading(state.plan, trial, diagnosis)),
+        "diagnosis": None if diagnosis is None else asdict(curve_reading(state.plan, trial, diagnosis, state.trials)),
     }
 
 

@@ -36,7 +36,7 @@ def reading_text(state: SweepState, diagnosis: Diagnosis | None) -> str | None:
     lines = []
     if winner.state is not TrialState.COMPLETED:
         lines.append(note(state) or "")
-    reading = None if diagnosis is None else curve_reading(state.plan, winner, diagnosis)
+    reading = None if diagnosis is None else curve_reading(state.plan, winner, diagnosis, state.trials)
     if reading is not None and reading.is_worth_telling:
         texts = [text for _, text in reading_lines(reading)]
         lines += [f"trial {winner.number}: {texts[0]}", *texts[1:]]

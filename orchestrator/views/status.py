@@ -120,7 +120,7 @@ def status(
         summary=summary if condition == "running" else replace(summary, awaited=NOTHING_AWAITED),
         winner_config=ordered(state, winner) if winner else None,
         winner_notes=winner.notes if winner else (),
-        winner_diagnosis=curve_reading(state.plan, winner, diagnosis) if winner and diagnosis else None,
+        winner_diagnosis=curve_reading(state.plan, winner, diagnosis, state.trials) if winner and diagnosis else None,
         failures=failures(state),
         failing_region=failing_region(state.trials, state.plan.spec.search_space),
         storage_away=storage_away(state),

@@ -10,10 +10,11 @@ import pytest
 from sweeps import SPACE, make_spec
 
 from orchestrator.curves.diagnosis import CurvePoint, CurveVerdict, diagnose
-from orchestrator.curves.remedy import learning_rate, remedy
+from orchestrator.curves.remedy import TRIED, keep_untried_advice, learning_rate, remedy
 from orchestrator.demos import demo_names, write_demo
 from orchestrator.project.spec_files import load_parsed
 from orchestrator.sweep.space import Space
+from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.sweepfile.parse import parse
 
 LOSSES = {
@@ -165,3 +166,38 @@ budget: {trials: 5}
             parse(text, "sweep.yaml", [found.change])
     oscillating = remedy(shown(CurveVerdict.OSCILLATING, 0.3), spec, {"learning_rate": 0.3})
     assert parse(text, "sweep.yaml", [oscillating.change]).search_space["learning_rate"].value == 0.1
+
+
+def ended(number: int, rate: float, value: float, state: TrialState = TrialState.COMPLETED) -> Trial:
+    config = {"learning_rate": rate}
+    return Trial(number, f"{number}", config, "s", "prior", (), None, 0, state, values={9.0: value}, fidelity=9.0)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "others", "advice"),
+    [
+        (CurveVerdict.TOO_LOW, [ended(n, 0.03, 0.5) for n in range(1, 7)],
+         "6 trials at higher learning rates did no better"),
+        (CurveVerdict.OSCILLATING, [ended(n, 0.005, 0.5, TrialState.PRUNED) for n in range(1, 7)],
+         "6 trials at lower learning rates did no better"),
+        (CurveVerdict.TOO_LOW, [ended(n, 0.03, 0.5) for n in range(1, TRIED)], None),
+        (CurveVerdict.TOO_LOW, [ended(n, 0.012, 0.5) for n in range(1, 7)], None),
+        (CurveVerdict.TOO_LOW, [ended(n, 0.001, 0.5) for n in range(1, 7)], None),
+        (CurveVerdict.TOO_LOW, [ended(n, 0.03, 0.5, TrialState.INTERRUPTED) for n in range(1, 7)], None),
+        (CurveVerdict.TOO_LOW, [*(ended(n, 0.03, 0.5) for n in range(1, 7)), ended(7, 0.03, 0.95)], None),
+    ],
+)  # fmt: skip
+def test_a_rate_is_not_advised_where_the_sweep_tried_that_side_and_it_did_no_better(verdict, others, advice):
+    found, best = shown(verdict, 0.01), ended(0, 0.01, 0.9)
+    kept = keep_untried_advice(found, best, [best, *others], "maximize")
+    if advice is None:
+        assert kept == found
+        assert kept.change is not None
+    else:
+        assert (kept.advice, kept.change, kept.verdict) == (advice, None, verdict)
+
+
+def test_only_what_is_advised_about_the_rate_is_held_against_other_rates():
+    found, best = shown(CurveVerdict.OVERFITTING, 0.01), ended(0, 0.01, 0.9)
+    others = [ended(number, rate, 0.5) for number, rate in enumerate([0.001] * 9 + [0.1] * 9, 1)]
+    assert keep_untried_advice(found, best, [best, *others], "maximize") == found

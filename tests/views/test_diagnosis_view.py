@@ -63,7 +63,7 @@ def test_the_command_starts_the_changed_sweep(tmp_path: Path, verdict):
     plan = plan_of(file, CHOSEN[verdict], "name=tried")
     events = of(plan, CHOSEN[verdict])
     state = replay(events)
-    reading = curve_reading(state.plan, state.winner(), winner_diagnosis(state, events))
+    reading = curve_reading(state.plan, state.winner(), winner_diagnosis(state, events), state.trials)
     assert reading.verdict == verdict
     if verdict is CurveVerdict.HEALTHY:
         assert (reading.change, reading.command) == (None, None)
@@ -134,7 +134,7 @@ def test_status_and_export_show_it_and_export_stays_pure(overfitted):
 
 def test_a_sweep_without_a_file_gets_the_change_alone(learned_in_python):
     state, diagnosis = learned_in_python
-    reading = curve_reading(state.plan, state.winner(), diagnosis)
+    reading = curve_reading(state.plan, state.winner(), diagnosis, state.trials)
     assert (reading.change, reading.command) == ("search_space.learning_rate.high=0.2", None)
     assert reading_lines(reading) == [
         ("curve", "oscillating; try a third"),
