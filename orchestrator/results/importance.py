@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from statistics import median
 from typing import TYPE_CHECKING
 
 from orchestrator.sweep.domains import Choice, Constant, Hyperparameter, Value
@@ -40,7 +41,7 @@ class Importance:
     """What one hyperparameter has to do with being among the best."""
 
     part: float
-    """Its part of what sets the best apart, 0 to 1; those of all hyperparameters sum to 1."""
+    """Its part of what sets the best apart, 0 to 1: the median of the resamples', which few odd trials do not move."""
     low: float
     """What a tenth of the resamples stay below."""
     high: float
@@ -59,11 +60,11 @@ def importances(state: SweepState) -> dict[str, Importance]:
     sign = sign_of(state.plan.goal)
     ended.sort(key=lambda t: (not has_ended_badly(t), t.fidelity, sign * (t.value or 0.0)))
     frozen = _frozen(ended, space)
-    found = _parts(frozen)
     resampled = [_parts(sorted(draws.choices(frozen, k=len(frozen)), key=_place)) for _ in range(RESAMPLES)]
-    ranges = {name: sorted(parts.get(name, 0.0) for parts in resampled) for name in found}
+    varied = {name for parts in resampled for name in parts}
+    ranges = {name: sorted(parts.get(name, 0.0) for parts in resampled) for name in space if name in varied}
     tenth = RESAMPLES // 10
-    told = {name: Importance(part, ranges[name][tenth], ranges[name][-1 - tenth]) for name, part in found.items()}
+    told = {name: Importance(median(own), own[tenth], own[-1 - tenth]) for name, own in ranges.items()}
     return dict(sorted(told.items(), key=lambda entry: -entry[1].part))
 
 
