@@ -106,12 +106,22 @@ def next_steps(events: list[ev.Event]) -> list[Any]:
 def same(found: Any, known: Any) -> bool:
     """Equal, but that another machine's floating point may differ in the last digits."""
     if isinstance(known, dict):
-        return found.keys() == known.keys() and all(same(found[key], known[key]) for key in known)
+        return found.keys() == known.keys() and all(
+            same(found[key], known[key])
+            for key in known
+            if not (key == "trial_id" and is_other_by_digits(found, known))
+        )
     if isinstance(known, list):
         return len(found) == len(known) and all(map(same, found, known))
     if isinstance(known, float):
         return found == pytest.approx(known, rel=1e-9, abs=1e-12)
     return bool(found == known)
+
+
+def is_other_by_digits(found: Any, known: Any) -> bool:
+    """Say whether an id differs because it is made from a configuration that another machine computed so."""
+    numbers = [step["trial_id"].partition("-")[0] for step in (found, known)]
+    return found.get("config") != known.get("config") and numbers[0] == numbers[1]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name)
