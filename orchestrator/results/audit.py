@@ -103,8 +103,8 @@ class _Swept:
     @cached_property
     def folders(self) -> frozenset[str]:
         """What is to be a file, and is a folder."""
-        names = [PLAN, *([] if self.holder else self.made.contents)]
-        return frozenset(n for n in names if not self.folder.is_remote and (self.folder.path / n).is_dir())
+        names = {PLAN, *([] if self.holder else self.made.contents)}
+        return frozenset(n for n in names if _is_folder(self.folder, n))
 
 
 def audit(folder: Location) -> Audit:
@@ -141,6 +141,10 @@ def repair(folder: Location) -> list[str]:
     return wrong
 
 
+def _is_folder(folder: Location, name: str) -> bool:
+    return not folder.is_remote and (folder.path / name).is_dir()
+
+
 def _opened(folder: Location) -> _Swept:
     state, events = read_log(folder)
     first, files = events[0], folder.files()
@@ -158,9 +162,8 @@ def _findings(swept: _Swept) -> Iterator[AuditFinding]:
 def _plan(swept: _Swept) -> Iterator[AuditFinding]:
     if PLAN in swept.folders:
         return
-    content = swept.files.read(PLAN)
     try:
-        plan = Plan.model_validate_json(content)
+        plan = Plan.model_validate_json(content := swept.files.read(PLAN))
     except ValueError:
         problem = "cannot be read" if content else "is missing"
     else:
@@ -171,7 +174,7 @@ def _plan(swept: _Swept) -> Iterator[AuditFinding]:
 
 
 def _sweep_file(swept: _Swept) -> Iterator[AuditFinding]:
-    if not swept.files.exists(SPEC):
+    if not swept.files.exists(SPEC) or _is_folder(swept.folder, SPEC):
         source = swept.planned.provenance.source or "the sweep file"
         yield AuditFinding(SPEC, f"is missing; it was a copy of {source}, and nothing reads it", can_rebuild=False)
 

@@ -6,6 +6,7 @@ Looked at as text, so that what our reader of YAML refuses (aliases, tags) is st
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from orchestrator.sweepfile.messages import printable
 
@@ -39,6 +40,7 @@ _NAMES = {
     "command": ("program", "script", "cmd"),
     "search_space": ("parameters", "params", "param_space", "space", "hyperparameters"),
     "objective: {metric: ..., goal: ...}": ("metric", "mode", "direction", "goal"),
+    "goal: minimize or maximize": ("mode", "direction", "type", "optimize"),
     "budget: {trials: ...}": ("trials", "num_samples", "n_trials", "max_trials", "num_trials", "run_cap", "count"),
     "budget: {wall: ...}": ("timeout", "time_budget_s", "max_time"),
     "searcher": ("algorithm", "sampler", "search_alg", "method"),
@@ -47,12 +49,15 @@ _NAMES = {
     "fidelity: {metric: ..., min: ..., max: ...}": ("epochs", "max_t", "max_epochs"),
 }
 """Keys of ours, and what other tools call them."""
-_OURS = {name: ours for ours, names in _NAMES.items() for name in names}
 
 
-def named_here(key: str) -> str | None:
-    """Return what is written here for a key of another tool, such as `scale: log` for `log`; None for any other."""
-    return _OURS.get(key.lower())
+def named_here(key: str, known: Collection[str]) -> str | None:
+    """Return what is written for another tool's key where `known` keys may stand, such as `scale: log` for `log`.
+
+    None for any other key.
+    """
+    found = (ours for ours, names in _NAMES.items() if key.lower() in names)
+    return next((ours for ours in found if ours.partition(":")[0] in known), None)
 
 
 def foreign_kind(content: bytes, file: str) -> str | None:

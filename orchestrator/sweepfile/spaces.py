@@ -239,6 +239,10 @@ def _fields(raw: Any, path: KeyPath, problems: Problems) -> Fields | None:
     return {key: value for key, value in raw.items() if key not in SET_BY_PARSER}
 
 
+_OF_A_RANGE = ("low", "high", "choices", "scale", "step", "mean", "sd")
+"""What may say which values a hyperparameter has."""
+
+
 def _complete(own: Fields, base: _Base | None, path: KeyPath, problems: Problems) -> Fields:
     fields = _laid_over(own, {} if base is None else base.fields)
     for below, place in ({} if base is None else base.places).items():
@@ -246,7 +250,7 @@ def _complete(own: Fields, base: _Base | None, path: KeyPath, problems: Problems
             problems.places.setdefault((*path, *below), place)
     kind = fields.get("type") or _kind(fields)
     if kind is None:
-        ours = {key: word for key in own if (word := named_here(str(key))) is not None}
+        ours = {key: word for key in own if (word := named_here(str(key), _OF_A_RANGE)) is not None}
         meant = f"; {', '.join(f'{key!r} is written `{word}` here' for key, word in ours.items())}" if ours else ""
         problems.add(path, f"has neither low and high, nor choices, nor value; write one of the three{meant}")
         return fields

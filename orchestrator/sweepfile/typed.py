@@ -179,7 +179,7 @@ def _unknown(model: type[BaseModel], path: KeyPath, data: Any) -> str:
     if (strange := next((letter for letter in key if not letter.isascii()), None)) is not None:
         named = unicodedata.name(strange, "a character without a name")
         return f"unknown key; it has {ascii(strange)[1:-1]} ({named}) in it. Choose {nearest(key, known)}"
-    if (ours := named_here(key)) is not None and re.split(r"\W", ours)[0] in known:
+    if (ours := named_here(key, known)) is not None:
         return f"unknown key; that is written `{ours}` here"
     return f"unknown key; choose {nearest(key, known)}" if known else "unknown key; remove it"
 

@@ -140,6 +140,12 @@ def test_a_folder_in_a_files_place_is_named_beside_all_else_and_is_not_removed(p
     assert found(place) == {}
 
 
+def test_a_folder_in_the_sweep_files_place_is_named(place: Path):
+    (place / "sweep.yaml").unlink()
+    (place / "sweep.yaml").mkdir()
+    assert found(place).keys() == {"sweep.yaml"}
+
+
 def test_a_sweep_that_was_moved_is_whole(place: Path):
     place.rename(place.parent / "elsewhere")
     audited = audit(Location.parse(place.parent / "elsewhere"))

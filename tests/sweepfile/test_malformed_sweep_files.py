@@ -109,6 +109,9 @@ CASES = [
     Case("a range as W&B writes it", "{low: 1.0e-3, high: 1.0e-1, scale: log, default: 1.0e-2}", "{min: 1, max: 2}",
          "6: search_space.learning_rate: has neither low and high, nor choices, nor value; write one of the three; "
          "'min' is written `low` here, 'max' is written `high` here"),
+    Case("a direction as Optuna says it", "{metric: val_accuracy, goal: maximize}",
+         "{metric: val_accuracy, goal: maximize, direction: minimize}",
+         "3: objective.direction: unknown key; that is written `goal: minimize or maximize` here"),
     Case("another tool's count", "stages: auto", "num_samples: 20",
          "9: num_samples: unknown key; that is written `budget: {trials: ...}` here"),
     Case("another tool's parameters", "stages: auto", "parameters: {lr: {values: [1, 2]}}",

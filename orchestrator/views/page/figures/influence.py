@@ -34,7 +34,7 @@ def influence(scene: Scene, found: dict[str, Importance]) -> Drawing | None:
     layout: dict[str, Any] = {
         "height": 70 + 26 * len(names),
         "xaxis": {
-            "title": {"text": "part of what sets the best apart"}, "rangemode": "tozero", "tickformat": ".0%",
+            "title": {"text": "part of the difference"}, "rangemode": "tozero", "tickformat": ".0%",
         },
         "yaxis": {"autorange": "reversed"},
         "margin": {"t": 6, "r": 12, "l": label_width(labels), "b": 44},
