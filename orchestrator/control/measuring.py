@@ -41,9 +41,9 @@ class MeasuringAhead:
         """Return how many runs could be started: one where it is due."""
         return int(self.next(now_s) is not None)
 
-    def resources(self, now_s: float) -> Iterator[Resources]:  # noqa: ARG002 - as above
-        """Yield what a run takes, and where."""
-        yield from repeat(resources_of_confirming(self._state.plan.spec))
+    def resources(self, now_s: float) -> Iterator[tuple[Resources, int]]:  # noqa: ARG002 - as above
+        """Yield what a run takes, and where, one by one."""
+        yield from repeat((resources_of_confirming(self._state.plan.spec), 1))
 
     def ending(self, now_s: float) -> str:  # noqa: ARG002 - as above
         """Return why there is nothing more."""

@@ -6,6 +6,7 @@ Trials that wait, what people asked for, the search's next, those that were stop
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import TypeAlias
 
 from orchestrator.ladders import Proposal
@@ -19,7 +20,7 @@ from orchestrator.state.fold import SweepState
 from orchestrator.sweep.asked import MOVE
 from orchestrator.sweep.event import ConfigurationAsked
 from orchestrator.sweep.resources import Resources
-from orchestrator.sweep.standing import stage_of
+from orchestrator.sweep.standing import stage_of, stages_of
 from orchestrator.sweep.trial import Trial
 
 Ahead: TypeAlias = Trial | Proposal | NextReplicate | Promotion
@@ -74,17 +75,19 @@ class WorkAhead:
             return 0
         return max(1, allowance(self._state) - len(self._state.replicates))
 
-    def resources(self, now_s: float) -> Iterator[Resources]:
-        """Yield what each of them takes, and where, in their order; without end, as replicates may follow."""
+    def resources(self, now_s: float) -> Iterator[tuple[Resources, int]]:
+        """Yield what they take, and where, in their order, each with how many in a row do.
+
+        Without end, as replicates may follow; what is left of a stage is one piece, however many trials it is.
+        """
         state, spec = self._state, self._state.plan.spec
         if self._caps.reached(now_s, by_replicate=False) is None:
-            yield from (resources_of(spec, trial) for trial in state.waiting.values() if trial.is_of_search)
+            yield from ((resources_of(spec, trial), 1) for trial in state.waiting.values() if trial.is_of_search)
             new = len(state.wished.configurations) if self._exhausted else search_trials(state)
-            for number in range(len(state.trials), search_trials(state))[:new]:
-                yield resources_in(spec, stage_of(state.plan, number).name)
-            yield from (resources_of(spec, trial) for trial in self._promoted())
-        while True:
-            yield resources_of_confirming(spec)
+            for stage, numbers in stages_of(state.plan, range(len(state.trials), search_trials(state))[:new]):
+                yield resources_in(spec, stage.name), len(numbers)
+            yield from ((resources_of(spec, trial), 1) for trial in self._promoted())
+        yield from repeat((resources_of_confirming(spec), 1))
 
     def ending(self, now_s: float) -> str:
         """Return why there is nothing more: a cap, exhausted or finished."""

@@ -7,7 +7,6 @@ What stage a trial belongs to is known from its number, before anything of it is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, takewhile
 from typing import NamedTuple
 
 from orchestrator.sweep.plan import Plan
@@ -55,11 +54,17 @@ def kinds_of(plan: Plan) -> dict[str, Resources]:
     return found
 
 
-def places_due(plan: Plan, startable: int, ahead: Iterator[Resources]) -> PlacesDue:
-    """Return what kind of place is due, of `startable` trials that could be started now and take what is `ahead`."""
+def places_due(plan: Plan, startable: int, ahead: Iterator[tuple[Resources, int]]) -> PlacesDue:
+    """Return what kind of place is due, of `startable` trials that could be started now.
+
+    `ahead` is what they take in their order, each with how many in a row do.
+    """
     kinds = list(kinds_of(plan).values())
     if len(kinds) == 1:
         return PlacesDue(kinds[0], startable, startable)
-    first = next(ahead)
-    same = sum(1 for _ in takewhile(lambda kind: kind == first, islice(ahead, max(0, startable - 1))))
-    return PlacesDue(first, startable, min(startable, 1 + same))
+    first, alike = next(ahead)
+    for kind, count in ahead:
+        if kind != first or alike >= startable:
+            break
+        alike += count
+    return PlacesDue(first, startable, min(startable, alike))

@@ -15,7 +15,7 @@ winner is the first of the ranking, and every part of the house names the same o
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from orchestrator.sweep.plan import Plan, StagePlan
@@ -117,6 +117,15 @@ def numbers_of(plan: Plan, stage: StagePlan) -> range:
     numbers = range(plan.reserve.trials)
     first, end = (bisect_left(numbers, place, key=lambda n: _stage_index(plan, n)) for place in (index, index + 1))
     return range(first, end)
+
+
+def stages_of(plan: Plan, numbers: range) -> Iterator[tuple[StagePlan, range]]:
+    """Yield the stages that these trials belong to, in order, each with the numbers of its own."""
+    while numbers:
+        index = _stage_index(plan, numbers[0])
+        own = bisect_right(numbers, index, key=lambda number: _stage_index(plan, number))
+        yield plan.stages[index], numbers[:own]
+        numbers = numbers[own:]
 
 
 def _stage_index(plan: Plan, number: int) -> int:

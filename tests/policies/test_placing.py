@@ -12,6 +12,7 @@ from orchestrator.planning.compile import differences
 from orchestrator.policies.placing import kinds_of
 from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.standing import stage_of, stages_of
 from orchestrator.sweep.trial import Outcome
 
 STAGES = [
@@ -63,6 +64,16 @@ def test_a_trial_that_goes_on_has_the_machines_of_its_stage():
     driver.on_attempt_end(1, 0, Outcome.LOST)
     due = driver.places_due()
     assert (due.resources.accelerator, due.startable, due.alike) == ("T4", 4, 1)
+
+
+@pytest.mark.parametrize("trials", [1, 7, 100, 1_001])
+@pytest.mark.parametrize("before", [0, 1, 6, 50])
+def test_the_trials_of_a_stage_are_one_piece(trials, before):
+    plan = planned(budget={"trials": trials}, stages=[stage | {"share": 0.5} for stage in STAGES])
+    numbers = range(before, trials)
+    pieces = list(stages_of(plan, numbers))
+    assert len(pieces) <= 2
+    assert [(stage.name, n) for stage, own in pieces for n in own] == [(stage_of(plan, n).name, n) for n in numbers]
 
 
 @pytest.mark.parametrize(
