@@ -159,10 +159,12 @@ class Controller:
         """Take note that an attempt is over. Telling it twice changes nothing.
 
         An error is the training's own only while the storage stands: one that takes no writes fails the checkpoints of
-        all trials, which go on once it is back. An attempt of which a report was refused ended by that.
+        all trials, which go on once it is back. One that never will again ends the driver, before trials that can put
+        no checkpoint are lost time after time. An attempt of which a report was refused ended by that.
         """
         if self._is_current(trial, attempt):
-            if outcome is Outcome.ERROR and self._was_storage_away():
+            was_away = outcome in {Outcome.ERROR, Outcome.LOST} and self._was_storage_away()
+            if was_away and outcome is Outcome.ERROR:
                 outcome, self._causes[trial] = Outcome.INTERRUPTED, "storage"
             outcome, error = self._border.ending(trial, attempt, outcome, error)
             cause, state = self._cause(trial, outcome), self.state

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench_costs.resume import EPOCHS, write_log
-from bench_costs.sweeps import EIGHT, plan_of
+from bench_costs.sweeps import EIGHT, LENGTHS, plan_of
 from orchestrator.state.reading import read_sweep
 from orchestrator.storage.location import Location
 
@@ -21,7 +21,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
     What the interpreter and the package take is in it, Ray is not.
     """
     found: dict[str, float] = {}
-    for trials in (count for count in (100, 1_000, 10_000, 100_000) if count <= arguments.scale_trials):
+    for trials in (count for count in LENGTHS if count <= arguments.scale_trials):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as place:
             write_log(Path(place), plan_of(trials + 1_000, EPOCHS, EIGHT), trials)
             with get_context("spawn").Pool(1) as pool:

@@ -1,17 +1,20 @@
-"""What answering a report costs, with few trials open and with many, without and with a cap on hours."""
+"""What answering a report costs: with few trials open and with many, without a cap and with one, after few and many."""
 
 from __future__ import annotations
 
 import argparse
 import time
 
-from bench_costs.sweeps import EIGHT, NoJournal, driven, plan_of
+from bench_costs.sweeps import EIGHT, LENGTHS, NoJournal, driven, history, plan_of
 from orchestrator.control.answers import Report
-from orchestrator.sweep.plan import Plan
+from orchestrator.control.controller import Controller
+from orchestrator.state.fold import SweepState
 
 LEAST_S = 1.0
 """Each figure is the mean over so many seconds of CPU at least, or over `MOST` reports."""
 MOST = 20_000
+OPEN = 50
+"""Trials that run in a sweep of some length."""
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
@@ -21,17 +24,31 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         for cap in ({}, {"gpu_hours": 1e9}):
             budget, what = {"trials": workers, **cap}, "a cap" if cap else "no cap"
             plan = plan_of(workers, 10**6, EIGHT, budget=budget, resources={"gpus": 1}, searcher={"name": "random"})
-            found[f"us of CPU a report, {workers:,} open, {what}"] = _one(plan, workers)
+            found[f"us of CPU a report, {workers:,} open, {what}"] = _one(
+                driven(plan, NoJournal(), workers), 0, workers
+            )
+    for trials in (count for count in LENGTHS if count <= arguments.most_trials):
+        controller = _after(trials)
+        found[f"us of CPU a report, {trials:,} trials, {OPEN} open, a cap"] = _one(controller, trials - OPEN, OPEN)
     return found
 
 
-def _one(plan: Plan, workers: int) -> float:
-    controller = driven(plan, NoJournal(), workers)
+def _after(trials: int) -> Controller:
+    """Return the controller of a sweep with so many trials of ten reports, the last `OPEN` of which run."""
+    kept = {"budget": {"trials": trials, "gpu_hours": 1e9}, "resources": {"gpus": 1}, "searcher": {"name": "random"}}
+    stream = history(plan_of(trials, 10**6, EIGHT, **kept), trials, 10, OPEN)
+    state = SweepState(next(stream))
+    for event in stream:
+        state.apply(event)
+    return Controller(state, NoJournal(), lambda: 10.0 * trials)
+
+
+def _one(controller: Controller, first: int, running: int) -> float:
     metrics = {"loss": 0.5} | {f"metric_{number}": 0.123456789 * number for number in range(9)}
     begun, count = time.thread_time(), 0
     while count < MOST and time.thread_time() - begun < LEAST_S:
         for _ in range(100):
-            controller.on_report(Report(count % workers, 0, count // workers + 1.0, metrics))
+            controller.on_report(Report(first + count % running, 0, count // running + 6.0, metrics))
             count += 1
         controller.tick()
     return (time.thread_time() - begun) / count * 1e6

@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 from random import Random
 
+from bench_costs.older import record
 from bench_costs.sweeps import EIGHT, plan_of
-from orchestrator.control.session import reopen
+from orchestrator.control.answers import ResumeTrial, StartTrial
+from orchestrator.control.session import Session, reopen
 from orchestrator.state.reading import read_sweep
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalWriter
@@ -20,6 +22,12 @@ from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Outcome, StopReason
+
+try:
+    from orchestrator.storage import snapshot_file
+except ImportError:  # an older tree, which reads its log each time
+    snapshot_file = None
+HAS_SNAPSHOTS = snapshot_file is not None
 
 EPOCHS, AT_ONCE, FRAME = 10, 64, 2_000
 """Reports of a trial, trials that run at the same time, records of a commit."""
@@ -39,22 +47,30 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         session, _ = reopen(folder, plan)
         found[f"s of CPU, a resume from the log alone, {what}"] = time.process_time() - begun
         begun = time.process_time()
-        session.controller.next_step()
+        _propose(session)
         found[f"s of CPU, its first proposal, {what}"] = time.process_time() - begun
         begun = time.process_time()
         session.close("SIGINT")
         found[f"s of CPU, closing it, {what}"] = time.process_time() - begun
+        if not HAS_SNAPSHOTS:
+            return found
         del session
         begun = time.process_time()
         read_sweep(folder)
         found[f"s of CPU, the state after it, {what}"] = time.process_time() - begun
         begun = time.process_time()
         session, _ = reopen(folder, plan)
-        session.controller.next_step()
+        _propose(session)
         found[f"s of CPU, the next resume and its first proposal, {what}"] = time.process_time() - begun
         session.close("SIGINT")
         found[f"s of CPU, `status`, {what}"] = _status(place)
         return found
+
+
+def _propose(session: Session) -> None:
+    """Begin what a dead driver left, and then a trial that it had not: that is proposed."""
+    while not isinstance(step := session.controller.next_step(), StartTrial):
+        assert isinstance(step, ResumeTrial)
 
 
 def write_log(folder: Path, plan: Plan, count: int) -> None:
@@ -63,8 +79,8 @@ def write_log(folder: Path, plan: Plan, count: int) -> None:
     writer = JournalWriter(_Unsynced(folder), 1)
     t = 1_700_000_000.0
     planned = plan.model_dump(mode="json")
-    writer.append(ev.SweepPlanned(t, ev.FORMAT, planned, m=0.0))
-    writer.append(ev.DriverStarted(t, 1, "nobody:1", "bench", {}, format=ev.FORMAT, m=0.0))
+    writer.append(record(ev.SweepPlanned, t, ev.FORMAT, planned, m=0.0))
+    writer.append(record(ev.DriverStarted, t, 1, "nobody:1", "bench", {}, format=ev.FORMAT, m=0.0))
     dice, live = Random(0), {}
     for number in range(count):
         t += 0.01
@@ -78,10 +94,10 @@ def write_log(folder: Path, plan: Plan, count: int) -> None:
                 is_last = live[trial] == EPOCHS
                 metrics = {"loss": dice.random() + 1 / live[trial], "accuracy": dice.random(), "seconds": 1.0}
                 stop = StopReason.FULL_FIDELITY if is_last else None
-                writer.append(ev.Reported(t, trial, 0, float(live[trial]), metrics, None, stop, m=t - 1.7e9))
+                writer.append(record(ev.Reported, t, trial, 0, float(live[trial]), metrics, None, stop, m=t - 1.7e9))
                 if is_last:
                     del live[trial]
-                    writer.append(ev.AttemptEnded(t, trial, 0, Outcome.STOPPED, m=t - 1.7e9))
+                    writer.append(record(ev.AttemptEnded, t, trial, 0, Outcome.STOPPED, m=t - 1.7e9))
         if number % FRAME == FRAME - 1:
             writer.commit()
     writer.commit()
@@ -89,9 +105,9 @@ def write_log(folder: Path, plan: Plan, count: int) -> None:
 
 def _begun(number: int, config: dict[str, float], t: float, m: float) -> list[ev.Event]:
     return [
-        ev.TrialProposed(t, number, config, "all", "model", list(EIGHT), None, 0, learned_from=number, m=m),
-        ev.AttemptStarted(t, number, 0, m=m),
-        ev.AttemptPlaced(t, number, 0, "node-1", "0", m=m),
+        record(ev.TrialProposed, t, number, config, "all", "model", list(EIGHT), None, 0, learned_from=number, m=m),
+        record(ev.AttemptStarted, t, number, 0, m=m),
+        record(ev.AttemptPlaced, t, number, 0, "node-1", "0", m=m),
     ]
 
 

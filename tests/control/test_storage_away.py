@@ -397,6 +397,19 @@ def test_an_error_right_after_an_outage_is_the_storages(seconds: float, outcome:
     made.release()
 
 
+@pytest.mark.parametrize("outcome", [Outcome.ERROR, Outcome.LOST])
+def test_an_end_on_storage_that_takes_nothing_any_more_is_not_counted(outcome: Outcome, place: Place):
+    """The open journal may still be written where no new file can: a disk that was mounted anew, read-only."""
+    made = place.begin()
+    step = started(made)
+    place.strike = lambda name: None if name == "append" else Fault(errno.EROFS, "before")
+    with pytest.raises(StorageError, match="read-only"):
+        made.controller.on_attempt_end(step.trial, step.attempt, outcome, "the checkpoint could not be put")
+    assert made.state.trials[step.trial].attempts[0].outcome is None
+    place.strike = lambda _: None
+    made.release()
+
+
 def test_an_error_during_an_outage_waits_for_its_end(place: Place):
     made = place.begin()
     step = started(made)
