@@ -32,7 +32,7 @@ from uuid import uuid4
 from pyarrow.fs import FileInfo, FileSelector, FileType
 from pyarrow.fs import FileSystem as ArrowFileSystem
 
-from orchestrator.errors import FolderLostError, JournalDamagedError, StorageError
+from orchestrator.errors import FolderLostError, JournalDamagedError, StorageAwayError, StorageError
 from orchestrator.storage.agreement import Decision, Get, Names, Operation, Pause, Put, agree
 from orchestrator.storage.marks import REMEDY
 from orchestrator.storage.object_store import explained
@@ -41,6 +41,8 @@ BLOCK = 256
 """Segments in a block: two minutes of commits."""
 READERS = 16
 """Objects read at once."""
+READS = 20
+"""How often an object that is replaced at each reading is read again."""
 _SPAN = re.compile(r"(\d{12})-(\d{12})")
 
 
@@ -93,7 +95,7 @@ class ObjectFileSystem:
             if blocks:
                 return self._read_segments(name, key, blocks, offset)
             with contextlib.suppress(FileNotFoundError):
-                return self._get(key)[offset:]
+                return self._get_unchanged(key)[offset:]
         return b""
 
     def append(self, name: str, data: bytes) -> None:
@@ -217,6 +219,18 @@ class ObjectFileSystem:
     def _get(self, key: str) -> bytes:
         with self._store.open_input_stream(key) as file:
             return bytes(file.read())
+
+    def _get_unchanged(self, key: str) -> bytes:
+        """Return an object that may be replaced while it is read.
+
+        Arrow asks for its size first and then for so many bytes: of a longer one that lies there by then it reads the
+        beginning, and a shorter one it fills up with whatever is in memory. So the size is asked for again.
+        """
+        for _ in range(READS):
+            content = self._get(key)
+            if self._store.get_file_info(key).size == len(content):
+                return content
+        raise StorageAwayError(f"{key} was replaced each time it was read, {READS} times")
 
     def _put(self, key: str, data: bytes) -> None:
         with self._store.open_output_stream(key) as file:

@@ -46,6 +46,29 @@ def test_whole_files(bucket: Location):
         files.replace("../other", b"")
 
 
+def test_an_object_that_is_replaced_while_it_is_read_is_read_whole(bucket: Location):
+    files, over = bucket.files(), threading.Event()
+    files.replace("lease.json", b"0")
+
+    def replace_again_and_again() -> None:
+        mine, turn = bucket.files(), 0
+        while not over.is_set():
+            turn += 1
+            mine.replace("lease.json", str(turn % 10).encode() * (1 + turn * 997 % 7_000))  # no two alike in length
+
+    with ThreadPoolExecutor(1) as pool:
+        replacing = pool.submit(replace_again_and_again)
+        try:
+            seen = [files.read("lease.json") for _ in range(300)]
+        finally:
+            over.set()
+        replacing.result()
+    for content in seen:
+        assert content == content[:1] * len(content)
+    assert {len(content) for content in seen} <= {1 + turn * 997 % 7_000 for turn in range(7_000)}
+    assert len(set(seen)) > 1
+
+
 def test_a_file_grows_by_segments_and_is_read_from_anywhere(bucket: Location):
     files, name, content = in_blocks_of(3, bucket), "journal/000001.jsonl", b""
     for count in range(1, 9):
