@@ -156,15 +156,13 @@ class Controller:
         return Verdict.STOP
 
     def on_attempt_end(self, trial: int, attempt: int, outcome: Outcome, error: str | None = None) -> None:
-        """Take note that an attempt is over. Telling it twice changes nothing.
+        """Take note that an attempt is over; to tell it twice changes nothing.
 
-        An error is the training's own only while the storage stands: one that takes no writes fails the checkpoints of
-        all trials, which go on once it is back. One that never will again ends the driver, before trials that can put
-        no checkpoint are lost time after time. An attempt of which a report was refused ended by that.
+        An error is the training's own only while the storage stands: one that takes no writes fails all checkpoints.
+        Where it never will again the driver ends. An attempt of which a report was refused ended by that.
         """
         if self._is_current(trial, attempt):
-            was_away = outcome in {Outcome.ERROR, Outcome.LOST} and self._was_storage_away()
-            if was_away and outcome is Outcome.ERROR:
+            if outcome in {Outcome.ERROR, Outcome.LOST} and self._was_storage_away() and outcome is Outcome.ERROR:
                 outcome, self._causes[trial] = Outcome.INTERRUPTED, "storage"
             outcome, error = self._border.ending(trial, attempt, outcome, error)
             cause, state = self._cause(trial, outcome), self.state
@@ -262,7 +260,7 @@ class Controller:
             return StopReason.OVERTIME
         closed = self.stop_requested or self._caps.reached(now_s, by_replicate=trial.is_replicate)
         if closed is None:
-            return reason
+            return None
         self._causes[report.trial] = closed
         return StopReason.BUDGET
 

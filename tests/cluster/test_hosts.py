@@ -21,7 +21,8 @@ from orchestrator.sweep.trial import Attempt, Outcome
 
 pytestmark = [pytest.mark.nightly, pytest.mark.ray, pytest.mark.timeout(1800)]
 
-CABLE_OUT_S = 20.0
+CABLE_OUT_S = 12.0
+"""Ray ends a connection on which a ping was not answered for 20 s: what a worker answers by then counts as lost."""
 Say = Callable[[str], None]
 
 
@@ -78,7 +79,7 @@ def test_a_raylet_is_killed(rack: Rack, say: Say):
 
 
 def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
-    """Ray takes a host for dead after a minute of silence: until then nothing is lost, and nothing begins twice."""
+    """Ray ends connections after 20 s of silence, hosts after a minute: until then nothing is lost or begun twice."""
     cluster = rack.cluster()
     rack.hold()
     sweep = rack.submit(cluster, "cable", "fidelity.max=12", "scheduler=none")
@@ -94,7 +95,7 @@ def test_a_cable_is_pulled_for_a_while(rack: Rack, say: Say):
     reports = [e.t for e in sweep.events() if isinstance(e, ev.Reported) and e.trial in cut_off]
     assert max(later - earlier for earlier, later in pairwise(reports)) > CABLE_OUT_S / 2, "the cable was not out"
     back_s = min(at for at in reports if at > t) - t
-    say(f"cable out for 20 s: nothing lost, {len(cut_off)} trials report again {back_s:.1f} s after it is back")
+    say(f"cable out for {CABLE_OUT_S:.0f} s: nothing lost, {len(cut_off)} trials report {back_s:.1f} s after")
 
 
 def test_the_driver_is_killed(rack: Rack, say: Say):

@@ -102,7 +102,8 @@ class Rack:
         (self.storage / HELD).touch()
 
     def submit(self, cluster: RayHosts, name: str, *overrides: str, trials: int = FAULT_TRIALS) -> Sweep:
-        """Send the sweep `name` to the cluster from a laptop, without a preflight."""
+        """Send the sweep `name` to the cluster from a laptop, without a preflight; a test that is repeated, another."""
+        name = name if not (self.storage / name).exists() else f"{name}-{next(self._spares)}"
         laptop = self.laptop(f"of-{name}")
         laptop.stepladder(cluster, "submit", *self.sending(cluster, name, *overrides, trials=trials), "--no-check")
         return Sweep(self.storage / name, laptop, cluster)
