@@ -24,6 +24,7 @@ from orchestrator.launchers import JobState, JobStatus, Launcher
 
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
+    from orchestrator.sweep.trial import Trial
 
 PATIENCE_S = 60.0
 """How long a driver's first word is waited for."""
@@ -62,12 +63,18 @@ def first_word(state: SweepState) -> FirstWord | None:
     at_work = next((trial for trial in state.open.values() if trial.attempt.placed_s is not None), None)
     if at_work is not None:
         where = f" on {at_work.attempt.node}" if at_work.attempt.node else ""
-        return FirstWord(WordState.AT_WORK, f"trial {at_work.number} is at work{where}")
+        return FirstWord(WordState.AT_WORK, f"{_named(at_work)} is at work{where}")
     if state.awaited.waiting:
         return FirstWord(WordState.WAITING, wording.awaited_places(state.awaited))
     if state.awaited.starting:
         return FirstWord(WordState.STARTING, wording.awaited_places(state.awaited))
     return None
+
+
+def _named(trial: Trial) -> str:
+    if trial.is_test:
+        return f"trial {trial.replicates}, measured on the test set,"
+    return f"trial {trial.replicates} with a fresh seed" if trial.is_replicate else f"trial {trial.number}"
 
 
 def written(word: FirstWord) -> str:

@@ -15,6 +15,7 @@ from orchestrator.project.first_word import FirstWord, WordState, hear, read, wr
 from orchestrator.state.fold import SweepState
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.awaited import AwaitedPlaces
+from orchestrator.sweep.trial import FIRST_REPLICATE, FIRST_TEST
 
 WAITING = AwaitedPlaces(2, "the cluster is busy: 0 of 8 GPUs are free, and a trial takes 1 GPU")
 
@@ -86,6 +87,28 @@ def test_it_says_what_it_waits_for_and_then_who_is_at_work():
     waits.apply(ev.AttemptStarted(4.0, 0, 0))
     waits.apply(ev.AttemptPlaced(5.0, 0, 0, "node7"))
     assert first_word.first_word(waits) == FirstWord(WordState.AT_WORK, "trial 0 is at work on node7")
+
+
+def test_what_is_no_trial_of_the_search_is_named_by_the_trial_that_it_repeats():
+    config = make_plan().space.baseline
+    seed = state_of(
+        started,
+        lambda t: ev.TrialProposed(t, 0, config, "stage-1", "baseline", [], None, 0),
+        lambda t: ev.TrialProposed(t, FIRST_REPLICATE, config, "stage-1", "replicate", [], None, 0, replicates=0),
+        lambda t: ev.AttemptStarted(t, FIRST_REPLICATE, 0),
+        lambda t: ev.AttemptPlaced(t, FIRST_REPLICATE, 0, "node7"),
+    )
+    at_work = "trial 0 with a fresh seed is at work on node7"
+    assert first_word.first_word(seed) == FirstWord(WordState.AT_WORK, at_work)
+    look = state_of(
+        started,
+        lambda t: ev.TrialProposed(t, 0, config, "stage-1", "baseline", [], None, 0),
+        lambda t: ev.WinnerTestBegun(t, FIRST_TEST, 0, None),
+        lambda t: ev.AttemptStarted(t, FIRST_TEST, 0),
+        lambda t: ev.AttemptPlaced(t, FIRST_TEST, 0),
+    )
+    at_work = "trial 0, measured on the test set, is at work"
+    assert first_word.first_word(look) == FirstWord(WordState.AT_WORK, at_work)
 
 
 @pytest.mark.parametrize("state", [WordState.AT_WORK, WordState.STARTING, WordState.WAITING])
