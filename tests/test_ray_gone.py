@@ -27,7 +27,7 @@ class Driver:
     """`stepladder run` at work, on a Ray of its own."""
 
     def __init__(self, folder: Path) -> None:
-        write_slow_sweep(folder, epochs=30, epoch_s=0.2, trials=6)
+        write_slow_sweep(folder, epochs=45, epoch_s=0.2, trials=6)
         self.folder, self.log = folder, folder / "said.txt"
         self.sweep = Location.parse(folder / "runs" / "slow")
         self.process = start("run", "sweep.yaml", "--cpus", 2, cwd=folder, log=self.log)

@@ -9,6 +9,7 @@ from orchestrator.curves.diagnosis import CurveVerdict, Diagnosis
 from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.summary import note
 from orchestrator.sweep.trial import TrialState
+from orchestrator.views.render import Typed
 
 if TYPE_CHECKING:
     from orchestrator.state.fold import SweepState
@@ -19,7 +20,7 @@ def reading_lines(reading: CurveReading) -> list[tuple[str, str]]:
     said = "falls slowly" if reading.verdict == CurveVerdict.TOO_LOW else reading.verdict.replace("_", " ")
     rows = [("curve", f"{said}; {reading.advice}" if reading.advice else said), ("curve", reading.seen)]
     if reading.change is not None:
-        rows.append(("try", wrapped(reading.command) if reading.command else reading.change))
+        rows.append(("try", Typed(wrapped(reading.command)) if reading.command else reading.change))
     if reading.new is not None:
         rows.append(("try", f"(the training function must read {reading.new}; orchestrator.training does)"))
     return rows
@@ -43,7 +44,7 @@ def reading_text(state: SweepState, diagnosis: Diagnosis | None) -> str | None:
     return "\n".join(lines) or None
 
 
-def wrapped(command: str, width: int = 84) -> str:
+def wrapped(command: str, width: int = 66) -> str:
     """Break a command that is longer than `width` before its arguments, so that a shell reads it as one."""
     lines = [""]
     for part in map(shlex.quote, shlex.split(command)):

@@ -50,7 +50,7 @@ def plan_document(plan: Plan, workers: int, seconds: float | None) -> dict[str, 
     }
 
 
-def _facts(plan: Plan, found: Estimate) -> Table:
+def _facts(plan: Plan, found: Estimate) -> Group:
     spec = plan.spec
     unit = wording.counted(spec.fidelity.max, spec.fidelity.unit)
     size = found.configurations
@@ -204,7 +204,7 @@ def _values(domain: Hyperparameter) -> str:
     return f"{wording.scalar(domain.low)} to {wording.scalar(domain.high)}{unit}, {domain.scale}{step}"
 
 
-def _cost(plan: Plan, found: Estimate) -> Table:
+def _cost(plan: Plan, found: Estimate) -> Group:
     metric = plan.spec.fidelity.unit
     rows = [("at most", _sum(found.most_fidelity, found.most_hours, metric))]
     if found.expected_fidelity is not None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TextIO
 
 from rich import box
-from rich.console import Console, ConsoleRenderable
+from rich.console import Console, ConsoleRenderable, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -49,16 +50,30 @@ def listing(*columns: str, numeric: frozenset[str] = frozenset()) -> Table:
     return table
 
 
-def pairs(rows: list[tuple[str, str]]) -> Table:
+class Typed(str):
+    """A text that is to be typed: no line of it is broken, however long."""
+
+    __slots__ = ()
+
+
+def pairs(rows: Sequence[tuple[str, str]]) -> Group:
     """Return labels with their texts, two columns without lines; a label that repeats is shown once."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    found: list[ConsoleRenderable] = []
     previous = None
-    for label, text in rows:
-        table.add_row("" if label == previous else label, Text(text))
-        previous = label
-    return table
+    for is_typed, run in groupby(rows, lambda row: isinstance(row[1], Typed)):
+        if is_typed:
+            for label, text in run:
+                found += commands("" if label == previous else label, text.splitlines(), rows)
+                previous = label
+            continue
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold", no_wrap=True, min_width=_label_width(rows))
+        table.add_column(overflow="fold")
+        for label, text in run:
+            table.add_row("" if label == previous else label, Text(text))
+            previous = label
+        found.append(table)
+    return Group(*found)
 
 
 def commands(label: str, lines: Sequence[str], rows: Sequence[tuple[str, str]]) -> list[Text]:
@@ -66,10 +81,14 @@ def commands(label: str, lines: Sequence[str], rows: Sequence[tuple[str, str]]) 
 
     They stand under `rows` as `pairs` shows them.
     """
-    width = max(len(label), *(len(above) for above, _ in rows)) if rows else len(label)
+    width = _label_width([(label, ""), *rows])
     found = []
     for index, line in enumerate(lines):
         text = Text(no_wrap=True, overflow="ignore")
         text.append((label if index == 0 else "").ljust(width), style="bold")
         found.append(text.append(f"  {line}"))
     return found
+
+
+def _label_width(rows: Sequence[tuple[str, str]]) -> int:
+    return max((len(label) for label, _ in rows), default=0)

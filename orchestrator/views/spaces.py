@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import ConsoleRenderable, Group
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.sweep.described import SET_BY_PARSER
@@ -88,7 +87,7 @@ def _value(value: bool | float | str) -> str:
     return number(value) if isinstance(value, float) else scalar(value)
 
 
-def _prose(domain: Hyperparameter) -> Table:
+def _prose(domain: Hyperparameter) -> Group:
     when = [("only when", f"{name} is {' or '.join(map(str, values))}") for name, values in domain.when.items()]
     source = [("source", domain.source)] if domain.source else []
     rows = [*when, *source, *(("caution", caution) for caution in domain.cautions)]

@@ -64,11 +64,13 @@ class Vigil:
 
     def _run(self, doors: dict[str, tuple[str, int]]) -> None:
         watched = [_Door(behind, address) for behind, address in doors.items()]
-        while not self._over.wait(KNOCK_S):
+        while True:  # at once, too: what hangs before it was seen to answer is never missed
             for door in watched:
                 if door.is_gone():
                     self._lost(lost(door.behind, door.address))
                     return
+            if self._over.wait(KNOCK_S):
+                return
 
     def _lost(self, error: ClusterLostError) -> None:
         if self._over.is_set():

@@ -50,8 +50,8 @@ def test_while_a_door_opens_nobody_leaves(door: socket.socket):
 def test_a_door_that_stays_shut_is_told_once_and_then_the_sweep_is_left(door: socket.socket):
     told, address = Told(), door.getsockname()
     with Vigil(told.lost.append, told.leave) as watch:
-        watch.begin({"raylet": address, "other": address})
         door.close()
+        watch.begin({"raylet": address, "other": address})
         assert told.left.wait(240)
         time.sleep(0.3)
     said = f"Ray is gone: its raylet at 127.0.0.1:{address[1]} does not answer any more. Nothing acknowledged is lost: "
