@@ -19,6 +19,8 @@ try:
 except ImportError:  # an older tree, in which nothing is noted
     TrialList = None
 
+WARM = 3
+"""Asks in which libraries are imported, as a driver does ahead, while Ray starts."""
 LEAST_S, MOST = 3.0, 200
 """Each figure is over so many seconds of CPU, but two asks at least, or over so many asks."""
 
@@ -49,7 +51,7 @@ def _one(count: int, running: int) -> tuple[float, float, float]:
             _end(trials[number])
     gc.freeze()  # a driver's trials are no garbage either; how often the collector looks at them is not what is asked
     queue, took = deque(range(count - running, count)), []
-    while len(took) < 3 or (len(took) < MOST and sum(took[1:]) < LEAST_S * 1e3):
+    while len(took) < WARM + 2 or (len(took) < MOST and sum(took[WARM:]) < LEAST_S * 1e3):
         begun = time.thread_time()
         proposal = ladder.propose(len(trials), trials)
         took.append((time.thread_time() - begun) * 1e3)
@@ -59,7 +61,7 @@ def _one(count: int, running: int) -> tuple[float, float, float]:
         _end(trials[ended])
         if TrialList:
             trials.note(ended)
-    later = sorted(took[1:])
+    later = sorted(took[WARM:])
     return statistics.median(later), later[int(len(later) * 0.99)], took[0]
 
 
