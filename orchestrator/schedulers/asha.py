@@ -21,7 +21,8 @@ from bisect import insort
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import TypeAlias
+from math import isfinite
+from typing import NamedTuple, TypeAlias
 
 from pydantic import Field
 
@@ -39,6 +40,31 @@ FEWEST = 6
 
 _Pair: TypeAlias = tuple[float, float]
 """What a trial had at a rung, and at the next."""
+
+
+class _Place(NamedTuple):
+    """What is kept of one rung."""
+
+    here: dict[int, float]
+    """What came to it, by trial, in order."""
+    earlier: dict[int, float]
+    """Likewise what came to the rung before; nothing at the first."""
+    pairs: deque[_Pair]
+    """The newest of what had come to the rung before and came here."""
+    ranked: list[float]
+    """What is judged by, ascending, greater is better."""
+    is_judged: bool
+    """Whether trials are judged here: not at the training's end."""
+
+    def enter(self, trial: int, value: float) -> bool:
+        """Note a trial's first value here, and say whether it is judged."""
+        if trial in self.here:
+            return False
+        before = self.earlier.get(trial)
+        if before is not None:
+            self.pairs.append((before, value))
+        self.here[trial] = value
+        return self.is_judged
 
 
 class AshaScheduler(Scheduler):
@@ -90,7 +116,7 @@ class AshaScheduler(Scheduler):
         """
         require_finite(trial, fidelity, value)
         rung = rung_at(self._ends[bracket], fidelity)
-        if rung is None or not self._enter(trial, bracket, rung, value):
+        if rung is None or not self._place(bracket, rung).enter(trial, value):
             return None
         earlier, score = self._ranked[bracket, rung], self.sign * value
         is_heard = bool(earlier) and self._says_something(bracket, rung)
@@ -101,30 +127,30 @@ class AshaScheduler(Scheduler):
 
     def show_all(self, shown: Iterable[tuple[int, int, float, float]]) -> None:
         """Note the values that fall on rungs, and rank each rung once."""
-        rungs_at: dict[tuple[int, float], float | None] = {}
-        touched = set()
+        places: dict[tuple[int, float], _Place | None] = {}
         for trial, bracket, fidelity, value in shown:
+            if not isfinite(value):
+                require_finite(trial, fidelity, value)
             where = bracket, fidelity
-            if where not in rungs_at:
-                rungs_at[where] = rung_at(self._ends[bracket], fidelity)
-            rung = rungs_at[where]
-            require_finite(trial, fidelity, value)
-            if rung is not None and self._enter(trial, bracket, rung, value):
-                self._ranked[bracket, rung].append(self.sign * value)
-                touched.add((bracket, rung))
-        for rung_of_bracket in touched:
-            self._ranked[rung_of_bracket].sort()
+            if where not in places:
+                rung = rung_at(self._ends[bracket], fidelity)
+                places[where] = None if rung is None else self._place(bracket, rung)
+            place = places[where]
+            if place is not None and place.enter(trial, value):
+                place.ranked.append(self.sign * value)
+        for place in places.values():
+            if place is not None:
+                place.ranked.sort()
 
-    def _enter(self, trial: int, bracket: int, rung: float, value: float) -> bool:
-        """Note a trial's first value at a rung, and say whether it is judged there: not at the training's end."""
-        here, ends = self._values[bracket, rung], self._ends[bracket]
-        if trial in here:
-            return False
-        place = ends.index(rung)
-        if place and (before := self._values[bracket, ends[place - 1]].get(trial)) is not None:
-            self._pairs[bracket, ends[place - 1]].append((before, value))
-        here[trial] = value
-        return place < len(ends) - 1
+    def _place(self, bracket: int, rung: float) -> _Place:
+        """Return what is kept of a rung, or of the training's end, where nobody is judged."""
+        ends = self._ends[bracket]
+        number, here = ends.index(rung), self._values[bracket, rung]
+        if number == 0:
+            return _Place(here, {}, deque(), self._ranked[bracket, rung], is_judged=len(ends) > 1)
+        before = ends[number - 1]
+        earlier, pairs = self._values[bracket, before], self._pairs[bracket, before]
+        return _Place(here, earlier, pairs, self._ranked[bracket, rung], is_judged=number < len(ends) - 1)
 
     def snapshot(self) -> dict[int, dict[float, dict[int, float]]]:
         """Return bracket -> rung, or end of the training -> trial -> value, in order of arrival."""
