@@ -37,7 +37,8 @@ def _lines(found: Mapping[str, float]) -> dict[str, list[tuple[int, float]]]:
     for label, value in found.items():
         match = _LENGTH.search(label)
         if match is not None:
-            name = (label[: match.start()] + label[match.end() :]).strip(" ,")
+            rest = f"{label[: match.start()]}, {label[match.end() :]}".split(",")
+            name = ", ".join(part.strip() for part in rest if part.strip())
             lines.setdefault(name, []).append((int(match[1].replace(",", "")), value))
     return {name: sorted(points) for name, points in lines.items() if len(points) > 1}
 
