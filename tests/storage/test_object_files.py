@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import socket
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from s3_server import ABSENT, SECRET_KEY
 
-from orchestrator.errors import FolderLostError, JournalDamagedError, LeaseHeldError, StorageError
+from orchestrator.errors import FolderLostError, JournalDamagedError, LeaseHeldError, StorageAwayError, StorageError
 from orchestrator.storage import lease
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.location import Location
@@ -46,27 +47,38 @@ def test_whole_files(bucket: Location):
         files.replace("../other", b"")
 
 
-def test_an_object_that_is_replaced_while_it_is_read_is_read_whole(bucket: Location):
-    files, over = bucket.files(), threading.Event()
-    files.replace("lease.json", b"0")
+class ReplacedWhileRead:
+    """A store whose object is another one by the time that it is read, as long as there are others."""
 
-    def replace_again_and_again() -> None:
-        mine, turn = bucket.files(), 0
-        while not over.is_set():
-            turn += 1
-            mine.replace("lease.json", str(turn % 10).encode() * (1 + turn * 997 % 7_000))  # no two alike in length
+    def __init__(self, place: Location, versions: Iterator[bytes]) -> None:
+        self._store, self._other, self._versions = place.store()[0], place.files(), versions
 
-    with ThreadPoolExecutor(1) as pool:
-        replacing = pool.submit(replace_again_and_again)
-        try:
-            seen = [files.read("lease.json") for _ in range(300)]
-        finally:
-            over.set()
-        replacing.result()
-    for content in seen:
-        assert content == content[:1] * len(content)
-    assert {len(content) for content in seen} <= {1 + turn * 997 % 7_000 for turn in range(7_000)}
-    assert len(set(seen)) > 1
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def open_input_stream(self, key: str) -> object:
+        file = self._store.open_input_stream(key)  # which asks for the size, and no more
+        for version in self._versions:
+            self._other.replace("lease.json", version)
+            break
+        return file
+
+
+@pytest.mark.parametrize("lengths", [(300,), (7_000,), (300, 7_000, 100, 99, 5_000)])
+def test_an_object_that_is_replaced_while_it_is_read_is_read_whole(lengths: tuple[int, ...], bucket: Location):
+    bucket.files().replace("lease.json", b"a" * 1_000)
+    versions = [letter.encode() * length for letter, length in zip("bcdef", lengths, strict=False)]
+    files = ObjectFileSystem(ReplacedWhileRead(bucket, iter(versions)), bucket.store()[1], str(bucket))
+    assert files.read("lease.json") == versions[-1]
+    assert files.read("lease.json", 10) == versions[-1][10:]
+
+
+def test_an_object_that_is_always_another_one_is_not_read(bucket: Location):
+    bucket.files().replace("lease.json", b"")
+    versions = (b"a" * length for length in itertools.count(1))
+    files = ObjectFileSystem(ReplacedWhileRead(bucket, versions), bucket.store()[1], str(bucket))
+    with pytest.raises(StorageAwayError, match="was replaced each time it was read"):
+        files.read("lease.json")
 
 
 def test_a_file_grows_by_segments_and_is_read_from_anywhere(bucket: Location):
