@@ -114,7 +114,7 @@ def stopped_search(pool: CurvePool, rule: Rule, budget: int, seed: int) -> Stopp
             if begun < len(curves):
                 advance(now, begun, 0)
                 begun += 1
-        elif (again := _best_stopped(scheduler, weak, reached)) is not None:
+        elif rule.promoted and (again := _best_stopped(scheduler, weak, reached)) is not None:
             weak.remove(again)
             stopped.remove(again)
             promoted.add(again)
