@@ -44,6 +44,15 @@ def test_who_stops_nobody_saves_nothing(rungs):
     assert 15 <= found.trials <= 15 + 8
 
 
+def test_every_rule_comes_to_its_end(rungs):
+    curves, rungs_ = rungs
+    for name, rule in rungs_.RULES.items():
+        for seed in range(5):
+            found = rungs_.stopped_search(made(curves, 60, crossing=False), rule, 10, seed)
+            assert found.trials >= 8, name
+            assert 0 <= found.saved < 1, name
+
+
 @pytest.mark.thorough
 def test_the_table_has_every_rule():
     run = [
