@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -99,8 +100,12 @@ def _predicted(benchmark: Lcbench, count: int) -> CurvePool:
 
 @lru_cache
 def _model(folder: Path) -> Any:
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError:
+        sys.exit(
+            "the surrogate of LCBench runs on onnxruntime, which is no part of Stepladder: pip install onnxruntime"
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
