@@ -47,7 +47,7 @@ def _panel(label: str, points: list[tuple[int, float]]) -> str:
     most = max(value for _, value in points) or 1.0
     lengths = [math.log10(trials) for trials, _ in points]
     low, span = lengths[0], lengths[-1] - lengths[0]
-    foot, right = HIGH - 34, WIDE - 20
+    foot, right = HIGH - 34, WIDE - 30
 
     def at(trials: int, value: float) -> tuple[float, float]:
         x = LEFT + (math.log10(trials) - low) / span * (right - LEFT)
