@@ -35,6 +35,9 @@ CONNECT_S = 10.0
 GOODBYE_S = 30.0
 """How long Ray may take to let this process go: a raylet that hangs would be waited for without end."""
 
+MISSED_S = 30.0
+"""When Ray has missed a node that left without a word: it asks every 3 s, and takes note at the fifth time in vain."""
+
 
 @contextlib.contextmanager
 def connected(
@@ -74,6 +77,16 @@ def alive_nodes() -> list[Nodes]:
         Nodes.holding(node["Resources"], 1, node["Labels"], _names(node, is_unique=hosts.count(host) == 1))
         for node, host in zip(alive, hosts, strict=True)
     ]
+
+
+def alive_ids() -> frozenset[str]:
+    """Return Ray's ids of the nodes that are alive."""
+    return frozenset(node["NodeID"] for node in ray.nodes() if node["Alive"])
+
+
+def missed_s() -> float:
+    """Return how many seconds after a node left Ray knows; 0 where this driver leaves with it."""
+    return 0.0 if own_ray.is_own() else MISSED_S
 
 
 def present_nodes(avoided: Collection[str] = ()) -> list[Nodes]:

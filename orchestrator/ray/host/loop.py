@@ -28,6 +28,7 @@ from orchestrator.errors import ClusterError
 from orchestrator.policies.placing import PlacesDue
 from orchestrator.ray.host.actors import ActorClasses, ActorManager, NoAdvice
 from orchestrator.ray.host.bridge import Bridge
+from orchestrator.ray.host.cluster import alive_ids, missed_s
 from orchestrator.ray.host.holders import Holders
 from orchestrator.ray.host.inquests import Inquests
 from orchestrator.ray.host.live_attempt import LiveAttempt
@@ -86,9 +87,10 @@ class SweepRun(TuneController):
         self._actor_cleanup_timeout = int(options.teardown_s)
         self._actor_force_cleanup_timeout = LEAVE_S
         give_up = lambda text: bridge.fail(ClusterError(text))  # noqa: E731 - one line of a table
-        hooks = TicketHooks(self._remove_actor, self._actor_stopped, self._on_actor_error, _log.warning, give_up)
+        ended = self._remove_actor, self._actor_stopped, self._on_actor_error
+        hooks = TicketHooks(*ended, _log.warning, give_up, alive_ids)
         worker = WorkerKind(ActorClasses().get(maker.worker), maker.ticket_kwargs)
-        self.tickets = Tickets(self._actor_manager, worker, hooks, options.start_s)
+        self.tickets = Tickets(self._actor_manager, worker, hooks, options.start_s, options.missed_s)
 
     def on_step_begin(self) -> None:
         """Read no resources for Tune's display: with none in the cluster that blocks for 2 s, again and again."""
@@ -292,5 +294,5 @@ def make_run(
     storage = PatientStorage(bridge.folder / FOLDER, session_name, spec.limits.storage)
     maker = TrialMaker(storage, session_name, assignment, resources)
     reuse = resources.reuse_workers if resources.reuse_workers is not None else resources.gpus == 0
-    run_options = RunOptions(reuse, assignment.teardown_s, spec.limits.start)
+    run_options = RunOptions(reuse, assignment.teardown_s, spec.limits.start, missed_s())
     return SweepRun(bridge, maker, storage, places, run_options, spares)

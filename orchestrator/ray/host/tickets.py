@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,15 +24,12 @@ from ray.util import placement_group_table
 
 from orchestrator import wording
 from orchestrator.ray.host.actors import ActorManager
+from orchestrator.ray.host.unready import Unready, UnreadyInARow
 from orchestrator.ray.worker.ahead import UNUSABLE
 from orchestrator.ray.worker.outcomes import classify
 
 IDLE_S = 5.0
 """How long a worker that may be used again is kept while nothing can be started: what runs may end at any moment."""
-MOST_FAILURES = 5
-"""Workers in a row that never got ready, after which the cluster cannot start any."""
-AGAIN_S = 0.5
-"""After a worker that never got ready nothing is asked for so long, twice as long after the next, and so on."""
 
 
 class WorkerKind(NamedTuple):
@@ -57,6 +54,8 @@ class TicketHooks(NamedTuple):
     """Tell a person of a worker that never got ready."""
     give_up: Callable[[str], None]
     """Called with why, once too many in a row never did."""
+    alive: Callable[[], Collection[str]]
+    """Returns Ray's ids of the nodes that are there."""
 
 
 @dataclass(eq=False, slots=True)
@@ -71,13 +70,20 @@ class Ticket:
     """When there was room; None while it waits."""
     ready_at: float | None = None
     """When its worker was ready, or was free again; None before."""
+    node: str = ""
+    """Ray's id of the node on which its worker starts; none while it waits."""
 
 
 class Tickets:
     """The tickets of one driver, oldest first."""
 
-    def __init__(self, manager: ActorManager, worker: WorkerKind, hooks: TicketHooks, start_s: float) -> None:
-        """Ask `manager` for workers, who failed if not ready `start_s` seconds after their place was (0: never)."""
+    def __init__(
+        self, manager: ActorManager, worker: WorkerKind, hooks: TicketHooks, start_s: float, missed_s: float = 0.0
+    ) -> None:
+        """Ask `manager` for workers, who failed if not ready `start_s` seconds after their place was (0: never).
+
+        `missed_s` seconds after a node left Ray knows.
+        """
         self._manager = manager
         self._worker = worker
         self._hooks = hooks
@@ -86,8 +92,7 @@ class Tickets:
         self.began: Counter[str] = Counter()
         """How many places began to start a worker so far, by Ray's id of their node."""
         self._number = 0
-        self._failures = 0
-        self._again_at = 0.0
+        self._unready = UnreadyInARow(missed_s)
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -112,20 +117,23 @@ class Tickets:
         for ticket in self.waiting:
             if self._manager.is_actor_started(ticket.actor):
                 ticket.has_place_at = self._manager.room_since(ticket.actor)
-                self.began[self._manager.node_of(ticket.actor)] += 1
+                ticket.node = self._manager.node_of(ticket.actor)
+                self.began[ticket.node] += 1
         for ticket in self.starting if self._start_s else ():
             assert ticket.has_place_at is not None
             if now - ticket.has_place_at >= self._start_s:
                 self.give_back(ticket)
                 limit = wording.duration(self._start_s)
-                self._failed(f"a worker was not ready {limit} after its place was (limits.start)")
+                self._failed(ticket, f"a worker was not ready {limit} after its place was (limits.start)")
+        if self._unready.is_due(now) and (why := self._unready.verdict(now, self._hooks.alive())) is not None:
+            self._hooks.give_up(why)
 
     def ask(self, number: int, request: PlacementGroupFactory, now: float) -> None:
         """Have `number` tickets; what is asked for from now on is `request`, and no other place is waited for."""
         stale = [ticket for ticket in self.waiting if ticket.request != request]
         for ticket in stale:
             self.give_back(ticket)
-        while len(self._tickets) < number and now >= self._again_at:
+        while len(self._tickets) < number and now >= self._unready.again_at:
             self._number += 1
             actor = self._manager.add_actor(
                 self._worker.actor_class,
@@ -178,7 +186,7 @@ class Tickets:
         self._tickets.remove(ticket)
         if UNUSABLE in str(exception):  # the next process is not like that
             return True
-        self._failed(f"a worker ended before a trial was on it: {classify(exception)[1]}")
+        self._failed(ticket, f"a worker ended before a trial was on it: {classify(exception)[1]}")
         return True
 
     def _on_ready(self, actor: TrackedActor) -> None:
@@ -186,17 +194,11 @@ class Tickets:
         if ticket is not None:
             now = time.monotonic()
             ticket.has_place_at, ticket.ready_at = ticket.has_place_at or now, now
-            self._failures, self._again_at = 0, 0.0
+            self._unready.clear()
 
     def _of(self, actor: TrackedActor) -> Ticket | None:
         return next((ticket for ticket in self._tickets if ticket.actor is actor), None)
 
-    def _failed(self, text: str) -> None:
-        self._failures += 1
-        self._again_at = time.monotonic() + AGAIN_S * 2 ** (self._failures - 1)
+    def _failed(self, ticket: Ticket, text: str) -> None:
+        self._unready.add(Unready(time.monotonic(), ticket.node, text))
         self._hooks.say(text)
-        if self._failures >= MOST_FAILURES:
-            self._hooks.give_up(
-                f"no worker can be started: {self._failures} in a row never got ready. The last: {text}. "
-                "Nothing acknowledged is lost; `stepladder check` tries every node"
-            )

@@ -29,6 +29,8 @@ class RunOptions:
     """How long one may take to end."""
     start_s: float
     """How long one may take to be ready, once its place is there; 0: however long that takes."""
+    missed_s: float
+    """How long after a node left Ray knows; 0 where this driver leaves with it."""
 
 
 class AskedPlaces(NamedTuple):

@@ -78,8 +78,9 @@ def test_a_process_that_had_looked_for_a_gpu_costs_a_ticket_nothing(local_ray):
 
     said = []
     hooks = TicketHooks(
-        dismiss=said.append, on_stop=said.append, on_error=said.append, say=said.append, give_up=said.append
-    )
+        dismiss=said.append, on_stop=said.append, on_error=said.append, say=said.append, give_up=said.append,
+        alive=list,
+    )  # fmt: skip
     worker = type("Kind", (), {"actor_class": None, "kwargs": staticmethod(lambda number: {})})
     tickets = Tickets(Manager(), worker, hooks, 0.0)
     for _ in range(10):
