@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disks import read_only
 from processes import kill_family, start, stepladder, wait_until
 from slow_training import write_slow_sweep
 
@@ -104,19 +103,6 @@ def test_a_folder_that_is_replaced_by_its_copy(driver: Driver, tmp_path: Path):
     )
     assert read_sweep(Location.parse(driver.sweep)).stopped is None
     assert read_sweep(Location.parse(tmp_path / "away")).reported >= 1
-
-
-@contextlib.contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Let whoever opens something by this path find a read-only disk: permission bits do not bind root."""
-    bound = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
-    if bound.returncode:
-        pytest.skip(f"may not mount here: {bound.stderr.decode().strip()}")
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.nightly

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from disks import read_only
 from sweeps import make_plan
 
 from orchestrator.control import session as sessions
@@ -224,14 +224,8 @@ def test_a_prefix_that_is_deleted_from_an_object_store_is_told(bucket: Location,
 def made_read_only(place: Path, session: Session) -> Iterator[None]:
     """The sweep's folder on a disk that was remounted read-only; needs a user who may mount."""
     assert session.folder.path == place
-    bound = subprocess.run(["mount", "--bind", place, place], capture_output=True, check=False)
-    if bound.returncode:
-        pytest.skip(f"may not mount here: {bound.stderr.decode().strip()}")
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
+    with read_only(place):
         yield
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @pytest.mark.usefixtures("made_read_only")

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+TRIES = 20
+"""How often a folder that is in use is bound read-only."""
+
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
@@ -44,10 +47,18 @@ def full(disk: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Let whoever opens something by this path find a read-only disk: permission bits do not bind root."""
-    _mounted("--bind", folder, folder)
+    """Let whoever opens something by this path find a read-only disk: permission bits do not bind root.
+
+    It can be bound read-only only while nobody has a file of it open for writing by this path, and a driver may have
+    opened one right between the two commands.
+    """
+    for again in range(TRIES):
+        _mounted("--bind", folder, folder)
+        made = subprocess.run(["mount", "-o", "remount,bind,ro", folder], capture_output=True, check=again == TRIES - 1)
+        if made.returncode == 0:
+            break
+        subprocess.run(["umount", "--lazy", folder], check=True)
     try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
         yield
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
