@@ -1,8 +1,9 @@
 """A Gaussian process with a Matern-5/2 kernel and a length for each hyperparameter (Rasmussen and Williams 2006).
 
-Lengths, signal and noise are the most probable ones under broad log-normal priors. The lengths' prior grows with the
-root of the number of hyperparameters (Hvarfner et al. 2024, arXiv:2402.02229), so that many of them do not leave every
-configuration far from every other. The search for them starts from fixed points: it depends on the evidence alone.
+Lengths, signal and noise are the most probable ones under broad log-normal priors. That of the lengths is the same for
+any number of hyperparameters: one that grows with the root of it (Hvarfner et al. 2024, arXiv:2402.02229) takes what
+few trials say for too smooth, and found less with 4 to 16 of them (docs/design.md). The search for the scales starts
+from fixed points: it depends on the evidence alone.
 
 Values are standardised, and lower is better; lengths are in units of the columns (`_gp_columns`).
 """
@@ -24,6 +25,8 @@ ITERATIONS = 15
 """Steps of L-BFGS-B from each start: the posterior is flat around its top, and proposals don't change with more."""
 STARTS = ((math.log(0.6), 0.0, math.log(0.05)), (math.log(2.0), 0.0, math.log(0.01)))
 """Where the search for the scales starts: log length of every hyperparameter, log signal, log noise."""
+LENGTH_MIDDLE = 0.0
+"""Middle of the lengths' prior, a logarithm: a hyperparameter's whole interval."""
 LENGTH_SPREAD, SIGNAL_SPREAD, NOISE_SPREAD = 1.2, 1.0, 1.0
 """Standard deviations of the priors, all on logarithms."""
 NOISE_MIDDLE = math.log(0.02)
@@ -145,8 +148,7 @@ class _Surface:
         for position, column in zip(owner, evidence.rows.T, strict=True):
             squares[position] += (column[self._later] - column[self._earlier]) ** 2
         self._squares = squares
-        middle = math.sqrt(2) + 0.5 * math.log(count) - 0.6
-        self._middle = np.array([middle] * count + [0.0, NOISE_MIDDLE])
+        self._middle = np.array([LENGTH_MIDDLE] * count + [0.0, NOISE_MIDDLE])
         self._spread = np.array([LENGTH_SPREAD] * count + [SIGNAL_SPREAD, NOISE_SPREAD])
 
     def __call__(self, logarithms: FloatArray) -> tuple[float, FloatArray]:

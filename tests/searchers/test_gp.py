@@ -279,6 +279,12 @@ def test_the_gradient_is_that_of_the_surface():
         assert gradient == pytest.approx(approx_fprime(np.array(at), lambda x: surface(x)[0], 1e-6), rel=1e-3, abs=1e-3)
 
 
+@pytest.mark.parametrize("count", [1, 4, 20])
+def test_where_nothing_is_known_a_length_is_the_whole_interval_however_many_there_are(count):
+    nothing = Evidence(np.full((1, count), 0.5), np.zeros(1), np.zeros(1))
+    assert fit_scales(nothing, np.arange(count)).lengths == pytest.approx(np.ones(count), rel=0.02)
+
+
 def test_the_posterior_knows_its_evidence_and_doubts_what_is_far():
     known = evidence(40)
     scales = fit_scales(known, np.array([0, 1, 2]))
