@@ -2,8 +2,8 @@
 
 Lengths, signal and noise are the most probable ones under broad log-normal priors. That of the lengths is the same for
 any number of hyperparameters: one that grows with the root of it (Hvarfner et al. 2024, arXiv:2402.02229) takes what
-few trials say for too smooth, and found less with 4 to 16 of them (docs/design.md). The search for the scales starts
-from fixed points: it depends on the evidence alone.
+few trials say for too smooth, and found less with 4 to 16 of them (docs/decisions/57). The search for the scales
+starts from fixed points: it depends on the evidence alone.
 
 Values are standardised, and lower is better; lengths are in units of the columns (`_gp_columns`).
 """
