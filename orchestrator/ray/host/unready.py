@@ -23,7 +23,7 @@ class Unready(NamedTuple):
     at: float
     """When that was seen, monotonic seconds."""
     node: str
-    """Ray's id of its node."""
+    """Ray's id of its node; empty where it failed before that was asked for."""
     text: str
     """Why."""
 
@@ -58,7 +58,7 @@ class UnreadyInARow:
 
     def verdict(self, now: float, alive: Collection[str]) -> str | None:
         """Return why no worker can be started; None where too few are left without those that went with their nodes."""
-        self._row = [unready for unready in self._row if unready.node in alive]
+        self._row = [unready for unready in self._row if not unready.node or unready.node in alive]
         if not self.is_due(now):
             return None
         last = self._row[-1].text.rstrip(".")

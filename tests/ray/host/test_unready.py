@@ -54,6 +54,12 @@ def test_those_that_went_with_their_nodes_do_not_count():
     assert "5 in a row never got ready. The last: the fifth. " in told
 
 
+def test_those_that_failed_before_their_node_was_known_count():
+    told = row_of("", "a", "", "", "gone", "").verdict(100.0, ["a"])
+    assert told is not None
+    assert "5 in a row" in told
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_nodes_that_come_and_go_never_end_a_sweep_whenever_ray_misses_them(seed: int):
     """Every worker goes with its node, of which Ray tells up to half a minute later."""
