@@ -34,7 +34,6 @@ UNBOUNDED = 10_000
 CONNECT_S = 10.0
 GOODBYE_S = 30.0
 """How long Ray may take to let this process go: a raylet that hangs would be waited for without end."""
-
 MISSED_S = 30.0
 """When Ray has missed a node that left without a word: it asks every 3 s, and takes note at the fifth time in vain."""
 

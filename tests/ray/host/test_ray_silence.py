@@ -202,3 +202,29 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+class _Broken:
+    """A training function that arrives in no worker."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def __call__(self, config):
+        raise AssertionError("it never arrives")
+
+    def __reduce__(self):
+        return _refuse, (self.driver,)
+
+
+def _refuse(driver):
+    if os.getpid() != driver:
+        raise OSError("no such module here")
+    return _Broken(driver)
+
+
+@pytest.mark.nightly
+def test_workers_that_end_at_once_end_the_sweep_with_a_sentence(host):
+    run = host.run(_Broken(os.getpid()), budget={"trials": 2}, resources={"reuse_workers": False})
+    assert "no worker can be started: 5 in a row never got ready" in str(run.error)
+    assert "no such module here" in str(run.error)
