@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import time
@@ -129,15 +130,19 @@ def taken_over(
     from orchestrator.project.code_in_force import code_to_go_on
     from orchestrator.project.ownership import SweepThere, refuse_other
     from orchestrator.project.workspace import plan_to_resume
-    from orchestrator.state.reading import read_sweep
+    from orchestrator.state.reading import LogReading
 
-    state = read_sweep(target.folder)
+    reading = LogReading(target.folder, target.folder.files())
+    state = reading.go_on()
     WATCH.limit_s = state.plan.spec.limits.storage
     if named is not None:
         refuse_other(named, SweepThere.of(state), target.folder)
     plan, folder = plan_to_resume(target, trials, state, takes_code=takes_code)
     force = code_to_go_on(state, target.folder, plan, folder, time.time(), here=takes_code)
-    session, changes = reopen(target.folder, force.plan, say, retry_failed=retry_failed, code=force.taken or force.key)
+    session, changes = reopen(
+        target.folder, force.plan, say, retry_failed=retry_failed, code=force.taken or force.key, reading=reading
+    )
+    gc.freeze()  # what was read is no garbage, and stays: a million objects that nobody has to look at again
     for line in (*force.said, *(f"changed since the last driver: {change}" for change in changes)):
         say(line)
     return session, folder

@@ -210,18 +210,19 @@ def plan_text(recorded: Mapping[str, Any]) -> bytes:
 def reopen(
     folder: Location, plan: Plan, on_wait: Callable[[str], None] = lambda _: None, *, retry_failed: bool = False,
     code: TakenCode | str | None = None, tests: bool = False, clears: bool = False, machine: Machine = THIS_MACHINE,
+    reading: LogReading | None = None,
 ) -> tuple[Session, list[str]]:  # fmt: skip
     """Go on with the sweep in `folder` under a newly compiled `plan`.
 
     Keys that the plan's file leaves out mean what they meant to the version that began the sweep. With `retry_failed`,
     trials that failed are offered again, the baseline first; with `tests` the winner alone is measured, with `clears`
     nothing is started. `code` is the key of the pinned code that trials run, or code to be pinned now; None: what lies
-    in the user's folder. Returns the session and what changed since the last driver, one sentence each. Raises
-    SpecChangedError where the search itself changed, LeaseHeldError where another driver lives, JournalDamagedError,
-    SweepNotFoundError.
+    in the user's folder. `reading` has read the log already: it reads on, and its state is the session's. Returns the
+    session and what changed since the last driver, one sentence each. Raises SpecChangedError where the search itself
+    changed, LeaseHeldError where another driver lives, JournalDamagedError, SweepNotFoundError.
     """
     files = folder.files()
-    reading = LogReading(folder, files)
+    reading = reading or LogReading(folder, files)
     refuse_changed_search(reading.go_on(), plan)
     with named(folder):
         lease = acquire(files, machine.holder(), machine.wall(), machine.sleep, on_wait)

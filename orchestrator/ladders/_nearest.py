@@ -12,9 +12,11 @@ The earliest of several that are equally near counts. Nothing is decided by it; 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from array import array
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.sweep.domains import Choice, Float, Hyperparameter, Int, Value
@@ -79,9 +81,10 @@ class Neighbours:
         """Write the configurations of new trials into the columns."""
         for name, column in self._columns.items():
             domain = self._space[name]
-            if isinstance(domain, Float | Int) and all(name in config for config in configs):
-                column.extend(domain.to_units([config[name] for config in configs]))
-                continue
+            if isinstance(domain, Float | Int):
+                with contextlib.suppress(KeyError):  # it is inactive in one of them
+                    column.extend(domain.to_units(list(map(itemgetter(name), configs))))
+                    continue
             places = [self._place(name, config) for config in configs]
             self._always[name] &= not any(map(math.isnan, places))
             column.extend(places)

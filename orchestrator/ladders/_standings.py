@@ -41,9 +41,10 @@ class Standings:
         self._learned += bytes(len(trials) - known)
         for number in self._board.update(trials):
             trial = trials[number]
-            if trial.is_learned != self._learned[number]:
-                self.finished[trial.block] += trial.is_learned - self._learned[number]
-                self._learned[number] = trial.is_learned
+            is_learned = trial.is_learned
+            if is_learned != self._learned[number]:
+                self.finished[trial.block] += is_learned - self._learned[number]
+                self._learned[number] = is_learned
 
     def leader(self, trials: Sequence[Trial]) -> Trial | None:
         """Return the trial with the best current value, running ones included; None without any."""

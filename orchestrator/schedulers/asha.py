@@ -131,11 +131,11 @@ class AshaScheduler(Scheduler):
         for trial, bracket, fidelity, value in shown:
             if not isfinite(value):
                 require_finite(trial, fidelity, value)
-            where = bracket, fidelity
-            if where not in places:
+            try:
+                place = places[bracket, fidelity]
+            except KeyError:
                 rung = rung_at(self._ends[bracket], fidelity)
-                places[where] = None if rung is None else self._place(bracket, rung)
-            place = places[where]
+                place = places[bracket, fidelity] = None if rung is None else self._place(bracket, rung)
             if place is not None and place.enter(trial, value):
                 place.ranked.append(self.sign * value)
         for place in places.values():

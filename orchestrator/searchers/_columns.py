@@ -14,9 +14,10 @@ rarely active has as many kernels.
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
+from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -39,6 +40,9 @@ MOST_REST = 2_000
 """Kernels of the rest at the most; beyond so many trials some stand for the others."""
 NEAR_PART = 2
 """Half of these are the best of the rest."""
+
+AT_ONCE = 1_000
+"""So many new trials, as of a sweep that is read, are sorted in one go."""
 
 _Rank: TypeAlias = tuple[int, int, float, int]
 """Sorts the trials that ended, the best first: kind, step, value, place in the list."""
@@ -73,7 +77,11 @@ class History:
         """Take note of new trials, and of those that ended since; `trials` only ever grows."""
         known = len(self._told)
         self._enter([trial.config for trial in trials[known:]])
-        for place in self._watch.look(trials):
+        looked = self._watch.look(trials)
+        if len(trials) - known >= AT_ONCE:
+            self._settle_fresh(trials, known)
+            looked = [place for place in looked if place < known]
+        for place in looked:
             told = ending_of(trials[place])
             if told == self._told[place]:
                 if place >= known:
@@ -113,10 +121,13 @@ class History:
         """Write the configurations of new trials into the columns."""
         first = len(self._told)
         for name, column in self._places.items():
-            rows = [row for row, config in enumerate(configs, first) if name in config]
             if first + len(configs) > len(column):
                 self._places[name] = column = np.resize(column, 2 * (first + len(configs)))
-            column[rows] = self.axes[name].encode_all([configs[row - first][name] for row in rows])
+            try:
+                column[first : first + len(configs)] = self.axes[name].encode_all(list(map(itemgetter(name), configs)))
+            except KeyError:  # it is inactive in one of them
+                rows = [row for row, config in enumerate(configs, first) if name in config]
+                column[rows] = self.axes[name].encode_all([configs[row - first][name] for row in rows])
         for config in configs:
             branch = self._branch_by_names.get(tuple(config))
             self.branch_of.append(self._branch(config) if branch is None else branch)
@@ -128,11 +139,30 @@ class History:
         self._branch_by_names[tuple(config)] = branch
         return branch
 
+    def _settle_fresh(self, trials: Sequence[Trial], first: int) -> None:
+        """Take note of all trials from `first` on, which are new, sorting once: as `update` does one by one."""
+        self._told[first:] = [ending_of(trial) for trial in trials[first:]]
+        running: defaultdict[int, list[int]] = defaultdict(list)
+        learned: defaultdict[int, list[int]] = defaultdict(list)
+        ranks = self._best
+        for place in range(first, len(trials)):
+            told, of = self._told[place], id(self.branch_of[place])
+            if told is None:
+                running[of].append(place)
+            elif told.kind != "fail":
+                learned[of].append(place)
+                ranks.append(self._rank(place, told))
+        for branch in self.branches.values():
+            branch.take(running[id(branch)], learned[id(branch)], self._most_lots)
+        self.learned += sum(map(len, learned.values()))
+        ranks.sort()
+        del ranks[self._most_best :]
+
     def _settle(self, place: int, told: ToldEnding) -> None:
         self._told[place] = told
         if told.kind == "fail":
             return
-        self.branch_of[place].learn(place, None if self.most_rest is None else self.most_rest + self._most_best)
+        self.branch_of[place].learn(place, self._most_lots)
         self.learned += 1
         rank = self._rank(place, told)
         if len(self._best) < self._most_best or rank < self._best[-1]:
@@ -142,6 +172,10 @@ class History:
     @property
     def _most_best(self) -> int:
         return MOST_GOOD + self._most_near
+
+    @property
+    def _most_lots(self) -> int | None:
+        return None if self.most_rest is None else self.most_rest + self._most_best
 
     def _rank(self, place: int, told: ToldEnding) -> _Rank:
         value = 0.0 if told.value is None else self._cost * told.value

@@ -71,6 +71,12 @@ class Branch:
             if most is not None:
                 del self._first[most:]
 
+    def take(self, running: Sequence[int], learned: Sequence[int], most: int | None) -> None:
+        """Take in many at once, as `begin` and `learn` do one by one."""
+        self.ended += len(learned)
+        self._running = sorted([*self._running, *_lots(running, None)])
+        self._first = sorted([*self._first, *_lots(learned, most)])[:most]
+
     def running(self) -> _Pool:
         """Return those that run."""
         return _Pool(len(self._running), self._running)
@@ -123,3 +129,13 @@ def _lot(place: int) -> _Lot:
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
     return mixed ^ (mixed >> 31), place
+
+
+def _lots(places: Sequence[int], most: int | None) -> list[_Lot]:
+    """Return the lots of many trials, or the `most` least of them: the arithmetic of `_lot`, in 64 bits that wrap."""
+    mixed = np.array(places, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    least = np.argsort(mixed)[:most].tolist()
+    return [(int(mixed[at]), places[at]) for at in least]

@@ -13,12 +13,29 @@ from sys import intern
 from orchestrator.sweep.trial import Attempt, Trial
 
 MOST = 10_000
-"""How many values are kept of a kind, those that were asked for last."""
+"""How many values are kept of a kind."""
+
+
+_FIDELITIES: dict[float, float] = {}
 
 
 def one_fidelity(value: float) -> float:
     """Return the one object for a fidelity; what is no positive float (its sign, its kind would be lost) as it is."""
-    return _kept(value) if type(value) is float and value > 0 else value
+    if type(value) is not float or not value > 0:
+        return value
+    if len(_FIDELITIES) >= MOST:
+        _FIDELITIES.clear()
+    return _FIDELITIES.setdefault(value, value)
+
+
+def _shared(values: dict[float, float]) -> dict[float, float]:
+    """Return the same values by the one object for each fidelity; of a million of them none is looked at in Python."""
+    if not values.keys() <= _FIDELITIES.keys():
+        for fidelity in values:
+            one_fidelity(fidelity)
+    if not set(map(type, values)) <= {float}:
+        return values
+    return dict(zip(map(_FIDELITIES.get, values, values), values.values(), strict=True))
 
 
 @lru_cache(MOST)
@@ -27,15 +44,10 @@ def one_block(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(intern, names))
 
 
-@lru_cache(MOST)
-def _kept(value: float) -> float:
-    return value
-
-
 def share(trial: Trial) -> None:
     """Let a trial hold what others hold alike; all its values stay as they are."""
     trial.stage, trial.move, trial.block = intern(trial.stage), intern(trial.move), one_block(trial.block)
-    trial.values = {one_fidelity(fidelity): value for fidelity, value in trial.values.items()}
+    trial.values = _shared(trial.values)
     trial.fidelity = one_fidelity(trial.fidelity)
     for attempt in trial.attempts:
         attempt.fidelity = one_fidelity(attempt.fidelity)

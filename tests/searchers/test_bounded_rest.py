@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from trials_of_every_fate import ended
 
-from orchestrator.searchers import ProposalRequest
+from orchestrator.searchers import ProposalRequest, _columns
 from orchestrator.searchers._columns import MOST_GOOD, MOST_REST, NEAR_PART, History
 from orchestrator.searchers._densities import ramp
 from orchestrator.searchers._rest import Branch, rest_of
@@ -115,6 +115,21 @@ def test_a_proposal_follows_from_the_trials_however_they_came_to_be_known():
     for correlated in (True, False):
         request = ProposalRequest(3700, FORKED.tunable, {}, "1/2/3", correlated=correlated)
         assert watching.propose(request, shown) == once.propose(request, list(shown))
+
+
+@pytest.mark.parametrize("most_rest", [40, None])
+def test_trials_are_taken_in_one_go_as_they_are_one_by_one(most_rest, monkeypatch):
+    trials, found = ended(FORKED, 600, Random(6)), []
+    for at_once in (10_000, 1, 150):
+        monkeypatch.setattr(_columns, "AT_ONCE", at_once)
+        history, dice, known = History(FORKED, "maximize", most_rest), Random(7), 0
+        while known < len(trials):
+            known += dice.randrange(1, 200)
+            history.update(trials[:known])
+        kept = {b.active: (b.ended, b.running(), b.besides(frozenset(), 0)) for b in history.branches.values()}
+        found.append((history.learned, history.good(), sorted(history.near()), kept))
+    assert found[0] == found[1] == found[2]
+    assert {len(branch[1].lots) > 0 for branch in found[0][3].values()} == {True}, "some run"
 
 
 def test_what_is_rarely_active_has_as_many_kernels_as_there_are():
