@@ -22,8 +22,8 @@ from orchestrator.results.audit import Audit
 from orchestrator.results.summary import Summary
 from orchestrator.results.tested import WinnerOnTestSet
 from orchestrator.results.time_use import AttemptsTime, SweepTime
+from orchestrator.sweep import trial
 from orchestrator.sweep.spec import Goal
-from orchestrator.sweep.trial import Trial
 from orchestrator.sweepfile.schema import Schema
 from orchestrator.views.comparison import ComparedSweep
 from orchestrator.views.jobs import ListedSweep
@@ -186,10 +186,15 @@ class TrialRowDocument(TypedDict, total=False):
     """What its newest attempt ended with."""
 
 
-@dataclass(kw_only=True)
-class TrialDocument(Trial):
+class AttemptDocument(trial.Attempt, array_like=False):
+    """One execution of a trial."""
+
+
+class TrialDocument(trial.Trial, array_like=False, kw_only=True):
     """Everything about one trial."""
 
+    attempts: list[AttemptDocument]  # type: ignore[assignment]  # the same, by the names of their fields
+    """In order; the last is the current one."""
     seed: int
     """What its training is seeded with."""
     arguments: list[str] | None
@@ -244,7 +249,6 @@ PROPERTIES: Mapping[type, tuple[str, ...]] = {
     Summary: ("stage", "improvement"),
     SweepTime: ("idle_s",),
     StageEstimate: ("trials",),
-    Trial: ("value",),
     TrialDocument: ("value",),
 }
 """What documents hold beside the fields of these."""

@@ -1,15 +1,17 @@
 """A trial and its attempts, and the one table that says which state follows which.
 
-Trial and attempt are the fold's own records: they change only in `orchestrator.state.fold`.
+Trial and attempt are the fold's own records: they change only in `orchestrator.state.fold`. A snapshot keeps them as
+their fields in order, without names. Neither refers to itself, so the collector of garbage passes them by.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
+
+import msgspec
 
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.judgement import Judgement
@@ -107,8 +109,7 @@ AFTER_ATTEMPT: dict[Outcome, TrialState] = {
 without any report failed, as one lost more often than `retry.lost` says; `AttemptEnded.repeats` goes before this."""
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, array_like=True, gc=False):
     """One execution of a trial."""
 
     number: int
@@ -177,8 +178,7 @@ class Attempt:
         return not self.has_reported or fidelity > self.fidelity
 
 
-@dataclass(slots=True)
-class Trial:
+class Trial(msgspec.Struct, array_like=True, gc=False):
     """One configuration being evaluated."""
 
     number: int
@@ -200,9 +200,9 @@ class Trial:
     """Which bracket of rungs judges it."""
     state: TrialState = TrialState.INTERRUPTED
     """Set by the tables above alone."""
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = msgspec.field(default_factory=list)
     """In order; the last is the current one."""
-    values: dict[float, float] = field(default_factory=dict)
+    values: dict[float, float] = msgspec.field(default_factory=dict)
     """Fidelity to the objective's value, finite ones only, the latest attempt's where reported twice."""
     fidelity: float = 0.0
     """Highest fidelity reported."""
@@ -232,7 +232,7 @@ class Trial:
     """How many trials its proposal rests on; None where nothing was modelled or the log does not say."""
     nearest: int | None = None
     """Number of the earlier trial nearest to it; None likewise."""
-    bounded: dict[str, float] = field(default_factory=dict)
+    bounded: dict[str, float] = msgspec.field(default_factory=dict)
     """Newest value of each metric that `constraints` bounds, finite or not."""
     breaks: tuple[str, ...] = ()
     """Those of them whose value lies beyond their bound."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich.console import Group
 from rich.text import Text
 
@@ -60,9 +61,10 @@ def find_trial(state: SweepState, number: int) -> Trial:
 def trial_document(state: SweepState, number: int, folder: Location) -> dict[str, Any]:
     """Return everything known of a trial as plain data; raises as `find_trial`, StorageError."""
     trial = find_trial(state, number)
-    content = asdict(trial) | {"value": trial.value, "judgement": None}
+    content = msgspec.structs.asdict(trial) | {"value": trial.value, "judgement": None}
+    content["attempts"] = [msgspec.structs.asdict(attempt) for attempt in trial.attempts]
     if (judged := trial.judgement) is not None:
-        content["judgement"] = {field: getattr(judged, field) for field in judged.__struct_fields__}
+        content["judgement"] = msgspec.structs.asdict(judged)
     content["seed"] = training_seed(state.plan.spec.seed, number)
     content["arguments"] = arguments_of(state, trial)
     content["time"] = asdict(trial_time(trial, state.last_clock_s))

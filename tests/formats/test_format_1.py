@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sweeps import cliff
 
@@ -46,6 +47,8 @@ def expected(folder: Path) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """The value as JSON holds it."""
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(entry) for name, entry in msgspec.structs.asdict(value).items()}
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,7 +96,7 @@ def test_of_many_trials_the_nearest_is_the_same_as_by_a_look_at_each_in_full(see
         Trial(n, str(n), SPACE_OF_ALL.draw(SPACE_OF_ALL.tunable, {}, dice), "all", "uniform", (), None, 0)
         for n in range(2500)
     ]
-    trials += [dataclasses.replace(trials[n], number=len(trials) + n) for n in range(500)]  # ties
+    trials += [msgspec.structs.replace(trials[n], number=len(trials) + n) for n in range(500)]  # ties
     asked = Neighbours(SPACE_OF_ALL)
     for _ in range(20):
         config = SPACE_OF_ALL.draw(SPACE_OF_ALL.tunable, {}, dice)

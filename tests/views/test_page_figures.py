@@ -128,7 +128,7 @@ def test_a_large_sweep_is_sampled_and_says_so(told):
     few = len(state.trials)
     for number in range(few, 3 * MOST_DRAWN):
         twin = state.trials[number % few]
-        state.trials.append(type(twin)(number, *(getattr(twin, name) for name in twin.__slots__[1:])))
+        state.trials.append(msgspec.structs.replace(twin, number=number))
     scene = Scene(state, state.last_t)
     shown = {trial.number for trial in scene.drawn}
     assert len(shown) == MOST_DRAWN
