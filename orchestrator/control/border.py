@@ -23,7 +23,8 @@ class Border:
     def __init__(self, objective: str) -> None:
         """Take reports that hold `objective`."""
         self._objective = objective
-        self._names: set[str] = set()
+        self._names: set[str] = set()  # columns
+        self._looked_at: set[str] = set()  # metrics, each of which is one of them
         self._refused: dict[tuple[int, int], str] = {}
 
     def admits(self, report: Report) -> bool:
@@ -53,6 +54,8 @@ class Border:
             return "its fidelity is no finite number from 0 on"
         if report.checkpoint is not None and recordable.cleaned(report.checkpoint) != report.checkpoint:
             return f"its checkpoint {recordable.shown(report.checkpoint)} has a name that no log can hold"
+        if self._has_only_known(report):
+            return None
         if (problem := recordable.report_problem(report.metrics, report.texts)) is not None:
             return problem
         columns = [*report.metrics, *(f"{name}{recordable.TEXT_SUFFIX}" for name in report.texts)]
@@ -60,4 +63,12 @@ class Border:
         if len(new) + len(self._names) > MOST_NAMES:
             return f"{MOST_NAMES:,} different metrics were reported before {recordable.shown(new[0])}; name fewer"
         self._names.update(new)
+        self._looked_at.update(report.metrics)
         return None
+
+    def _has_only_known(self, report: Report) -> bool:
+        """Say whether it holds floats alone, by names that were looked at: so it is with all but an attempt's first."""
+        metrics = report.metrics
+        if report.texts or len(metrics) > recordable.MOST_METRICS:
+            return False
+        return metrics.keys() <= self._looked_at and set(map(type, metrics.values())) == {float}

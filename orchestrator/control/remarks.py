@@ -25,18 +25,21 @@ class ReportRemarks:
 
     def see(self, trial: Trial, report: Report) -> None:
         """Look at a report of the trial's current attempt."""
-        attempt, at = trial.attempt, f"{self._metric} {report.fidelity:g}"
+        attempt = trial.attempt
         begins_anew = not self._fidelity.once and report.fidelity <= attempt.resumed_from
         if not attempt.has_reported and attempt.resumed_from and begins_anew:
             self._say(
                 "resumed",
                 f"trial {trial.number} went on from the checkpoint of {self._metric} {attempt.resumed_from:g} and "
-                f"reports {at}: its counter began again; save it in the checkpoint and load it from there",
+                f"reports {self._at(report)}: its counter began again; save it in the checkpoint and load it from "
+                "there",
             )
         if attempt.is_highest(report.fidelity):
             return
         if report.fidelity < attempt.fidelity:
-            self._say("below", f"trial {trial.number}: {at} came after {attempt.fidelity:g}: kept, not judged")
+            self._say(
+                "below", f"trial {trial.number}: {self._at(report)} came after {attempt.fidelity:g}: kept, not judged"
+            )
         elif attempt.repeats >= MANY_REPEATS:
             self._say("repeats", self._many(trial, attempt))
 
@@ -44,6 +47,9 @@ class ReportRemarks:
         """Return what was not said yet."""
         untold, self._untold = self._untold, []
         return untold
+
+    def _at(self, report: Report) -> str:
+        return f"{self._metric} {report.fidelity:g}"
 
     def _many(self, trial: Trial, attempt: Attempt) -> str:
         if self._fidelity.once:

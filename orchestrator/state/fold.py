@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
 
 from orchestrator.schedulers import Scheduler
@@ -170,11 +169,7 @@ class SweepState(Roster, Surroundings):
     def spend_about(self, now_s: float) -> Spend | None:
         """Return `spend_at` but for rounding, at a cost that does not grow with what is open; None where it cannot."""
         taken_s = self.open_time.until(now_s)
-        if taken_s is None:
-            return None
-        total = replace(self.spend)
-        total.charge(taken_s, self.plan.spec.resources)
-        return total
+        return None if taken_s is None else self.spend.charged(taken_s, self.plan.spec.resources)
 
     def _session(self, event: ev.DriverStarted) -> None:
         formats.refuse_newer(event.format)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orchestrator.sweep.event import AttemptEnded, AttemptPlaced, PlaceHeld
 from orchestrator.sweep.resources import Resources
@@ -24,6 +24,16 @@ class Spend:
     fidelity: float = 0.0
     """Fidelity trained, repetitions included: epochs, as a rule. Counts open attempts too."""
 
+    def charged(self, seconds: float, resources: Resources) -> Spend:
+        """Return the spend with what a trial's place costs for so many seconds."""
+        hours = seconds / 3600
+        return Spend(
+            self.worker_s + seconds,
+            self.gpu_hours + hours * resources.gpus,
+            self.cpu_hours + hours * resources.cpus,
+            self.fidelity,
+        )
+
     def charge(self, seconds: float, resources: Resources) -> None:
         """Add what a trial's place cost for so many seconds."""
         self.worker_s += seconds
@@ -32,9 +42,8 @@ class Spend:
 
     def with_open(self, attempts: Iterable[Attempt], now_s: float, resources: Resources) -> Spend:
         """Return the spend with open attempts paid until `now_s`, by the clock that measures (`Event.clock_s`)."""
-        total = replace(self)
-        total.charge(sum(max(0.0, now_s - a.placed_s) for a in attempts if a.placed_s is not None), resources)
-        return total
+        taken_s = sum(max(0.0, now_s - a.placed_s) for a in attempts if a.placed_s is not None)
+        return self.charged(taken_s, resources)
 
 
 class OpenTime:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orchestrator.sweep.spec import Goal
-from orchestrator.sweep.standing import best, has_ended_badly, sign_of, worst
+from orchestrator.sweep.standing import better, has_ended_badly, sign_of
 from orchestrator.sweep.trial import Outcome, Trial, TrialState
 
 TOLD_MARGIN = 0.1
@@ -56,8 +56,10 @@ class Telling:
     def take_value(self, fidelity: float, value: float) -> None:
         """Take a finite value of the objective in, of a trial that breaks no bound."""
         is_news = self._worst is None or fidelity > self._furthest  # nothing else makes another trial due
-        self._worst = value if self._worst is None else worst(self._goal, (self._worst, value))
-        self._best = value if self._best is None else best(self._goal, (self._best, value))
+        if self._worst is None or better(self._goal, self._worst, value):
+            self._worst = value
+        if self._best is None or better(self._goal, value, self._best):
+            self._best = value
         self._furthest = max(self._furthest, fidelity)
         if is_news:
             self._tell_due()

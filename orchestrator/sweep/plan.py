@@ -120,9 +120,9 @@ class Plan(Record):
         """Where each stage ends, as a part of all trials: sums of the shares, a hair less for their rounding."""
         return tuple(passed - 1e-9 for passed in accumulate(stage.share for stage in self.stages))
 
-    @property
+    @cached_property
     def reserve(self) -> Reserve:
-        """What is kept back of the budget to confirm the winner."""
+        """What is kept back of the budget to confirm the winner; each report under a cap asks."""
         confirm, trials = self.spec.confirm, self.spec.budget.trials
         is_listed, is_tuned = self.is_listed, bool(self.space.tunable)
         return reserve(confirm, trials, self.trial_part or 1.0, is_listed=is_listed, is_tuned=is_tuned)

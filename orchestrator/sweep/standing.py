@@ -51,11 +51,6 @@ def best(goal: Goal, values: Iterable[float]) -> float:
     return max(values, key=lambda value: sign_of(goal) * value)
 
 
-def worst(goal: Goal, values: Iterable[float]) -> float:
-    """Return the worst of one or more values."""
-    return min(values, key=lambda value: sign_of(goal) * value)
-
-
 def has_ended_badly(trial: Trial) -> bool:
     """Say whether the trial diverged, failed, or ended beyond a bound of `constraints`, whatever its values are."""
     is_beyond = bool(trial.breaks) and trial.state.is_final

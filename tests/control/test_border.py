@@ -18,6 +18,7 @@ from orchestrator.state.fold import SweepState, replay
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.recordable import LONGEST_NAME, TEXT_SUFFIX
 from orchestrator.sweep.trial import Outcome, TrialState
 
 
@@ -42,6 +43,24 @@ class Desk:
         self, trial: int, metrics: dict, fidelity: float = 1.0, checkpoint: str | None = None, **texts: str
     ) -> Verdict:
         return self.controller.on_report(Report(trial, 0, fidelity, metrics, checkpoint, texts))
+
+
+@pytest.mark.parametrize("value", [10**400, "high", None, 1j, [1.0]])
+def test_a_name_that_was_taken_before_does_not_let_its_values_pass(tmp_path, value):
+    desk = Desk(tmp_path)
+    bad, good = desk.start(), desk.start()
+    for trial in (bad, good):
+        assert desk.report(trial, {"score": 1.0, "loss": 2}) is Verdict.CONTINUE
+        assert desk.report(trial, {"score": 1.0, "loss": 2.0}, 2.0) is Verdict.CONTINUE
+    assert desk.report(bad, {"score": 1.0, "loss": value}, 3.0) is Verdict.STOP
+    assert desk.report(good, {"loss": math.inf, "score": 1.0}, 2.5) is Verdict.CONTINUE
+
+
+def test_the_name_of_a_texts_column_is_looked_at_where_a_metric_has_it(tmp_path):
+    desk, name = Desk(tmp_path), "x" * LONGEST_NAME
+    bad, good = desk.start(), desk.start()
+    assert desk.report(good, {"score": 1.0}, 1.0, None, **{name: "why"}) is Verdict.CONTINUE
+    assert desk.report(bad, {"score": 1.0, f"{name}{TEXT_SUFFIX}": 1.0}) is Verdict.STOP
 
 
 @pytest.mark.parametrize(
