@@ -133,9 +133,12 @@ def no_sweep(folder: Location) -> SweepNotFoundError:
 
 
 def reports_of(folder: Location, trial: int) -> list[ev.Reported]:
-    """Return every report of one trial or replicate, in the log's order; decodes no other. Raises as `read_sweep`."""
+    """Return every report of one trial or replicate, in the log's order; decodes no other trial's records.
+
+    For whoever has just read the sweep: what holds none of them is not checked again. Raises as `read_sweep`.
+    """
     with named(folder):
-        found = JournalReader(folder.files(), only=b'"trial":%d,' % trial).stream_new()
+        found = JournalReader(folder.files()).search(b'"trial":%d,' % trial)
         return [event for event in found if isinstance(event, ev.Reported) and event.trial == trial]
 
 

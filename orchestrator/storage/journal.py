@@ -29,6 +29,8 @@ from orchestrator.sweep import event as ev
 __all__ = ["FOLDER", "JournalReader", "JournalWriter"]
 
 _HEADER = re.compile(rb'\{"frame":(\d+),"bytes":(\d+),"crc":"([0-9a-f]{8})"\}\n')
+_BEGIN = b'\n{"frame":'
+"""Only a header's line begins so: a record's says first which event it is."""
 _FILE = re.compile(r"\d{6}\.jsonl")
 _encoder = msgspec.json.Encoder()
 
@@ -118,10 +120,9 @@ class _Position:
 class JournalReader:
     """Reads the records of a journal in order, now and as it grows. Never writes, never locks."""
 
-    def __init__(self, files: FileSystem, only: bytes = b"") -> None:
-        """Begin before the first record; `only`: hand out those whose line holds it, and each file's first frame."""
+    def __init__(self, files: FileSystem) -> None:
+        """Begin before the first record."""
         self._files = files
-        self._only = only
         self._names: list[str] = []
         self._positions: dict[str, _Position] = {}
         self._sealed: dict[str, int] = {}
@@ -178,7 +179,6 @@ class JournalReader:
         """
         settled = [int(name[:6]) for name, end in self._sealed.items() if self.offsets.get(name, 0) == end]
         marks = read_marks(self._files, settled)  # before the files: what a mark promises was there when it was written
-        self._names = [name for name in self._files.names(FOLDER) if _FILE.fullmatch(name)]
         self._learn_seals()
         self._refuse_absent(marks)
         for name in self._names:
@@ -191,8 +191,32 @@ class JournalReader:
             if end is None or position.offset < end:
                 yield from self._frames(name, position, end, marks.get(name))
 
+    def search(self, wanted: bytes) -> Iterator[ev.Event]:
+        """Hand out the records whose line holds `wanted`, of the whole journal, and decode no other.
+
+        For whoever has just read the journal: of its frames only those that hold such a record are checked. Raises as
+        `read_new`, but for what is missing.
+        """
+        self._learn_seals()
+        for name in self._names:
+            end = self._sealed.get(name)
+            data = self._files.read(f"{FOLDER}/{name}")[:end]
+            intact, found = 0, data.find(wanted)
+            while found >= 0:
+                if found >= intact:
+                    at = data.rfind(_BEGIN, 0, found) + 1
+                    payload = _frame_at(data, at, None)
+                    if payload is None:
+                        _refuse_gap(name, data, at, 0, end)
+                        break
+                    intact = payload.stop
+                line = slice(data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found))
+                yield decoded(name, line.start, data[line])
+                found = data.find(wanted, line.stop)
+
     def _learn_seals(self) -> None:
-        """Learn from each driver's first record how far the files before it count."""
+        """Learn which files there are, and from each driver's first record how far those before it count."""
+        self._names = [name for name in self._files.names(FOLDER) if _FILE.fullmatch(name)]
         for name in self._names:
             if name != journal_name(1) and self._positions.get(name, _Position()).frame == 0:
                 data = self._files.read(f"{FOLDER}/{name}")
@@ -239,26 +263,19 @@ class JournalReader:
         while at < len(data) and frames != limit:
             payload = _frame_at(data, at, position.frame)
             if payload is None:
-                if end is not None or _later_frame(data, at):
-                    raise damaged(name, base + at)
+                _refuse_gap(name, data, at, base, end)
                 return
             crc = zlib.crc32(data[at : payload.stop], position.crc)
             if mark is not None and mark.crc is not None and base + at < mark.bytes <= base + payload.stop:
                 refuse_replaced(name, mark, base + payload.stop, crc)
             at = payload.stop
             frames += 1
-            for line in self._lines(data, payload, is_first=position.frame == 0):
+            for line in data[payload].splitlines():
                 event = decoded(name, base + payload.start, line)
                 if isinstance(event, ev.DriverStarted):
                     refuse_foreign(name, event.epoch)
                 yield event
             position.offset, position.frame, position.crc = base + at, position.frame + 1, crc
-
-    def _lines(self, data: bytes, payload: slice, *, is_first: bool) -> list[bytes]:
-        """Return the lines of a frame that are to be read; of a driver's first one all: seals stand there."""
-        if self._only and not is_first and data.find(self._only, payload.start, payload.stop) < 0:
-            return []
-        return [line for line in data[payload].splitlines() if is_first or self._only in line]
 
 
 def _frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
@@ -269,6 +286,12 @@ def _frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
     body = data[payload]
     intact = len(body) == int(header[2]) and zlib.crc32(body) == int(header[3], 16)
     return payload if intact else None
+
+
+def _refuse_gap(name: str, data: bytes, at: int, base: int, end: int | None) -> None:
+    """Raise where a frame that is not whole at byte `at`, `base` bytes before `data`, is no end that was torn."""
+    if end is not None or _later_frame(data, at):
+        raise damaged(name, base + at)
 
 
 def _later_frame(data: bytes, at: int) -> bool:
