@@ -10,8 +10,12 @@ an attempt (format 1; a training that was over before anybody asked where it is)
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, count
+from operator import sub
 from typing import TYPE_CHECKING
 
 from orchestrator.sweep.trial import Attempt, Trial
@@ -109,15 +113,19 @@ def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float
     if attempt.placed_t is None or attempt.placed_s is None:
         ended_t = attempt.started_t if attempt.ended_t is None else attempt.ended_t
         return max(0.0, ended_t - attempt.started_t), 0.0, 0.0, 0.0, 0.0
-    reserved_t = attempt.placed_t if attempt.reserved_t is None else attempt.reserved_t
-    ahead_s = max(0.0, attempt.placed_t - reserved_t)
-    charged_s = max(0.0, now_s - attempt.placed_s) if attempt.ended_t is None else attempt.charged_s
-    entered_s = min(charged_s, max(ahead_s, (attempt.entered_s or attempt.placed_s) - attempt.placed_s))
-    reported_s = charged_s if attempt.reported_s is None else attempt.reported_s - attempt.placed_s
-    last_s = charged_s if attempt.ended_t is None else min(charged_s, max(entered_s, reported_s))
-    waiting_s = max(0.0, min(reserved_t, attempt.placed_t) - attempt.started_t)
+    placed_t, placed_s, charged_s = attempt.placed_t, attempt.placed_s, attempt.charged_s
+    reserved_t = placed_t if attempt.reserved_t is None else attempt.reserved_t
+    if attempt.ended_t is None:
+        charged_s = max(0.0, now_s - placed_s)
+    entered_s = (attempt.entered_s or placed_s) - placed_s
+    if reserved_t != placed_t or entered_s:  # else both are 0: not asked for, of a hundred thousand attempts
+        entered_s = min(charged_s, max(0.0, placed_t - reserved_t, entered_s))
+    last_s = charged_s
+    if attempt.ended_t is not None and attempt.reported_s is not None:
+        last_s = min(charged_s, max(entered_s, attempt.reported_s - placed_s))
+    waiting_s = max(0.0, min(reserved_t, placed_t) - attempt.started_t)
     training_s = last_s - entered_s
-    checkpoints_s = min(training_s, attempt.checkpoints_s or 0.0)
+    checkpoints_s = min(training_s, attempt.checkpoints_s) if attempt.checkpoints_s else 0.0
     return waiting_s, entered_s, training_s - checkpoints_s, charged_s - last_s, checkpoints_s
 
 
@@ -126,9 +134,6 @@ def _most_at_once(attempts: Iterable[Attempt], now_t: float) -> int:
     placed = [attempt for attempt in attempts if attempt.placed_t is not None]
     begins = sorted(attempt.placed_t or 0.0 for attempt in placed)
     ends = sorted(now_t if attempt.ended_t is None else attempt.ended_t for attempt in placed)
-    most = over = 0
-    for begun, begin in enumerate(begins, 1):
-        while over < len(ends) and ends[over] <= begin:
-            over += 1
-        most = max(most, begun - over)
+    over = map(partial(bisect_right, ends), begins)
+    most: int = max(chain((0,), map(sub, count(1), over)))
     return most

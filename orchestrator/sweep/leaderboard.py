@@ -54,8 +54,7 @@ class Leaderboard:
         `trials` holds every trial of the search by number, and is the same list at every call.
         """
         known = len(self._ranks)
-        for trial in trials[known:]:
-            self._begin(trial)
+        self._begin(trials[known:] if known else trials)
         looked, changed = self._watch.look(trials), len(self._ranks)
         if len(trials) - known >= AT_ONCE:
             self._take_fresh(trials, known)
@@ -113,29 +112,32 @@ class Leaderboard:
         rank = max((stretch.completed[-1] for stretch in stretches if stretch.completed), default=None)
         return None if rank is None else -rank[1]
 
-    def _begin(self, trial: Trial) -> None:
-        if not self._stretches or self._stretches[-1].stage != trial.stage:
-            self._stretches.append(_Stretch(trial.stage))
-            self._firsts.append(len(self._ranks))
-        self._ranks.append(None)
-        self._states.append(None)
-        self._has_value.append(0)
+    def _begin(self, trials: Sequence[Trial]) -> None:
+        """Make room for new trials."""
+        first, stage = len(self._ranks), self._stretches[-1].stage if self._stretches else None
+        for number, trial in enumerate(trials, first):
+            if trial.stage != stage:
+                stage = trial.stage
+                self._stretches.append(_Stretch(stage))
+                self._firsts.append(number)
+        self._ranks += [None] * len(trials)
+        self._states += [None] * len(trials)
+        self._has_value += bytes(len(trials))
 
     def _take_fresh(self, trials: Sequence[Trial], first: int) -> None:
         """Take note of all trials from `first` on, which are new, sorting once: as `_take` does one by one."""
         for place in range(bisect_right(self._firsts, first) - 1, len(self._stretches)):
             stretch, begin = self._stretches[place], max(first, self._firsts[place])
             end = self._firsts[place + 1] if place + 1 < len(self._firsts) else len(trials)
-            for number in range(begin, end):
-                trial = trials[number]
-                rank, state = ranked_value(self._goal, trial), trial.state
-                self._ranks[number], self._states[number] = rank, state
-                self._has_value[number] = bool(trial.values)
-                stretch.states[state] += 1
-                if rank is not None:
-                    self._leading.append(_first(rank))
-                    if state is TrialState.COMPLETED:
-                        stretch.completed.append(rank)
+            fresh = trials[begin:end]
+            ranks = [ranked_value(self._goal, trial) for trial in fresh]
+            states = [trial.state for trial in fresh]
+            self._ranks[begin:end], self._states[begin:end] = ranks, states
+            self._has_value[begin:end] = bytes([bool(trial.values) for trial in fresh])
+            stretch.states.update(states)
+            self._leading += [(-rank[0], -rank[1]) for rank in ranks if rank is not None]
+            done = TrialState.COMPLETED
+            stretch.completed += [rank for rank, state in zip(ranks, states, strict=True) if rank and state is done]
             stretch.completed.sort()
         heapq.heapify(self._leading)
         self.reported += self._has_value.count(1, first)

@@ -64,10 +64,11 @@ def holds_bounds(trial: Trial) -> bool:
 
 def ranked_value(goal: Goal, trial: Trial) -> RankedValue | None:
     """Return what the trial is compared by; None for one that leads nothing."""
-    value = trial.value
-    if value is None or has_ended_badly(trial) or not holds_bounds(trial):
+    state = trial.state  # what follows is `has_ended_badly` or not `holds_bounds`, asked of every trial of a sweep
+    if trial.breaks or trial.unsaid or state is TrialState.DIVERGED or state is TrialState.FAILED:
         return None
-    return sign_of(goal) * value, -trial.number
+    value = trial.value
+    return None if value is None else (sign_of(goal) * value, -trial.number)
 
 
 def leader(goal: Goal, trials: Iterable[Trial]) -> Trial | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator import wording
-from orchestrator.sweep.standing import better
+from orchestrator.sweep.standing import sign_of
 from orchestrator.sweep.trial import TrialState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.state.fold import SweepState
+    from orchestrator.sweep.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +33,32 @@ class LastImprovement:
 
 def last_improvement(state: SweepState) -> LastImprovement | None:
     """Return it; None before a trial was trained to the end."""
-    ended = [
-        (last.ended_t, trial.number)
-        for trial in state.trials
-        if trial.attempts and (last := trial.attempts[-1]).ended_t is not None and trial.state.is_final
-    ]
-    ended.sort()
-    trained = [number for _, number in ended if state.trials[number].state is TrialState.COMPLETED]
-    newest, best = None, None
-    for number in trained:
-        trial = state.trials[number]
-        value = None if trial.max_fidelity is not None or trial.breaks else trial.value
-        if value is not None and (best is None or better(state.plan.goal, value, best)):
-            newest, best = trial, value
+    sign, completed, newest, best, full = sign_of(state.plan.goal), TrialState.COMPLETED, None, -math.inf, 0
+    ended = _ended(state.trials)
+    for place, trial in enumerate(ended, 1):
+        if trial.state is completed:
+            full += 1
+            value = None if trial.max_fidelity is not None or trial.breaks else trial.value
+            if value is not None and sign * value > best:
+                newest, best = (trial, place, full), sign * value
     if newest is None:
         return None
-    since = len(ended) - 1 - bisect_left(ended, (newest.attempts[-1].ended_t or 0.0, newest.number))
-    full = len(trained) - 1 - trained.index(newest.number)
-    return LastImprovement(newest.number, newest.stage, since, full)
+    trial, ended_by_then, full_by_then = newest
+    return LastImprovement(trial.number, trial.stage, len(ended) - ended_by_then, full - full_by_then)
+
+
+def _ended(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the trials that nothing follows for as they ended; of those of one moment the first comes first."""
+    running, interrupted = TrialState.RUNNING, TrialState.INTERRUPTED
+    found, moments = [], []
+    for trial in trials:
+        if trial.state is running or trial.state is interrupted or not trial.attempts:
+            continue
+        moment = trial.attempts[-1].ended_t
+        if moment is not None:
+            found.append(trial)
+            moments.append(moment)
+    return [found[place] for place in sorted(range(len(found)), key=moments.__getitem__)]
 
 
 def improvement_line(found: LastImprovement) -> str:
