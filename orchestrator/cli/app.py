@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from orchestrator import __version__, exitcodes
+from orchestrator.cli.leaving import leave
 from orchestrator.cli.loudness import LOG_FILE_VARIABLE, SAYS, set_loudness
 from orchestrator.cli.say import answer_text, say
 from orchestrator.cli.storage_waits import WATCH
@@ -82,11 +83,9 @@ def main() -> None:
             app(prog_name="stepladder")
     except SystemExit as leaving:
         code = exitcodes.RESUMABLE if leaving.code == signal.SIGTERM else leaving.code
-        if isinstance(code, int) and code in exitcodes.WORK_LEFT and "ray" in sys.modules:
+        if isinstance(code, int):
             # All is saved and said. A Ray that a signal hit while it started may crash at the interpreter's own end.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            leave(code, at_once=code in exitcodes.WORK_LEFT and "ray" in sys.modules)
         sys.exit(code)
     except StepladderError as error:
         if SAYS.is_verbose:

@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.cli.leaving import hold
 from orchestrator.cli.options import SWEEP, AddressOption, JsonOption, SweepArgument, WatchOption
 from orchestrator.cli.say import answer, answer_json, answer_piece, say
 from orchestrator.errors import UsageError
@@ -36,6 +37,7 @@ def status(
         raise UsageError("--watch draws on a terminal; without one, ask again: stepladder status --json")
     dashboard = to_send(address, "status")
     found = open_sweep(sweep, dashboard).status(as_json=as_json)
+    hold(found)
     if as_json:
         answer_json(_document(found))
         return
