@@ -130,28 +130,28 @@ class SweepState(Roster, Surroundings):
         That is where it repeats a fidelity or lies below the highest of its attempt: such a report is kept.
         """
         self.last_t, self.last_m = report.t, report.m
-        trial = self.changing(report.trial)
+        trial, fidelity = self.changing(report.trial), one_fidelity(report.fidelity)
         attempt = trial.attempts[report.attempt]
         attempt.seen_t, attempt.seen_s = report.t, report.clock_s
         if attempt.reported_s is not None:
             self.slowest_s = max(self.slowest_s or 0.0, report.clock_s - attempt.reported_s)
         attempt.reported_s, attempt.silent_s = report.clock_s, 0.0
-        begun = attempt.fidelity or (attempt.resumed_from if report.fidelity > attempt.resumed_from else 0.0)
-        self.spend.fidelity += max(0.0, report.fidelity - begun)
-        is_highest = attempt.take(report.fidelity)
-        trial.report_count += is_highest or report.fidelity not in trial.values  # the rest joins a row that is there
-        trial.fidelity = max(trial.fidelity, report.fidelity)
+        begun = attempt.fidelity or (attempt.resumed_from if fidelity > attempt.resumed_from else 0.0)
+        self.spend.fidelity += max(0.0, fidelity - begun)
+        is_highest = attempt.take(fidelity)
+        trial.report_count += is_highest or fidelity not in trial.values  # the rest joins a row that is there
+        trial.fidelity = max(trial.fidelity, fidelity)
         if report.checkpoint is not None:
-            trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, report.fidelity
+            trial.checkpoint, trial.checkpoint_fidelity = report.checkpoint, fidelity
             trial.checkpoint_iteration = as_float(report.metrics.get(COUNTED, 0.0))
         if self.plan.spec.constraints:
             take_bounded(trial, self.plan.spec.constraints, report.metrics)
         value = as_float(report.metrics[self.plan.spec.objective.metric])
         if not math.isfinite(value):
             return None
-        trial.values[one_fidelity(report.fidelity)] = value
+        trial.values[fidelity] = value
         if trial.is_of_search and not trial.breaks:
-            self.telling.take_value(report.fidelity, value)
+            self.telling.take_value(fidelity, value)
         judged = self.telling.worse if trial.breaks else value  # good beyond a bound stands in nobody's way
         return judged if is_highest else None
 
@@ -205,7 +205,7 @@ class SweepState(Roster, Surroundings):
         trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
         trial.replicates, trial.learned_from, trial.nearest = event.replicates, event.learned_from, event.nearest
         trial.unsaid = tuple(self.plan.spec.constraints)
-        share(trial)
+        share(trial, self.trials)
         siblings.append(trial)
         self.wished.proposed(event)
         self.waiting[event.trial], self._contenders = trial, None
@@ -213,7 +213,8 @@ class SweepState(Roster, Surroundings):
     def _attempt_started(self, event: ev.AttemptStarted) -> None:
         trial = self.changing(event.trial)
         assert event.attempt == len(trial.attempts)
-        trial.attempts.append(Attempt(event.attempt, event.t, resumed_from=event.fidelity))
+        # a list that grows keeps room for more, and a trial has one attempt as a rule
+        trial.attempts = [*trial.attempts, Attempt(event.attempt, event.t, resumed_from=event.fidelity)]
         trial.state = TrialState.RUNNING
         self.waiting.pop(event.trial, None)
         self.open[event.trial] = trial

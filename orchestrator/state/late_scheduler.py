@@ -20,9 +20,9 @@ class KeptReports(NamedTuple):
     """What a `LateScheduler` holds, column by column, as this machine lays numbers out."""
 
     trials: bytes
-    """64 bits each."""
+    """As many bits each as a C int has."""
     brackets: bytes
-    """As many as a C int has."""
+    """As many as a C short has."""
     fidelities: bytes
     """64 bits each."""
     values: bytes
@@ -30,13 +30,13 @@ class KeptReports(NamedTuple):
 
 
 class LateScheduler:
-    """Holds every report that a plan's scheduler is to be shown, in order: 28 bytes each, so that all are kept."""
+    """Holds every report that a plan's scheduler is to be shown, in order: 22 bytes each, so that all are kept."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._made: Scheduler | None = None
         self._seen = 0
-        self.trials, self.brackets = array("q"), array("i")
+        self.trials, self.brackets = array("i"), array("h")
         """Trial and bracket of each report."""
         self.fidelities, self.values = array("d"), array("d")
         """Its fidelity and its value, finite."""

@@ -159,7 +159,7 @@ def decoded(content: memoryview | bytes, *, stays: bool = True) -> SweepState:
     for piece in kept.trials:
         trials = _piece_decoder.decode(piece)
         for trial in trials if stays else ():
-            share(trial)
+            share(trial, state.trials)
         state.trials.extend(trials)
     state.open = {number: state.trial(number) for number in kept.open}
     state.waiting = {number: state.trial(number) for number in kept.waiting}

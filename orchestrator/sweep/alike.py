@@ -7,8 +7,10 @@ and nothing compares by identity, so nobody sees a difference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from sys import intern
+from typing import Final
 
 from orchestrator.sweep.trial import Attempt, Trial
 
@@ -17,6 +19,7 @@ MOST = 10_000
 
 
 _FIDELITIES: dict[float, float] = {}
+_NOTHING: Final[dict[str, float]] = {}  # where it stands nobody writes: `take_bounded` makes a new one
 
 
 def one_fidelity(value: float) -> float:
@@ -44,10 +47,12 @@ def one_block(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(intern, names))
 
 
-def share(trial: Trial) -> None:
-    """Let a trial hold what others hold alike; all its values stay as they are."""
+def share(trial: Trial, earlier: Sequence[Trial]) -> None:
+    """Let a trial hold what others hold alike, those before it by number; all its values stay as they are."""
+    trial.learned_from, trial.nearest = _number(trial.learned_from, earlier), _number(trial.nearest, earlier)
     trial.stage, trial.move, trial.block = intern(trial.stage), intern(trial.move), one_block(trial.block)
     trial.values = _shared(trial.values)
+    trial.bounded = trial.bounded or _NOTHING
     trial.fidelity = one_fidelity(trial.fidelity)
     for attempt in trial.attempts:
         attempt.fidelity = one_fidelity(attempt.fidelity)
@@ -56,6 +61,11 @@ def share(trial: Trial) -> None:
         if attempt.seen_s == attempt.reported_s:
             attempt.seen_s = attempt.reported_s
         share_places(attempt)
+
+
+def _number(number: int | None, trials: Sequence[Trial]) -> int | None:
+    """Return the number as the trial holds it that has it."""
+    return trials[number].number if number is not None and 0 <= number < len(trials) else number
 
 
 def share_places(attempt: Attempt) -> None:

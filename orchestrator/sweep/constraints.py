@@ -46,6 +46,6 @@ class Bound(Record):
 
 def take_bounded(trial: Trial, bounds: Mapping[str, Bound], reported: Mapping[str, float | str]) -> None:
     """Take in what a report says of the bounded metrics; `reported` holds every number of it, as the log does."""
-    trial.bounded |= {name: float(reported[name]) for name in bounds if name in reported}
+    trial.bounded = trial.bounded | {name: float(reported[name]) for name in bounds if name in reported}
     trial.breaks = tuple(name for name, value in trial.bounded.items() if not bounds[name].holds(value))
     trial.unsaid = tuple(name for name in bounds if name not in trial.bounded)
