@@ -227,7 +227,14 @@ class ObjectFileSystem:
         beginning, and a shorter one it fills up with whatever is in memory. So the size is asked for again.
         """
         for _ in range(READS):
-            content = self._get(key)
+            try:
+                content = self._get(key)
+            except FileNotFoundError:
+                raise
+            except OSError:  # of one that is empty by now a store refuses the bytes that the size promised
+                if self._store.get_file_info(key).size != 0:
+                    raise
+                return b""
             if self._store.get_file_info(key).size == len(content):
                 return content
         raise StorageAwayError(f"{key} was replaced each time it was read, {READS} times")

@@ -64,7 +64,7 @@ class ReplacedWhileRead:
         return file
 
 
-@pytest.mark.parametrize("lengths", [(300,), (7_000,), (300, 7_000, 100, 99, 5_000)])
+@pytest.mark.parametrize("lengths", [(300,), (7_000,), (0,), (300, 0), (300, 7_000, 100, 99, 5_000)])
 def test_an_object_that_is_replaced_while_it_is_read_is_read_whole(lengths: tuple[int, ...], bucket: Location):
     bucket.files().replace("lease.json", b"a" * 1_000)
     versions = [letter.encode() * length for letter, length in zip("bcdef", lengths, strict=False)]
