@@ -44,7 +44,7 @@ class Leaderboard:
         self._has_value = bytearray()
         self._stretches: list[_Stretch] = []
         self._firsts: list[int] = []  # number of the first trial of each stretch
-        self._leading: list[RankedValue] = []  # a heap, the best first, in which what has changed since may lie
+        self._leading: list[RankedValue] | None = None  # a heap, the best first; what has changed may lie in it
         self.reported = 0
         """Trials with a finite value."""
 
@@ -62,13 +62,15 @@ class Leaderboard:
         for number in looked:
             if number < changed:
                 self._take(trials[number], number)
-        if len(self._leading) > 2 * len(self._ranks) + 64:
-            self._leading = [_first(rank) for rank in self._ranks if rank is not None]
-            heapq.heapify(self._leading)
+        if self._leading is not None and len(self._leading) > 2 * len(self._ranks) + 64:
+            self._leading = None
         return looked
 
     def leader(self) -> int | None:
         """Return the number of the trial with the best current value, running ones included; None without any."""
+        if self._leading is None:  # made when it is asked for: once a trial has completed, hardly anybody does
+            self._leading = [(-rank[0], -rank[1]) for rank in self._ranks if rank is not None]
+            heapq.heapify(self._leading)
         while self._leading:
             value, number = self._leading[0]
             if self._ranks[number] == (-value, -number):
@@ -135,11 +137,10 @@ class Leaderboard:
             self._ranks[begin:end], self._states[begin:end] = ranks, states
             self._has_value[begin:end] = bytes([bool(trial.values) for trial in fresh])
             stretch.states.update(states)
-            self._leading += [(-rank[0], -rank[1]) for rank in ranks if rank is not None]
             done = TrialState.COMPLETED
             stretch.completed += [rank for rank, state in zip(ranks, states, strict=True) if rank and state is done]
             stretch.completed.sort()
-        heapq.heapify(self._leading)
+        self._leading = None
         self.reported += self._has_value.count(1, first)
 
     def _take(self, trial: Trial, number: int) -> None:
@@ -154,14 +155,9 @@ class Leaderboard:
         stretch.states[state] += 1
         if was is not None:
             stretch.states[was] -= 1
-        if rank is not None and rank != before:
-            heapq.heappush(self._leading, _first(rank))
+        if rank is not None and rank != before and self._leading is not None:
+            heapq.heappush(self._leading, (-rank[0], -rank[1]))
         if before is not None and was is TrialState.COMPLETED:
             del stretch.completed[bisect_left(stretch.completed, before)]
         if rank is not None and state is TrialState.COMPLETED:
             insort(stretch.completed, rank)
-
-
-def _first(rank: RankedValue) -> tuple[float, int]:
-    """Return what sorts the best rank first: the value with its sign turned, and the trial's number."""
-    return -rank[0], -rank[1]
