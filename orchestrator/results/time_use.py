@@ -10,12 +10,9 @@ an attempt (format 1; a training that was over before anybody asked where it is)
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, count
-from operator import sub
 from typing import TYPE_CHECKING
 
 from orchestrator.sweep.trial import Attempt, Trial
@@ -134,6 +131,11 @@ def _most_at_once(attempts: Iterable[Attempt], now_t: float) -> int:
     placed = [attempt for attempt in attempts if attempt.placed_t is not None]
     begins = sorted(attempt.placed_t or 0.0 for attempt in placed)
     ends = sorted(now_t if attempt.ended_t is None else attempt.ended_t for attempt in placed)
-    over = map(partial(bisect_right, ends), begins)
-    most: int = max(chain((0,), map(sub, count(1), over)))
+    ends.append(math.inf)
+    most = over = 0
+    for begun, begin in enumerate(begins, 1):
+        while ends[over] <= begin:
+            over += 1
+        if begun - over > most:  # `max` takes three times as long
+            most = begun - over
     return most
