@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import resource
 import subprocess
 import sys
@@ -24,6 +25,10 @@ from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.trial import Outcome, StopReason
 
 try:
+    from orchestrator.cli.app import YOUNG
+except ImportError:  # an older tree, whose commands left that to Python
+    YOUNG = None
+try:
     from orchestrator.storage import snapshot_file
 except ImportError:  # an older tree, which reads its log each time
     snapshot_file = None
@@ -36,8 +41,10 @@ EPOCHS, AT_ONCE, FRAME = 10, 64, 2_000
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Measure a sweep of `--scale-trials` trials of ten reports each, whose last driver died.
 
-    The log is written without a sync: what is asked is what it costs to read.
+    The log is written without a sync: what is asked is what it costs to read. Garbage is looked for as in the command.
     """
+    if YOUNG is not None:
+        gc.set_threshold(YOUNG)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as place:
         folder, plan = Location.parse(place), plan_of(arguments.scale_trials + 1_000, EPOCHS, EIGHT)
         write_log(Path(place), plan, arguments.scale_trials)
@@ -45,6 +52,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         found = {f"s of CPU, `status`, from the log alone, {what}": _status(place)}
         begun = time.process_time()
         session, _ = reopen(folder, plan)
+        _leave_alone()
         found[f"s of CPU, a resume from the log alone, {what}"] = time.process_time() - begun
         begun = time.process_time()
         _propose(session)
@@ -55,16 +63,25 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         if not HAS_SNAPSHOTS:
             return found
         del session
+        gc.unfreeze()
+        gc.collect()  # what the first driver held is gone when another goes on
         begun = time.process_time()
         read_sweep(folder)
         found[f"s of CPU, the state after it, {what}"] = time.process_time() - begun
         begun = time.process_time()
         session, _ = reopen(folder, plan)
+        _leave_alone()
         _propose(session)
         found[f"s of CPU, the next resume and its first proposal, {what}"] = time.process_time() - begun
         session.close("SIGINT")
         found[f"s of CPU, `status`, {what}"] = _status(place)
         return found
+
+
+def _leave_alone() -> None:
+    """Take what was read for no garbage, as `resume` does."""
+    if YOUNG is not None:
+        gc.freeze()
 
 
 def _propose(session: Session) -> None:
