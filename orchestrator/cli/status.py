@@ -109,7 +109,7 @@ def _status(log: SweepLog | SweepAtRest) -> StatusTold:
 
     if isinstance(log, SweepAtRest):
         return status_told(log.told, log.folder)
-    diagnosis = diagnosed_winner(log.folder, log.state)
+    diagnosis = diagnosed_winner(log.folder, log.state, is_read=True)
     return status(
         log.state, log.folder, log.holder, time.time(),
         left=log.left, requested=log.requested, waiting=log.waiting, diagnosis=diagnosis,

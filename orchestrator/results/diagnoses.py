@@ -67,13 +67,14 @@ def winner_diagnosis(state: SweepState, events: Iterable[ev.Event]) -> Diagnosis
     return _diagnosed(points, state.plan, winner)
 
 
-def diagnosed_winner(folder: Location, state: SweepState) -> Diagnosis | None:
+def diagnosed_winner(folder: Location, state: SweepState, *, is_read: bool = False) -> Diagnosis | None:
     """Return the same of the sweep in `folder`, of which `state` was read: reads the winner's own reports alone.
 
-    Raises StorageError, JournalDamagedError.
+    Where that `is_read`, just before, the log is not checked again from end to end. Raises StorageError,
+    JournalDamagedError.
     """
     winner = state.winner()
-    return None if winner is None else winner_diagnosis(state, reports_of(folder, winner.number))
+    return None if winner is None else winner_diagnosis(state, reports_of(folder, winner.number, is_read=is_read))
 
 
 def _join(points: dict[float, CurvePoint], point: CurvePoint) -> None:

@@ -132,13 +132,13 @@ def no_sweep(folder: Location) -> SweepNotFoundError:
     return SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
 
 
-def reports_of(folder: Location, trial: int) -> list[ev.Reported]:
+def reports_of(folder: Location, trial: int, *, is_read: bool = False) -> list[ev.Reported]:
     """Return every report of one trial or replicate, in the log's order; decodes no other trial's records.
 
-    For whoever has just read the sweep: what holds none of them is not checked again. Raises as `read_sweep`.
+    Where the sweep `is_read`, just before, what holds none of them is not checked again. Raises as `read_sweep`.
     """
     with named(folder):
-        found = JournalReader(folder.files()).search(b'"trial":%d,' % trial)
+        found = JournalReader(folder.files()).search(b'"trial":%d,' % trial, is_read=is_read)
         return [event for event in found if isinstance(event, ev.Reported) and event.trial == trial]
 
 

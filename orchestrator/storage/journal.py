@@ -22,15 +22,13 @@ import msgspec
 from orchestrator.errors import FolderLostError, JournalDamagedError, StorageError
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal_damage import damaged, decoded, refuse_foreign, refuse_replaced
+from orchestrator.storage.journal_frames import frame_at, records_with, refuse_damaged, refuse_gap
 from orchestrator.storage.journal_places import FilePlace, JournalPlaces, are_there
 from orchestrator.storage.marks import FOLDER, REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.sweep import event as ev
 
 __all__ = ["FOLDER", "JournalReader", "JournalWriter"]
 
-_HEADER = re.compile(rb'\{"frame":(\d+),"bytes":(\d+),"crc":"([0-9a-f]{8})"\}\n')
-_BEGIN = b'\n{"frame":'
-"""Only a header's line begins so: a record's says first which event it is."""
 _FILE = re.compile(r"\d{6}\.jsonl")
 _encoder = msgspec.json.Encoder()
 
@@ -191,28 +189,19 @@ class JournalReader:
             if end is None or position.offset < end:
                 yield from self._frames(name, position, end, marks.get(name))
 
-    def search(self, wanted: bytes) -> Iterator[ev.Event]:
+    def search(self, wanted: bytes, *, is_read: bool) -> Iterator[ev.Event]:
         """Hand out the records whose line holds `wanted`, of the whole journal, and decode no other.
 
-        For whoever has just read the journal: of its frames only those that hold such a record are checked. Raises as
-        `read_new`, but for what is missing.
+        Where it `is_read`, just before, of its frames only those that hold such a record are checked, else all. Raises
+        as `read_new`, but for what is missing.
         """
         self._learn_seals()
         for name in self._names:
             end = self._sealed.get(name)
             data = self._files.read(f"{FOLDER}/{name}")[:end]
-            intact, found = 0, data.find(wanted)
-            while found >= 0:
-                if found >= intact:
-                    at = data.rfind(_BEGIN, 0, found) + 1
-                    payload = _frame_at(data, at, None)
-                    if payload is None:
-                        _refuse_gap(name, data, at, 0, end)
-                        break
-                    intact = payload.stop
-                line = slice(data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found))
-                yield decoded(name, line.start, data[line])
-                found = data.find(wanted, line.stop)
+            if not is_read:
+                refuse_damaged(name, data, end)
+            yield from records_with(wanted, name, data, end)
 
     def _learn_seals(self) -> None:
         """Learn which files there are, and from each driver's first record how far those before it count."""
@@ -261,9 +250,9 @@ class JournalReader:
     ) -> Iterator[ev.Event]:
         at, base, frames = 0, position.offset, 0
         while at < len(data) and frames != limit:
-            payload = _frame_at(data, at, position.frame)
+            payload = frame_at(data, at, position.frame)
             if payload is None:
-                _refuse_gap(name, data, at, base, end)
+                refuse_gap(name, data, at, base, end)
                 return
             crc = zlib.crc32(data[at : payload.stop], position.crc)
             if mark is not None and mark.crc is not None and base + at < mark.bytes <= base + payload.stop:
@@ -276,23 +265,3 @@ class JournalReader:
                     refuse_foreign(name, event.epoch)
                 yield event
             position.offset, position.frame, position.crc = base + at, position.frame + 1, crc
-
-
-def _frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
-    header = _HEADER.match(data, at)
-    if header is None or (frame is not None and int(header[1]) != frame):
-        return None
-    payload = slice(header.end(), header.end() + int(header[2]))
-    body = data[payload]
-    intact = len(body) == int(header[2]) and zlib.crc32(body) == int(header[3], 16)
-    return payload if intact else None
-
-
-def _refuse_gap(name: str, data: bytes, at: int, base: int, end: int | None) -> None:
-    """Raise where a frame that is not whole at byte `at`, `base` bytes before `data`, is no end that was torn."""
-    if end is not None or _later_frame(data, at):
-        raise damaged(name, base + at)
-
-
-def _later_frame(data: bytes, at: int) -> bool:
-    return any(_frame_at(data, match.start(), None) for match in _HEADER.finditer(data, at))

@@ -1,0 +1,69 @@
+"""The frames of one file of the journal: where each lies, whether it is whole, and which records are in it."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+
+from orchestrator.storage.journal_damage import damaged, decoded
+from orchestrator.sweep import event as ev
+
+HEADER = re.compile(rb'\{"frame":(\d+),"bytes":(\d+),"crc":"([0-9a-f]{8})"\}\n')
+"""The line that a frame begins with."""
+_BEGIN = b'\n{"frame":'
+"""Only a header's line begins so: a record's says first which event it is."""
+
+
+def frame_at(data: bytes, at: int, frame: int | None) -> slice | None:
+    """Return where the records lie of the frame that begins at byte `at`; None where it is not whole, or another one.
+
+    With `frame` None its number may be any.
+    """
+    header = HEADER.match(data, at)
+    if header is None or (frame is not None and int(header[1]) != frame):
+        return None
+    payload = slice(header.end(), header.end() + int(header[2]))
+    body = data[payload]
+    intact = len(body) == int(header[2]) and zlib.crc32(body) == int(header[3], 16)
+    return payload if intact else None
+
+
+def refuse_gap(name: str, data: bytes, at: int, base: int, end: int | None) -> None:
+    """Raise where a frame that is not whole at byte `at`, `base` bytes before `data`, is no end that was torn."""
+    if end is not None or _later_frame(data, at):
+        raise damaged(name, base + at)
+
+
+def refuse_damaged(name: str, data: bytes, end: int | None) -> None:
+    """Raise where a frame of a whole file is damaged; decodes nothing. `end`: where it was sealed."""
+    at = 0
+    while at < len(data):
+        payload = frame_at(data, at, None)
+        if payload is None:
+            refuse_gap(name, data, at, 0, end)
+            return
+        at = payload.stop
+
+
+def records_with(wanted: bytes, name: str, data: bytes, end: int | None) -> Iterator[ev.Event]:
+    """Hand out the records of a whole file whose line holds `wanted`, up to where it is torn; decodes no other.
+
+    Of its frames only those that hold such a record are checked. Raises JournalDamagedError for one that is damaged.
+    """
+    intact, found = 0, data.find(wanted)
+    while found >= 0:
+        if found >= intact:
+            at = data.rfind(_BEGIN, 0, found) + 1
+            payload = frame_at(data, at, None)
+            if payload is None:
+                refuse_gap(name, data, at, 0, end)
+                return
+            intact = payload.stop
+        line = slice(data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found))
+        yield decoded(name, line.start, data[line])
+        found = data.find(wanted, line.stop)
+
+
+def _later_frame(data: bytes, at: int) -> bool:
+    return any(frame_at(data, match.start(), None) for match in HEADER.finditer(data, at))
