@@ -40,8 +40,8 @@ from orchestrator.project.spec_files import space_finder
 from orchestrator.project.throwing_away import refuse_throwing_away, throw_away, what_is_thrown_away
 from orchestrator.project.warming import warmed
 from orchestrator.project.workspace import sweep_folder
+from orchestrator.state.reading import LogReading, sweep_exists
 from orchestrator.state.reading import read_sweep as read_state
-from orchestrator.state.reading import sweep_exists
 from orchestrator.storage.location import Location
 from orchestrator.storage.under_way import StorageWatch
 from orchestrator.sweep.described import SET_BY_PARSER
@@ -183,11 +183,12 @@ class Sweep(SweepViews):
             session = create(folder, begun.plan, self._text, begun.taken)
         return self._drive(session, options, begun.said)
 
-    def _own_state(self, verb: str) -> SweepState:
-        """Return how the sweep stands. Raises UsageError where it is somebody else's."""
-        folder, state = self.sweep_folder, read_state(self.sweep_folder)
+    def _own_log(self, verb: str) -> tuple[LogReading, SweepState]:
+        """Read how the sweep stands. Raises UsageError where it is somebody else's."""
+        folder, reading = self.sweep_folder, LogReading(self.sweep_folder, self.sweep_folder.files())
+        state = reading.go_on()
         refuse_other(Meant(verb, shlex.quote(str(folder)), None), SweepThere.of(state), folder)
-        return state
+        return reading, state
 
     @told_in_python()
     def resume(
@@ -200,9 +201,10 @@ class Sweep(SweepViews):
         """
         options = _options(ray)
         with _watched():
-            plan, folder, state = self.plan(), self.sweep_folder, self._own_state("resume")
+            plan, folder, (reading, state) = self.plan(), self.sweep_folder, self._own_log("resume")
             force = code_to_go_on(state, folder, plan, self.folder, time.time(), here=code == "here")
-            session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=force.taken or force.key)
+            pinned = force.taken or force.key
+            session, _ = reopen(folder, force.plan, retry_failed=retry_failed, code=pinned, reading=reading)
         return self._drive(session, options, force.said)
 
     @told_in_python()
@@ -213,11 +215,11 @@ class Sweep(SweepViews):
         """
         options = _options(ray)
         with _watched():
-            folder, state = self.sweep_folder, self._own_state("test")
+            folder, (reading, state) = self.sweep_folder, self._own_log("test")
             refuse_to_test(state, str(folder), again=again, reason=reason)
             ground = state.plan.model_copy(update={"provenance": self.plan().provenance})
             force = code_to_go_on(state, folder, ground, self.folder, time.time(), here=False)
-            session = reopened_to_test(folder, force, str(folder), again=again, reason=reason)
+            session = reopened_to_test(folder, force, str(folder), again=again, reason=reason, reading=reading)
         return self._drive(session, options, force.said)
 
     def exists(self) -> bool:

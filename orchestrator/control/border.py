@@ -67,7 +67,7 @@ class Border:
         return None
 
     def _has_only_known(self, report: Report) -> bool:
-        """Say whether it holds floats alone, by names that were looked at: so it is with all but an attempt's first."""
+        """Say whether it holds floats alone, by names that were looked at: as a rule all but the first do."""
         metrics = report.metrics
         if report.texts or len(metrics) > recordable.MOST_METRICS:
             return False

@@ -12,7 +12,7 @@ from orchestrator.errors import UsageError
 from orchestrator.project.code_in_force import CodeInForce, code_to_go_on
 from orchestrator.project.places import locate, source_of
 from orchestrator.project.provenance import provenance
-from orchestrator.state.reading import read_sweep
+from orchestrator.state.reading import LogReading
 from orchestrator.storage.location import Location
 from orchestrator.sweep.plan import Plan
 
@@ -26,26 +26,28 @@ def taken_to_test(
     UsageError where the winner cannot be measured now, SweepNotFoundError, LeaseHeldError, StorageError.
     """
     target = locate(place)
-    state = read_sweep(target.folder)
+    reading = LogReading(target.folder, target.folder.files())
+    state = reading.go_on()
     refuse_to_test(state, place, again=again, reason=reason)
     source = target.file or source_of(target.folder, state.plan)
     if source is None:
         raise UsageError(f"{place}: it was built in Python, where its function is; measure it there: Sweep(...).test()")
     plan = _on_this_ground(state.plan, source.parent)
     force = code_to_go_on(state, target.folder, plan, source.parent, time.time(), here=False)
-    session = reopened_to_test(target.folder, force, place, on_wait, again=again, reason=reason)
+    session = reopened_to_test(target.folder, force, place, on_wait, again=again, reason=reason, reading=reading)
     return session, source.parent, [*force.said, _what_runs(session)]
 
 
 def reopened_to_test(
     folder: Location, force: CodeInForce, place: str, on_wait: Callable[[str], None] = lambda _: None,
-    *, again: bool, reason: str | None,
+    *, again: bool, reason: str | None, reading: LogReading | None = None,
 ) -> Session:  # fmt: skip
     """Open the sweep for a driver that measures, the look begun on its log; `place` names it in messages.
 
-    Raises as `taken_to_test`, also where another driver used the test set since it was read.
+    `reading` has read its log already. Raises as `taken_to_test`, also where another driver used the test set since it
+    was read.
     """
-    session, _ = reopen(folder, force.plan, on_wait, code=force.key, tests=True)
+    session, _ = reopen(folder, force.plan, on_wait, code=force.key, tests=True, reading=reading)
     try:
         refuse_to_test(session.state, place, again=again, reason=reason)
         clock = time.time(), time.monotonic()

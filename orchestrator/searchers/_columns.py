@@ -32,7 +32,7 @@ from orchestrator.sweep.space import Space
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import sign_of
 from orchestrator.sweep.trial import Trial
-from orchestrator.sweep.trial_list import Watch
+from orchestrator.sweep.trial_list import AT_ONCE, Watch
 
 MOST_GOOD = 25
 """Good trials at the most, as in Optuna."""
@@ -40,9 +40,6 @@ MOST_REST = 2_000
 """Kernels of the rest at the most; beyond so many trials some stand for the others."""
 NEAR_PART = 2
 """Half of these are the best of the rest."""
-
-AT_ONCE = 1_000
-"""So many new trials, as of a sweep that is read, are sorted in one go."""
 
 _Rank: TypeAlias = tuple[int, int, float, int]
 """Sorts the trials that ended, the best first: kind, step, value, place in the list."""

@@ -56,15 +56,15 @@ class Branch:
 
     def begin(self, place: int) -> None:
         """Take in a trial that runs."""
-        insort(self._running, _lot(place))
+        insort(self._running, _lots([place])[0])
 
     def leave(self, place: int) -> None:
         """Take note that one that ran runs no more."""
-        del self._running[bisect_left(self._running, _lot(place))]
+        del self._running[bisect_left(self._running, _lots([place])[0])]
 
     def learn(self, place: int, most: int | None) -> None:
         """Take in one that ended, and can be learned from; no sample ever takes more than `most` (None: all)."""
-        lot = _lot(place)
+        [lot] = _lots([place])
         self.ended += 1
         if most is None or len(self._first) < most or lot < self._first[-1]:
             insort(self._first, lot)
@@ -74,7 +74,7 @@ class Branch:
     def take(self, running: Sequence[int], learned: Sequence[int], most: int | None) -> None:
         """Take in many at once, as `begin` and `learn` do one by one."""
         self.ended += len(learned)
-        self._running = sorted([*self._running, *_lots(running, None)])
+        self._running = sorted([*self._running, *_lots(running)])
         self._first = sorted([*self._first, *_lots(learned, most)])[:most]
 
     def running(self) -> _Pool:
@@ -123,16 +123,11 @@ def _sampled(shares: Sequence[tuple[_Pool, int]], near: Sequence[int]) -> tuple[
     return np.array(places, dtype=np.intp)[order], np.array(stands)[order]
 
 
-def _lot(place: int) -> _Lot:
-    """Return a trial's lot: its place scattered by the finisher of SplitMix64 (Steele, Lea and Flood 2014)."""
-    mixed = (place + 0x9E3779B97F4A7C15) & (2**64 - 1)
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
-    return mixed ^ (mixed >> 31), place
+def _lots(places: Sequence[int], most: int | None = None) -> list[_Lot]:
+    """Return the lots of trials, all or the `most` least, ascending.
 
-
-def _lots(places: Sequence[int], most: int | None) -> list[_Lot]:
-    """Return the lots of many trials, or the `most` least of them: the arithmetic of `_lot`, in 64 bits that wrap."""
+    Their places are scattered by the finisher of SplitMix64 (Steele, Lea and Flood 2014), in 64 bits that wrap.
+    """
     mixed = np.array(places, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

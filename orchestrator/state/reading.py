@@ -179,7 +179,7 @@ def following(folder: Location) -> Iterator[None]:
         yield
     except ValueError as error:
         raise StorageError(f"{folder / FOLDER}: {error}") from error
-    except (LookupError, AssertionError) as error:
+    except (LookupError, AssertionError, OverflowError) as error:
         raise JournalDamagedError(
             f"{FOLDER}: its records do not follow from one another ({error!r}). {REMEDY}"
         ) from error

@@ -15,10 +15,7 @@ from itertools import chain
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweep.standing import RankedValue, ranked_value
 from orchestrator.sweep.trial import Trial, TrialState
-from orchestrator.sweep.trial_list import Watch
-
-AT_ONCE = 1_000
-"""So many new trials, as of a sweep that is read, are sorted in one go."""
+from orchestrator.sweep.trial_list import AT_ONCE, Watch
 
 
 @dataclass(slots=True)

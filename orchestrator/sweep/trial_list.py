@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 from orchestrator.sweep.trial import Trial
 
+AT_ONCE = 1_000
+"""So many new trials, as of a sweep that is read, a follower takes in one go, sorting once."""
+
 
 class TrialList(list[Trial]):
     """Trials by number. It only grows; whoever changes one of them notes it."""

@@ -49,16 +49,9 @@ def last_improvement(state: SweepState) -> LastImprovement | None:
 
 def _ended(trials: Iterable[Trial]) -> list[Trial]:
     """Return the trials that nothing follows for as they ended; of those of one moment the first comes first."""
-    running, interrupted = TrialState.RUNNING, TrialState.INTERRUPTED
-    found, moments = [], []
-    for trial in trials:
-        if trial.state is running or trial.state is interrupted or not trial.attempts:
-            continue
-        moment = trial.attempts[-1].ended_t
-        if moment is not None:
-            found.append(trial)
-            moments.append(moment)
-    return [found[place] for place in sorted(range(len(found)), key=moments.__getitem__)]
+    found = [trial for trial in trials if trial.attempts and not trial.is_open and trial.state.is_final]
+    found.sort(key=lambda trial: trial.attempts[-1].ended_t or 0.0)
+    return found
 
 
 def improvement_line(found: LastImprovement) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sweeps import cliff, make_plan
 
 from orchestrator.control.simulator import SimulatedCluster, simulate_plan
@@ -77,3 +78,10 @@ def test_damage_is_told_with_the_sweeps_folder_in_front(tmp_path: Path, events: 
     with pytest.raises(JournalDamagedError) as told:
         reading.go_on()
     assert str(told.value).startswith(f"{tmp_path}/journal: its records do not follow from one another (AssertionError")
+
+
+@pytest.mark.parametrize("bracket", [40_000, 2**40])
+def test_a_bracket_that_no_plan_has_is_told_as_damage(tmp_path: Path, events: list[ev.Event], bracket: int):
+    written(tmp_path, 1, [replace(e, bracket=bracket) if isinstance(e, ev.TrialProposed) else e for e in events])
+    with pytest.raises(JournalDamagedError, match=r"its records do not follow from one another \(OverflowError"):
+        reading_of(tmp_path).go_on()
