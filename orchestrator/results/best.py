@@ -15,6 +15,7 @@ from orchestrator.curves.reading import curve_reading
 from orchestrator.results.confirm_summary import ConfirmSummary
 from orchestrator.results.export import arguments_of, ordered
 from orchestrator.results.summary import Mark, StageSummary, summarise, valued_at
+from orchestrator.storage.checkpoints import path_inside
 from orchestrator.sweep.standing import best
 from orchestrator.sweep.trial import Trial, training_seed
 
@@ -114,10 +115,10 @@ def _evaluated(state: SweepState, trial: Trial, score: FreshScore | None) -> dic
 def _checkpoint(trial: Trial, folder: Location) -> dict[str, Any] | None:
     if trial.checkpoint is None:
         return None
-    inside = folder.absolute().inside(trial.checkpoint)
+    inside = path_inside(trial.checkpoint, folder)
     return {
         "path": inside or trial.checkpoint,
-        "absolute": trial.checkpoint,
+        "absolute": trial.checkpoint if inside is None else str(folder.absolute() / inside),
         "fidelity": trial.checkpoint_fidelity,
     }
 
@@ -157,9 +158,16 @@ def _provenance(state: SweepState) -> dict[str, Any]:
 
 def is_of_another_folder(found: object, known: Mapping[str, Any]) -> bool:
     """Say whether the content of a best.json is `known` but for the folder that it names: that of a moved sweep."""
-    if not isinstance(found, dict) or not isinstance(rerun := found.get("rerun"), dict):
-        return False
-    return {**found, "rerun": {**rerun, "command": None}} == {**known, "rerun": {**known["rerun"], "command": None}}
+    return isinstance(found, dict) and _without_folder(found) == _without_folder(known)
+
+
+def _without_folder(document: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(document)
+    if isinstance(rerun := kept.get("rerun"), dict):
+        kept["rerun"] = {**rerun, "command": None}
+    if isinstance(winner := kept.get("winner"), dict) and isinstance(lies := winner.get("checkpoint"), dict):
+        kept["winner"] = {**winner, "checkpoint": {**lies, "absolute": None}}
+    return kept
 
 
 def _rerun(state: SweepState, winner: Trial | None, folder: Location) -> dict[str, Any]:

@@ -42,6 +42,16 @@ def found_checkpoint(checkpoint: str, folder: Location) -> str | None:
     return next((place for place in _places(checkpoint, folder) if _holds_something(folder.at(place))), None)
 
 
+def path_inside(checkpoint: str, folder: Location) -> str | None:
+    """Return the path of a recorded checkpoint below the sweep's folder, wherever that lay when it was recorded.
+
+    None for one that is of no sweep's folder.
+    """
+    inside = folder.absolute().inside(checkpoint)
+    name = "/".join(PurePosixPath(checkpoint).parts[-_DEPTH:])
+    return inside or (f"{FOLDER}/{name}" if name in names_below(checkpoint) else None)
+
+
 def names_below(checkpoint: str) -> list[str]:
     """Return what a recorded checkpoint may be called below the folder `checkpoints`: of several, one is meant."""
     parts = checkpoint.split(f"/{FOLDER}/")

@@ -154,8 +154,14 @@ def test_a_sweep_that_was_moved_is_whole(place: Path):
     assert finding.problem.startswith("names the folder in which the sweep lay before")
     best = place.parent / "elsewhere/best.json"
     content = json.loads(best.read_text())
+    assert content["winner"]["checkpoint"]["path"].startswith("checkpoints/"), "it moved along"
+    assert content["winner"]["checkpoint"]["absolute"].startswith(f"{place}/checkpoints/")
     best.write_text(json.dumps({**content, "rerun": {**content["rerun"], "arguments": "--lr=7"}}))
     assert not audit(Location.parse(place.parent / "elsewhere")).is_whole
+    repair(Location.parse(place.parent / "elsewhere"))
+    lies = json.loads(best.read_text())["winner"]["checkpoint"]
+    assert lies["absolute"] == str(place.parent / "elsewhere" / lies["path"])
+    assert Path(lies["absolute"]).is_dir()
 
 
 def test_what_cannot_be_made_again_is_named(place: Path):
