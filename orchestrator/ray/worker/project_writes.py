@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,8 @@ MOST_CLAIMS = 100
 """How many changes one report carries."""
 LOOK_S, LOOK_SHARE = 1.0, 0.01
 """The soonest that a look follows another, and the part of the time that looks may take."""
+LAST_LOOKS = 3
+"""How many looks back the shortest counts: one that had to wait for a CPU says nothing of the folder."""
 EDITED = (".py", ".pyi", ".ipynb", ".sh", ".md", ".rst", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".c", ".cpp", ".cu")
 """Endings of what people edit."""
 IN_PLACE = (".db", ".sqlite", ".sqlite3", "-wal", "-shm", "-journal", ".mdb", ".lock")
@@ -85,6 +88,7 @@ class ProjectWrites:
         self._bytes = written()
         self._unclaimed: list[tuple[Write, int]] = []
         self._claims: list[Write] = []
+        self._took_s: deque[float] = deque(maxlen=LAST_LOOKS)
         self._due_s = now_s() + LOOK_S
 
     def look(self) -> None:
@@ -106,7 +110,8 @@ class ProjectWrites:
         self._seen_ns = self._looked_ns if self._unclaimed else begun_ns
         self._known, self._bytes, self._looked_ns = found, written, begun_ns
         now_s = self._now_s()
-        self._due_s = now_s + max(LOOK_S, (now_s - begun_s) / LOOK_SHARE)
+        self._took_s.append(now_s - begun_s)
+        self._due_s = now_s + max(LOOK_S, min(self._took_s) / LOOK_SHARE)
 
     def take(self) -> Writes:
         """Return what is known and was not taken yet, for the driver."""

@@ -118,6 +118,18 @@ def test_looks_take_a_hundredth_of_the_time(watched, monkeypatch):
     assert len(looks) == 3
 
 
+def test_one_look_that_had_to_wait_does_not_put_off_the_next(watched, monkeypatch):
+    looks = []
+    monkeypatch.setattr(watched.writes, "_found", lambda: looks.append(watched.now_s) or {})
+    monkeypatch.setattr(
+        watched.writes, "_written", lambda: setattr(watched, "now_s", watched.now_s + (len(looks) == 5)) or 0
+    )
+    for second in range(1, 12):
+        watched.now_s = float(second)
+        watched.writes.look()
+    assert looks == [1, 2, 3, 4, 5, 7, 8, 9, 10, 11], "the fifth took a second"
+
+
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system does not count what is written")
 def test_bytes_are_counted_of_what_a_process_started_and_of_what_has_ended():
     code = (

@@ -289,23 +289,35 @@ def test_a_program_that_reports_nothing_is_read_where_it_prints_or_keeps_its_met
 
 @pytest.mark.long
 def test_a_file_of_the_project_that_two_programs_change_is_told_of_once(run, host, caplog, monkeypatch):
+    def told():
+        return [record.message for record in caplog.records if "beside the sweep file" in record.message]
+
     monkeypatch.setattr(shared_files, "SLACK_NS", 10**8)
     run(
         """
+        # They change it in turns, each longer than the one before: a busy machine looks at the folder seconds apart.
+        turn, pause = Path(".turn"), 2
         Path(f"of-{number}.pt").write_text("x")
         while len(list(Path().glob("of-*.pt"))) < 2: time.sleep(0.1)  # both run
-        for second in range(31):  # looks may lie seconds apart where the machine is busy
-            if second % 20 == 10 * number + 2: Path("model.pt").write_bytes(bytes(10**6))
-            if second % 20 == 10 * number + 2: Path(f"of-{number}.pt").write_text(f"{second}")
+        for second in range(400):
+            now = int(turn.read_text()) if turn.exists() else 0
+            pause = pause - 1 if now % 2 == number else 2 * 1.5**now
+            if now % 2 == number and pause <= 0:
+                was_told = Path(".told").exists()
+                Path("model.pt").write_bytes(bytes(10**6))
+                Path(f"of-{number}.pt").write_text(f"{second}")
+                Path(f".turn-{number}").write_text(f"{now + 1}")
+                Path(f".turn-{number}").replace(turn)
+                if was_told: break  # and each changed it once more
             report(epoch=second, score=1)
             time.sleep(1)
         """,
+        on_step=lambda _: told() and (host.folder / ".told").touch(),
         budget={"trials": 2},
         baseline_first=False,
-        fidelity={"metric": "epoch", "max": 40},
+        fidelity={"metric": "epoch", "max": 400},
     )
-    told = [record.message for record in caplog.records if "beside the sweep file" in record.message]
-    assert told == [
+    assert told() == [
         "model.pt, beside the sweep file, is changed by more than one of the programs that ran at one time (trials "
         "0, 1): what they write there is lost or mixed; let them write below {trial.folder}"
     ]
