@@ -18,11 +18,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from operator import itemgetter
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from orchestrator.searchers._arrays import FloatArray
+from orchestrator.searchers._arrays import FloatArray, Positions
 from orchestrator.searchers._axis import axes_of
 from orchestrator.searchers._densities import Observed, ParzenEstimator, ramp
 from orchestrator.searchers._endings import ToldEnding, ending_of
@@ -41,8 +41,24 @@ MOST_REST = 2_000
 NEAR_PART = 2
 """Half of these are the best of the rest."""
 
+_NONE: Positions = np.array([], dtype=np.intp)
 _Rank: TypeAlias = tuple[int, int, float, int]
 """Sorts the trials that ended, the best first: kind, step, value, place in the list."""
+
+
+class Apart(NamedTuple):
+    """The trials that no sample is to stand for."""
+
+    good: frozenset[int]
+    """Places of the good."""
+    near: frozenset[int]
+    """Places of the best of the rest, as many as are kept whole whatever stands for the others."""
+    both: frozenset[int]
+    """All of these."""
+    near_of: Mapping[int, Positions]
+    """By branch (its `id`): those of `near` that are its own."""
+    count_of: Mapping[int, int]
+    """Likewise, how many of `both`."""
 
 
 class History:
@@ -68,6 +84,7 @@ class History:
         self._places: dict[str, FloatArray] = {name: np.empty(256) for name in self.axes}
         self._told: list[ToldEnding | None] = []
         self._best: list[_Rank] = []
+        self._apart: Apart | None = None
         self._watch = Watch()
 
     def update(self, trials: Sequence[Trial]) -> None:
@@ -96,14 +113,21 @@ class History:
         """Begin one proposal: everything that it draws goes by one split and one generator."""
         return ColumnDrawing(self, np.random.RandomState(seed), candidates, constant_liar, correlated)
 
-    def good(self) -> frozenset[int]:
-        """Return the places of the good trials."""
-        return frozenset(rank[3] for rank in self._best[: min(ceil(0.1 * self.learned), MOST_GOOD)])
-
-    def near(self) -> frozenset[int]:
-        """Return the places of the best of the rest, as many as are kept whole whatever stands for the others."""
+    def apart(self) -> Apart:
+        """Return the good and what comes next to them; the same object while it is the same trials."""
         good = min(ceil(0.1 * self.learned), MOST_GOOD)
-        return frozenset(rank[3] for rank in self._best[good : good + self._most_near])
+        if self._apart is None or len(self._apart.good) != good:
+            best = [rank[3] for rank in self._best[: good + self._most_near]]
+            branches = list(map(id, map(self.branch_of.__getitem__, best)))
+            near, of = np.array(best[good:], dtype=np.intp), np.array(branches[good:])
+            self._apart = Apart(
+                good=frozenset(best[:good]),
+                near=frozenset(best[good:]),
+                both=frozenset(best),
+                near_of={branch: near[of == branch] for branch in set(branches[good:])},
+                count_of=Counter(branches),
+            )
+        return self._apart
 
     @property
     def _most_near(self) -> int:
@@ -154,6 +178,7 @@ class History:
         self.learned += sum(map(len, learned.values()))
         ranks.sort()
         del ranks[self._most_best :]
+        self._apart = None
 
     def _settle(self, place: int, told: ToldEnding) -> None:
         self._told[place] = told
@@ -165,6 +190,7 @@ class History:
         if len(self._best) < self._most_best or rank < self._best[-1]:
             insort(self._best, rank)
             del self._best[self._most_best :]
+            self._apart = None
 
     @property
     def _most_best(self) -> int:
@@ -197,7 +223,7 @@ class ColumnDrawing:
         self._candidates = candidates
         self._counts_running = constant_liar
         self._correlated = correlated
-        self._good, self._near = history.good(), history.near()
+        self._apart = history.apart()
         self._rests: dict[tuple[int, ...], Rest] = {}
 
     def sample(self, names: Iterable[str]) -> Config:
@@ -211,7 +237,7 @@ class ColumnDrawing:
         """Return the place on each axis of the candidate that is likeliest good."""
         history = self._history
         branches = [branch for branch in history.branches.values() if branch.active.issuperset(names)]
-        good = sorted(place for place in self._good if history.branch_of[place] in branches)
+        good = sorted(place for place in self._apart.good if history.branch_of[place] in branches)
         below = history.estimator(names, Rest(np.array(good, dtype=np.intp), ramp(len(good)), len(good)))
         above = history.estimator(names, self._rest(branches))
         points = below.draw(self._random, self._candidates)
@@ -222,10 +248,9 @@ class ColumnDrawing:
     def _rest(self, branches: Sequence[Branch]) -> Rest:
         key = tuple(map(id, branches))
         if key not in self._rests:
-            history, apart = self._history, self._good | self._near
-            own = Counter(map(id, (history.branch_of[place] for place in apart)))
-            ended = [branch.besides(apart, own[id(branch)]) for branch in branches]
+            history, apart = self._history, self._apart
+            ended = [branch.besides(apart.both, apart.count_of.get(id(branch), 0)) for branch in branches]
             running = [branch.running() for branch in branches] if self._counts_running else []
-            near = [place for place in self._near if history.branch_of[place] in branches]
+            near = np.concatenate([_NONE, *(apart.near_of.get(of, _NONE) for of in key)])
             self._rests[key] = rest_of(running, ended, near, len(history.branch_of), history.most_rest)
         return self._rests[key]

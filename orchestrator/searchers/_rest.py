@@ -40,7 +40,13 @@ class Rest(NamedTuple):
 
 class _Pool(NamedTuple):
     size: int
-    lots: Sequence[_Lot]
+    places: Positions
+    """Those that a sample may take, in the order in which it takes them."""
+
+
+class _Others(NamedTuple):
+    near: frozenset[int]
+    places: Positions
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +59,8 @@ class Branch:
     """How many of the trials ended, and can be learned from."""
     _first: list[_Lot] = field(default_factory=list)
     _running: list[_Lot] = field(default_factory=list)
+    _others: _Others | None = None
+    """What was found last of those that ended; None where another one may be among them by now."""
 
     def begin(self, place: int) -> None:
         """Take in a trial that runs."""
@@ -68,6 +76,7 @@ class Branch:
         self.ended += 1
         if most is None or len(self._first) < most or lot < self._first[-1]:
             insort(self._first, lot)
+            self._others = None
             if most is not None:
                 del self._first[most:]
 
@@ -76,25 +85,26 @@ class Branch:
         self.ended += len(learned)
         self._running = sorted([*self._running, *_lots(running)])
         self._first = sorted([*self._first, *_lots(learned, most)])[:most]
+        self._others = None
 
     def running(self) -> _Pool:
         """Return those that run."""
-        return _Pool(len(self._running), self._running)
+        return _Pool(len(self._running), _places(self._running))
 
     def besides(self, near: frozenset[int], own: int) -> _Pool:
         """Return those that ended and are not `near` the good, nor good; `own` of these are this branch's."""
-        return _Pool(self.ended - own, [lot for lot in self._first if lot[1] not in near])
+        if self._others is None or self._others.near is not near:
+            self._others = _Others(near, _places([lot for lot in self._first if lot[1] not in near]))
+        return _Pool(self.ended - own, self._others.places)
 
 
-def rest_of(
-    running: Sequence[_Pool], ended: Sequence[_Pool], near: Sequence[int], known: int, most: int | None
-) -> Rest:
+def rest_of(running: Sequence[_Pool], ended: Sequence[_Pool], near: Positions, known: int, most: int | None) -> Rest:
     """Return the trials of these pools and those near the good, out of `known` in all, `most` of them at the most."""
     of_running, of_ended = (sum(pool.size for pool in pools) for pools in (running, ended))
     number = of_running + of_ended + len(near)
     if most is None or number <= most:
-        places = [*near, *(place for pool in (*running, *ended) for _, place in pool.lots)]
-        return Rest(np.sort(np.array(places, dtype=np.intp)), ramp(number), number)
+        places = np.concatenate([near, *(pool.places for pool in (*running, *ended))])
+        return Rest(np.sort(places), ramp(number), number)
     most -= len(near)
     least = most // LEAST_PART
     share = min(max(round(most * of_running / (of_running + of_ended)), least), most - least)
@@ -115,12 +125,17 @@ def _shares(pools: Sequence[_Pool], most: int) -> list[tuple[_Pool, int]]:
     return found
 
 
-def _sampled(shares: Sequence[tuple[_Pool, int]], near: Sequence[int]) -> tuple[Positions, FloatArray]:
+def _sampled(shares: Sequence[tuple[_Pool, int]], near: Positions) -> tuple[Positions, FloatArray]:
     """Return `near` and the first so many of each pool, ascending, and for how many trials each stands."""
-    places = [*near, *(place for pool, share in shares for _, place in pool.lots[:share])]
-    stands = [1.0] * len(near) + [pool.size / share for pool, share in shares for _ in range(share)]
+    taken = [(pool.places[:share], pool.size / share) for pool, share in shares if share]
+    places = np.concatenate([near, *(own for own, _ in taken)])
+    stands = np.concatenate([np.ones(len(near)), *(np.full(len(own), each) for own, each in taken)])
     order = np.argsort(places)
-    return np.array(places, dtype=np.intp)[order], np.array(stands)[order]
+    return places[order], stands[order]
+
+
+def _places(lots: Sequence[_Lot]) -> Positions:
+    return np.array([place for _, place in lots], dtype=np.intp)
 
 
 def _lots(places: Sequence[int], most: int | None = None) -> list[_Lot]:

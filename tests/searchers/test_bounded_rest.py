@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
+import numpy as np
 import pytest
 from trials_of_every_fate import ended
 
@@ -18,6 +19,7 @@ from orchestrator.sweep.space import Space
 from orchestrator.sweep.trial import TrialState
 from orchestrator.sweep.trial_list import TrialList
 
+NONE = np.array([], dtype=int)
 FORKED = Space(
     {
         "optimizer": Choice(choices=("sgd", "adam"), default="sgd", weights=(1.0, 19.0)),
@@ -44,7 +46,7 @@ def branches(sizes: dict[str, tuple[int, int]], most: int) -> dict[str, Branch]:
 
 def rest(made: dict[str, Branch], most: int | None, known: int):
     return rest_of(
-        [b.running() for b in made.values()], [b.besides(frozenset(), 0) for b in made.values()], [], known, most
+        [b.running() for b in made.values()], [b.besides(frozenset(), 0) for b in made.values()], NONE, known, most
     )
 
 
@@ -59,9 +61,9 @@ def test_beyond_it_each_condition_keeps_its_share_and_those_that_run_a_quarter()
     sizes = {"a": (7000, 90), "b": (2000, 10), "c": (900, 0)}
     made = branches(sizes, 125)
     found = rest(made, 100, 10_000)
-    running = {place for branch in made.values() for _, place in branch.running().lots}
+    running = {place for branch in made.values() for place in branch.running().places.tolist()}
     assert (len(found.rows), found.number, len(set(found.rows.tolist()) & running)) == (100, 10_000, 25)
-    of = {place: name for name, branch in made.items() for _, place in branch.besides(frozenset(), 0).lots}
+    of = {place: name for name, branch in made.items() for place in branch.besides(frozenset(), 0).places.tolist()}
     assert Counter(of[place] for place in found.rows.tolist() if place in of) == {"a": 53, "b": 15, "c": 7}
     assert sorted(found.rows.tolist()) == found.rows.tolist()
 
@@ -82,7 +84,7 @@ def test_with_few_that_ended_or_few_that_run_the_others_fill_the_sample():
 def test_the_best_of_the_rest_are_whole_and_the_others_stand_for_all_but_them():
     made = branches({"a": (9000, 0)}, 125)
     near = frozenset(range(0, 9000, 180))
-    found = rest_of([], [made["a"].besides(near, len(near))], sorted(near), 9000, 100)
+    found = rest_of([], [made["a"].besides(near, len(near))], np.array(sorted(near)), 9000, 100)
     assert near <= set(found.rows.tolist())
     assert (len(found.rows), found.number) == (100, 9000)
     whole = dict(zip(found.rows.tolist(), (found.weights / ramp(9000)[found.rows]).tolist(), strict=True))
@@ -126,10 +128,12 @@ def test_trials_are_taken_in_one_go_as_they_are_one_by_one(most_rest, monkeypatc
         while known < len(trials):
             known += dice.randrange(1, 200)
             history.update(trials[:known])
-        kept = {b.active: (b.ended, b.running(), b.besides(frozenset(), 0)) for b in history.branches.values()}
-        found.append((history.learned, history.good(), sorted(history.near()), kept))
+        pools = {b.active: (b.running(), b.besides(frozenset(), 0)) for b in history.branches.values()}
+        kept = {active: [(pool.size, pool.places.tolist()) for pool in both] for active, both in pools.items()}
+        apart = history.apart()
+        found.append((history.learned, apart.good, apart.near, kept))
     assert found[0] == found[1] == found[2]
-    assert {len(branch[1].lots) > 0 for branch in found[0][3].values()} == {True}, "some run"
+    assert {len(running) > 0 for (_, running), _ in found[0][3].values()} == {True}, "some run"
 
 
 def test_what_is_rarely_active_has_as_many_kernels_as_there_are():
@@ -138,8 +142,8 @@ def test_what_is_rarely_active_has_as_many_kernels_as_there_are():
     history.update(trials)
     branch = next(branch for branch in history.branches.values() if "momentum" in branch.active)
     assert 150 < branch.ended < 400
-    assert len(branch.besides(frozenset(), 0).lots) == branch.ended
-    kept = [len(branch.besides(frozenset(), 0).lots) for branch in history.branches.values()]
+    assert len(branch.besides(frozenset(), 0).places) == branch.ended
+    kept = [len(branch.besides(frozenset(), 0).places) for branch in history.branches.values()]
     assert max(kept) == MOST_REST + MOST_REST // NEAR_PART + MOST_GOOD
 
 
@@ -148,10 +152,10 @@ def test_a_trial_that_is_opened_again_is_no_longer_learned_from():
     shown.extend(trials)
     history = History(FORKED, "maximize")
     history.update(shown)
-    learned, good = history.learned, history.good()
+    learned, good = history.learned, history.apart().good
     reopened = next(trial for trial in trials if trial.number in good)
     reopened.state, reopened.told = TrialState.INTERRUPTED, None
     shown.note(reopened.number)
     history.update(shown)
     assert history.learned == learned - 1
-    assert reopened.number not in history.good()
+    assert reopened.number not in history.apart().good
