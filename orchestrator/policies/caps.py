@@ -38,7 +38,8 @@ class Caps:
             return "wall"
         if budget.gpu_hours is None and budget.cpu_hours is None:
             return None
-        gpus, cpus = (math.inf if cap is None else cap * part for cap in (budget.gpu_hours, budget.cpu_hours))
+        gpus = math.inf if budget.gpu_hours is None else budget.gpu_hours * part  # asked at every report
+        cpus = math.inf if budget.cpu_hours is None else budget.cpu_hours * part
         spend = self._state.spend_about(now_s)
         if spend is None or _is_near(spend.gpu_hours, gpus) or _is_near(spend.cpu_hours, cpus):
             spend = self._state.spend_at(now_s)  # to the last bit, as every writer of the log has compared it

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orchestrator.sweep.spec import Goal
-from orchestrator.sweep.standing import better, has_ended_badly, sign_of
+from orchestrator.sweep.standing import has_ended_badly, sign_of
 from orchestrator.sweep.trial import Outcome, Trial, TrialState
 
 TOLD_MARGIN = 0.1
@@ -44,7 +44,7 @@ class Telling:
         self, goal: Goal, changed: Callable[[int], None] = lambda _number: None, *, tells_failures: bool
     ) -> None:
         """Begin with no trial; `changed` takes the number of each of which something is told."""
-        self._goal: Goal = goal
+        self._sign = sign_of(goal)  # asked at every report
         self._changed = changed
         self._tells_failures = tells_failures
         self._worst: float | None = None
@@ -56,11 +56,12 @@ class Telling:
     def take_value(self, fidelity: float, value: float) -> None:
         """Take a finite value of the objective in, of a trial that breaks no bound."""
         is_news = self._worst is None or fidelity > self._furthest  # nothing else makes another trial due
-        if self._worst is None or better(self._goal, self._worst, value):
+        if self._worst is None or self._sign * self._worst > self._sign * value:
             self._worst = value
-        if self._best is None or better(self._goal, value, self._best):
+        if self._best is None or self._sign * value > self._sign * self._best:
             self._best = value
-        self._furthest = max(self._furthest, fidelity)
+        if fidelity > self._furthest:
+            self._furthest = fidelity
         if is_news:
             self._tell_due()
 
@@ -99,7 +100,7 @@ class Telling:
         if self._worst is None or self._best is None:
             return None
         spread = abs(self._best - self._worst) or abs(self._worst) or 1.0
-        return self._worst - sign_of(self._goal) * TOLD_MARGIN * spread
+        return self._worst - self._sign * TOLD_MARGIN * spread
 
     def _tell_due(self) -> None:
         if self._worst is None or not self._waiting:
