@@ -51,12 +51,10 @@ class Apart(NamedTuple):
 
     good: frozenset[int]
     """Places of the good."""
-    near: frozenset[int]
-    """Places of the best of the rest, as many as are kept whole whatever stands for the others."""
     both: frozenset[int]
-    """All of these."""
+    """These and the best of the rest, as many as are kept whole whatever stands for the others."""
     near_of: Mapping[int, Positions]
-    """By branch (its `id`): those of `near` that are its own."""
+    """By branch (its `id`): those of the best of the rest that are its own."""
     count_of: Mapping[int, int]
     """Likewise, how many of `both`."""
 
@@ -122,7 +120,6 @@ class History:
             near, of = np.array(best[good:], dtype=np.intp), np.array(branches[good:])
             self._apart = Apart(
                 good=frozenset(best[:good]),
-                near=frozenset(best[good:]),
                 both=frozenset(best),
                 near_of={branch: near[of == branch] for branch in set(branches[good:])},
                 count_of=Counter(branches),

@@ -40,13 +40,16 @@ class Rest(NamedTuple):
 
 class _Pool(NamedTuple):
     size: int
+    """How many trials there are."""
     places: Positions
     """Those that a sample may take, in the order in which it takes them."""
 
 
 class _Others(NamedTuple):
     near: frozenset[int]
+    """Which trials were left out."""
     places: Positions
+    """The others."""
 
 
 @dataclass(slots=True, eq=False)

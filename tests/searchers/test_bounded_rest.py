@@ -131,7 +131,7 @@ def test_trials_are_taken_in_one_go_as_they_are_one_by_one(most_rest, monkeypatc
         pools = {b.active: (b.running(), b.besides(frozenset(), 0)) for b in history.branches.values()}
         kept = {active: [(pool.size, pool.places.tolist()) for pool in both] for active, both in pools.items()}
         apart = history.apart()
-        found.append((history.learned, apart.good, apart.near, kept))
+        found.append((history.learned, apart.good, apart.both, kept))
     assert found[0] == found[1] == found[2]
     assert {len(running) > 0 for (_, running), _ in found[0][3].values()} == {True}, "some run"
 
