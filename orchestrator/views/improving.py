@@ -59,4 +59,4 @@ def improvement_line(found: LastImprovement) -> str:
     text = f"last by trial {found.trial}, in {found.stage}"
     if not found.ended_since:
         return f"{text}, the newest to end"
-    return f"{text}; {wording.counted(found.ended_since, 'trial')} ended since, {found.full_since} trained to the end"
+    return f"{text}; {wording.counted(found.ended_since, 'trial')} ended since, {found.full_since:,} trained to the end"
