@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -31,6 +32,10 @@ class Rebuilt:
     def read(self, name: str, offset: int = 0) -> bytes:
         """Return the content from byte `offset` on; empty for a file that is not there."""
         return self._files.read(name, offset) if _is_log(name) else self.contents.get(name, b"")[offset:]
+
+    def chunks(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the same in pieces."""
+        yield from self._files.chunks(name, offset) if _is_log(name) else filter(None, [self.read(name, offset)])
 
     def exists(self, name: str) -> bool:
         """Say whether there is a file of that name."""

@@ -25,12 +25,18 @@ from typing import Protocol
 from orchestrator.errors import FolderLostError, StorageError
 from orchestrator.storage.disk_errors import explained
 
+CHUNK = 2**20
+"""Bytes that a file is read by in pieces: they fit a processor's cache, and their memory is used anew."""
+
 
 class FileSystem(Protocol):
     """What the journal, the lease and the files beside them need. Names are relative, with forward slashes."""
 
     def read(self, name: str, offset: int = 0) -> bytes:
         """Return the content from byte `offset` on; empty for a file that is not there."""
+
+    def chunks(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the same in pieces, none of them empty: who looks through a long file once holds a piece at a time."""
 
     def append(self, name: str, data: bytes) -> None:
         """Add to the end of a file, making it and its folder if needed. Durable only after `sync`.
@@ -102,6 +108,18 @@ class LocalFileSystem:
                 if error.errno != errno.ESTALE:  # on a network, another host put a new file in its place just then
                     raise
                 return self._read(name, offset)
+
+    def chunks(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the same in pieces, none of them empty: who looks through a long file once holds a piece at a time."""
+        with explained(self.root, name):
+            try:
+                file = self._path(name).open("rb", buffering=0)
+            except FileNotFoundError:
+                return
+            with file:
+                file.seek(offset)
+                while chunk := file.read(CHUNK):
+                    yield chunk
 
     def append(self, name: str, data: bytes) -> None:
         """Add to the end of a file, making it and its folder if needed. Durable only after `sync`."""

@@ -16,14 +16,16 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import msgspec
 
 from orchestrator.errors import FolderLostError, JournalDamagedError, StorageError
 from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal_damage import damaged, decoded, refuse_foreign, refuse_replaced
-from orchestrator.storage.journal_frames import frame_at, records_with, refuse_damaged, refuse_gap
+from orchestrator.storage.journal_frames import frame_at, refuse_damaged, refuse_gap
 from orchestrator.storage.journal_places import FilePlace, JournalPlaces, are_there
+from orchestrator.storage.journal_search import part_with, records_with
 from orchestrator.storage.marks import FOLDER, REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.sweep import event as ev
 
@@ -198,20 +200,31 @@ class JournalReader:
         self._learn_seals()
         for name in self._names:
             end = self._sealed.get(name)
-            data = self._files.read(f"{FOLDER}/{name}")[:end]
-            if not is_read:
+            if is_read:
+                base, data = part_with(wanted, partial(self._files.chunks, f"{FOLDER}/{name}"))
+                data = data if end is None else data[: max(0, end - base)]
+            else:
+                base, data = 0, self._files.read(f"{FOLDER}/{name}")[:end]
                 refuse_damaged(name, data, end)
-            yield from records_with(wanted, name, data, end)
+            yield from records_with(wanted, name, data, end, base)
 
     def _learn_seals(self) -> None:
         """Learn which files there are, and from each driver's first record how far those before it count."""
         self._names = [name for name in self._files.names(FOLDER) if _FILE.fullmatch(name)]
         for name in self._names:
             if name != journal_name(1) and self._positions.get(name, _Position()).frame == 0:
-                data = self._files.read(f"{FOLDER}/{name}")
-                for event in self._records(name, data, _Position(), None, limit=1):
+                for event in self._records(name, self._beginning(name), _Position(), None, limit=1):
                     if isinstance(event, ev.DriverStarted):
                         self._sealed.update(event.sealed)
+
+    def _beginning(self, name: str) -> bytes:
+        """Return a file up to the end of its first frame, or further; all of it where that frame is not whole."""
+        data = b""
+        for chunk in self._files.chunks(f"{FOLDER}/{name}"):
+            data += chunk
+            if frame_at(data, 0, None) is not None:
+                break
+        return data
 
     def _refuse_absent(self, marks: Mapping[str, DurableMark]) -> None:
         """Raise where a file is not there of which something was sealed, promised by a lease, or read before."""

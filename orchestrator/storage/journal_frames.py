@@ -1,17 +1,15 @@
-"""The frames of one file of the journal: where each lies, whether it is whole, and which records are in it."""
+"""The frames of one file of the journal: where each lies, and whether it is whole."""
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
 
-from orchestrator.storage.journal_damage import damaged, decoded
-from orchestrator.sweep import event as ev
+from orchestrator.storage.journal_damage import damaged
 
 HEADER = re.compile(rb'\{"frame":(\d+),"bytes":(\d+),"crc":"([0-9a-f]{8})"\}\n')
 """The line that a frame begins with."""
-_BEGIN = b'\n{"frame":'
+BEGIN = b'\n{"frame":'
 """Only a header's line begins so: a record's says first which event it is."""
 
 
@@ -44,25 +42,6 @@ def refuse_damaged(name: str, data: bytes, end: int | None) -> None:
             refuse_gap(name, data, at, 0, end)
             return
         at = payload.stop
-
-
-def records_with(wanted: bytes, name: str, data: bytes, end: int | None) -> Iterator[ev.Event]:
-    """Hand out the records of a whole file whose line holds `wanted`, up to where it is torn; decodes no other.
-
-    Of its frames only those that hold such a record are checked. Raises JournalDamagedError for one that is damaged.
-    """
-    intact, found = 0, data.find(wanted)
-    while found >= 0:
-        if found >= intact:
-            at = data.rfind(_BEGIN, 0, found) + 1
-            payload = frame_at(data, at, None)
-            if payload is None:
-                refuse_gap(name, data, at, 0, end)
-                return
-            intact = payload.stop
-        line = slice(data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found))
-        yield decoded(name, line.start, data[line])
-        found = data.find(wanted, line.stop)
 
 
 def _later_frame(data: bytes, at: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -38,7 +40,7 @@ def are_there(files: FileSystem, places: JournalPlaces) -> bool:
     """
     marks = read_marks(files, ())
     return _is_settled(files, places) and all(
-        _begins_so(memoryview(files.read(f"{FOLDER}/{name}")), place, marks.get(name), is_sealed=name in places.sealed)
+        _begins_so(files.chunks(f"{FOLDER}/{name}"), place, marks.get(name), is_sealed=name in places.sealed)
         for name, place in places.files.items()
     )
 
@@ -54,15 +56,25 @@ def _is_settled(files: FileSystem, places: JournalPlaces) -> bool:
     )
 
 
-def _begins_so(content: memoryview, place: FilePlace, mark: DurableMark | None, *, is_sealed: bool) -> bool:
+def _begins_so(chunks: Iterable[bytes], place: FilePlace, mark: DurableMark | None, *, is_sealed: bool) -> bool:
     if is_sealed and mark is not None and mark.bytes > place.offset:
         return False  # nobody reads on there, and so nobody would say that the mark promises more
-    promised = mark.bytes if mark is not None and mark.crc is not None else 0
-    crc = 0
-    if promised <= place.offset:
-        crc = zlib.crc32(content[:promised])
-        if mark is not None and mark.crc is not None and f"{crc:08x}" != mark.crc:
-            return False
-    else:
-        promised = 0  # what lies behind is read, and held against the mark, by whoever reads on
-    return len(content) >= place.offset and zlib.crc32(content[promised : place.offset], crc) == place.crc
+    if mark is None or mark.crc is None or mark.bytes > place.offset:
+        return _checksums(chunks, [place.offset]) == [place.crc]  # whoever reads on holds the rest against the mark
+    found = _checksums(chunks, [mark.bytes, place.offset])
+    return len(found) == 2 and (f"{found[0]:08x}", found[1]) == (mark.crc, place.crc)
+
+
+def _checksums(chunks: Iterable[bytes], ends: Sequence[int]) -> list[int]:
+    """Return the CRC-32 of the first bytes of a file up to each end, ascending; of those alone that it reaches."""
+    found, crc, at, due = list[int](), 0, 0, list(ends)
+    for chunk in chain([b""], chunks):
+        view, first = memoryview(chunk), at
+        while due and due[0] <= first + len(chunk):
+            crc = zlib.crc32(view[at - first : due[0] - first], crc)
+            at = due.pop(0)
+            found.append(crc)
+        if not due:
+            break
+        crc, at = zlib.crc32(view[at - first :], crc), first + len(chunk)
+    return found

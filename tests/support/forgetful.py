@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+CHUNK = 100
+"""Bytes that are read at a time: few, so that what lies across two chunks is met."""
 
 
 class PowerCutError(Exception):
@@ -20,6 +23,10 @@ class ForgetfulFileSystem:
 
     def read(self, name: str, offset: int = 0) -> bytes:
         return self.volatile.get(name, b"")[offset:]
+
+    def chunks(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        content = self.read(name, offset)
+        yield from (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
 
     def append(self, name: str, data: bytes) -> None:
         self._spend(lambda: self._grow(name, data[: len(data) // 2]))
