@@ -21,7 +21,8 @@ from orchestrator.ray.preflight.findings import Finding
 from orchestrator.results.audit import Audit
 from orchestrator.results.summary import Summary
 from orchestrator.results.tested import WinnerOnTestSet
-from orchestrator.results.time_use import AttemptsTime, SweepTime
+from orchestrator.results.time_use import SweepTime
+from orchestrator.state.attempt_time import AttemptsTime
 from orchestrator.sweep import trial
 from orchestrator.sweep.spec import Goal
 from orchestrator.sweepfile.schema import Schema

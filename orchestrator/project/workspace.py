@@ -25,6 +25,7 @@ from orchestrator.sweep.described import SET_BY_PARSER
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.space import Space
+from orchestrator.sweep.trial import Trial
 from orchestrator.sweepfile.lint import Remark, lint
 from orchestrator.sweepfile.parse import parse_text
 from orchestrator.sweepfile.spaces import no_spaces
@@ -66,7 +67,7 @@ def sweep_folder(plan: Plan, beside: Path) -> Location:
 
 def measured_seconds(folder: Location) -> float | None:
     """Return what a unit of fidelity took in the sweep of `folder`, in seconds; None without a sweep or a report."""
-    trials = read_sweep(folder).trials if sweep_exists(folder) else []
+    trials: Sequence[Trial] = read_sweep(folder).trials if sweep_exists(folder) else []
     return seconds_per_fidelity(attempt for trial in trials for attempt in trial.attempts)
 
 

@@ -15,11 +15,14 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.sweep.domains import Choice, Hyperparameter
 from orchestrator.sweep.trial import Trial, TrialState
 from orchestrator.sweep.values import Value, identity, is_number, is_same
+
+if TYPE_CHECKING:
+    from orchestrator.state.fold import SweepState
 
 LEVEL = 0.001
 """Probability by chance above which nothing is said."""
@@ -112,6 +115,14 @@ def failing_region(trials: Sequence[Trial], space: Mapping[str, Hyperparameter])
     region = _region(tuple(part.condition for part in found), ended)
     is_clear = region.failed >= LEAST_SHARE * max(region.trials, len(failed)) and region.failed >= LEAST_FAILED
     return region if is_clear and chance(found) * count < LEVEL else None
+
+
+def region_of(state: SweepState) -> FailingRegion | None:
+    """Return the same of a sweep, whose trials are looked at one by one only where enough of them failed."""
+    counts = state.counts()
+    if counts[TrialState.FAILED] + counts[TrialState.DIVERGED] < LEAST_FAILED:
+        return None
+    return failing_region(state.trials, state.plan.spec.search_space)
 
 
 class _Marked(NamedTuple):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.policies.confirming import search_trials
-from orchestrator.sweep.trial import Attempt, Outcome
+from orchestrator.sweep.trial import Attempt
 
 if TYPE_CHECKING:
+    from orchestrator.state.course import LostOn
     from orchestrator.state.fold import SweepState
 
 LEAST_ENDED = 3
@@ -47,38 +48,28 @@ class Whereabouts:
 
 def whereabouts(state: SweepState, now: float) -> Whereabouts:
     """Tell of a sweep that is driven at `now`, seconds since the epoch."""
-    since = state.sessions[-1].t if state.sessions else state.started_t
     at_work = {trial.number: trial.attempt for trial in state.open.values() if trial.attempt.node}
-    lost = [
-        attempt
-        for trial in state.everyone()
-        for attempt in trial.attempts
-        if attempt.outcome in (Outcome.LOST, Outcome.PREEMPTED) and attempt.node and (attempt.ended_t or 0.0) >= since
-    ]
-    names = sorted({attempt.node or "" for attempt in (*at_work.values(), *lost)})
-    return Whereabouts(tuple(_use(name, at_work, lost) for name in names), *_pace(state, since, now))
+    names = sorted({attempt.node or "" for attempt in at_work.values()} | state.course.lost.keys())
+    return Whereabouts(tuple(_use(name, at_work, state.course.lost.get(name)) for name in names), *_pace(state, now))
 
 
-def _use(name: str, at_work: dict[int, Attempt], lost: list[Attempt]) -> NodeUse:
+def _use(name: str, at_work: dict[int, Attempt], lost: LostOn | None) -> NodeUse:
     here = {number: attempt for number, attempt in at_work.items() if attempt.node == name}
     gpus = {gpu for attempt in here.values() for gpu in (attempt.gpu_ids or "").split(",") if gpu}
-    died = [attempt.ended_t for attempt in lost if attempt.node == name and attempt.ended_t is not None]
-    return NodeUse(name, tuple(sorted(here)), tuple(sorted(gpus, key=_by_number)), len(died), max(died, default=None))
+    died = (0, None) if lost is None else lost
+    return NodeUse(name, tuple(sorted(here)), tuple(sorted(gpus, key=_by_number)), *died)
 
 
 def _by_number(gpu: str) -> tuple[int, str]:
     return (int(gpu) if gpu.isdecimal() else 0, gpu)
 
 
-def _pace(state: SweepState, since: float, now: float) -> tuple[float | None, float | None, float | None]:
+def _pace(state: SweepState, now: float) -> tuple[float | None, float | None, float | None]:
     """Return the seconds that are left, and the trials and the fidelity of an hour."""
-    over = [trial for trial in state.trials if trial.state.is_final]
-    own = sum(1 for trial in over if trial.attempts and (trial.attempt.ended_t or 0.0) >= since)
-    tried = (attempt for trial in state.everyone() for attempt in trial.attempts)
-    placed = [attempt for attempt in tried if attempt.placed_t is not None and attempt.placed_t >= since]
-    began = min((attempt.placed_t or now for attempt in placed), default=now)  # waiting for a place is no pace
-    if own < LEAST_ENDED or now <= began:
+    own, began = state.course.ended, state.course.began_t  # waiting for a place is no pace
+    if own < LEAST_ENDED or began is None or now <= began:
         return None, None, None
-    trained = sum(max(0.0, attempt.fidelity - attempt.resumed_from) for attempt in placed)
-    rest, hours = search_trials(state) - len(over), (now - began) / 3600
+    over = sum(count for found, count in state.counts().items() if found.is_final)
+    rest, hours = search_trials(state) - over, (now - began) / 3600
+    trained = state.spend.fidelity - state.course.fidelity_before
     return rest * (now - began) / own if rest > 0 else None, own / hours, trained / hours

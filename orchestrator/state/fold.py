@@ -12,15 +12,15 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from orchestrator.schedulers import Scheduler
+from orchestrator.state.costs import Costs
+from orchestrator.state.course import Course
 from orchestrator.state.late_scheduler import LateScheduler
 from orchestrator.state.retries import state_after
-from orchestrator.state.roster import Roster
-from orchestrator.state.spend import OpenTime, Spend, charged_s, paid_from_s, take_held
 from orchestrator.state.surroundings import Surroundings
 from orchestrator.state.telling import Telling
 from orchestrator.sweep import event as ev
 from orchestrator.sweep import formats
-from orchestrator.sweep.alike import one_fidelity, share, share_places
+from orchestrator.sweep.alike import one_fidelity, share_places
 from orchestrator.sweep.constraints import take_bounded
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
@@ -30,11 +30,11 @@ from orchestrator.sweep.spelling import as_float
 from orchestrator.sweep.trial import AFTER_STOP, FIRST_REPLICATE, Attempt, Outcome, Trial, TrialState, trial_id
 
 
-class SweepState(Roster, Surroundings):
+class SweepState(Costs, Surroundings):
     """Everything known about a sweep, made from its events alone."""
 
     def __init__(self, first: ev.SweepPlanned) -> None:
-        Roster.__init__(self)
+        Costs.__init__(self)
         Surroundings.__init__(self)
         formats.refuse_newer(first.format)
         self.planned = first
@@ -46,8 +46,6 @@ class SweepState(Roster, Surroundings):
         """What each stage began with, in order."""
         self.sessions: list[ev.DriverStarted] = []
         """Every driver so far."""
-        self.spend = Spend()
-        """Closed attempts; see `spend_at` for the open ones."""
         self.started_t = first.t
         """When the sweep was planned."""
         self.last_t = first.t
@@ -62,9 +60,9 @@ class SweepState(Roster, Surroundings):
         self.stopped_note: str | None = None
         """What it found, where that is more than the reason says: what the brake acted on."""
         self.slowest_s: float | None = None  # the slowest interval between two reports of one attempt; None before any
-        self.open_time = OpenTime()
         self.late = LateScheduler(self.plan)
-        self.telling = Telling(self.plan.goal, self.trials.note, tells_failures=first.format > 1)
+        self.telling = Telling(self.plan.goal, self.note, tells_failures=first.format > 1)
+        self.course = Course(self.plan.goal)
 
     @property
     def last_clock_s(self) -> float:
@@ -110,7 +108,7 @@ class SweepState(Roster, Surroundings):
             case ev.StorageWasAway() | ev.PlacesAwaited():
                 self.take_surroundings(event)
             case ev.PlaceHeld():
-                self.spend.charge(take_held(event, self.trial), self.plan.spec.resources)
+                self.take_held(event)
             case ev.SweepPlanned():
                 raise ValueError("the log begins twice")
             case _:
@@ -162,15 +160,6 @@ class SweepState(Roster, Surroundings):
         if report.stop is not None and trial.state is TrialState.RUNNING:
             self._come_to(self.changing(report.trial), AFTER_STOP[report.stop])
 
-    def spend_at(self, now_s: float) -> Spend:
-        """Return the spend with the open attempts paid until `now_s`, by the clock that measures (`Event.clock_s`)."""
-        return self.spend.with_open((trial.attempt for trial in self.open.values()), now_s, self.plan.spec.resources)
-
-    def spend_about(self, now_s: float) -> Spend | None:
-        """Return `spend_at` but for rounding, at a cost that does not grow with what is open; None where it cannot."""
-        taken_s = self.open_time.until(now_s)
-        return None if taken_s is None else self.spend.charged(taken_s, self.plan.spec.resources)
-
     def _session(self, event: ev.DriverStarted) -> None:
         formats.refuse_newer(event.format)
         self.past_drivers_s += max(0.0, self.last_clock_s - self.driver_since_s)  # what lies between is nobody's
@@ -179,6 +168,7 @@ class SweepState(Roster, Surroundings):
         self.sessions.append(event)
         self.is_testing, self.is_aside = event.tests, event.tests or event.clears
         self.forget_surroundings()
+        self.course.begin(self.spend.fidelity)
         if not self.is_aside:
             self.stopped, self.stopped_note = None, None
 
@@ -205,7 +195,7 @@ class SweepState(Roster, Surroundings):
         trial.notes, trial.max_fidelity = tuple(event.notes), event.max_fidelity
         trial.replicates, trial.learned_from, trial.nearest = event.replicates, event.learned_from, event.nearest
         trial.unsaid = tuple(self.plan.spec.constraints)
-        share(trial, self.trials)
+        self.trials.share(trial)
         siblings.append(trial)
         self.wished.proposed(event)
         self.waiting[event.trial], self._contenders = trial, None
@@ -221,16 +211,16 @@ class SweepState(Roster, Surroundings):
 
     def _placed(self, event: ev.AttemptPlaced) -> None:
         attempt = self.trial(event.trial).attempts[event.attempt]
-        if attempt.placed_t is None:
-            attempt.placed_t, attempt.placed_s = event.t, paid_from_s(event)
-            if attempt.ended_t is None:
-                self.open_time.begin(attempt.placed_s)
+        self.ended_time.leave(attempt)
+        self.course.take_place(event.t)
+        self.take_place(attempt, event)
         attempt.seen_t, attempt.seen_s = event.t, event.clock_s
         if event.entered and attempt.entered_s is None:
             attempt.entered_s = event.clock_s
         for name in ("reserved_t", "node", "gpu_ids", "code_hash", "outside_hash"):  # what a second record adds
             setattr(attempt, name, getattr(event, name) or getattr(attempt, name))
         share_places(attempt)
+        self.ended_time.take(attempt)
 
     def _reported(self, event: ev.Reported) -> None:
         value = self._take_values(event)
@@ -243,18 +233,16 @@ class SweepState(Roster, Surroundings):
     def _attempt_ended(self, event: ev.AttemptEnded) -> None:
         trial = self.changing(event.trial)
         attempt = trial.attempts[event.attempt]
-        if attempt.ended_t is None and attempt.placed_s is not None:
-            self.open_time.end(attempt.placed_s)
-        attempt.ended_t, attempt.outcome, attempt.error = event.t, event.outcome, event.error
-        attempt.cause, attempt.checkpoints_s = event.cause, event.checkpoints_s
-        attempt.charged_s = charged_s(attempt, event)
-        self.spend.charge(attempt.charged_s, self.plan.spec.resources)
+        self.take_end(attempt, event)
+        self.course.take_end(attempt)
         self.open.pop(event.trial, None)
         if trial.state is TrialState.RUNNING:
             self._end(trial, attempt, event)
         self.reading.take(trial, event)
         if trial.state is TrialState.INTERRUPTED and not trial.is_test:
             self.waiting[event.trial] = trial
+        if trial.is_of_search:
+            self.course.take_ended(trial)
 
     def _end(self, trial: Trial, attempt: Attempt, event: ev.AttemptEnded) -> None:
         if event.outcome is Outcome.RETURNED and not trial.values:
@@ -274,10 +262,14 @@ class SweepState(Roster, Surroundings):
             self.lose_checkpoint(trial)
         elif isinstance(event, ev.TrialWithdrawn):
             self._come_to(trial, self.withdraw(trial, event))
+            if trial.is_of_search:
+                self.course.take_ended(trial)
         else:
             self._reopen(trial, event)
 
     def _reopen(self, trial: Trial, event: ev.TrialReopened) -> None:
+        if trial.is_of_search:
+            self.course.take_back(trial, self.sessions[-1].t if self.sessions else self.started_t)
         trial.state = TrialState.INTERRUPTED
         self.open_again(trial, event)
         self.telling.forget(trial)

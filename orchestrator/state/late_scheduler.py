@@ -19,13 +19,13 @@ from orchestrator.sweep.plan import Plan
 class KeptReports(NamedTuple):
     """What a `LateScheduler` holds, column by column, as this machine lays numbers out."""
 
-    trials: bytes
+    trials: memoryview
     """As many bits each as a C int has."""
-    brackets: bytes
+    brackets: memoryview
     """As many as a C short has."""
-    fidelities: bytes
+    fidelities: memoryview
     """64 bits each."""
-    values: bytes
+    values: memoryview
     """Likewise."""
 
 
@@ -59,9 +59,8 @@ class LateScheduler:
     @property
     def kept(self) -> KeptReports:
         """Everything shown so far, to be kept."""
-        return KeptReports(
-            self.trials.tobytes(), self.brackets.tobytes(), self.fidelities.tobytes(), self.values.tobytes()
-        )
+        columns = (self.trials, self.brackets, self.fidelities, self.values)
+        return KeptReports(*(memoryview(column.tobytes()) for column in columns))
 
     def go_on_from(self, kept: KeptReports) -> None:
         """Begin with what was kept."""

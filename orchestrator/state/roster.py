@@ -19,13 +19,13 @@ from orchestrator.sweep.event import (
     WinnerTestBegun,
     WinnerTestMeasured,
 )
-from orchestrator.sweep.leaderboard import Leaderboard
+from orchestrator.sweep.leaderboard import KeptBoard, Leaderboard
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.spelling import as_float
 from orchestrator.sweep.standing import ranked
 from orchestrator.sweep.tested import WinnerTest
 from orchestrator.sweep.trial import FIRST_REPLICATE, FIRST_TEST, Trial, TrialState, trial_id
-from orchestrator.sweep.trial_list import TrialList
+from orchestrator.sweep.trial_list import KeptTrials, TrialList
 
 
 class Roster:
@@ -43,7 +43,7 @@ class Roster:
         return f"<{type(self).__name__}: {told}>"
 
     def __init__(self) -> None:
-        self.trials = TrialList()
+        self.trials: TrialList | KeptTrials = TrialList()
         """Those of the search, by number."""
         self.replicates: list[Trial] = []
         """Those that repeat another's configuration, by number from `FIRST_REPLICATE` on."""
@@ -110,6 +110,10 @@ class Roster:
             self.trials.note(number)
         return self.trial(number)
 
+    def note(self, number: int) -> None:
+        """Tell whoever follows the trials that one of them changes."""
+        self.trials.note(number)
+
     def everyone(self) -> Iterator[Trial]:
         """Yield every trial, then every replicate."""
         yield from self.trials
@@ -127,6 +131,15 @@ class Roster:
         """Count the trials of the search by state, every state present."""
         found = self.board.counts()
         return {state: found[state] for state in TrialState}
+
+    def go_on_from_board(self, kept: KeptBoard) -> None:
+        """Begin with what was kept of `board`."""
+        self._board = Leaderboard(self.plan.goal, kept)
+
+    def in_states(self, *states: TrialState) -> Iterator[Trial]:
+        """Yield every trial, then every replicate, that is in one of these states."""
+        yield from (self.trials[number] for number in self.board.numbers_in(*states))
+        yield from (replicate for replicate in self.replicates if replicate.state in states)
 
     def leader(self) -> Trial | None:
         """Return the trial with the best current value, running ones included."""

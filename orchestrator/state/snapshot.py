@@ -11,10 +11,11 @@ shown are columns (`LateScheduler`).
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ import msgspec
 
 from orchestrator import __version__
 from orchestrator.errors import StorageError
+from orchestrator.state.course import KeptCourse
 from orchestrator.state.fold import SweepState
 from orchestrator.state.late_scheduler import KeptReports
 from orchestrator.state.never_read import ReadSoFar
@@ -32,11 +34,12 @@ from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal_places import JournalPlaces
 from orchestrator.storage.snapshot_file import NAME, opened, write_snapshot
 from orchestrator.sweep import event as ev
-from orchestrator.sweep.alike import share
 from orchestrator.sweep.awaited import AwaitedPlaces
+from orchestrator.sweep.leaderboard import KeptBoard
 from orchestrator.sweep.plan import Plan
 from orchestrator.sweep.tested import WinnerTest
 from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial_list import KeptTrials, TrialList
 
 _ROOMS = ("planning", "state", "sweep")
 """Folders of the package in which lies what makes a state of records."""
@@ -79,15 +82,20 @@ class _Whole(msgspec.Struct, kw_only=True):
     dealings: list[dict[str, int]]
     """What it does not say of itself (`Plan.dealings`)."""
     plain: _Plain
-    trials: list[msgspec.Raw]
-    """Piece by piece, `_PIECE` in each: what a piece has alike with others is let go before the next is made."""
+    trials: list[memoryview]
+    """Piece by piece, `_PIECE` in each but the last: what one has alike with others goes before the next is made."""
+    count: int
+    """How many trials lie in them."""
+    board: KeptBoard
     open: list[int]
     """Numbers, in the state's order."""
     waiting: list[int]
     """Likewise."""
     unsaid: int | None
     """Number of the trial."""
-    open_time: tuple[int, str, float]
+    open_time: tuple[int, str, float, int]
+    ended_time: list[str]
+    course: KeptCourse
     telling: KeptTelling
     reports: KeptReports
 
@@ -99,7 +107,7 @@ _PIECE = 500
 """Trials."""
 
 
-@functools.cache
+@cache
 def form() -> str:
     """Name the code whose snapshots this process reads and writes."""
     return form_of(_ROOMS)
@@ -130,24 +138,28 @@ def encoded(state: SweepState) -> bytes:
         plan=state.plan.model_dump(mode="json"),
         dealings=[dealing.model_dump() for dealing in state.plan.dealings],
         plain=_Plain(**{name: getattr(state, name) for name in _Plain.__struct_fields__}),
-        trials=list(_pieces(state.trials)),
+        trials=[memoryview(piece) for piece in _pieces(state.trials)],
+        count=len(state.trials),
+        board=state.board.kept,
         open=list(state.open),
         waiting=list(state.waiting),
         unsaid=None if state.unsaid is None else state.unsaid.number,
         open_time=state.open_time.kept,
+        ended_time=state.ended_time.kept,
+        course=state.course.kept,
         telling=state.telling.kept,
         reports=state.late.kept,
     )
     return _encoder.encode(kept)
 
 
-def _pieces(trials: Sequence[Trial]) -> Iterator[msgspec.Raw]:
+def _pieces(trials: Sequence[Trial]) -> Iterator[bytes]:
     for first in range(0, len(trials), _PIECE):
-        yield msgspec.Raw(_encoder.encode(trials[first : first + _PIECE]))
+        yield _encoder.encode(trials[first : first + _PIECE])
 
 
 def decoded(content: memoryview | bytes, *, stays: bool = True) -> SweepState:
-    """Return the state that was encoded; with `stays` what its trials have alike is in memory once.
+    """Return the state that was encoded; with `stays` its trials are all made, and what they have alike is there once.
 
     Raises ValueError, LookupError, AssertionError where it was none.
     """
@@ -156,18 +168,36 @@ def decoded(content: memoryview | bytes, *, stays: bool = True) -> SweepState:
     state.plan = Plan.model_validate({**kept.plan, "dealings": kept.dealings})
     for name in _Plain.__struct_fields__:
         setattr(state, name, getattr(kept.plain, name))
-    for piece in kept.trials:
-        trials = _piece_decoder.decode(piece)
-        for trial in trials if stays else ():
-            share(trial, state.trials)
-        state.trials.extend(trials)
+    state.trials = _trials_for_long(kept) if stays else KeptTrials(kept.count, _PIECE, partial(_made, kept))
+    state.go_on_from_board(kept.board)
     state.open = {number: state.trial(number) for number in kept.open}
     state.waiting = {number: state.trial(number) for number in kept.waiting}
     state.unsaid = None if kept.unsaid is None else state.trial(kept.unsaid)
     state.open_time.go_on_from(kept.open_time)
+    state.ended_time.go_on_from(kept.ended_time)
+    state.course.go_on_from(kept.course)
     state.telling.go_on_from(kept.telling, state.trials)
     state.late.go_on_from(kept.reports)
     return state
+
+
+def _trials_for_long(kept: _Whole) -> TrialList:
+    found = TrialList()
+    for piece in kept.trials:
+        trials = _piece_decoder.decode(piece)
+        for trial in trials:
+            found.share(trial)
+        found.extend(trials)
+    return found
+
+
+def _made(kept: _Whole, piece: int) -> list[Trial]:
+    """Make the trials of a piece. Raises StorageError where another's work lies there, which no checksum tells."""
+    with contextlib.suppress(ValueError, msgspec.MsgspecError):
+        made = _piece_decoder.decode(kept.trials[piece])
+        if len(made) == min(_PIECE, kept.count - piece * _PIECE):
+            return made
+    raise StorageError(f"{NAME} does not hold what its head says: delete it, and the log is read instead")
 
 
 class Kept(NamedTuple):
@@ -197,5 +227,5 @@ def kept_state(files: FileSystem, *, stays: bool = True) -> Kept | str | None:
         return "another version wrote it"
     try:
         return Kept(decoded(content, stays=stays), head.records, head.places)
-    except (ValueError, LookupError, AssertionError, TypeError):  # the checksum holds: another's work, and no error
+    except (ValueError, LookupError, AssertionError, TypeError, StorageError):  # another's work, and no error
         return "it does not hold what its head says"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.sweep.event import AttemptEnded, AttemptPlaced, PlaceHeld
+from orchestrator.sweep.event import AttemptEnded, AttemptPlaced
 from orchestrator.sweep.resources import Resources
 from orchestrator.sweep.trial import Attempt, Trial
 
@@ -45,47 +45,56 @@ class Spend:
 class OpenTime:
     """What the open attempts have taken so far, from a count and a sum: as quick with ten thousand as with one.
 
-    The sum is exact, however many come and go: moments are whole numbers of `_PARTS` of a second.
+    The sum is exact (`whole_parts`), however many come and go.
     """
 
     def __init__(self) -> None:
         self._count = 0
         self._placed = 0
         self._newest_s = -math.inf
+        self.most = 0
+        """Most attempts that held a place at once."""
 
     def begin(self, placed_s: float) -> None:
         """Take note that a worker took an attempt at `placed_s`, by the clock that measures (`Event.clock_s`)."""
         self._count += 1
-        self._placed += _whole(placed_s)
+        self.most = max(self.most, self._count)
+        self._placed += whole_parts(placed_s)
         self._newest_s = max(self._newest_s, placed_s)
 
     def end(self, placed_s: float) -> None:
         """Take note that the attempt which a worker took at `placed_s` is over."""
         self._count -= 1
-        self._placed -= _whole(placed_s)
+        self._placed -= whole_parts(placed_s)
         if not self._count:  # the next driver's clock may begin before all that this one's said
             self._newest_s = -math.inf
 
     @property
-    def kept(self) -> tuple[int, str, float]:
+    def kept(self) -> tuple[int, str, float, int]:
         """All that it knows, to be kept; its whole number as text, being longer than what else holds numbers."""
-        return self._count, str(self._placed), self._newest_s
+        return self._count, str(self._placed), self._newest_s, self.most
 
-    def go_on_from(self, kept: tuple[int, str, float]) -> None:
+    def go_on_from(self, kept: tuple[int, str, float, int]) -> None:
         """Begin with what was kept."""
-        count, placed, self._newest_s = kept
-        self._count, self._placed = count, int(placed)
+        self._count, placed, self._newest_s, self.most = kept
+        self._placed = int(placed)
 
     def until(self, now_s: float) -> float | None:
         """Return the seconds of them all at `now_s`; None where one was taken after that, as by a clock set back."""
-        return None if now_s < self._newest_s else (self._count * _whole(now_s) - self._placed) / _PARTS
+        return None if now_s < self._newest_s else in_seconds(self._count * whole_parts(now_s) - self._placed)
 
 
 _PARTS = 2**60
 
 
-def _whole(seconds: float) -> int:
+def whole_parts(seconds: float) -> int:
+    """Return seconds as a whole number of parts, so that a sum of them is exact and their order changes nothing."""
     return int(seconds * _PARTS)  # a power of two: nothing is rounded that is longer than a part
+
+
+def in_seconds(parts: int) -> float:
+    """Return the seconds of so many parts, rounded once."""
+    return parts / _PARTS
 
 
 def paid_from_s(placed: AttemptPlaced) -> float:
@@ -106,13 +115,6 @@ def charged_s(attempt: Attempt, end: AttemptEnded) -> float:
     if end.charged_until is not None:
         return max(0.0, end.charged_until - attempt.placed_t)
     return max(0.0, end.clock_s - attempt.placed_s)
-
-
-def take_held(held: PlaceHeld, trial_of: Callable[[int], Trial]) -> float:
-    """Charge the attempt whose worker held a place beyond its end, if it was one's, and return the seconds."""
-    if held.trial is not None and held.attempt is not None:
-        trial_of(held.trial).attempts[held.attempt].charged_s += held.seconds
-    return held.seconds
 
 
 def taken_s(trial: Trial, now_s: float) -> float:

@@ -10,6 +10,8 @@ from orchestrator.sweep import event as ev
 
 _SEAM = 64
 """Bytes of a piece that are looked at again with the next one: what is looked for is shorter."""
+_STEP = 2**16
+"""Bytes that are looked through at first for the beginning of a frame, backwards."""
 
 
 def records_with(wanted: bytes, name: str, data: bytes, end: int | None, base: int = 0) -> Iterator[ev.Event]:
@@ -38,56 +40,52 @@ def part_with(wanted: bytes, chunks_from: Callable[[int], Iterable[bytes]]) -> t
     It begins with a frame, and the frame behind the last that counts is in it: that tells damage from a torn end.
     `chunks_from` yields the file from a byte on. It is looked through without being held.
     """
-    looked, whole = _Looked(wanted), b""
+    whole = seam = b""
+    at, found = 0, list[int]()
     for chunk in chunks_from(0):
-        whole = b"" if looked.is_begun else chunk  # a file that came in one piece is not read again
-        looked.take(chunk)
-    if looked.start is None:
+        whole = chunk if not at else b""  # a file that came in one piece is not read again
+        across = seam + chunk[:_SEAM]
+        found += [at - len(seam) + place for place in _ends(across, wanted)] + [
+            at + place for place in _ends(chunk, wanted)
+        ]
+        at, seam = at + len(chunk), chunk[-_SEAM:]
+    if not found:
         return 0, b""
-    part = whole[looked.start :]
-    for chunk in () if whole else chunks_from(looked.start):
-        part += chunk
-        if looked.stop is not None and looked.start + len(part) >= looked.stop:
-            break
-    return looked.start, part if looked.stop is None else part[: looked.stop - looked.start]
+    if whole:
+        return 0, whole
+    start = _begin_before(min(found), chunks_from)
+    return start, _until_second_begin(max(found) - start, chunks_from(start))
 
 
-class _Looked:
-    """What was seen of a file, piece by piece."""
+def _ends(data: bytes, wanted: bytes) -> tuple[int, ...]:
+    """Return where the first `wanted` lies and where the last does; nothing without any."""
+    first = data.find(wanted)
+    return () if first < 0 else (first, data.rfind(wanted))
 
-    def __init__(self, wanted: bytes) -> None:
-        self._wanted = wanted
-        self._base = 0
-        self._seam = b""
-        self._begin = 0
-        self._to_come = 0
-        self.start: int | None = None
-        """Where the frame begins in which the first `wanted` lies; None before there is one."""
-        self.stop: int | None = None
-        """Where the second frame behind the last `wanted` begins; None where the file ends before."""
 
-    @property
-    def is_begun(self) -> bool:
-        """Say whether there was a piece."""
-        return bool(self._seam)
+def _begin_before(place: int, chunks_from: Callable[[int], Iterable[bytes]]) -> int:
+    """Return where the last frame begins that does so before this byte."""
+    span = _STEP
+    while span < place:
+        data = b""
+        for chunk in chunks_from(place - span):
+            data += chunk
+            if len(data) >= span:
+                break
+        if (found := data.rfind(BEGIN, 0, span)) >= 0:
+            return place - span + found + 1
+        span *= 4
+    return 0
 
-    def take(self, chunk: bytes) -> None:
-        """Look at the next piece."""
-        window, behind = self._seam + chunk, max(0, len(self._seam) - len(BEGIN) + 1)
-        first = window.find(self._wanted)
-        if first >= 0:
-            if self.start is None:
-                self.start = self._last_begin(window, first)
-            behind, self._to_come, self.stop = window.rfind(self._wanted), 2, None
-        if self.start is None:
-            self._begin = self._last_begin(window, len(window))
-        while self._to_come and (found := window.find(BEGIN, behind)) >= 0:
-            self._to_come, behind = self._to_come - 1, found + 1
-            self.stop = None if self._to_come else self._base + found + 1
-        self._base += max(0, len(window) - _SEAM)
-        self._seam = window[-_SEAM:]
 
-    def _last_begin(self, window: bytes, before: int) -> int:
-        """Return where in the file the last frame begins that does so before this byte of the piece."""
-        found = window.rfind(BEGIN, 0, before)
-        return self._begin if found < 0 else self._base + found + 1
+def _until_second_begin(place: int, chunks: Iterable[bytes]) -> bytes:
+    """Return what is yielded, up to the second frame that begins after this byte; all where none does."""
+    data, to_come = bytearray(), 2
+    for chunk in chunks:
+        data += chunk
+        while to_come and (found := data.find(BEGIN, place)) >= 0:
+            place, to_come = found + 1, to_come - 1
+        if not to_come:
+            return bytes(data[:place])
+        place = max(place, len(data) - len(BEGIN) + 1)
+    return bytes(data)

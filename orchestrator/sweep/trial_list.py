@@ -8,8 +8,10 @@ stage's own trials, a test's), it looks at all that can still change. What is fo
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast, overload
 
+from orchestrator.sweep.alike import share
 from orchestrator.sweep.trial import Trial
 
 AT_ONCE = 1_000
@@ -28,12 +30,72 @@ class TrialList(list[Trial]):
         """Take note that a trial changed: its state, its values, its attempts, or what a searcher is told of it."""
         self.changed.append(number)
 
+    def share(self, trial: Trial) -> None:
+        """Let a trial that is to be added hold what others hold alike: they stay."""
+        share(trial, self)
+
+
+class KeptTrials(Sequence[Trial]):
+    """The same as somebody kept them, for a reader that soon leaves: a trial is made when it is asked for.
+
+    They lie in pieces of so many trials each, and the whole piece is made: whoever walks over all makes all.
+    """
+
+    def __init__(self, count: int, size: int, make: Callable[[int], list[Trial]]) -> None:
+        """`count` trials lie in pieces of `size`, the last of which may be shorter; `make` makes those of one."""
+        self._unmade = bytearray(b"\1" * -(-count // size))
+        self._size = size
+        self._make = make
+        self._trials: list[Trial | None] = [None] * count
+        self.changed = array("i")
+        """As in `TrialList`."""
+
+    def note(self, number: int) -> None:
+        """Do as `TrialList`."""
+        self.changed.append(number)
+
+    def share(self, trial: Trial) -> None:
+        """Do nothing: nothing here stays for long."""
+
+    def append(self, trial: Trial) -> None:
+        """Add a trial."""
+        self._trials.append(trial)
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __iter__(self) -> Iterator[Trial]:
+        self._need(range(len(self._trials)))
+        return iter(cast("list[Trial]", self._trials))
+
+    @overload
+    def __getitem__(self, place: int) -> Trial: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Trial]: ...
+
+    def __getitem__(self, place: int | slice) -> Trial | list[Trial]:
+        places = range(len(self._trials))[place]
+        self._need(range(places, places + 1) if isinstance(places, int) else places)
+        return cast("Trial | list[Trial]", self._trials[place])
+
+    def _need(self, places: range) -> None:
+        """Make the pieces in which these trials lie."""
+        if places:
+            low, high = sorted((places[0] // self._size, places[-1] // self._size))
+            for piece in range(low, min(high + 1, len(self._unmade))):
+                if self._unmade[piece]:
+                    made = self._make(piece)
+                    self._trials[piece * self._size : piece * self._size + len(made)] = made
+                    self._unmade[piece] = False
+
 
 class Watch:
     """One follower's place in one growing list of trials."""
 
-    def __init__(self) -> None:
-        self._known = 0
+    def __init__(self, known: int = 0) -> None:
+        """Begin with so many trials known already, none of which has changed since the list was made."""
+        self._known = known
         self._heard = 0
         self._unsettled: list[int] | None = []  # None: all that are known, since another kind of list was followed
 
@@ -41,7 +103,7 @@ class Watch:
         """Return the positions of what is new, or may have changed since the last look, ascending."""
         known, self._known = self._known, len(trials)
         fresh = range(known, len(trials))
-        if isinstance(trials, TrialList):
+        if isinstance(trials, TrialList | KeptTrials):
             changed = {number for number in trials.changed[self._heard :] if number < known}
             self._heard, self._unsettled = len(trials.changed), None
             return [*sorted(changed), *fresh]

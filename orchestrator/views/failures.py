@@ -41,11 +41,10 @@ def failures(state: SweepState) -> tuple[Failure, ...]:
     """
     counts: Counter[tuple[bool, str]] = Counter()
     first: dict[tuple[bool, str], Trial] = {}
-    for trial in state.everyone():
-        if trial.state in (TrialState.FAILED, TrialState.DIVERGED):
-            kind = trial.is_replicate, _kind(trial)
-            counts[kind] += 1
-            first.setdefault(kind, trial)
+    for trial in state.in_states(TrialState.FAILED, TrialState.DIVERGED):
+        kind = trial.is_replicate, _kind(trial)
+        counts[kind] += 1
+        first.setdefault(kind, trial)
     return tuple(
         Failure(last_error_line(first[kind]), count, first[kind].number) for kind, count in counts.most_common(3)
     )
@@ -68,7 +67,7 @@ def _kind(trial: Trial) -> str:
 
 def first_failed(state: SweepState) -> int | None:
     """Return the number of the first trial that failed; None without one."""
-    return next((trial.number for trial in state.everyone() if trial.state is TrialState.FAILED), None)
+    return next((trial.number for trial in state.in_states(TrialState.FAILED)), None)
 
 
 def prints_of(failed: int | None, folder: Location) -> dict[str, str]:

@@ -14,10 +14,11 @@ from rich.text import Text
 from orchestrator import wording
 from orchestrator.curves.reading import CurveReading, curve_reading
 from orchestrator.results.export import ordered
-from orchestrator.results.failing_region import FailingRegion, failing_region
+from orchestrator.results.failing_region import FailingRegion, region_of
 from orchestrator.results.summary import Mark, Summary, summarise, summary_document
 from orchestrator.results.time_use import SweepTime, time_use
 from orchestrator.results.whereabouts import Whereabouts, whereabouts
+from orchestrator.state.course import LastImprovement
 from orchestrator.sweep.awaited import NOTHING_AWAITED
 from orchestrator.sweep.domains import Config
 from orchestrator.sweep.trial import TrialState
@@ -27,7 +28,7 @@ from orchestrator.views.confirmed import confirmed_rows
 from orchestrator.views.diagnosis import reading_lines
 from orchestrator.views.failures import Failure, failure_lines, failures, region_line
 from orchestrator.views.here import InFolder
-from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
+from orchestrator.views.improving import improvement_line
 from orchestrator.views.render import commands, listing, pairs
 from orchestrator.views.tested import rows_of_test
 from orchestrator.views.time_use import time_line
@@ -122,10 +123,10 @@ def status(
         winner_notes=winner.notes if winner else (),
         winner_diagnosis=curve_reading(state.plan, winner, diagnosis, state.trials) if winner and diagnosis else None,
         failures=failures(state),
-        failing_region=failing_region(state.trials, state.plan.spec.search_space),
+        failing_region=region_of(state),
         storage_away=storage_away(state),
         time=time_use(state),
-        improved=last_improvement(state),
+        improved=state.course.last_improvement,
         where=whereabouts(state, now) if condition == "running" else Whereabouts(),
         started_t=state.started_t,
         last_t=state.last_t,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator import wording
-from orchestrator.results.time_use import AttemptsTime, SweepTime
+from orchestrator.results.time_use import SweepTime
+from orchestrator.state.attempt_time import AttemptsTime
 
 
 def time_line(time: SweepTime) -> str:

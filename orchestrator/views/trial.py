@@ -16,7 +16,7 @@ from orchestrator.errors import UsageError
 from orchestrator.policies.caps import TRIAL_LIMIT
 from orchestrator.results.export import arguments_of, ordered
 from orchestrator.results.summary import note, valued_at
-from orchestrator.results.time_use import trial_time
+from orchestrator.state.attempt_time import trial_time
 from orchestrator.storage.attempt_logs import AttemptLogs
 from orchestrator.sweep.trial import FIRST_REPLICATE, Outcome, TrialState, training_seed
 from orchestrator.sweep.values import is_same

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 
-from orchestrator.results.time_use import AttemptsTime, SweepTime, attempt_time, time_use, trial_time
+from orchestrator.results.time_use import SweepTime, time_use
+from orchestrator.state.attempt_time import AttemptsTime, times_of, trial_time
 from orchestrator.state.fold import replay
 from orchestrator.sweep.trial import Attempt
 from orchestrator.views.time_use import time_line, trial_time_line
@@ -39,14 +42,15 @@ CHECKPOINTS = {"entered_s": 1014.0, "reported_s": 1040.0, "ended_t": 145.0, "cha
     ],
 )
 def test_an_attempt_is_split_by_what_is_known_of_it(known: dict[str, object], expected: tuple[float, ...]):
-    assert attempt_time(attempt(**known), 1060.0) == AttemptsTime(*expected)
+    assert times_of([attempt(**known)], 1060.0) == AttemptsTime(*expected)
 
 
 def test_of_a_sweep_every_second_of_its_places_is_somewhere(told):
     state = replay(told)
     use = time_use(state)
     trials = list(state.everyone())
-    assert use.attempts == sum((trial_time(trial, state.last_clock_s) for trial in trials), AttemptsTime())
+    added = sum((trial_time(trial, state.last_clock_s) for trial in trials), AttemptsTime())
+    assert astuple(use.attempts) == pytest.approx(astuple(added), rel=1e-12)
     charged_s = sum(attempt.charged_s for trial in trials for attempt in trial.attempts)
     assert use.attempts.held_s == pytest.approx(charged_s)
     assert use.attempts.held_s + use.idle_s == pytest.approx(use.places * use.drivers_s)

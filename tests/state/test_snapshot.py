@@ -123,8 +123,20 @@ def test_everything_that_a_state_consists_of_is_kept():
     """Whoever gives a state another field says here how a snapshot keeps it, or that it is made again when asked."""
     state = replay(on_disk(simulate_plan(PLAN, smooth, SimulatedCluster(workers=2))[1].events))
     plain = set(snapshot._Plain.__struct_fields__)
-    by_number = {"planned", "plan", "trials", "open", "waiting", "unsaid", "open_time", "telling", "late"}
-    made_again = {"_board", "_contenders", "started_t"}
+    by_number = {
+        "planned",
+        "plan",
+        "trials",
+        "open",
+        "waiting",
+        "unsaid",
+        "open_time",
+        "ended_time",
+        "course",
+        "telling",
+    }
+    by_number |= {"late", "_board"}
+    made_again = {"_contenders", "started_t"}
     assert plain | by_number | made_again == vars(state).keys()
 
 

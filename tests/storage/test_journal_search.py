@@ -10,7 +10,7 @@ import pytest
 from forgetful import ForgetfulFileSystem
 
 from orchestrator.errors import JournalDamagedError
-from orchestrator.storage import filesystem
+from orchestrator.storage import filesystem, journal_search
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.journal_places import FilePlace, JournalPlaces, are_there
@@ -47,17 +47,19 @@ def test_a_search_by_pieces_of_any_size_finds_all_there_is(size, tmp_path: Path,
         assert b"".join(files.chunks(FILE, 77)) == content[77:]
 
 
-def test_it_reads_no_more_than_the_frames_that_hold_it_and_those_beside_them():
+@pytest.mark.parametrize("trial", [0, 1, 150, 298, 299])
+def test_it_reads_no_more_than_the_frames_that_hold_it_and_those_beside_them(trial, monkeypatch):
+    monkeypatch.setattr(journal_search, "_STEP", 80)
     dice, files = Random(7), ForgetfulFileSystem()
     writer = JournalWriter(files, 1)
     for number in range(300):
         writer.append(ev.Reported(float(number), number, 0, 1.0, {"loss": dice.random()}, None, None))
         writer.commit()
-    base, part = part_with(b'"trial":150,', lambda first: files.chunks(FILE, first))
+    base, part = part_with(b'"trial":%d,' % trial, lambda first: files.chunks(FILE, first))
     content = files.read(FILE)
-    assert content[base:].startswith(b'{"frame":150,')
-    assert part == content[base:][: len(part)]
-    assert content[base + len(part) :].startswith(b'{"frame":152,')
+    assert content[base : base + len(part)] == part
+    assert part.startswith(b'{"frame":%d,' % trial)
+    assert part.count(b'{"frame":') == min(2, 300 - trial)
     assert part_with(b'"trial":300,', lambda first: files.chunks(FILE, first)) == (0, b"")
 
 

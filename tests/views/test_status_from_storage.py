@@ -12,6 +12,7 @@ from orchestrator.control.simulator import SimulatedCluster, simulate_plan
 from orchestrator.project.handle import SweepLog
 from orchestrator.results.diagnoses import diagnosed_winner, winner_diagnosis
 from orchestrator.state import snapshot
+from orchestrator.state.course import LastImprovement
 from orchestrator.state.fold import SweepState, replay
 from orchestrator.state.reading import LogReading
 from orchestrator.storage.journal import JournalReader, JournalWriter
@@ -22,7 +23,6 @@ from orchestrator.sweep import leaderboard
 from orchestrator.sweep.standing import better
 from orchestrator.sweep.trial import TrialState
 from orchestrator.testing.faults.drawing import draw
-from orchestrator.views.improving import LastImprovement, last_improvement
 from orchestrator.views.status import status_document
 
 KEPT = ("of all of it", "and a tail", "absent", "damaged", "of another sweep", "by other code")
@@ -88,17 +88,17 @@ def test_it_says_what_all_records_say(kept: str, holder: str | None, tmp_path: P
         assert bool(reading.kept_records) == (kept in ("of all of it", "and a tail"))
         read = SweepLog.read(folder).state
         assert document(read, folder, diagnosed_winner(folder, read), holder) == expected, seed
-        assert last_improvement(read) == plainly_improved(whole), seed
+        assert read.course.last_improvement == plainly_improved(whole, events), seed
         monkeypatch.undo()
         monkeypatch.setattr(leaderboard, "AT_ONCE", 1)
 
 
-def plainly_improved(state: SweepState) -> LastImprovement | None:
-    """What `last_improvement` says, trial by trial as they ended."""
-    ended = sorted(
-        (trial for trial in state.trials if trial.attempts and not trial.is_open and trial.state.is_final),
-        key=lambda trial: (trial.attempt.ended_t, trial.number),
-    )
+def plainly_improved(state: SweepState, events: list[ev.Event]) -> LastImprovement | None:
+    """What the course of a sweep says of it, by one look at all trials in the order in which they ended."""
+    order = [event.trial for event in events if isinstance(event, ev.AttemptEnded) and event.trial < len(state.trials)]
+    last = {number: place for place, number in enumerate(order)}
+    ended = [state.trials[number] for number in sorted(last, key=last.__getitem__)]
+    ended = [trial for trial in ended if trial.state.is_final and not trial.is_open]
     newest = None
     for trial in ended:
         counts = trial.state is TrialState.COMPLETED and trial.max_fidelity is None and not trial.breaks

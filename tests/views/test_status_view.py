@@ -10,12 +10,13 @@ import msgspec
 import pytest
 from sweeps import SPACE, make_plan
 
+from orchestrator.state.course import LastImprovement
 from orchestrator.state.fold import replay
 from orchestrator.storage.location import Location
 from orchestrator.sweep import event as ev
 from orchestrator.sweep.trial import Outcome
 from orchestrator.views.failures import Failure, failure_lines, shortened
-from orchestrator.views.improving import LastImprovement, improvement_line, last_improvement
+from orchestrator.views.improving import improvement_line
 from orchestrator.views.jobs import listed, listed_answer
 from orchestrator.views.page.contents import Source, page_of
 from orchestrator.views.render import make_console, show
@@ -243,9 +244,9 @@ def test_a_pipe_is_a_hundred_columns_wide_or_as_many_as_it_is_told(monkeypatch, 
 
 
 def test_it_says_which_trial_was_the_last_to_get_better(story):
-    running = last_improvement(replay(story))
+    running = replay(story).course.last_improvement
     assert (running.trial, running.stage, running.ended_since, running.full_since) == (2, "rate", 2, 0)
-    assert last_improvement(replay(story[:3])) is None
+    assert replay(story[:3]).course.last_improvement is None
     newest = LastImprovement(7, "shape", 0, 0)
     assert improvement_line(newest) == "last by trial 7, in shape, the newest to end"
     assert improvement_line(running) == "last by trial 2, in rate; 2 trials ended since, 0 trained to the end"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator import wording
 from orchestrator.results.export import arguments_of, shown_config
-from orchestrator.results.time_use import trial_time
 from orchestrator.secrecy import mask
+from orchestrator.state.attempt_time import trial_time
 from orchestrator.sweep.trial import Attempt, Trial, training_seed
 from orchestrator.sweep.values import is_same
 from orchestrator.views.page.figures.curves import own_curve
