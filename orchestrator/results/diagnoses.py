@@ -74,7 +74,9 @@ def diagnosed_winner(folder: Location, state: SweepState, *, is_read: bool = Fal
     JournalDamagedError.
     """
     winner = state.winner()
-    return None if winner is None else winner_diagnosis(state, reports_of(folder, winner.number, is_read=is_read))
+    if winner is None or not winner.state.is_final:
+        return None
+    return winner_diagnosis(state, reports_of(folder, winner.number, winner if is_read else None))
 
 
 def _join(points: dict[float, CurvePoint], point: CurvePoint) -> None:

@@ -16,9 +16,12 @@ from orchestrator.storage.journal_places import JournalPlaces
 from orchestrator.storage.location import Location
 from orchestrator.storage.marks import REMEDY, read_marks
 from orchestrator.sweep import event as ev
+from orchestrator.sweep.trial import Trial
 
 PLAN = "plan.json"
 """What a sweep compiled to, written before the first record."""
+
+_OF_ATTEMPTS = (ev.AttemptStarted, ev.AttemptPlaced, ev.Reported, ev.AttemptEnded)
 
 
 class LogReading:
@@ -132,14 +135,33 @@ def no_sweep(folder: Location) -> SweepNotFoundError:
     return SweepNotFoundError(f"{folder}: there is no sweep; start one with `stepladder run SWEEP_FILE`")
 
 
-def reports_of(folder: Location, trial: int, *, is_read: bool = False) -> list[ev.Reported]:
+def reports_of(folder: Location, trial: int, known: Trial | None = None) -> list[ev.Reported]:
     """Return every report of one trial or replicate, in the log's order; decodes no other trial's records.
 
-    Where the sweep `is_read`, just before, what holds none of them is not checked again. Raises as `read_sweep`.
+    `known` is that trial where the sweep was read just before: what holds none of them is not checked again then, and
+    of a trial that is over no more is looked through than was written meanwhile. Raises as `read_sweep`.
     """
+    wanted = b'"trial":%d,' % trial
     with named(folder):
-        found = JournalReader(folder.files()).search(b'"trial":%d,' % trial, is_read=is_read)
-        return [event for event in found if isinstance(event, ev.Reported) and event.trial == trial]
+        reader = JournalReader(folder.files())
+        if known is None:
+            found = list(reader.search(wanted))
+        else:
+            found = _life_of(known, reader, wanted) or list(chain.from_iterable(reader.search_read(wanted, None)))
+    return [event for event in found if isinstance(event, ev.Reported) and event.trial == trial]
+
+
+def _life_of(trial: Trial, reader: JournalReader, wanted: bytes) -> list[ev.Event]:
+    """Return a trial's records where it was proposed and came to its end under one driver; nothing where not."""
+    if trial.is_open or not trial.attempts:
+        return []
+    last, end_t = trial.attempt.number, trial.attempt.ended_t or 0.0
+    for found in reader.search_read(wanted, (trial.attempts[0].started_t, end_t)):
+        own = [event for event in found if isinstance(event, _OF_ATTEMPTS) and event.trial == trial.number]
+        ends = any(isinstance(event, ev.AttemptEnded) and event.attempt == last for event in own)
+        if ends and isinstance(own[0], ev.AttemptStarted) and own[0].attempt == 0:
+            return list(own)
+    return []
 
 
 def has_begun(files: FileSystem) -> bool:

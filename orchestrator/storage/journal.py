@@ -25,7 +25,7 @@ from orchestrator.storage.filesystem import FileSystem
 from orchestrator.storage.journal_damage import damaged, decoded, refuse_foreign, refuse_replaced
 from orchestrator.storage.journal_frames import frame_at, refuse_damaged, refuse_gap
 from orchestrator.storage.journal_places import FilePlace, JournalPlaces, are_there
-from orchestrator.storage.journal_search import part_with, records_with
+from orchestrator.storage.journal_search import part_between, part_with, records_with
 from orchestrator.storage.marks import FOLDER, REMEDY, DurableMark, journal_name, read_marks
 from orchestrator.sweep import event as ev
 
@@ -191,22 +191,30 @@ class JournalReader:
             if end is None or position.offset < end:
                 yield from self._frames(name, position, end, marks.get(name))
 
-    def search(self, wanted: bytes, *, is_read: bool) -> Iterator[ev.Event]:
+    def search(self, wanted: bytes) -> Iterator[ev.Event]:
         """Hand out the records whose line holds `wanted`, of the whole journal, and decode no other.
 
-        Where it `is_read`, just before, of its frames only those that hold such a record are checked, else all. Raises
-        as `read_new`, but for what is missing.
+        Every frame is checked. Raises as `read_new`, but for what is missing.
         """
         self._learn_seals()
         for name in self._names:
             end = self._sealed.get(name)
-            if is_read:
-                base, data = part_with(wanted, partial(self._files.chunks, f"{FOLDER}/{name}"))
-                data = data if end is None else data[: max(0, end - base)]
-            else:
-                base, data = 0, self._files.read(f"{FOLDER}/{name}")[:end]
-                refuse_damaged(name, data, end)
-            yield from records_with(wanted, name, data, end, base)
+            data = self._files.read(f"{FOLDER}/{name}")[:end]
+            refuse_damaged(name, data, end)
+            yield from records_with(wanted, name, data, end)
+
+    def search_read(self, wanted: bytes, between: tuple[float, float] | None) -> Iterator[list[ev.Event]]:
+        """Do likewise where the journal was read just before, and hand out those of each file together.
+
+        Only frames that hold such a record are checked again. With `between`, two moments in seconds since the epoch,
+        only what was written then is looked through, as far as the wall clock went forward.
+        """
+        self._learn_seals()
+        for name in self._names:
+            end, chunks_from = self._sealed.get(name), partial(self._files.chunks, f"{FOLDER}/{name}")
+            base, data = part_with(wanted, chunks_from) if between is None else part_between(*between, chunks_from)
+            data = data if end is None else data[: max(0, end - base)]
+            yield list(records_with(wanted, name, data, end, base))
 
     def _learn_seals(self) -> None:
         """Learn which files there are, and from each driver's first record how far those before it count."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.storage.journal_damage import decoded
@@ -10,6 +11,8 @@ from orchestrator.sweep import event as ev
 
 _SEAM = 64
 """Bytes of a piece that are looked at again with the next one: what is looked for is shorter."""
+_TIME = re.compile(rb'\n\{"event":"\w+","t":([-+.\deE]+)[,}]')
+"""The beginning of a record, and when it was written."""
 _STEP = 2**16
 """Bytes that are looked through at first for the beginning of a frame, backwards."""
 
@@ -55,6 +58,39 @@ def part_with(wanted: bytes, chunks_from: Callable[[int], Iterable[bytes]]) -> t
         return 0, whole
     start = _begin_before(min(found), chunks_from)
     return start, _until_second_begin(max(found) - start, chunks_from(start))
+
+
+def part_between(begin_t: float, end_t: float, chunks_from: Callable[[int], Iterable[bytes]]) -> tuple[int, bytes]:
+    """Return the part of a file that was written between two moments, and before it the byte where it begins.
+
+    They are seconds since the epoch. As `part_with`, but of the file only a little is read, as far as the wall clock
+    went forward while it was written: whoever asks sees whether what is wanted is there.
+    """
+    pieces = iter(chunks_from(0))
+    whole, rest = next(pieces, b""), next(pieces, b"")
+    if not rest:
+        return 0, whole
+    size = len(whole)
+    first = _first_chunk(size, lambda t: t < begin_t, chunks_from) - 1
+    start = _begin_before(first * size + 1, chunks_from)
+    end = _first_chunk(size, lambda t: t <= end_t, chunks_from) * size
+    return start, _until_second_begin(end - start, chunks_from(start))
+
+
+def _first_chunk(size: int, is_before: Callable[[float], bool], chunks_from: Callable[[int], Iterable[bytes]]) -> int:
+    """Return the first piece of so many bytes, but 0, that is not `is_before` by its first record; by halves."""
+
+    def is_early(piece: int) -> bool:
+        found = next((match for chunk in chunks_from(piece * size) if (match := _TIME.search(chunk))), None)
+        return found is not None and is_before(float(found[1]))
+
+    early, late = 0, 1
+    while is_early(late):
+        early, late = late, 2 * late
+    while late - early > 1:
+        middle = (early + late) // 2
+        early, late = (middle, late) if is_early(middle) else (early, middle)
+    return late
 
 
 def _ends(data: bytes, wanted: bytes) -> tuple[int, ...]:

@@ -22,8 +22,9 @@ from orchestrator.errors import JournalDamagedError, StorageError
 from orchestrator.planning.making import make_scheduler
 from orchestrator.state import snapshot
 from orchestrator.state.fold import SweepState, replay
-from orchestrator.state.reading import LogReading, read_sweep, reports_of
+from orchestrator.state.reading import LogReading, _life_of, read_sweep, reports_of
 from orchestrator.state.snapshot import decoded, encoded
+from orchestrator.storage import filesystem
 from orchestrator.storage.filesystem import LocalFileSystem
 from orchestrator.storage.journal import JournalReader, JournalWriter
 from orchestrator.storage.location import Location
@@ -401,4 +402,31 @@ def test_of_one_trial_every_report_is_found_and_no_other_is_decoded(swept: Swept
     for trial in (0, 1, 2):
         own = [event for event in events if isinstance(event, ev.Reported) and event.trial == trial]
         assert reports_of(swept.folder, trial) == own
+        for known in read_sweep(swept.folder).trials[trial : trial + 1]:
+            assert reports_of(swept.folder, trial, known) == own
     assert reports_of(swept.folder, 1)
+
+
+@pytest.mark.parametrize("clock", ["goes on", "is set back", "stands"])
+def test_of_a_trial_that_was_read_every_report_is_found_whatever_the_clock_did(clock, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(filesystem, "CHUNK", 300)
+    for seed in range(4):
+        dice, files = Random(f"{clock}/{seed}"), LocalFileSystem(tmp_path / str(seed))
+        events = drawn(seed)
+        back = dice.randrange(len(events))
+        for place, event in enumerate(events):
+            if clock == "stands" or (clock == "is set back" and place >= back):
+                events[place] = msgspec.structs.replace(event, t=events[0].t - (clock == "is set back") * 5.0)
+        writer = JournalWriter(files, 1)
+        for event in events:
+            writer.append(event)
+            if not dice.randrange(3):
+                writer.commit()
+        writer.commit()
+        folder, state = Location.parse(str(tmp_path / str(seed))), replay(events)
+        for trial in state.trials:
+            own = [event for event in events if isinstance(event, ev.Reported) and event.trial == trial.number]
+            assert reports_of(folder, trial.number, trial) == own, (seed, trial.number)
+            if clock == "goes on" and not trial.is_open:
+                life = _life_of(trial, JournalReader(files), b'"trial":%d,' % trial.number)
+                assert [event for event in life if isinstance(event, ev.Reported)] == own, "without the rest"

@@ -239,6 +239,13 @@ def test_what_was_read_before_storage_was_away_is_neither_lost_nor_told_twice(of
     assert failures > 1
 
 
+def searched(files: ForgetfulFileSystem, wanted: bytes, *, is_read: bool) -> list[ev.Event]:
+    reader = JournalReader(files)
+    if not is_read:
+        return list(reader.search(wanted))
+    return [event for found in reader.search_read(wanted, None) for event in found]
+
+
 @pytest.mark.parametrize("is_read", [True, False])
 def test_a_search_finds_what_a_whole_reading_does_wherever_the_log_was_torn(is_read):
     files, wanted = ForgetfulFileSystem(), b'"trial":1,'
@@ -246,12 +253,12 @@ def test_a_search_finds_what_a_whole_reading_does_wherever_the_log_was_torn(is_r
     whole = files.volatile[FILE]
     for length in range(len(whole) + 1):
         files.volatile[FILE] = whole[:length]
-        found = list(JournalReader(files).search(wanted, is_read=is_read))
+        found = searched(files, wanted, is_read=is_read)
         assert found == [event for event in JournalReader(files).read_new() if event.trial == 1], length
     assert found == [reported(1)] * 3
     write(files, 2, [[ev.DriverStarted(9.0, 2, "host:1", "c", {}, [], {"000001.jsonl": len(whole)})], [reported(1)]])
     write(files, 1, [[reported(1)]])  # a driver that was replaced: it lies behind the seal
-    assert list(JournalReader(files).search(wanted, is_read=is_read)) == [reported(1)] * 4
+    assert searched(files, wanted, is_read=is_read) == [reported(1)] * 4
 
 
 def test_a_search_refuses_damage_where_it_looks():
@@ -261,9 +268,9 @@ def test_a_search_refuses_damage_where_it_looks():
     files.volatile[FILE] = content.replace(b'"trial":1,"attempt":0', b'"trial":1,"attempt":7')
     assert files.volatile[FILE] != content
     with pytest.raises(JournalDamagedError, match="damaged at byte"):
-        list(JournalReader(files).search(b'"trial":1,', is_read=True))
+        searched(files, b'"trial":1,', is_read=True)
     for trial in (0, 1, 2):
         with pytest.raises(JournalDamagedError, match="damaged at byte"):
-            list(JournalReader(files).search(b'"trial":%d,' % trial, is_read=False))
-    found = list(JournalReader(files).search(b'"trial":2,', is_read=True))
+            searched(files, b'"trial":%d,' % trial, is_read=False)
+    found = searched(files, b'"trial":2,', is_read=True)
     assert found == [reported(2)], "for whoever has read the rest"
