@@ -27,10 +27,10 @@ class SnapshotPace(NamedTuple):
     at_work: int
     """More: a driver that goes on working is held up by the writing for a moment."""
     growth: float
-    """And by this part the log has grown: all snapshots of a sweep together take a few times as long as the last."""
+    """And by this part the log has grown: all snapshots of a sweep together take some ten times as long as the last."""
 
 
-USUAL_PACE = SnapshotPace(on_leaving=10_000, at_work=50_000, growth=0.25)
+USUAL_PACE = SnapshotPace(on_leaving=10_000, at_work=50_000, growth=0.1)
 
 
 class LogBefore(NamedTuple):

@@ -7,13 +7,17 @@ installed. In a log the verdict stands in the report's own record, so nothing de
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.planning.making import make_scheduler
 from orchestrator.schedulers import Scheduler
 from orchestrator.sweep.judgement import Judgement
 from orchestrator.sweep.plan import Plan
+
+MOST_LEVELS = 2**16
+"""Fidelities that a `Fidelities` tells apart by their place."""
 
 
 class KeptReports(NamedTuple):
@@ -24,13 +28,47 @@ class KeptReports(NamedTuple):
     brackets: memoryview
     """As many as a C short has."""
     fidelities: memoryview
-    """64 bits each."""
+    """Place in `levels`, 16 bits each; the fidelity itself, 64 bits, where `levels` is None."""
+    levels: list[float] | None
+    """The fidelities that there are."""
     values: memoryview
-    """Likewise."""
+    """64 bits each."""
+
+
+class Fidelities:
+    """A column of fidelities: places in a short list of those that there are, so long as these are not too many."""
+
+    def __init__(self, column: memoryview | None = None, levels: list[float] | None = None) -> None:
+        """Begin with nothing, or with what was kept; there are too many where that has no `levels`."""
+        is_short = column is None or levels is not None
+        self.column: array[Any] = array("H" if is_short else "d")
+        """What stands for each of them."""
+        self.column.frombytes(b"" if column is None else column)
+        self.levels: list[float] | None = (levels or []) if is_short else None
+        """Those that there are, in the order of their coming; None where `column` holds the fidelities."""
+        self._places = {level: place for place, level in enumerate(levels or [])}
+
+    def append(self, fidelity: float) -> None:
+        """Add one."""
+        if self.levels is None:
+            self.column.append(fidelity)
+            return
+        place = self._places.setdefault(fidelity, len(self.levels))
+        if place == len(self.levels):
+            if place == MOST_LEVELS:
+                self.column, self.levels = array("d", [*self.since(0), fidelity]), None
+                return
+            self.levels.append(fidelity)
+        self.column.append(place)
+
+    def since(self, first: int) -> Iterator[float]:
+        """Yield them from one on."""
+        column = islice(self.column, first, None)
+        return column if self.levels is None else map(self.levels.__getitem__, column)
 
 
 class LateScheduler:
-    """Holds every report that a plan's scheduler is to be shown, in order: 22 bytes each, so that all are kept."""
+    """Holds every report that a plan's scheduler is to be shown, in order: 16 bytes each, so that all are kept."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -38,7 +76,7 @@ class LateScheduler:
         self._seen = 0
         self.trials, self.brackets = array("i"), array("h")
         """Trial and bracket of each report."""
-        self.fidelities, self.values = array("d"), array("d")
+        self.fidelities, self.values = Fidelities(), array("d")
         """Its fidelity and its value, finite."""
 
     def show(self, trial: int, bracket: int, fidelity: float, value: float) -> None:
@@ -59,14 +97,15 @@ class LateScheduler:
     @property
     def kept(self) -> KeptReports:
         """Everything shown so far, to be kept."""
-        columns = (self.trials, self.brackets, self.fidelities, self.values)
-        return KeptReports(*(memoryview(column.tobytes()) for column in columns))
+        columns = (self.trials, self.brackets, self.fidelities.column, self.values)
+        trials, brackets, fidelities, values = (memoryview(column.tobytes()) for column in columns)
+        return KeptReports(trials, brackets, fidelities, self.fidelities.levels, values)
 
     def go_on_from(self, kept: KeptReports) -> None:
         """Begin with what was kept."""
         self.trials.frombytes(kept.trials)
         self.brackets.frombytes(kept.brackets)
-        self.fidelities.frombytes(kept.fidelities)
+        self.fidelities = Fidelities(kept.fidelities, kept.levels)
         self.values.frombytes(kept.values)
 
     @property
@@ -75,8 +114,8 @@ class LateScheduler:
         if self._made is None:
             self._made = make_scheduler(self._plan)
         if self._seen < len(self.trials):
-            columns = (self.trials, self.brackets, self.fidelities, self.values)
-            unseen = (islice(column, self._seen, None) for column in columns)
-            self._made.show_all(zip(*unseen, strict=True))
+            numbers, brackets = (islice(column, self._seen, None) for column in (self.trials, self.brackets))
+            values = islice(self.values, self._seen, None)
+            self._made.show_all(zip(numbers, brackets, self.fidelities.since(self._seen), values, strict=True))
             self._seen = len(self.trials)
         return self._made

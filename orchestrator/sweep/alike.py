@@ -7,6 +7,7 @@ and nothing compares by identity, so nobody sees a difference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from sys import intern
@@ -23,9 +24,11 @@ _NOTHING: Final[dict[str, float]] = {}  # where it stands nobody writes: `take_b
 
 
 def one_fidelity(value: float) -> float:
-    """Return the one object for a fidelity; what is no positive float (its sign, its kind would be lost) as it is."""
-    if type(value) is not float or not value > 0:
+    """Return the one object for a fidelity; as it is what is below 0, or -0, or no float: it would not be the same."""
+    if type(value) is not float or not value >= 0:
         return value
+    if not value:
+        return value if math.copysign(1.0, value) < 0 else 0.0
     if len(_FIDELITIES) >= MOST:
         _FIDELITIES.clear()
     return _FIDELITIES.setdefault(value, value)
@@ -54,8 +57,11 @@ def share(trial: Trial, earlier: Sequence[Trial]) -> None:
     trial.values = _shared(trial.values)
     trial.bounded = trial.bounded or _NOTHING
     trial.fidelity = one_fidelity(trial.fidelity)
+    trial.checkpoint_fidelity = one_fidelity(trial.checkpoint_fidelity)
+    trial.checkpoint_iteration = one_fidelity(trial.checkpoint_iteration)
     for attempt in trial.attempts:
-        attempt.fidelity = one_fidelity(attempt.fidelity)
+        attempt.fidelity, attempt.resumed_from = one_fidelity(attempt.fidelity), one_fidelity(attempt.resumed_from)
+        attempt.silent_s = attempt.silent_s or 0.0
         if attempt.seen_t == attempt.ended_t:
             attempt.seen_t = attempt.ended_t
         if attempt.seen_s == attempt.reported_s:

@@ -14,28 +14,42 @@ from typing import cast, overload
 from orchestrator.sweep.alike import share
 from orchestrator.sweep.trial import Trial
 
+MOST_NOTED = 200_000
+"""So many changes are remembered; whoever looks more rarely looks at all trials."""
 AT_ONCE = 1_000
 """So many new trials, as of a sweep that is read, a follower takes in one go, sorting once."""
 
 
-class TrialList(list[Trial]):
-    """Trials by number. It only grows; whoever changes one of them notes it."""
+class Noted:
+    """Which trials changed, in the order of the changes. Whoever changes one of them notes it."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.changed = array("i")
-        """Numbers of the trials that changed, in the order of the changes."""
+        """Numbers of the trials, of the newest changes; `MOST_NOTED` at most."""
+        self.forgotten = 0
+        """How many changes came before."""
 
     def note(self, number: int) -> None:
         """Take note that a trial changed: its state, its values, its attempts, or what a searcher is told of it."""
         self.changed.append(number)
+        if len(self.changed) > MOST_NOTED:
+            self.forgotten += MOST_NOTED // 2
+            del self.changed[: MOST_NOTED // 2]
+
+
+class TrialList(list[Trial], Noted):
+    """Trials by number. It only grows."""
+
+    def __init__(self) -> None:
+        list.__init__(self)
+        Noted.__init__(self)
 
     def share(self, trial: Trial) -> None:
         """Let a trial that is to be added hold what others hold alike: they stay."""
         share(trial, self)
 
 
-class KeptTrials(Sequence[Trial]):
+class KeptTrials(Noted, Sequence[Trial]):
     """The same as somebody kept them, for a reader that soon leaves: a trial is made when it is asked for.
 
     They lie in pieces of so many trials each, and the whole piece is made: whoever walks over all makes all.
@@ -43,16 +57,11 @@ class KeptTrials(Sequence[Trial]):
 
     def __init__(self, count: int, size: int, make: Callable[[int], list[Trial]]) -> None:
         """`count` trials lie in pieces of `size`, the last of which may be shorter; `make` makes those of one."""
+        super().__init__()
         self._unmade = bytearray(b"\1" * -(-count // size))
         self._size = size
         self._make = make
         self._trials: list[Trial | None] = [None] * count
-        self.changed = array("i")
-        """As in `TrialList`."""
-
-    def note(self, number: int) -> None:
-        """Do as `TrialList`."""
-        self.changed.append(number)
 
     def share(self, trial: Trial) -> None:
         """Do nothing: nothing here stays for long."""
@@ -103,9 +112,10 @@ class Watch:
         """Return the positions of what is new, or may have changed since the last look, ascending."""
         known, self._known = self._known, len(trials)
         fresh = range(known, len(trials))
-        if isinstance(trials, TrialList | KeptTrials):
-            changed = {number for number in trials.changed[self._heard :] if number < known}
-            self._heard, self._unsettled = len(trials.changed), None
+        if isinstance(trials, Noted):
+            unheard = self._heard - trials.forgotten
+            changed = {n for n in trials.changed[unheard:] if n < known} if unheard >= 0 else range(known)
+            self._heard, self._unsettled = trials.forgotten + len(trials.changed), None
             return [*sorted(changed), *fresh]
         watched = [*(range(known) if self._unsettled is None else self._unsettled), *fresh]
         self._unsettled = [place for place in watched if not _is_settled(trials[place])]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from orchestrator.state.fold import SweepState
 
-WORKED_OUT = frozenset({"_board", "_contenders", "_changed", "changed", "_made", "_seen", "_plan"})
+WORKED_OUT = frozenset({"_board", "_contenders", "_changed", "changed", "forgotten", "_made", "_seen", "_plan"})
 """What is made again when it is asked for, and who is told of changes."""
 
 
