@@ -85,7 +85,7 @@ def trial_time(trial: Trial, now_s: float) -> AttemptsTime:
 
 def times_of(attempts: Iterable[Attempt], now_s: float) -> AttemptsTime:
     """Say where the time of attempts went, of those that are open until `now_s` by the clock that measures."""
-    return sum((AttemptsTime(*_seconds(attempt, now_s)) for attempt in attempts), AttemptsTime())
+    return AttemptsTime(*map(sum, zip(*(_seconds(attempt, now_s) for attempt in attempts), strict=True)))
 
 
 def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float, float]:
@@ -97,9 +97,7 @@ def _seconds(attempt: Attempt, now_s: float) -> tuple[float, float, float, float
     reserved_t = placed_t if attempt.reserved_t is None else attempt.reserved_t
     if attempt.ended_t is None:
         charged_s = max(0.0, now_s - placed_s)
-    entered_s = (attempt.entered_s or placed_s) - placed_s
-    if reserved_t != placed_t or entered_s:  # else both are 0: not asked for, of a hundred thousand attempts
-        entered_s = min(charged_s, max(0.0, placed_t - reserved_t, entered_s))
+    entered_s = min(charged_s, max(0.0, placed_t - reserved_t, (attempt.entered_s or placed_s) - placed_s))
     last_s = charged_s
     if attempt.ended_t is not None and attempt.reported_s is not None:
         last_s = min(charged_s, max(entered_s, attempt.reported_s - placed_s))

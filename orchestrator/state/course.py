@@ -48,10 +48,13 @@ class KeptCourse(NamedTuple):
     full: int
     """How many of them were trained to the end."""
     ended: int
-    """What `Course` says under this name, as the rest."""
+    """As `Course` has it."""
     began_t: float | None
+    """Likewise."""
     fidelity_before: float
+    """Likewise."""
     lost: dict[str, LostOn]
+    """Likewise."""
 
 
 class Course:
@@ -109,11 +112,13 @@ class Course:
 
     def take_back(self, trial: Trial, since_t: float) -> None:
         """Take note that a trial is about to be opened again; the present driver began at `since_t`."""
-        if has_ended(trial):
-            self.ended -= (trial.attempt.ended_t or 0.0) >= since_t and self.ended > 0
-            if trial.number in self._since:
-                self._since.remove(trial.number)
-                self._full -= trial.state is TrialState.COMPLETED
+        if not has_ended(trial):
+            return
+        if (trial.attempt.ended_t or 0.0) >= since_t:
+            self.ended = max(0, self.ended - 1)
+        if trial.number in self._since:
+            self._since.remove(trial.number)
+            self._full -= trial.state is TrialState.COMPLETED
 
     @property
     def kept(self) -> KeptCourse:
