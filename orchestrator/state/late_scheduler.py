@@ -50,16 +50,21 @@ class Fidelities:
 
     def append(self, fidelity: float) -> None:
         """Add one."""
+        place = self._places.get(fidelity)
+        if place is None:
+            self._append_new(fidelity)
+        else:
+            self.column.append(place)
+
+    def _append_new(self, fidelity: float) -> None:
+        if self.levels is not None and len(self.levels) == MOST_LEVELS:
+            self.column, self.levels, self._places = array("d", self.since(0)), None, {}
         if self.levels is None:
             self.column.append(fidelity)
             return
-        place = self._places.setdefault(fidelity, len(self.levels))
-        if place == len(self.levels):
-            if place == MOST_LEVELS:
-                self.column, self.levels = array("d", [*self.since(0), fidelity]), None
-                return
-            self.levels.append(fidelity)
-        self.column.append(place)
+        self.column.append(len(self.levels))
+        self._places[fidelity] = len(self.levels)
+        self.levels.append(fidelity)
 
     def since(self, first: int) -> Iterator[float]:
         """Yield them from one on."""

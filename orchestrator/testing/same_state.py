@@ -11,6 +11,7 @@ import msgspec
 from pydantic import BaseModel
 
 from orchestrator.state.fold import SweepState
+from orchestrator.sweep.trial_list import KeptTrials, TrialList
 
 WORKED_OUT = frozenset({"_board", "_contenders", "_changed", "changed", "forgotten", "_made", "_seen", "_plan"})
 """What is made again when it is asked for, and who is told of changes."""
@@ -32,6 +33,7 @@ def differences(one: SweepState, other: SweepState) -> list[str]:
 
 
 def _differences(path: str, one: Any, other: Any) -> Iterator[str]:
+    one, other = (list(found) if isinstance(found, TrialList | KeptTrials) else found for found in (one, other))
     if type(one) is not type(other):
         yield f"{path}: {one!r:.80} is not of the kind of {other!r:.80}"
         return

@@ -44,9 +44,9 @@ def on_disk(events: list[ev.Event]) -> list[ev.Event]:
     return [msgspec.json.decode(msgspec.json.encode(event), type=ev.Event) for event in events]
 
 
-def gone_on(events: list[ev.Event], at: int) -> SweepState:
-    """What the log comes to by way of a snapshot after `at` records."""
-    state = decoded(encoded(replay(events[:at])))
+def gone_on(events: list[ev.Event], at: int, *, stays: bool = True) -> SweepState:
+    """What the log comes to by way of a snapshot after `at` records, for a driver or for who only looks."""
+    state = decoded(encoded(replay(events[:at])), stays=stays)
     for event in events[at:]:
         state.apply(event)
     return state
@@ -78,6 +78,7 @@ def test_of_sweeps_by_chance_snapshot_and_the_rest_come_to_what_the_log_does(fir
         whole = replay(events)
         for at in {1, len(events), *(dice.randint(1, len(events)) for _ in range(4))}:
             assert differences(gone_on(events, at), whole) == [], (seed, at)
+            assert differences(gone_on(events, at, stays=False), whole) == [], (seed, at)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_of_sweeps_by_chance_snapshot_and_the_rest_come_to_what_the_log_does(fir
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_wherever_the_log_is_cut_nothing_is_lost(changes):
+def test_wherever_the_log_is_cut_nothing_is_lost(changes, monkeypatch: pytest.MonkeyPatch):
     def measured(config, fidelity):
         return {"score": cliff(config, fidelity), "seconds": 300 * float(config["momentum"]) / 20}
 
@@ -103,7 +104,9 @@ def test_wherever_the_log_is_cut_nothing_is_lost(changes):
     events += on_disk([amended, ev.TrialReopened(events[-1].t, 3, m=events[-1].m)])
     whole = replay(events)
     for at in range(1, len(events) + 1, 17):
-        assert differences(gone_on(events, at), whole) == [], at
+        for stays in (True, False):
+            monkeypatch.setattr(snapshot, "_PIECE", 3)
+            assert differences(gone_on(events, at, stays=stays), whole) == [], (at, stays)
     assert differences(gone_on(events, len(events)), whole) == []
 
 
