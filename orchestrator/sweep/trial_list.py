@@ -84,6 +84,8 @@ class KeptTrials(Noted, Sequence[Trial]):
     def __getitem__(self, place: slice) -> list[Trial]: ...
 
     def __getitem__(self, place: int | slice) -> Trial | list[Trial]:
+        if not isinstance(place, slice) and (found := self._trials[place]) is not None:  # asked at every record
+            return found
         places = range(len(self._trials))[place]
         self._need(range(places, places + 1) if isinstance(places, int) else places)
         return cast("Trial | list[Trial]", self._trials[place])
