@@ -20,7 +20,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from math import isfinite
 from typing import NamedTuple, TypeAlias
 
@@ -127,18 +127,18 @@ class AshaScheduler(Scheduler):
 
     def show_all(self, shown: Iterable[tuple[int, int, float, float]]) -> None:
         """Note the values that fall on rungs, and rank each rung once."""
-        places: dict[tuple[int, float], _Place | None] = {}
+        places: list[dict[float, _Place | None]] = [{} for _ in self._ends]
         for trial, bracket, fidelity, value in shown:
             if not isfinite(value):
                 require_finite(trial, fidelity, value)
             try:
-                place = places[bracket, fidelity]
+                place = places[bracket][fidelity]
             except KeyError:
                 rung = rung_at(self._ends[bracket], fidelity)
-                place = places[bracket, fidelity] = None if rung is None else self._place(bracket, rung)
+                place = places[bracket][fidelity] = None if rung is None else self._place(bracket, rung)
             if place is not None and place.enter(trial, value):
                 place.ranked.append(self.sign * value)
-        for place in places.values():
+        for place in chain.from_iterable(of_bracket.values() for of_bracket in places):
             if place is not None:
                 place.ranked.sort()
 

@@ -7,7 +7,6 @@ and nothing compares by identity, so nobody sees a difference.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from sys import intern
@@ -24,11 +23,9 @@ _NOTHING: Final[dict[str, float]] = {}  # where it stands nobody writes: `take_b
 
 
 def one_fidelity(value: float) -> float:
-    """Return the one object for a fidelity; as it is what is below 0, or -0, or no float: it would not be the same."""
-    if type(value) is not float or not value >= 0:
+    """Return the one object for a fidelity; what is no positive float (its sign, its kind would be lost) as it is."""
+    if type(value) is not float or not value > 0:
         return value
-    if not value:
-        return value if math.copysign(1.0, value) < 0 else 0.0
     if len(_FIDELITIES) >= MOST:
         _FIDELITIES.clear()
     return _FIDELITIES.setdefault(value, value)
@@ -57,11 +54,13 @@ def share(trial: Trial, earlier: Sequence[Trial]) -> None:
     trial.values = _shared(trial.values)
     trial.bounded = trial.bounded or _NOTHING
     trial.fidelity = one_fidelity(trial.fidelity)
-    trial.checkpoint_fidelity = one_fidelity(trial.checkpoint_fidelity)
-    trial.checkpoint_iteration = one_fidelity(trial.checkpoint_iteration)
+    trial.checkpoint_fidelity, trial.checkpoint_iteration = (
+        trial.checkpoint_fidelity or 0.0,
+        trial.checkpoint_iteration or 0.0,
+    )
     for attempt in trial.attempts:
-        attempt.fidelity, attempt.resumed_from = one_fidelity(attempt.fidelity), one_fidelity(attempt.resumed_from)
-        attempt.silent_s = attempt.silent_s or 0.0
+        attempt.fidelity = one_fidelity(attempt.fidelity)
+        attempt.resumed_from, attempt.silent_s = attempt.resumed_from or 0.0, attempt.silent_s or 0.0
         if attempt.seen_t == attempt.ended_t:
             attempt.seen_t = attempt.ended_t
         if attempt.seen_s == attempt.reported_s:
@@ -76,6 +75,11 @@ def _number(number: int | None, trials: Sequence[Trial]) -> int | None:
 
 def share_places(attempt: Attempt) -> None:
     """Likewise the names of where an attempt runs, and the hashes of what."""
-    for name in ("node", "gpu_ids", "code_hash", "outside_hash"):
-        if (value := getattr(attempt, name)) is not None:
-            setattr(attempt, name, intern(value))
+    attempt.node = _one_name(attempt.node)
+    attempt.gpu_ids = _one_name(attempt.gpu_ids)
+    attempt.code_hash = _one_name(attempt.code_hash)
+    attempt.outside_hash = _one_name(attempt.outside_hash)
+
+
+def _one_name(name: str | None) -> str | None:
+    return name and intern(name)
